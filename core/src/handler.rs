@@ -1,0 +1,107 @@
+//! What the application hears: the events of a connection and of a server.
+
+use crate::error::Error;
+use crate::server::{Server, UpgradeRequest};
+use crate::websocket::WebSocket;
+use crate::ws::MessageType;
+
+/// A whole message, borrowed until the callback returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message<'a> {
+    kind: MessageType,
+    data: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    /// `data` must be valid UTF-8 where `kind` is text: the protocol machine has checked it.
+    pub(crate) fn new(kind: MessageType, data: &'a [u8]) -> Message<'a> {
+        Message { kind, data }
+    }
+
+    /// A text message of the caller's own, for instance to call a handler in a test.
+    pub fn text(text: &'a str) -> Message<'a> {
+        Message { kind: MessageType::Text, data: text.as_bytes() }
+    }
+
+    /// A binary message of the caller's own.
+    pub fn binary(data: &'a [u8]) -> Message<'a> {
+        Message { kind: MessageType::Binary, data }
+    }
+
+    /// Whether it is text or binary.
+    pub fn kind(&self) -> MessageType {
+        self.kind
+    }
+
+    /// The payload; UTF-8 when the message is text.
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.data
+    }
+
+    /// The payload of a text message; `None` for a binary one.
+    pub fn as_text(&self) -> Option<&'a str> {
+        match self.kind {
+            // SAFETY: both ways to make a text message start from checked UTF-8 (RFC 6455 §8.1): `text` from
+            // a str, `new` from a payload that the protocol machine validated before it yielded the event.
+            MessageType::Text => Some(unsafe { std::str::from_utf8_unchecked(self.data) }),
+            MessageType::Binary => None,
+        }
+    }
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloseEvent {
+    /// The peer's close code; 1005 if its close frame had none, 1006 if no close frame came (RFC 6455 §7.1.5).
+    pub code: u16,
+    /// The peer's reason; empty if there was none.
+    pub reason: String,
+    /// Whether both close frames were exchanged (WHATWG `wasClean`).
+    pub was_clean: bool,
+}
+
+/// The events of a connection. All methods have an empty default, so implement those that you need.
+///
+/// They are called by the thread that turns the loop, one after the other, in this order: `on_open` once, messages
+/// in the order of their arrival, `on_error` at most once and right before `on_close`, `on_close` exactly once, last.
+/// A handler may call anything on any handle, close its own connection and drop the loop; none of these calls back
+/// into a handler before the present one has returned.
+#[allow(unused_variables)]
+pub trait Handler: Send + Sync {
+    /// The opening handshake is done; messages can be sent.
+    fn on_open(&self, ws: WebSocket) {}
+    /// A whole message came; it is borrowed until this returns.
+    fn on_message(&self, ws: WebSocket, message: Message<'_>) {}
+    /// A ping came; its pong is already on its way (RFC 6455 §5.5.2).
+    fn on_ping(&self, ws: WebSocket, payload: &[u8]) {}
+    /// A pong came (RFC 6455 §5.5.3).
+    fn on_pong(&self, ws: WebSocket, payload: &[u8]) {}
+    /// What waits to be sent fell to half of the high-water mark, after a send had said
+    /// [`Sent::OverMark`](crate::Sent): go on sending. Once per crossing.
+    fn on_drain(&self, ws: WebSocket) {}
+    /// The connection failed, or could not be made; `on_close` follows at once.
+    fn on_error(&self, ws: WebSocket, error: &Error) {}
+    /// The connection has ended, or was never made: the last event of this handle. Its user data may be freed here.
+    fn on_close(&self, ws: WebSocket, event: &CloseEvent) {}
+}
+
+/// The events of a server.
+#[allow(unused_variables)]
+pub trait ServerHandler: Send + Sync {
+    /// A client asks for an upgrade. Answer through [`UpgradeRequest::websocket`]'s `accept` or `refuse`, here or
+    /// later from any thread; after the handshake timeout the client gets status 503. The default accepts.
+    fn on_upgrade(&self, request: &UpgradeRequest<'_>) {
+        let accepted = request.websocket().accept(Default::default());
+        if let Err(error) = accepted {
+            log::debug!("an upgrade that was accepted had ended already: {error}");
+        }
+    }
+    /// The listener is closed and the last of its connections has ended: the last event of this handle.
+    fn on_server_closed(&self, server: Server) {}
+}
+
+/// Accepts every upgrade with the server's own handler.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct AcceptAll;
+
+impl ServerHandler for AcceptAll {}

@@ -1,0 +1,28 @@
+//! One native engine for live connections: WebSocket client and server over one event loop.
+//!
+//! [`connect`] opens a connection, [`listen`] accepts them; both return a handle at once and tell what happens
+//! through a [`Handler`]. A [`Loop`] is turned by the caller ([`Loop::run`]), by a thread of the library
+//! ([`Loop::start`]), or by a host's own loop ([`Loop::fd`], [`Loop::next_timeout`], [`Loop::poll`]).
+//!
+//! The protocol machines in [`ws`] and [`http`] do no I/O and can be used alone.
+
+pub mod http;
+pub mod ws;
+
+mod client;
+mod error;
+mod event_loop;
+mod handle;
+mod handler;
+mod server;
+mod settings;
+mod websocket;
+
+pub use client::{ClientOptions, connect};
+pub use error::{Error, ErrorCode, Result};
+pub use event_loop::{Loop, LoopOptions, Turn};
+pub use handler::{AcceptAll, CloseEvent, Handler, Message, ServerHandler};
+pub use server::{Accept, Address, Refusal, Server, ServerOptions, UpgradeRequest, listen};
+pub use settings::Settings;
+pub use websocket::{Sent, WebSocket};
+pub use ws::{MessageType, ReadyState};

@@ -1,0 +1,276 @@
+//! Accepting connections.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::event_loop::{self, Loop};
+use crate::handle::{Id, Kind};
+use crate::handler::{AcceptAll, Handler, ServerHandler};
+use crate::http::Request;
+use crate::settings::Settings;
+use crate::websocket::WebSocket;
+use crate::ws::{self, MessageType, handshake};
+
+/// Where a server listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A host name, an IP address, or empty for every address (IPv6 and IPv4 on one socket where the system can),
+    /// and a port; port 0 lets the system choose one.
+    Tcp(String, u16),
+    /// The path of a Unix socket. A socket that nobody listens on is replaced; any other file is left alone.
+    Unix(PathBuf),
+}
+
+/// How to listen. `ServerOptions::new(address)` has the documented defaults.
+#[derive(Clone)]
+pub struct ServerOptions {
+    /// Where to listen.
+    pub address: Address,
+    /// Upgrades are taken at this path only; `None` for every path.
+    pub path: Option<String>,
+    /// A folder whose files are served to GET and HEAD on the same port.
+    pub static_folder: Option<PathBuf>,
+    /// On how many loops to listen (SO_REUSEPORT): the given loop and `threads - 1` started ones. Handlers then run
+    /// on all of these threads. Default: 1.
+    pub threads: usize,
+    /// How many connections the system may hold that were not accepted yet. Default: 1024.
+    pub backlog: u32,
+    /// For the request head, and for the answer to an upgrade. Default: 10 s.
+    pub handshake_timeout: Duration,
+    /// The longest request head to accept, in bytes. Default: 16 KiB.
+    pub max_head: usize,
+    /// What each connection may take and keep, and its timeouts. Default: [`Settings::server`].
+    pub settings: Settings,
+    /// The word that connections have until `accept` or `set_handler` gives them one of their own.
+    pub user_data: usize,
+    /// Hears upgrade requests and the end of the server. Default: [`AcceptAll`].
+    pub server_handler: Arc<dyn ServerHandler>,
+}
+
+impl ServerOptions {
+    /// The documented defaults, listening on this address.
+    pub fn new(address: Address) -> ServerOptions {
+        ServerOptions {
+            address,
+            path: None,
+            static_folder: None,
+            threads: 1,
+            backlog: 1024,
+            handshake_timeout: Duration::from_secs(10),
+            max_head: 16 << 10,
+            settings: Settings::server(),
+            user_data: 0,
+            server_handler: Arc::new(AcceptAll),
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        self.settings.check()?;
+        if !(1..=1024).contains(&self.threads) {
+            let text = format!("threads must be 1 to 1024, not {}", self.threads);
+            return Err(Error::new(ErrorCode::InvalidArgument, text));
+        }
+        if self.threads > 1 && matches!(self.address, Address::Unix(_)) {
+            return Err(Error::new(ErrorCode::InvalidArgument, "a Unix socket can't be shared by several threads"));
+        }
+        if self.path.as_ref().is_some_and(|path| !path.starts_with('/')) {
+            return Err(Error::new(ErrorCode::InvalidArgument, "path must start with '/'"));
+        }
+        Ok(())
+    }
+}
+
+/// Listens, and gives each connection this handler unless its `accept` names another.
+///
+/// `on_loop` of `None` is the library's own loop. The listener is bound when this returns, so the port of
+/// [`Server::local_address`] is known. A host name is looked up here, which can take a moment; addresses are not.
+///
+/// # Errors
+/// [`ErrorCode::ListenFailed`] with the address and the system's reason; no event ever comes then.
+pub fn listen(
+    on_loop: Option<&Loop>,
+    options: ServerOptions,
+    handler: Option<Arc<dyn Handler>>,
+) -> Result<Server> {
+    options.check()?;
+    event_loop::listen(on_loop, options, handler)
+}
+
+/// A listening server: a number like [`WebSocket`], with the same rules for threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Server {
+    id: Id,
+}
+
+impl Server {
+    pub(crate) fn new(id: Id) -> Server {
+        Server { id }
+    }
+
+    pub(crate) fn id(self) -> Id {
+        self.id
+    }
+
+    /// The server with this number, as [`Server::raw`] gave it.
+    ///
+    /// # Errors
+    /// [`ErrorCode::WrongHandle`] if the number was never a server's.
+    pub fn from_raw(raw: u64) -> Result<Server> {
+        Id::from_raw(raw, Kind::Server).map(Server::new)
+    }
+
+    /// The handle as a number below 2^53, never 0.
+    pub fn raw(self) -> u64 {
+        self.id.raw()
+    }
+
+    /// The address that it listens on, with the port that the system chose; `None` for Unix sockets and once closed.
+    pub fn local_address(self) -> Option<SocketAddr> {
+        event_loop::addresses(self.id).and_then(|addresses| addresses.local)
+    }
+
+    /// Sends a message to every open connection of this server; it is encoded once. Connections over their hard
+    /// limit miss it, which their counters and the log say.
+    pub fn broadcast(self, kind: MessageType, data: &[u8]) -> Result<()> {
+        if kind == MessageType::Text && simdutf8::basic::from_utf8(data).is_err() {
+            return Err(ErrorCode::InvalidUtf8.into());
+        }
+        let mut frame = Vec::with_capacity(data.len() + 10);
+        ws::encode(kind, data, &mut frame);
+        event_loop::broadcast(self.id, frame.into())
+    }
+
+    /// Stops listening. With a code, all its connections get the closing handshake with that code and reason;
+    /// without, they live on. `on_server_closed` comes when the last of them has ended.
+    pub fn close(self, code: Option<u16>, reason: &str) -> Result<()> {
+        check_close(code, reason)?;
+        event_loop::close_server(self.id, code.map(|code| (code, reason.to_owned())))
+    }
+}
+
+/// A client's request for an upgrade, as the hook sees it; borrowed until the hook returns.
+#[derive(Debug)]
+pub struct UpgradeRequest<'a> {
+    pub(crate) server: Server,
+    pub(crate) websocket: WebSocket,
+    pub(crate) request: &'a Request,
+    pub(crate) remote: Option<SocketAddr>,
+}
+
+impl<'a> UpgradeRequest<'a> {
+    /// The connection that it will become: call `accept` or `refuse` on it, now or later, from any thread.
+    pub fn websocket(&self) -> WebSocket {
+        self.websocket
+    }
+
+    /// The server that it came to.
+    pub fn server(&self) -> Server {
+        self.server
+    }
+
+    /// The path, as it was sent (not percent-decoded).
+    pub fn path(&self) -> &'a str {
+        self.request.path()
+    }
+
+    /// What follows `?` in the target, if it has one.
+    pub fn query(&self) -> Option<&'a str> {
+        self.request.query()
+    }
+
+    /// The target as it was sent: path and query.
+    pub fn target(&self) -> &'a str {
+        &self.request.target
+    }
+
+    /// The first header of this name, if it is there and readable as text.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.request.header(name)
+    }
+
+    /// All headers in order; a name occurs as often as it was sent.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        self.request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+    }
+
+    /// The subprotocols that the client offers, its preferred one first.
+    pub fn subprotocols(&self) -> Vec<&'a str> {
+        handshake::offered_subprotocols(self.request)
+    }
+
+    /// The client's address; `None` on a Unix socket.
+    pub fn remote_address(&self) -> Option<SocketAddr> {
+        self.remote
+    }
+}
+
+/// How to accept an upgrade.
+#[derive(Clone, Default)]
+pub struct Accept {
+    /// One of the offered subprotocols, or none.
+    pub subprotocol: Option<String>,
+    /// Further response headers.
+    pub headers: Vec<(String, String)>,
+    /// The application's word for this connection; `None` keeps the server's.
+    pub user_data: Option<usize>,
+    /// Who hears this connection; `None` keeps the server's.
+    pub handler: Option<Arc<dyn Handler>>,
+}
+
+impl Accept {
+    pub(crate) fn check(&self) -> Result<()> {
+        let mut trial = Vec::new();
+        handshake::accept_response("", self.subprotocol.as_deref(), &self.headers, &mut trial)
+            .map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))
+    }
+}
+
+/// How to refuse an upgrade.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The HTTP status, 300 to 599.
+    pub status: u16,
+    /// Response headers; Content-Length and Connection are added.
+    pub headers: Vec<(String, String)>,
+    /// The response's body.
+    pub body: Vec<u8>,
+}
+
+impl Refusal {
+    /// A refusal with a status, and a body of plain text.
+    pub fn new(status: u16, text: &str) -> Refusal {
+        let headers = vec![("Content-Type".to_owned(), "text/plain; charset=utf-8".to_owned())];
+        Refusal { status, headers, body: text.as_bytes().to_vec() }
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        if !(300..600).contains(&self.status) {
+            let text = format!("a refusal's status must be 300 to 599, not {}", self.status);
+            return Err(Error::new(ErrorCode::InvalidArgument, text));
+        }
+        let mut trial = Vec::new();
+        self.encode(&mut trial).map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))
+    }
+}
+
+/// RFC 6455 §7.4 and §5.5.1, for the caller's side of a close.
+pub(crate) fn check_close(code: Option<u16>, reason: &str) -> Result<()> {
+    let Some(code) = code else {
+        return match reason {
+            "" => Ok(()),
+            _ => Err(Error::new(ErrorCode::InvalidArgument, "a close reason needs a code")),
+        };
+    };
+    if !ws::is_sendable_close_code(code) {
+        let text = format!("close code {code} may not be sent; use 1000 to 1014 (but 1004 to 1006) or 3000 to 4999");
+        return Err(Error::new(ErrorCode::InvalidCloseCode, text));
+    }
+    if reason.len() > 123 {
+        let text = format!("a close reason holds at most 123 bytes of UTF-8, not {}", reason.len());
+        return Err(Error::new(ErrorCode::ControlTooLong, text));
+    }
+    Ok(())
+}

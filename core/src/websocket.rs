@@ -1,0 +1,211 @@
+//! A connection's handle, and all that can be done with it from any thread.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::event_loop::{self, Call};
+use crate::handle::{Id, Kind};
+use crate::handler::Handler;
+use crate::server::{Accept, Refusal};
+use crate::ws::{MessageType, ReadyState};
+
+/// A connection: a number, not a pointer. Copy it freely, keep it as long as you like, use it on any thread.
+///
+/// Calls on a connection that has ended return [`ErrorCode::Closed`] and touch nothing. On the loop's own thread a
+/// call acts at once; from another thread it is queued and the loop is woken. No call blocks, and none calls back.
+#[derive(Debug, Clone, Copy)]
+pub struct WebSocket {
+    id: Id,
+    user_data: usize,
+}
+
+impl PartialEq for WebSocket {
+    fn eq(&self, other: &WebSocket) -> bool {
+        self.id == other.id
+    }
+}
+impl Eq for WebSocket {}
+impl std::hash::Hash for WebSocket {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
+
+/// What became of a message that was accepted for sending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "OverMark asks the sender to wait for on_drain"]
+pub enum Sent {
+    /// It is on its way, or waits in the outbox.
+    Queued,
+    /// It was queued too, but more than the high-water mark waits now: wait for `on_drain` before sending more.
+    OverMark,
+}
+
+impl WebSocket {
+    pub(crate) fn new(id: Id, user_data: usize) -> WebSocket {
+        WebSocket { id, user_data }
+    }
+
+    pub(crate) fn id(self) -> Id {
+        self.id
+    }
+
+    /// The connection with this number, as [`WebSocket::raw`] gave it. Its user data reads as 0.
+    ///
+    /// # Errors
+    /// [`ErrorCode::WrongHandle`] if the number was never a connection's.
+    pub fn from_raw(raw: u64) -> Result<WebSocket> {
+        Id::from_raw(raw, Kind::Connection).map(|id| WebSocket { id, user_data: 0 })
+    }
+
+    /// The handle as a number below 2^53, never 0.
+    pub fn raw(self) -> u64 {
+        self.id.raw()
+    }
+
+    /// The application's word for this connection, as it was when the event that brought this value was made:
+    /// set by [`ClientOptions`](crate::ClientOptions), [`Accept`] or [`WebSocket::set_handler`].
+    pub fn user_data(self) -> usize {
+        self.user_data
+    }
+
+    /// Sends a text message.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotOpen`] before it is open or once it is closing, [`ErrorCode::OutboxFull`] over the hard limit.
+    pub fn send_text(self, text: &str) -> Result<Sent> {
+        event_loop::send(self.id, MessageType::Text, text.as_bytes())
+    }
+
+    /// Sends a binary message. Errors as for [`WebSocket::send_text`].
+    pub fn send_binary(self, data: &[u8]) -> Result<Sent> {
+        event_loop::send(self.id, MessageType::Binary, data)
+    }
+
+    /// Sends a message of either type. Errors as for [`WebSocket::send_text`], and [`ErrorCode::InvalidUtf8`] for a
+    /// text that isn't UTF-8 (RFC 6455 §5.6).
+    pub fn send(self, kind: MessageType, data: &[u8]) -> Result<Sent> {
+        if kind == MessageType::Text && simdutf8::basic::from_utf8(data).is_err() {
+            return Err(ErrorCode::InvalidUtf8.into());
+        }
+        event_loop::send(self.id, kind, data)
+    }
+
+    /// Sends a message that the caller has checked to be UTF-8 where it is text, for instance because it comes from
+    /// [`Message::as_bytes`](crate::Message::as_bytes) or a language's own string.
+    pub fn send_checked(self, kind: MessageType, data: &[u8]) -> Result<Sent> {
+        debug_assert!(kind == MessageType::Binary || std::str::from_utf8(data).is_ok());
+        event_loop::send(self.id, kind, data)
+    }
+
+    /// Sends a ping of at most 125 bytes (RFC 6455 §5.5.2); `on_pong` follows when the peer answers.
+    pub fn ping(self, payload: &[u8]) -> Result<()> {
+        control_payload(payload)?;
+        event_loop::call(self.id, Call::Ping(payload.into()))
+    }
+
+    /// Sends an unasked-for pong of at most 125 bytes (RFC 6455 §5.5.3). Pings are answered without it.
+    pub fn pong(self, payload: &[u8]) -> Result<()> {
+        control_payload(payload)?;
+        event_loop::call(self.id, Call::Pong(payload.into()))
+    }
+
+    /// Starts the closing handshake (RFC 6455 §7.1.2); while connecting, gives the attempt up. Doing it again is
+    /// harmless.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidCloseCode`] for codes that may not be sent, [`ErrorCode::ControlTooLong`] for a reason
+    /// over 123 bytes, [`ErrorCode::InvalidArgument`] for a reason without a code.
+    pub fn close(self, code: Option<u16>, reason: &str) -> Result<()> {
+        crate::server::check_close(code, reason)?;
+        event_loop::call(self.id, Call::Close(code, reason.into()))
+    }
+
+    /// Cuts the connection without a closing handshake; `on_close` follows with 1006.
+    pub fn terminate(self) -> Result<()> {
+        event_loop::call(self.id, Call::Terminate)
+    }
+
+    /// Stops reading from the socket until [`WebSocket::resume`]. Pings still go out; the dead-peer timer stands still.
+    pub fn pause(self) -> Result<()> {
+        event_loop::call(self.id, Call::Pause)
+    }
+
+    /// Reads on after [`WebSocket::pause`].
+    pub fn resume(self) -> Result<()> {
+        event_loop::call(self.id, Call::Resume)
+    }
+
+    /// Gives the connection another handler and user data. Events that waited for a handler come now.
+    pub fn set_handler(self, handler: Arc<dyn Handler>, user_data: usize) -> Result<()> {
+        event_loop::call(self.id, Call::SetHandler(handler, user_data))
+    }
+
+    /// Accepts an upgrade request: answers 101 and opens the connection (RFC 6455 §4.2.2).
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] for a header or subprotocol that can't be sent,
+    /// [`ErrorCode::AlreadyAnswered`] if it was answered before.
+    pub fn accept(self, accept: Accept) -> Result<()> {
+        accept.check()?;
+        event_loop::call(self.id, Call::Accept(Box::new(accept)))
+    }
+
+    /// Refuses an upgrade request with an HTTP status, headers and a body. Errors as for [`WebSocket::accept`].
+    pub fn refuse(self, refusal: Refusal) -> Result<()> {
+        refusal.check()?;
+        event_loop::call(self.id, Call::Refuse(Box::new(refusal)))
+    }
+
+    /// The connection's state; closed for a handle whose connection has ended.
+    pub fn ready_state(self) -> ReadyState {
+        event_loop::ready_state(self.id)
+    }
+
+    /// The bytes that were accepted for sending and not yet taken by the system, framing included.
+    pub fn buffered_amount(self) -> u64 {
+        event_loop::buffered_amount(self.id)
+    }
+
+    /// The subprotocol in use; empty if none was agreed on, or before it is open.
+    pub fn protocol(self) -> String {
+        event_loop::info(self.id).map(|info| info.protocol.to_string()).unwrap_or_default()
+    }
+
+    /// The extensions in use, as in the response's header; empty if none.
+    pub fn extensions(self) -> String {
+        event_loop::info(self.id).map(|info| info.extensions.to_string()).unwrap_or_default()
+    }
+
+    /// The URL that was connected to; on a server, the request's target (path and query).
+    pub fn url(self) -> String {
+        event_loop::info(self.id).map(|info| info.url.to_string()).unwrap_or_default()
+    }
+
+    /// The peer's address; `None` for Unix sockets and before there is a connection.
+    pub fn remote_address(self) -> Option<SocketAddr> {
+        event_loop::addresses(self.id).and_then(|addresses| addresses.remote)
+    }
+
+    /// This side's address; `None` as for [`WebSocket::remote_address`].
+    pub fn local_address(self) -> Option<SocketAddr> {
+        event_loop::addresses(self.id).and_then(|addresses| addresses.local)
+    }
+
+    /// The round trip of the last answered ping, in milliseconds.
+    pub fn latency(self) -> Option<u64> {
+        event_loop::latency(self.id)
+    }
+}
+
+/// RFC 6455 §5.5: control frames hold at most 125 bytes.
+fn control_payload(payload: &[u8]) -> Result<()> {
+    match payload.len() {
+        0..=125 => Ok(()),
+        length => Err(Error::new(
+            ErrorCode::ControlTooLong,
+            format!("a ping or pong holds at most 125 bytes, not {length}"),
+        )),
+    }
+}
