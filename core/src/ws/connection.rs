@@ -1,0 +1,426 @@
+//! One connection after its opening handshake: the rules of RFC 6455 §5 to §7 on both directions together.
+
+use super::close::{self, ClosePayload, MAX_REASON};
+use super::frame::{self, MAX_CONTROL, Opcode};
+use super::liveness::{Due, Liveness};
+use super::receiver::{Body, Receiver, Unit};
+use super::{
+    Config, Event, MessageType, Millis, Payload, ProtocolError, ReadyState, Received, Role, Scratch,
+    SendError, Timeout,
+};
+
+/// The state of one connection. It does no I/O and has no clock: bytes received go in by [`receive`], bytes to send
+/// are appended to the `out` of each call, in the order in which they have to leave, and `now` is the caller's.
+///
+/// It owns no memory outside itself except while a message or control frame spans reads.
+///
+/// [`receive`]: Connection::receive
+#[derive(Debug)]
+pub struct Connection {
+    receiver: Receiver,
+    liveness: Liveness,
+    /// Once `close_sent`: when to stop waiting for the end of the closing handshake.
+    close_deadline: Millis,
+    role: Role,
+    state: State,
+    close_sent: bool,
+    close_received: bool,
+}
+
+/// [`ReadyState`] in a byte; a machine is born connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    Closing,
+    Closed,
+}
+
+impl Connection {
+    /// An open connection whose handshake is done. `now` begins the first idle time.
+    pub fn new(role: Role, now: Millis) -> Connection {
+        Connection {
+            receiver: Receiver::default(),
+            liveness: Liveness::new(now),
+            close_deadline: 0,
+            role,
+            state: State::Open,
+            close_sent: false,
+            close_received: false,
+        }
+    }
+
+    /// Reads what came from the peer, up to the next event. Call it again with the rest of `input` until all is
+    /// consumed. Answers that the RFC demands (pongs, the close frame) are appended to `out`.
+    ///
+    /// A message or control frame that lies whole in `input` is unmasked there and borrowed; one that spans calls or
+    /// fragments is copied. After the peer's close frame and after a failure, everything is consumed and ignored.
+    /// Messages that arrive after our own close frame, before the peer's, are still events.
+    #[inline]
+    pub fn receive<'a>(
+        &mut self,
+        input: &'a mut [u8],
+        now: Millis,
+        config: &Config,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Received<'a> {
+        // §5.5.1, §7.1.7: nothing counts after a close frame or a failure.
+        if input.is_empty() || self.close_received || self.state == State::Closed {
+            return Received {
+                consumed: input.len(),
+                event: None,
+            };
+        }
+        self.liveness.heard(now);
+        match self
+            .receiver
+            .receive(input, self.role, config.max_message, scratch)
+        {
+            Ok((consumed, None)) => Received {
+                consumed,
+                event: None,
+            },
+            Ok((consumed, Some(unit))) => {
+                let event = self.on_unit(unit, input, now, config, scratch, out);
+                Received {
+                    consumed,
+                    event: Some(event),
+                }
+            }
+            Err(error) => Received {
+                consumed: input.len(),
+                event: Some(self.fail(error, scratch, out)),
+            },
+        }
+    }
+
+    /// Appends a whole message to `out`. Text has to be UTF-8; that is the caller's to know.
+    ///
+    /// # Errors
+    /// [`SendError::NotOpen`] unless the state is open.
+    #[inline]
+    pub fn send(
+        &mut self,
+        kind: MessageType,
+        payload: &[u8],
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        self.check_open()?;
+        // With permessage-deflate, this is where a message is deflated and RSV1 set.
+        self.write(kind.into(), payload, scratch, out)
+    }
+
+    /// Appends only the header of a message of `len` bytes, which the caller then writes from its own memory. Servers
+    /// only.
+    ///
+    /// # Errors
+    /// [`SendError::MaskRequired`] from a client, else [`SendError::NotOpen`] unless the state is open.
+    pub fn send_header(&mut self, kind: MessageType, len: usize, out: &mut Vec<u8>) -> Result<(), SendError> {
+        if self.role == Role::Client {
+            return Err(SendError::MaskRequired);
+        }
+        self.check_open()?;
+        frame::write_header(kind.into(), len, None, out);
+        Ok(())
+    }
+
+    /// Appends a ping. From now on only this one's pong counts for the [latency](Self::latency), and silence for
+    /// [`Config::ping_timeout`] after it means that the peer is dead.
+    ///
+    /// # Errors
+    /// [`SendError::ControlTooLong`] over 125 bytes, [`SendError::NotOpen`] unless the state is open.
+    pub fn ping(
+        &mut self,
+        payload: &[u8],
+        now: Millis,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        self.write_control(Opcode::Ping, payload, scratch, out)?;
+        self.liveness.ping_sent(payload, now);
+        Ok(())
+    }
+
+    /// Appends a pong that nobody asked for, a one-way heartbeat (§5.5.3). Pings are answered without it.
+    ///
+    /// # Errors
+    /// As for [`ping`](Self::ping).
+    pub fn pong(
+        &mut self,
+        payload: &[u8],
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        self.write_control(Opcode::Pong, payload, scratch, out)
+    }
+
+    /// Begins the closing handshake: appends a close frame and gives the peer [`Config::close_timeout`] to answer.
+    /// A reason without a code gets 1000. Does nothing, successfully, if the connection is closing or closed.
+    ///
+    /// # Errors
+    /// [`SendError::InvalidCloseCode`] if the code must not be on the wire, [`SendError::ControlTooLong`] if the
+    /// reason is over 123 bytes, whatever the state.
+    pub fn close(
+        &mut self,
+        code: Option<u16>,
+        reason: &str,
+        now: Millis,
+        config: &Config,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        let payload = ClosePayload::new(code, reason)?;
+        if self.state != State::Open {
+            return Ok(());
+        }
+        self.write(Opcode::Close, payload.as_bytes(), scratch, out)?;
+        self.begin_closing(now, config);
+        Ok(())
+    }
+
+    /// The transport has ended, in whatever way: the state is closed.
+    pub fn eof(&mut self) {
+        self.end();
+    }
+
+    /// Does what is due at `now`: appends an idle ping to `out`, or says what has expired. Early and repeated calls
+    /// do no harm.
+    pub fn handle_timeout(
+        &mut self,
+        now: Millis,
+        config: &Config,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Option<Timeout> {
+        if self.next_timeout(config).is_none_or(|deadline| now < deadline) {
+            return None;
+        }
+        if self.close_sent {
+            self.end();
+            return Some(Timeout::Close);
+        }
+        match self.liveness.next(config) {
+            Some((_, Due::Dead)) => {
+                self.end();
+                Some(Timeout::Dead)
+            }
+            Some((_, Due::Ping)) => {
+                self.idle_ping(now, scratch, out);
+                None
+            }
+            None => None,
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), on the caller's clock. Received data moves it into the
+    /// future, so a caller may keep an earlier timer and ask again when that fires.
+    pub fn next_timeout(&self, config: &Config) -> Option<Millis> {
+        match self.state {
+            State::Closed => None,
+            // §5.5.1: after a close frame nothing is sent, pings neither.
+            State::Closing => Some(self.close_deadline),
+            State::Open => self.liveness.next(config).map(|(at, _)| at),
+        }
+    }
+
+    /// The caller stops reading, so silence means nothing: idle pings still go out, but nobody is declared dead.
+    pub fn suspend_liveness(&mut self) {
+        self.liveness.suspend();
+    }
+
+    /// The caller reads again: the wait for data after a ping begins anew.
+    pub fn resume_liveness(&mut self, now: Millis) {
+        self.liveness.resume(now);
+    }
+
+    /// Open, closing (a close frame was sent or received) or closed (the transport ended, or the connection failed
+    /// or timed out).
+    #[inline]
+    pub fn ready_state(&self) -> ReadyState {
+        match self.state {
+            State::Open => ReadyState::Open,
+            State::Closing => ReadyState::Closing,
+            State::Closed => ReadyState::Closed,
+        }
+    }
+
+    /// Whether our close frame is in some `out`. With [`close_received`](Self::close_received), the closing handshake
+    /// is done: a server ends the transport then, a client waits for the server to do so (§7.1.1), and no longer than
+    /// [`next_timeout`](Self::next_timeout).
+    pub fn close_sent(&self) -> bool {
+        self.close_sent
+    }
+
+    /// Whether the peer's close frame came.
+    pub fn close_received(&self) -> bool {
+        self.close_received
+    }
+
+    /// How long the latest answered ping took to be answered.
+    pub fn latency(&self) -> Option<Millis> {
+        self.liveness.latency()
+    }
+
+    #[inline]
+    fn on_unit<'a>(
+        &mut self,
+        unit: Unit,
+        input: &'a [u8],
+        now: Millis,
+        config: &Config,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Event<'a> {
+        match unit {
+            Unit::Message(kind, body) => Event::Message {
+                kind,
+                payload: body.within(input),
+            },
+            Unit::Ping(body) => self.on_ping(body.within(input), scratch, out),
+            Unit::Pong(body) => {
+                let payload = body.within(input);
+                self.liveness.pong_received(&payload, now);
+                Event::Pong(payload)
+            }
+            Unit::Close(body) => self.on_close(body.within(input), now, config, scratch, out),
+        }
+    }
+
+    /// §5.5.2: a ping is answered with a pong of the same payload; but nothing follows our close frame.
+    fn on_ping<'a>(&mut self, payload: Payload<'a>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Event<'a> {
+        if self.state == State::Open && self.write(Opcode::Pong, &payload, scratch, out).is_err() {
+            return self.fail(ProtocolError::NoRandomness, scratch, out);
+        }
+        Event::Ping(payload)
+    }
+
+    /// §5.5.1: a close frame is answered with one, and "typically echos the status code it received". A message that
+    /// is half here will never be whole, so it does not delay the answer.
+    fn on_close<'a>(
+        &mut self,
+        payload: Payload<'a>,
+        now: Millis,
+        config: &Config,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Event<'a> {
+        let (code, reason) = match close::parse(payload) {
+            Ok(parsed) => parsed,
+            Err(error) => return self.fail(error, scratch, out),
+        };
+        self.close_received = true;
+        self.receiver = Receiver::default();
+        if !self.close_sent {
+            let echo = code.map(u16::to_be_bytes);
+            if self
+                .write(
+                    Opcode::Close,
+                    echo.as_ref().map_or(&[], |code| code),
+                    scratch,
+                    out,
+                )
+                .is_err()
+            {
+                return self.fail(ProtocolError::NoRandomness, scratch, out);
+            }
+            self.begin_closing(now, config);
+        }
+        Event::Close { code, reason }
+    }
+
+    /// §7.1.7: tells the peer why, if that is still allowed and possible, and is done with it.
+    #[cold]
+    fn fail<'a>(&mut self, error: ProtocolError, scratch: &mut Scratch, out: &mut Vec<u8>) -> Event<'a> {
+        if !self.close_sent {
+            let mut reason = error.to_string();
+            reason.truncate(reason.floor_char_boundary(MAX_REASON));
+            // Without randomness there is no way to tell it, which is no reason not to end.
+            self.close_sent = ClosePayload::new(Some(error.close_code()), &reason)
+                .and_then(|payload| self.write(Opcode::Close, payload.as_bytes(), scratch, out))
+                .is_ok();
+        }
+        self.end();
+        Event::Failed(error)
+    }
+
+    /// An idle ping has a random payload, so that no pong but its own can match it.
+    fn idle_ping(&mut self, now: Millis, scratch: &mut Scratch, out: &mut Vec<u8>) {
+        let payload = scratch.masks.take().unwrap_or_default();
+        // If it could not be masked, the peer has no chance to answer; waiting for it is the same as for a lost one.
+        let _ = self.write(Opcode::Ping, &payload, scratch, out);
+        self.liveness.ping_sent(&payload, now);
+    }
+
+    fn begin_closing(&mut self, now: Millis, config: &Config) {
+        self.close_sent = true;
+        self.state = State::Closing;
+        self.close_deadline = now.saturating_add(config.close_timeout);
+    }
+
+    fn end(&mut self) {
+        self.state = State::Closed;
+        self.receiver = Receiver::default();
+    }
+
+    #[inline]
+    fn check_open(&self) -> Result<(), SendError> {
+        if self.state == State::Open {
+            Ok(())
+        } else {
+            Err(SendError::NotOpen)
+        }
+    }
+
+    fn write_control(
+        &mut self,
+        opcode: Opcode,
+        payload: &[u8],
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        if payload.len() > MAX_CONTROL {
+            return Err(SendError::ControlTooLong(payload.len()));
+        }
+        self.check_open()?;
+        self.write(opcode, payload, scratch, out)
+    }
+
+    /// §5.1: a client masks every frame, with a fresh mask, and a server none.
+    #[inline]
+    fn write(
+        &self,
+        opcode: Opcode,
+        payload: &[u8],
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        let mask = match self.role {
+            Role::Client => Some(scratch.masks.take()?),
+            Role::Server => None,
+        };
+        frame::write(opcode, payload, mask, out);
+        Ok(())
+    }
+}
+
+impl Body {
+    #[inline]
+    fn within(self, input: &[u8]) -> Payload<'_> {
+        match self {
+            // The receiver made the range from this input.
+            Body::Input(range) => Payload::Borrowed(input.get(range).unwrap_or_default()),
+            Body::Owned(bytes) => Payload::Owned(bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_small() {
+        assert_eq!(size_of::<Connection>(), 128);
+    }
+}

@@ -1,0 +1,123 @@
+//! One frame's header (RFC 6455 §5.2), read and written, and whole frames written.
+
+use std::io::Cursor;
+
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+use super::{MessageType, ProtocolError, mask};
+
+/// The longest header: 2 bytes, 8 of length, 4 of mask.
+pub(super) const MAX_HEADER: usize = 14;
+
+/// The longest payload of a control frame (§5.5).
+pub(super) const MAX_CONTROL: usize = 125;
+
+/// How much is copied before it is masked, so that the masking finds it in the nearest cache.
+const MASK_BLOCK: usize = 8 << 10;
+
+/// The opcodes that have a meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Opcode {
+    Continue = 0,
+    Text = 1,
+    Binary = 2,
+    Close = 8,
+    Ping = 9,
+    Pong = 10,
+}
+
+impl Opcode {
+    /// Control frames have the highest bit of the opcode set (§5.5).
+    pub(super) fn is_control(self) -> bool {
+        self as u8 & 8 != 0
+    }
+}
+
+impl From<MessageType> for Opcode {
+    fn from(kind: MessageType) -> Opcode {
+        match kind {
+            MessageType::Text => Opcode::Text,
+            MessageType::Binary => Opcode::Binary,
+        }
+    }
+}
+
+/// A frame's header as received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) fin: bool,
+    /// The reserved bits, RSV1 highest.
+    pub(super) reserved: u8,
+    pub(super) opcode: Opcode,
+    pub(super) mask: Option<[u8; 4]>,
+    pub(super) len: u64,
+}
+
+impl Header {
+    /// Reads the header that `bytes` begin with and says how long it is; `None` if there is only a part of it.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Header, usize)>, ProtocolError> {
+        let mut cursor = Cursor::new(bytes);
+        // Read from memory, a header has one way to be wrong: a reserved opcode.
+        let parsed = FrameHeader::parse(&mut cursor);
+        let invalid = ProtocolError::ReservedOpcode(bytes.first().map_or(0, |first| first & 15));
+        let Some((header, len)) = parsed.map_err(|_| invalid)? else {
+            return Ok(None);
+        };
+        let opcode = match header.opcode {
+            OpCode::Data(Data::Continue) => Opcode::Continue,
+            OpCode::Data(Data::Text) => Opcode::Text,
+            OpCode::Data(Data::Binary) => Opcode::Binary,
+            OpCode::Control(Control::Close) => Opcode::Close,
+            OpCode::Control(Control::Ping) => Opcode::Ping,
+            OpCode::Control(Control::Pong) => Opcode::Pong,
+            OpCode::Data(Data::Reserved(_)) | OpCode::Control(Control::Reserved(_)) => return Err(invalid),
+        };
+        let reserved = u8::from(header.rsv1) << 2 | u8::from(header.rsv2) << 1 | u8::from(header.rsv3);
+        let header = Header {
+            fin: header.is_final,
+            reserved,
+            opcode,
+            mask: header.mask,
+            len,
+        };
+        Ok(Some((header, cursor.position() as usize)))
+    }
+
+    /// What the header took on the wire, if its length was encoded as briefly as it has to be.
+    pub(super) fn size(&self) -> usize {
+        let len = match self.len {
+            0..=125 => 0,
+            126..=0xffff => 2,
+            _ => 8,
+        };
+        2 + len + if self.mask.is_some() { 4 } else { 0 }
+    }
+}
+
+/// Appends the header of an unfragmented frame.
+pub(super) fn write_header(opcode: Opcode, len: usize, mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
+    let opcode = OpCode::from(opcode as u8);
+    let header = FrameHeader {
+        opcode,
+        mask,
+        ..FrameHeader::default()
+    };
+    // Writing to memory does not fail.
+    let _ = header.format(len as u64, out);
+}
+
+/// Appends an unfragmented frame, masked if there is a mask.
+pub(super) fn write(opcode: Opcode, payload: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
+    out.reserve(MAX_HEADER + payload.len());
+    write_header(opcode, payload.len(), mask, out);
+    let Some(mut mask) = mask else {
+        return out.extend_from_slice(payload);
+    };
+    for block in payload.chunks(MASK_BLOCK) {
+        let start = out.len();
+        out.extend_from_slice(block);
+        mask = mask::apply(out.get_mut(start..).unwrap_or_default(), mask);
+    }
+}

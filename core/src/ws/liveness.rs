@@ -1,0 +1,105 @@
+//! Whether the peer is still there: idle pings, their answers, and how long silence is borne.
+
+use std::hash::{DefaultHasher, Hasher};
+
+use super::{Config, Millis};
+
+/// What time has brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Silence for long enough to ask.
+    Ping,
+    /// Silence after we asked.
+    Dead,
+}
+
+/// Any data proves liveness, not only pongs; so a ping goes out only into silence, and receiving costs two stores.
+#[derive(Debug)]
+pub(super) struct Liveness {
+    /// When data last came.
+    heard: Millis,
+    /// While `unanswered`: when the wait began.
+    asked: Millis,
+    /// The latest ping, the only one that waits for its pong.
+    pinged: Millis,
+    fingerprint: u64,
+    latency: Option<u32>,
+    /// A ping went out and no data came since.
+    unanswered: bool,
+    /// The latest ping's pong has not come.
+    pong_due: bool,
+    suspended: bool,
+}
+
+impl Liveness {
+    pub(super) fn new(now: Millis) -> Liveness {
+        Liveness {
+            heard: now,
+            asked: now,
+            pinged: now,
+            fingerprint: 0,
+            latency: None,
+            unanswered: false,
+            pong_due: false,
+            suspended: false,
+        }
+    }
+
+    #[inline]
+    pub(super) fn heard(&mut self, now: Millis) {
+        self.heard = now;
+        self.unanswered = false;
+    }
+
+    pub(super) fn ping_sent(&mut self, payload: &[u8], now: Millis) {
+        // A wait that is on goes on, or an application that pings often would keep a dead peer alive. While suspended
+        // nobody waits, and this is when the next idle ping counts from.
+        if !self.unanswered || self.suspended {
+            self.asked = now;
+        }
+        self.unanswered = true;
+        self.pinged = now;
+        self.fingerprint = fingerprint(payload);
+        self.pong_due = true;
+    }
+
+    pub(super) fn pong_received(&mut self, payload: &[u8], now: Millis) {
+        if self.pong_due && self.fingerprint == fingerprint(payload) {
+            self.pong_due = false;
+            self.latency = Some(now.saturating_sub(self.pinged).try_into().unwrap_or(u32::MAX));
+        }
+    }
+
+    pub(super) fn suspend(&mut self) {
+        self.suspended = true;
+    }
+
+    /// What arrived meanwhile was not read, so silence proves nothing: the wait begins again.
+    pub(super) fn resume(&mut self, now: Millis) {
+        if self.suspended {
+            self.suspended = false;
+            self.asked = now;
+        }
+    }
+
+    /// What comes next, and when.
+    pub(super) fn next(&self, config: &Config) -> Option<(Millis, Due)> {
+        let waits = self.unanswered && !self.suspended;
+        if waits && config.ping_timeout > 0 {
+            return Some((self.asked.saturating_add(config.ping_timeout), Due::Dead));
+        }
+        let since = if self.unanswered { self.asked } else { self.heard };
+        (config.ping_interval > 0).then(|| (since.saturating_add(config.ping_interval), Due::Ping))
+    }
+
+    pub(super) fn latency(&self) -> Option<Millis> {
+        self.latency.map(Millis::from)
+    }
+}
+
+/// Stands for a ping's payload, so that 125 bytes need not be kept. A peer that forges it only deceives itself.
+fn fingerprint(payload: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(payload);
+    hasher.finish()
+}

@@ -1,0 +1,297 @@
+//! From bytes to messages: frames, fragments, and control frames between them (RFC 6455 §5).
+
+use std::mem;
+use std::ops::Range;
+
+use super::frame::{Header, MAX_CONTROL, MAX_HEADER, Opcode};
+use super::{MessageType, ProtocolError, Role, Scratch, mask, utf8};
+
+/// The most memory that a declared length gets before its data is there.
+pub(super) const MAX_AHEAD: usize = 64 << 10;
+
+/// However low the limit of a message is, this much of fragments' headers is always free.
+const FREE_HEADERS: usize = 1 << 10;
+
+/// What the bytes amount to: a message or a control frame, whole and unmasked.
+#[derive(Debug)]
+pub(super) enum Unit {
+    /// If text, valid UTF-8.
+    Message(MessageType, Body),
+    Close(Body),
+    Ping(Body),
+    Pong(Body),
+}
+
+/// Where the payload is.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// In the input, there.
+    Input(Range<usize>),
+    /// It spanned inputs or frames.
+    Owned(Vec<u8>),
+}
+
+/// Reads the frames of one connection. Between messages it owns no memory.
+#[derive(Debug, Default)]
+pub(super) struct Receiver {
+    /// What has come of a message that spans inputs or frames; behind it, what has come of a control frame that
+    /// spans inputs.
+    buffer: Vec<u8>,
+    /// The frame whose payload is arriving: `len` counts what is missing, `mask` is turned to the next byte.
+    frame: Option<Header>,
+    /// Text or binary, while a message is in `buffer`.
+    message: Option<Opcode>,
+    /// What the headers of the message's continuation frames took.
+    overhead: u32,
+    /// How many bytes at the end of `buffer` belong to a control frame.
+    control: u8,
+    /// How many bytes at the end of the text in `buffer` begin a character.
+    incomplete: u8,
+    /// The beginning of a header that spans inputs.
+    carry: [u8; MAX_HEADER],
+    carried: u8,
+}
+
+impl Receiver {
+    /// Reads `input` up to and including the next unit, and says how far that is. A payload that lies whole in
+    /// `input` is unmasked there and stays there, anything else is copied. After an error the receiver is of no use.
+    #[inline]
+    pub(super) fn receive(
+        &mut self,
+        input: &mut [u8],
+        role: Role,
+        max_message: usize,
+        scratch: &mut Scratch,
+    ) -> Result<(usize, Option<Unit>), ProtocolError> {
+        let mut at = 0;
+        loop {
+            if self.frame.is_none() {
+                let Some(header) = self.read_header(input, &mut at)? else {
+                    return Ok((at, None));
+                };
+                self.check(&header, role, max_message)?;
+                if let Some(unit) = take_whole(&header, input, &mut at)? {
+                    return Ok((at, Some(unit)));
+                }
+                self.begin(header, scratch);
+            }
+            at += self.take_part(input.get_mut(at..).unwrap_or_default())?;
+            let Some(frame) = self.frame.take_if(|frame| frame.len == 0) else {
+                return Ok((at, None));
+            };
+            if let Some(unit) = self.finish(&frame)? {
+                return Ok((at, Some(unit)));
+            }
+        }
+    }
+
+    /// Reads the header at `at` and steps over it. What there is of an incomplete one is put aside.
+    #[inline]
+    fn read_header(&mut self, input: &[u8], at: &mut usize) -> Result<Option<Header>, ProtocolError> {
+        let rest = input.get(*at..).unwrap_or_default();
+        if self.carried == 0
+            && let Some((header, size)) = Header::parse(rest)?
+        {
+            *at += size;
+            return Ok(Some(header));
+        }
+        self.carry_header(rest, at)
+    }
+
+    #[cold]
+    fn carry_header(&mut self, rest: &[u8], at: &mut usize) -> Result<Option<Header>, ProtocolError> {
+        let before = usize::from(self.carried);
+        let mut now = before;
+        for (free, byte) in self.carry.iter_mut().skip(before).zip(rest) {
+            *free = *byte;
+            now += 1;
+        }
+        if let Some((header, size)) = Header::parse(self.carry.get(..now).unwrap_or_default())? {
+            // Without its last byte the header was incomplete, so `size` is over `before`.
+            *at += size - before;
+            self.carried = 0;
+            return Ok(Some(header));
+        }
+        *at += now - before;
+        // At most `MAX_HEADER`.
+        self.carried = now as u8;
+        Ok(None)
+    }
+
+    /// Judges a header by itself and by what came before it. The declared length is judged here, before any memory
+    /// is reserved for it.
+    #[inline]
+    fn check(&self, header: &Header, role: Role, max_message: usize) -> Result<(), ProtocolError> {
+        let opcode = header.opcode as u8;
+        // §5.2: the reserved bits "MUST be 0 unless an extension is negotiated that defines meanings". None is. With
+        // permessage-deflate, RSV1 is allowed here on the first frame of a message (RFC 7692 §6).
+        if header.reserved != 0 {
+            return Err(ProtocolError::ReservedBits(header.reserved));
+        }
+        // §5.1: "a client MUST mask all frames that it sends", "a server MUST NOT mask any".
+        match (role, header.mask) {
+            (Role::Server, None) => return Err(ProtocolError::Unmasked),
+            (Role::Client, Some(_)) => return Err(ProtocolError::Masked),
+            _ => {}
+        }
+        // §5.2: of a 64-bit length, "the most significant bit MUST be 0".
+        if header.len > i64::MAX as u64 {
+            return Err(ProtocolError::InvalidLength(header.len));
+        }
+        match (header.opcode.is_control(), header.opcode, self.message) {
+            // §5.5: control frames "MUST have a payload length of 125 bytes or less and MUST NOT be fragmented".
+            (true, ..) if !header.fin => Err(ProtocolError::FragmentedControl(opcode)),
+            (true, ..) if header.len > MAX_CONTROL as u64 => Err(ProtocolError::ControlTooLong(header.len)),
+            (true, ..) => Ok(()),
+            // §5.4: the fragments of one message come in order, and no other message between them.
+            (_, Opcode::Continue, None) => Err(ProtocolError::UnexpectedContinuation),
+            (_, Opcode::Text | Opcode::Binary, Some(_)) => Err(ProtocolError::ExpectedContinuation(opcode)),
+            _ => self.check_size(header, max_message),
+        }
+    }
+
+    /// Fragments are charged their headers, so that a message of empty ones ends somewhere. They have an account of
+    /// their own: a message of exactly the limit is welcome in several fragments, too.
+    #[inline]
+    fn check_size(&self, header: &Header, limit: usize) -> Result<(), ProtocolError> {
+        // Between two frames of a message, `buffer` holds nothing else.
+        let size = (self.buffer.len() as u64).saturating_add(header.len);
+        if size > limit as u64 {
+            return Err(ProtocolError::MessageTooBig { size, limit });
+        }
+        if self.overhead as usize > limit.max(FREE_HEADERS) {
+            return Err(ProtocolError::TooManyFragments { limit });
+        }
+        Ok(())
+    }
+
+    /// Gets ready for a payload that comes in pieces.
+    fn begin(&mut self, header: Header, scratch: &mut Scratch) {
+        match header.opcode {
+            Opcode::Continue => self.overhead = self.overhead.saturating_add(header.size() as u32),
+            Opcode::Text | Opcode::Binary => self.message = Some(header.opcode),
+            Opcode::Close | Opcode::Ping | Opcode::Pong => {}
+        }
+        if self.buffer.capacity() == 0 && !header.opcode.is_control() && header.len > 0 {
+            self.buffer = scratch.take_spare();
+        }
+        self.frame = Some(header);
+    }
+
+    /// Takes what there is of the frame's payload and says how much that was.
+    fn take_part(&mut self, input: &mut [u8]) -> Result<usize, ProtocolError> {
+        let Some(frame) = &mut self.frame else {
+            return Ok(0);
+        };
+        // What is missing is below the limit of a message, which is a usize.
+        let missing = frame.len as usize;
+        let part_len = missing.min(input.len());
+        let part = input.get_mut(..part_len).unwrap_or_default();
+        if let Some(mask) = &mut frame.mask {
+            *mask = mask::apply(part, *mask);
+        }
+        frame.len -= part_len as u64;
+        let (is_control, is_last) = (frame.opcode.is_control(), frame.fin);
+        reserve(&mut self.buffer, part_len, missing, is_last && !is_control);
+        self.buffer.extend_from_slice(part);
+        if is_control {
+            // At most `MAX_CONTROL` in all.
+            self.control += part_len as u8;
+        } else if self.message == Some(Opcode::Text) {
+            self.check_text(part_len)?;
+        }
+        Ok(part_len)
+    }
+
+    /// Validates the `new` bytes at the end of the text while they are in the cache. §8.1 lets us fail as soon as
+    /// nothing that follows could make the text valid; we do, also inside a frame.
+    fn check_text(&mut self, new: usize) -> Result<(), ProtocolError> {
+        let from = self.buffer.len() - new - usize::from(self.incomplete);
+        let text = self.buffer.get(from..).unwrap_or_default();
+        self.incomplete = utf8::check_prefix(text).map_err(|at| ProtocolError::InvalidText(from + at))?;
+        Ok(())
+    }
+
+    /// The frame's payload is complete; if the unit is too, hands it out.
+    fn finish(&mut self, frame: &Header) -> Result<Option<Unit>, ProtocolError> {
+        if !frame.fin {
+            return Ok(None);
+        }
+        if frame.opcode.is_control() {
+            return Ok(unit(frame.opcode, Body::Owned(self.take_control())));
+        }
+        if self.incomplete > 0 {
+            return Err(ProtocolError::InvalidText(
+                self.buffer.len() - usize::from(self.incomplete),
+            ));
+        }
+        self.overhead = 0;
+        // With permessage-deflate, this is where a message that spans inputs is inflated.
+        let payload = mem::take(&mut self.buffer);
+        Ok(self
+            .message
+            .take()
+            .and_then(|opcode| unit(opcode, Body::Owned(payload))))
+    }
+
+    /// Takes the control frame off the end of the buffer, and the whole buffer if there is nothing before it.
+    fn take_control(&mut self) -> Vec<u8> {
+        let message = self.buffer.len() - usize::from(mem::take(&mut self.control));
+        if message == 0 {
+            mem::take(&mut self.buffer)
+        } else {
+            self.buffer.split_off(message)
+        }
+    }
+}
+
+/// The usual case: an unfragmented message or a control frame, all in the input. Steps over it if it is one.
+#[inline]
+fn take_whole(header: &Header, input: &mut [u8], at: &mut usize) -> Result<Option<Unit>, ProtocolError> {
+    // The length was found to be below the limit of a message, which is a usize.
+    let range = *at..at.saturating_add(header.len as usize);
+    let Some(payload) = input.get_mut(range.clone()).filter(|_| header.fin) else {
+        return Ok(None);
+    };
+    let end = range.end;
+    let Some(unit) = unit(header.opcode, Body::Input(range)) else {
+        return Ok(None);
+    };
+    if let Some(mask) = header.mask {
+        mask::apply(payload, mask);
+    }
+    // With permessage-deflate, this is where a message that lies in the input is inflated.
+    if header.opcode == Opcode::Text {
+        utf8::check(payload).map_err(ProtocolError::InvalidText)?;
+    }
+    *at = end;
+    Ok(Some(unit))
+}
+
+/// `None` for a continuation, which is no unit by itself.
+#[inline]
+fn unit(opcode: Opcode, body: Body) -> Option<Unit> {
+    Some(match opcode {
+        Opcode::Text => Unit::Message(MessageType::Text, body),
+        Opcode::Binary => Unit::Message(MessageType::Binary, body),
+        Opcode::Close => Unit::Close(body),
+        Opcode::Ping => Unit::Ping(body),
+        Opcode::Pong => Unit::Pong(body),
+        Opcode::Continue => return None,
+    })
+}
+
+/// Makes room for `part` bytes of the `missing` ones. Nobody gets memory by declaring a length: at most 64 KiB, or as
+/// much again as has really come, is reserved ahead of the data. The last frame's need is known, so that no more than
+/// that is reserved; before other frames the buffer grows as a `Vec` does, or tiny fragments would copy it each time.
+fn reserve(buffer: &mut Vec<u8>, part: usize, missing: usize, is_last: bool) {
+    if buffer.capacity() - buffer.len() >= part {
+        return;
+    }
+    let ahead = missing.min(buffer.len().max(MAX_AHEAD)).max(part);
+    if is_last {
+        buffer.reserve_exact(ahead)
+    } else {
+        buffer.reserve(ahead)
+    }
+}
