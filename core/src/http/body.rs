@@ -152,10 +152,19 @@ impl BodyDecoder {
             (State::ChunkSize { size, digits }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                 self.size_digit(size, digits, byte)
             }
-            (State::ChunkSize { size, digits: 1.. }, b';' | b' ' | b'\t') => Ok(State::Extension { size }),
-            (State::ChunkSize { size, digits: 1.. } | State::Extension { size }, b'\r') => {
-                Ok(State::ChunkSizeEnd { size })
+            (State::ChunkSize { size, digits: 1.. } | State::AfterSize { size }, b';') => {
+                Ok(State::Extension { size })
             }
+            // Some servers pad the size. Only the end or an extension may follow: "5 5" is not 5.
+            (State::ChunkSize { size, digits: 1.. } | State::AfterSize { size }, b' ' | b'\t') => {
+                self.spend(State::AfterSize { size })
+            }
+            (
+                State::ChunkSize { size, digits: 1.. }
+                | State::AfterSize { size }
+                | State::Extension { size },
+                b'\r',
+            ) => Ok(State::ChunkSizeEnd { size }),
             (State::ChunkSizeEnd { size: 0 }, b'\n') => Ok(State::Trailer { empty: true }),
             (State::ChunkSizeEnd { size }, b'\n') => self.begin_chunk(size),
             (State::ChunkDataEnd { cr: false }, b'\r') => Ok(State::ChunkDataEnd { cr: true }),
@@ -223,6 +232,7 @@ enum State {
     Length(u64),
     UntilEof,
     ChunkSize { size: u64, digits: u8 },
+    AfterSize { size: u64 },
     Extension { size: u64 },
     ChunkSizeEnd { size: u64 },
     ChunkData(u64),

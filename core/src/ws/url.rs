@@ -34,7 +34,8 @@ pub struct UrlError(String);
 
 impl Url {
     /// Parses `ws://`, `wss://`, `http://` (the same as `ws://`, as in the WHATWG standard), `https://`, and
-    /// `ws+unix:/path/to.sock:/target`. White space around it is dropped. A path or query that is not
+    /// `ws+unix:/path/to.sock:/target`. White space and control
+    /// characters around it are dropped. A path or query that is not
     /// percent-encoded is encoded; a host has to be ASCII.
     pub fn parse(text: &str) -> Result<Url, UrlError> {
         let text = text.trim_matches(|c: char| c <= ' ');
@@ -142,10 +143,10 @@ fn parse_unix(rest: &str) -> Result<Url, String> {
     if decoded.contains('\0') {
         return Err("the socket's path contains a NUL".to_owned());
     }
-    let target = encode_target(target);
     if !target.starts_with('/') {
         return Err("the target behind the socket's path must begin with /".to_owned());
     }
+    let target = encode_target(target);
     Ok(Url {
         secure: false,
         host: "localhost".to_owned(),
