@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""sockline's side-by-side benchmark: our servers, others' and the floor, in interleaved rounds.
+
+Builds and installs what is missing, measures, prints tables and writes the raw figures as JSON. Options may also
+come from the environment, so that `make bench ONLY=echo64 ROUNDS=31` works. README.md beside this says how to read
+the result. Linux, two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Sequence
+
+import report
+import servers
+from report import Case, Idle, Slice
+from servers import Row, Server, Unmeasured
+
+RESULTS = servers.HERE.parent / "results"
+LOAD = servers.BIN / "load"
+
+CASES = [
+    Case("echo64-d1", 64, 64, 1),
+    Case("echo64-d16", 64, 64, 16),
+    Case("echo16k-d1", 16384, 64, 1),
+    Case("echo16k-d16", 16384, 64, 16),
+    Case("echo16k-c16d4", 16384, 16, 4),
+]
+IDLE = "idle"
+DEFAULT_ROUNDS = 13
+IDLE_CONNECTIONS = 10_000
+WARM_UP = 0.10  # seconds before the measured part of a slice
+MEASURED = 0.25
+FIRST_WARM_UP = 0.75  # in the round that is thrown away: for just-in-time compilers and allocators
+SETTLE = 0.3  # seconds until a server's memory is read
+
+
+class Bench:
+    """The rows and cases of one run, and what has been measured so far."""
+
+    def __init__(self, rows: Sequence[Row], cases: Sequence[str], rounds: int, cores: tuple[int, int]) -> None:
+        self.rows = rows
+        self.cases = cases
+        self.rounds = rounds
+        self.server_core, self.load_core = cores
+        self.missing: dict[str, str] = {}
+        self.slices: list[Slice] = []
+        self.idle: dict[str, Idle] = {}
+        self.foreign: dict[str, float] = {}  # share of the two cores that strangers took, by case
+
+    def build(self) -> None:
+        progress("building the load generator, the floor and the Rust peers")
+        servers.build_rust()
+        for row in self.rows:
+            progress(f"preparing {row.name}")
+            try:
+                servers.prepare(row)
+            except Unmeasured as reason:
+                self.missing[row.name] = str(reason)
+
+    def run(self) -> None:
+        names = [row.name for row in self.rows]
+        for case in CASES:
+            if case.name in self.cases:
+                failures = self.measure(case)
+                say(report.case_table(case, names, self.slices, failures))
+                self.warn_of_strangers(case.name)
+        if IDLE in self.cases:
+            failures = self.measure_idle()
+            say(report.idle_table(names, self.idle, failures))
+        say(report.target_table(self.cases, self.slices, self.idle))
+
+    def measure(self, case: Case) -> dict[str, str]:
+        """All rounds of a case. Returns the rows that could not be measured and why."""
+        failures = dict(self.missing)
+        with ExitStack() as stack:
+            running = self.start_all(stack, failures)
+            busy, ours = cores_busy_seconds(), our_cpu_seconds(running)
+            began = time.monotonic()
+            for number in range(self.rounds + 1):
+                # Forth and back: on average every row stands at the same distance from the floor.
+                for server in running[:: 1 if number % 2 else -1]:
+                    if server.row.name not in failures:
+                        self.slice(case, number, server, failures)
+            taken = (cores_busy_seconds() - busy) - (our_cpu_seconds(running) - ours)
+            self.foreign[case.name] = max(0.0, taken) / (2 * (time.monotonic() - began))
+        return failures
+
+    def start_all(self, stack: ExitStack, failures: dict[str, str]) -> list[Server]:
+        running = []
+        for row in self.rows:
+            if row.name in failures:
+                continue
+            try:
+                running.append(stack.enter_context(Server(row, self.server_core)))
+            except Unmeasured as reason:
+                failures[row.name] = str(reason)
+        return running
+
+    def slice(self, case: Case, number: int, server: Server, failures: dict[str, str]) -> None:
+        """Round 0 is thrown away."""
+        row = server.row
+        progress(f"{case.name}: round {number} of {self.rounds}: {row.name}")
+        command = self.load_command("echo", server, case.connections, case.size) + [
+            "--pipeline", str(case.pipeline),
+            "--warmup", str(WARM_UP if number else FIRST_WARM_UP),
+            "--seconds", str(MEASURED),
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            failures[row.name] = f"failed: {done.stderr.strip()}; the server: {server.last_words()}"
+            self.slices = [part for part in self.slices if (part.case, part.row) != (case.name, row.name)]
+        elif number > 0:
+            self.slices.append(Slice(case=case.name, row=row.name, round=number, **json.loads(done.stdout)))
+
+    def measure_idle(self) -> dict[str, str]:
+        failures = dict(self.missing)
+        for row in self.rows:
+            if row.name in failures:
+                continue
+            progress(f"{IDLE}: {row.name}")
+            try:
+                with Server(row, self.server_core) as server:
+                    self.idle[row.name] = self.idle_row(server)
+            except Unmeasured as reason:
+                failures[row.name] = str(reason)
+        return failures
+
+    def idle_row(self, server: Server) -> Idle:
+        time.sleep(SETTLE)
+        before = server.rss()
+        command = self.load_command("idle", server, IDLE_CONNECTIONS, 64)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        load = subprocess.Popen(command, text=True, preexec_fn=servers.raise_descriptor_limit, **pipes)
+        with load:
+            opened = next_line(load)
+            time.sleep(SETTLE)
+            rss_open = server.rss()
+            print("echo", file=load.stdin, flush=True)
+            next_line(load)
+            time.sleep(SETTLE)
+            rss_echoed = server.rss()
+            load.kill()
+        return Idle(server.row.name, IDLE_CONNECTIONS, before, rss_open, rss_echoed, opened["server_cpu_us"])
+
+    def load_command(self, mode: str, server: Server, connections: int, size: int) -> list[str]:
+        return [
+            "taskset", "--cpu-list", str(self.load_core), str(LOAD), mode,
+            "--port", str(server.port),
+            "--server", str(server.pid),
+            "--connections", str(connections),
+            "--size", str(size),
+            "--raw", str(int(server.row.raw)),
+        ]  # fmt: skip
+
+    def warn_of_strangers(self, case: str) -> None:
+        if (share := self.foreign[case]) > 0.03:
+            say(f"Other processes took {share:.0%} of the two cores meanwhile: expect wider intervals.\n")
+
+    def save(self) -> Path:
+        RESULTS.mkdir(exist_ok=True)
+        path = RESULTS / time.strftime("%Y%m%d-%H%M%S.json")
+        figures = {
+            "machine": {"cpu": cpu_model(), "system": platform.platform()},
+            "settings": {"rounds": self.rounds, "warm_up": WARM_UP, "measured": MEASURED},
+            "foreign_share": self.foreign,
+            "missing": self.missing,
+            "slices": [asdict(part) for part in self.slices],
+            "idle": [asdict(figure) for figure in self.idle.values()],
+        }
+        path.write_text(json.dumps(figures, indent=1) + "\n")
+        return path
+
+
+def main() -> None:
+    options = parse_options()
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    if len(cores) < 2:
+        sys.exit("the benchmark needs two cores: one for the server, one for the load")
+    bench = Bench(chosen_rows(options.peers), chosen_cases(options.only), options.rounds, (cores[0], cores[1]))
+    bench.build()
+    os.sched_setaffinity(0, {cores[1]})  # what this script itself does must not disturb the server
+    say(f"{cpu_model()}, {platform.release()}; server on core {cores[0]}, load on core {cores[1]}\n")
+    bench.run()
+    say(f"raw figures: {bench.save().relative_to(servers.ROOT)}")
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = ", ".join([*(case.name for case in CASES), IDLE])
+    environment = os.environ.get
+    parser.add_argument("--only", default=environment("ONLY", ""), help=f"cases or beginnings of: {names}")
+    parser.add_argument("--peers", default=environment("PEERS", ""), help="rows; the two raw ones always run")
+    parser.add_argument("--rounds", type=int, default=int(environment("ROUNDS") or DEFAULT_ROUNDS))
+    options = parser.parse_args()
+    if options.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    return options
+
+
+def chosen_rows(wanted: str) -> list[Row]:
+    rows = servers.rows()
+    names = chosen("row", wanted, [row.name for row in rows])
+    return [row for row in rows if row.always or row.name in names]
+
+
+def chosen_cases(wanted: str) -> list[str]:
+    return chosen("case", wanted, [*(case.name for case in CASES), IDLE])
+
+
+def chosen(kind: str, wanted: str, names: list[str]) -> list[str]:
+    """The names that begin with one of the comma-separated words, or all if there is none."""
+    words = [word.strip() for word in wanted.split(",") if word.strip()]
+    for word in words:
+        if not any(name.startswith(word) for name in names):
+            sys.exit(f"no {kind} begins with {word!r}; there are {', '.join(names)}")
+    return [name for name in names if not words or name.startswith(tuple(words))]
+
+
+def next_line(load: subprocess.Popen[str]) -> dict[str, float]:
+    line = load.stdout.readline() if load.stdout else ""
+    if not line:
+        raise Unmeasured(f"failed: {load.stderr.read().strip() if load.stderr else ''}")
+    return json.loads(line)
+
+
+def cores_busy_seconds() -> float:
+    """Time that the cores have not idled, from the first line of /proc/stat."""
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def our_cpu_seconds(running: Sequence[Server]) -> float:
+    """CPU time of the servers, of finished load generators and of this script."""
+    total = sum(server.cpu_seconds() for server in running)
+    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+        usage = resource.getrusage(who)
+        total += usage.ru_utime + usage.ru_stime
+    return total
+
+
+def cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def say(text: str) -> None:
+    clear = "\r\x1b[K" if sys.stdout.isatty() else ""
+    print(clear + text, flush=True)
+
+
+def progress(text: str) -> None:
+    """One line that is overwritten; nothing in a log file but the start of each round."""
+    if sys.stdout.isatty():
+        print(f"\r\x1b[K{text}", end="", flush=True)
+    elif ": round" not in text or text.endswith(report.FLOOR):
+        print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()

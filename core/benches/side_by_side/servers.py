@@ -1,0 +1,208 @@
+"""The rows of the benchmark: which servers there are, how they are built and how they run."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Callable
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+BIN = HERE / "target/release"
+PEERS = HERE / "peers"
+LWS = HERE / "build/lws_echo_server"
+NODE_PEER = PEERS / "node"
+PYTHON_PEER = PEERS / "python"
+VENV = PYTHON_PEER / ".venv"
+
+START_TIMEOUT = 20.0  # seconds until a server accepts
+
+
+class Unmeasured(Exception):
+    """A server that cannot be measured; the text stands in its line of the table."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One server. `command` gets the port as its next argument, then `after`."""
+
+    name: str
+    about: str
+    command: tuple[str, ...]
+    needs: Path  # what has to exist for the command to make sense
+    after: tuple[str, ...] = ()
+    raw: bool = False  # speaks no WebSocket
+    always: bool = False  # the others are compared with it
+    build: Callable[[], None] | None = None
+
+
+def rows() -> list[Row]:
+    """All rows, those that are compared with each other side by side."""
+    node, python = "node", str(VENV / "bin/python")
+    ours_python = ROOT / ".venv/bin/python"
+    rust_example = ROOT / "target/release/examples/echo_server"
+    c_example = ROOT / "examples/c/build/echo_server"
+    node_example = ROOT / "examples/node/echo_server.js"
+    python_example = ROOT / "examples/python/echo_server.py"
+    python_command = (str(ours_python), str(python_example))
+    return [
+        Row("raw_tcp", "bare TCP echo on mio: the floor", (str(BIN / "raw_tcp"),), BIN, raw=True, always=True),
+        Row("sockline_rust", "sockline from Rust", (str(rust_example),), rust_example),
+        Row("sockline_c", "sockline from C", (str(c_example),), c_example),
+        Row("raw_ws", "minimal WebSocket echo by hand", (str(BIN / "raw_ws"),), BIN, always=True),
+        Row("tokio_tungstenite", "tokio-tungstenite 0.30", (str(BIN / "tokio_tungstenite_echo"),), BIN),
+        Row("libwebsockets", "libwebsockets in C", (str(LWS),), PEERS, build=build_lws),
+        Row("node_ws", "npm ws with bufferutil", (node, str(NODE_PEER / "echo_server.js")), PEERS, build=build_node),
+        Row("sockline_node", "sockline from Node", (node, str(node_example)), node_example),
+        Row("sockline_python", "sockline from Python, callbacks", python_command, python_example),
+        Row("picows", "picows on uvloop", (python, str(PYTHON_PEER / "picows_echo.py")), PEERS, build=build_python),
+        Row("sockline_coroutine", "sockline from Python, coroutines", python_command, python_example, ("--coroutine",)),
+        Row("websockets", "websockets on uvloop", (python, str(PYTHON_PEER / "websockets_echo.py")), PEERS,
+            build=build_python),
+    ]  # fmt: skip
+
+
+def prepare(row: Row) -> None:
+    """Builds what the row needs; raises Unmeasured where that does not work."""
+    if not row.needs.exists():
+        raise Unmeasured(f"missing: no {row.needs.relative_to(ROOT)}")
+    if row.build is not None:
+        row.build()
+    if shutil.which(row.command[0]) is None:
+        raise Unmeasured(f"missing: no {row.command[0].removeprefix(f'{ROOT}/')}")
+
+
+def build_rust() -> None:
+    """The load generator, the floor and the Rust peers. Nothing works without them."""
+    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], cwd=HERE, check=True)
+
+
+def build_lws() -> None:
+    source = PEERS / "lws/echo_server.c"
+    if LWS.exists() and LWS.stat().st_mtime > source.stat().st_mtime:
+        return
+    LWS.parent.mkdir(exist_ok=True)
+    attempt(["gcc", "-O3", "-o", str(LWS), str(source), "-lwebsockets"], HERE, "needs libwebsockets-dev")
+
+
+def build_node() -> None:
+    installed, wanted = NODE_PEER / "node_modules/.package-lock.json", NODE_PEER / "package-lock.json"
+    if installed.exists() and installed.stat().st_mtime > wanted.stat().st_mtime:
+        return
+    attempt(["npm", "ci", "--silent", "--no-audit", "--no-fund"], NODE_PEER, "npm ci failed")
+
+
+def build_python() -> None:
+    wanted, installed = PYTHON_PEER / "requirements.txt", VENV / "requirements.txt"
+    if installed.exists() and installed.read_text() == wanted.read_text():
+        return
+    attempt([sys.executable, "-m", "venv", str(VENV)], HERE, "no venv")
+    pip = [str(VENV / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", "-r", str(wanted)]
+    attempt(pip, HERE, "pip install failed")
+    shutil.copy(wanted, installed)
+
+
+def attempt(command: list[str], directory: Path, otherwise: str) -> None:
+    try:
+        done = subprocess.run(command, cwd=directory, capture_output=True, text=True)
+    except OSError as error:
+        raise Unmeasured(f"missing: {otherwise}: {error}") from error
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["?"]
+        raise Unmeasured(f"missing: {otherwise}: {lines[-1]}")
+
+
+class Server:
+    """A running server, pinned to one core. Use it as a context manager."""
+
+    def __init__(self, row: Row, core: int) -> None:
+        self.row = row
+        self.port = free_port()
+        self.log: IO[bytes] = tempfile.TemporaryFile()
+        command = [*row.command, str(self.port), *row.after]
+        self.process = subprocess.Popen(
+            ["taskset", "--cpu-list", str(core), *command],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            preexec_fn=raise_descriptor_limit,
+        )
+        try:
+            self.await_port()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """taskset has become the server: exec keeps the process."""
+        return self.process.pid
+
+    def await_port(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise Unmeasured(f"failed: ended with status {self.process.returncode}: {self.last_words()}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                return
+            except ConnectionRefusedError:
+                time.sleep(0.01)
+        raise Unmeasured(f"failed: did not listen within {START_TIMEOUT:.0f} s: {self.last_words()}")
+
+    def rss(self) -> int:
+        """Resident bytes of the process."""
+        for line in Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Rss:"):
+                return int(line.split()[1]) * 1024
+        raise RuntimeError("no Rss in smaps_rollup")
+
+    def cpu_seconds(self) -> float:
+        """User and system time so far, in the kernel's ticks."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def last_words(self) -> str:
+        self.log.seek(0)
+        lines = self.log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.log.close()
+
+
+def raise_descriptor_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def free_port() -> int:
+    """Below the ports that the kernel gives to clients, so that no connection can take it before the server does."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no free port between 20000 and 32000")

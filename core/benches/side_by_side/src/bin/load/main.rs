@@ -1,0 +1,52 @@
+//! The load generator: one thread, every reply compared byte for byte with what it has to be.
+//!
+//! It reads the server's CPU clock itself, at the very turn where the measured part begins and ends, so
+//! that neither handshakes nor warm-up are in the figure. Results are one JSON object a line on stdout.
+
+mod churn;
+mod clock;
+mod connection;
+mod echo;
+mod frames;
+mod histogram;
+mod idle;
+mod options;
+mod socket;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use options::{Mode, Options};
+
+const USAGE: &str = "\
+usage: load MODE --port PORT --server PID [option value]…
+  echo     closed loop: --connections 64 --pipeline 1 --size 64 --warmup SECONDS
+           --seconds SECONDS or --count MESSAGES; --raw 1 for a bare TCP echo
+  idle     opens --connections and prints a line; sends and checks one message on each for a line
+           \"echo\" on stdin, prints a line; keeps them until stdin ends
+  connect  --count handshakes and closes, --connections at a time";
+
+fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("load: {error}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("load: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    match options.mode {
+        Mode::Echo => echo::run(options),
+        Mode::Idle => idle::run(options),
+        Mode::Connect => churn::run(options),
+    }
+}

@@ -1,0 +1,97 @@
+//! The command line.
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
+
+#[derive(Clone, Copy)]
+pub enum Mode {
+    Echo,
+    Idle,
+    Connect,
+}
+
+pub struct Options {
+    pub mode: Mode,
+    pub port: u16,
+    /// The process whose CPU clock is read.
+    pub server: i32,
+    pub connections: usize,
+    /// Messages in flight on each connection.
+    pub pipeline: usize,
+    /// Payload bytes of a message.
+    pub size: usize,
+    pub warmup: Duration,
+    /// How long the measured part lasts, unless `count` is given.
+    pub duration: Duration,
+    pub count: Option<u64>,
+    /// No WebSocket: the server sends back what it gets.
+    pub raw: bool,
+}
+
+impl Options {
+    pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mode = match arguments.next().as_deref() {
+            Some("echo") => Mode::Echo,
+            Some("idle") => Mode::Idle,
+            Some("connect") => Mode::Connect,
+            other => return Err(format!("unknown mode {other:?}")),
+        };
+        let mut options = Self::defaults(mode);
+        while let Some(name) = arguments.next() {
+            let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
+            options.set(&name, &value)?;
+        }
+        options.check()
+    }
+
+    fn defaults(mode: Mode) -> Self {
+        Self {
+            mode,
+            port: 0,
+            server: 0,
+            connections: 64,
+            pipeline: 1,
+            size: 64,
+            warmup: Duration::from_millis(500),
+            duration: Duration::from_secs(1),
+            count: None,
+            raw: false,
+        }
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        match name {
+            "--port" => self.port = parsed(name, value)?,
+            "--server" => self.server = parsed(name, value)?,
+            "--connections" => self.connections = parsed(name, value)?,
+            "--pipeline" => self.pipeline = parsed(name, value)?,
+            "--size" => self.size = parsed(name, value)?,
+            "--warmup" => self.warmup = seconds(name, value)?,
+            "--seconds" => self.duration = seconds(name, value)?,
+            "--count" => self.count = Some(parsed(name, value)?),
+            "--raw" => self.raw = parsed::<u8>(name, value)? != 0,
+            _ => return Err(format!("unknown option {name}")),
+        }
+        Ok(())
+    }
+
+    fn check(self) -> Result<Self, String> {
+        match () {
+            () if self.port == 0 => Err("--port is missing".into()),
+            () if self.server <= 0 => Err("--server is missing".into()),
+            () if self.connections == 0 || self.pipeline == 0 => {
+                Err("--connections and --pipeline must be at least 1".into())
+            }
+            () => Ok(self),
+        }
+    }
+}
+
+fn seconds(name: &str, value: &str) -> Result<Duration, String> {
+    Duration::try_from_secs_f64(parsed(name, value)?).map_err(|error| format!("{name} {value}: {error}"))
+}
+
+fn parsed<T: FromStr<Err: Display>>(name: &str, value: &str) -> Result<T, String> {
+    value.parse().map_err(|error| format!("{name} {value}: {error}"))
+}
