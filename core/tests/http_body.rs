@@ -209,6 +209,21 @@ fn bad_chunk_framing_is_refused() {
 }
 
 #[test]
+fn every_single_damage_gets_one_verdict_however_it_arrives() {
+    let good = "5;x\r\nhello\r\n00a \r\n0123456789\r\n0\r\nX: y\r\n\r\n";
+    for place in 0..good.len() {
+        for byte in *b"\r\n 0f;\0\xff" {
+            let mut damaged = good.as_bytes().to_vec();
+            damaged[place] = byte;
+            _ = split_everywhere(
+                || for_request("Transfer-Encoding: chunked\r\n").unwrap(),
+                &damaged,
+            );
+        }
+    }
+}
+
+#[test]
 fn a_body_that_is_cut_off_is_not_complete() {
     for input in [
         "",

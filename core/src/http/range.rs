@@ -1,7 +1,7 @@
 //! Conditional and range requests (RFC 9110 §13 and §14), for one file with one validator of each kind.
 
 use std::ops::Range;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use ::http::Method;
 
@@ -62,7 +62,7 @@ pub(super) fn evaluate(request: &Request, validators: &Validators, length: u64) 
 pub(super) fn http_date(since_1970: Duration) -> String {
     const LAST_SECOND: u64 = 253_402_300_799;
     let seconds = since_1970.as_secs().min(LAST_SECOND);
-    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
 /// One `bytes=` range. RFC 9110 §14.2 lets a server ignore what it does not understand, and several ranges at once,
@@ -120,7 +120,5 @@ fn if_range_holds(request: &Request, validators: &Validators) -> bool {
 /// A date in one of the three forms of RFC 9110 §5.6.7, as seconds since 1970; invalid dates are ignored.
 fn date(request: &Request, name: &str) -> Option<u64> {
     let time = httpdate::parse_http_date(request.header(name)?).ok()?;
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .ok()
-        .map(|since| since.as_secs())
+    time.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
 }

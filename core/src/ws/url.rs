@@ -1,7 +1,7 @@
 //! WebSocket URLs (RFC 6455 §3, RFC 3986), and `ws+unix:` for Unix sockets as npm's ws writes them.
 
+use core::net::Ipv6Addr;
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
 use data_encoding::BASE64;
