@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::{self, Loop};
 use crate::handler::Handler;
 use crate::settings::Settings;
@@ -52,19 +52,40 @@ pub fn connect(
     options: ClientOptions,
     handler: Option<Arc<dyn Handler>>,
 ) -> Result<WebSocket> {
-    let url = Url::parse(url)?;
+    let url = Url::parse(url).map_err(|error| Error::new(ErrorCode::InvalidUrl, error.to_string()))?;
+    if url.secure {
+        let text = format!("{}: this build has no TLS, so only ws:// URLs can be connected to", url.authority);
+        return Err(Error::new(ErrorCode::Unsupported, text));
+    }
     options.settings.check()?;
+    let headers = with_credentials(options.headers, &url);
     let mut request = Vec::new();
-    let key = handshake::client_request(&handshake::ClientRequest::new(&url, &options), &mut request)?;
+    let wanted = handshake::ClientRequest {
+        host: &url.authority,
+        target: &url.target,
+        subprotocols: &options.subprotocols,
+        headers: &headers,
+    };
+    let key = handshake::client_request(&wanted, &mut request)
+        .map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))?;
     let plan = event_loop::ConnectPlan {
         url,
         request,
         key,
         subprotocols: options.subprotocols,
         timeout: options.handshake_timeout,
-        settings: Arc::new(options.settings),
+        settings: options.settings,
         handler,
         user_data: options.user_data,
     };
     event_loop::connect(on_loop, plan)
+}
+
+/// A user and password in the URL become basic authentication (RFC 7617), unless a header says otherwise.
+fn with_credentials(mut headers: Vec<(String, String)>, url: &Url) -> Vec<(String, String)> {
+    let given = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    if !given && let Some(authorization) = url.authorization() {
+        headers.push(("Authorization".to_owned(), authorization));
+    }
+    headers
 }

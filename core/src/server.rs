@@ -110,10 +110,6 @@ impl Server {
         Server { id }
     }
 
-    pub(crate) fn id(self) -> Id {
-        self.id
-    }
-
     /// The server with this number, as [`Server::raw`] gave it.
     ///
     /// # Errors

@@ -1,0 +1,215 @@
+//! What the application asks of a connection, done on the loop's thread.
+
+use std::sync::Arc;
+
+use super::command::{Call, Command};
+use super::connection::{Conn, Stage};
+use super::core::LoopCore;
+use super::slots::Slot;
+use crate::error::{ErrorCode, Result};
+use crate::handle::Id;
+use crate::handler::Handler;
+use crate::ws::{Connection, ReadyState, Scratch, SendError};
+
+impl LoopCore {
+    /// Does what other threads have asked for so far.
+    pub(crate) fn run_commands(&self) {
+        self.shared().listen_to_bell();
+        // No more than there are now: a thread that never stops asking must not keep the loop from its sockets.
+        for _ in 0..self.shared().commands.len() {
+            let Ok(command) = self.shared().commands.try_recv() else { break };
+            self.run_command(command);
+        }
+        if !self.shared().commands.is_empty() {
+            self.shared().ring();
+        }
+    }
+
+    fn run_command(&self, command: Command) {
+        match command {
+            Command::Send(id, kind, payload) => self.queued_send(id, kind, &payload),
+            Command::Call(id, call) => {
+                if let Err(error) = self.call(id, call) {
+                    log::debug!("a call from another thread came too late: {error}");
+                }
+            }
+            Command::Connect(id, plan) => self.connect(id, *plan),
+            Command::Resolved(id, result) => self.resolved(id, result),
+            Command::Listen(id, listening) => self.listen(id, *listening),
+            Command::Broadcast(id, frame) => self.broadcast_all(id, &frame),
+            Command::CloseServer(id, close) => {
+                self.close_server(id.slot(), close.as_ref().map(|(code, reason)| (*code, reason.as_str())));
+            }
+            Command::WorkerClosed(id) => self.worker_closed(id),
+            Command::Stop => self.stopping.set(true),
+            Command::Shutdown(within) => self.begin_shutdown(crate::settings::millis(within)),
+        }
+    }
+
+    fn queued_send(&self, id: Id, kind: crate::ws::MessageType, payload: &[u8]) {
+        let Some(slot) = self.shared().slots.get(id) else { return };
+        slot.sub_buffered(payload.len());
+        match self.send(id, slot, kind, payload) {
+            Ok(_) => {}
+            Err(error) => log::debug!("a message from another thread was dropped: {error}"),
+        }
+    }
+
+    /// A call on a connection that is alive.
+    pub(crate) fn call(&self, id: Id, call: Call) -> Result<()> {
+        let result = match call {
+            Call::Ping(payload) => self.control_frame(id, |machine, scratch, out, now| {
+                machine.ping(&payload, now, scratch, out)
+            }),
+            Call::Pong(payload) => {
+                self.control_frame(id, |machine, scratch, out, _| machine.pong(&payload, scratch, out))
+            }
+            Call::Close(code, reason) => {
+                self.begin_close(id, code, &reason);
+                Ok(())
+            }
+            Call::Terminate => {
+                self.with_conn(id, |conn| conn.ending().was_clean = false);
+                self.finish(id, None, false);
+                Ok(())
+            }
+            Call::Pause => self.pause(id),
+            Call::Resume => self.resume(id),
+            Call::SetHandler(handler, user_data) => self.set_handler(id, handler, user_data),
+            Call::Accept(accept) => self.accept(id, *accept),
+            Call::Refuse(refusal) => self.refuse(id, &refusal),
+        };
+        self.ask_for_flush();
+        result
+    }
+
+    fn control_frame(
+        &self,
+        id: Id,
+        write: impl FnOnce(&mut Connection, &mut Scratch, &mut Vec<u8>, u64) -> Result<(), SendError>,
+    ) -> Result<()> {
+        let now = self.now();
+        let slot = self.shared().slots.get(id).ok_or(ErrorCode::Closed)?;
+        let sent = self.with_conn(id, |conn| {
+            let mut scratch = self.scratch.borrow_mut();
+            self.write_control(conn, slot, |stage, out| match stage {
+                Stage::Open(machine) => write(machine, &mut scratch, out, now),
+                _ => Err(SendError::NotOpen),
+            })
+        });
+        self.arm(id);
+        match sent {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(super::writing::send_failed(error, slot)),
+            None => Err(ErrorCode::Closed.into()),
+        }
+    }
+
+    /// Starts the closing handshake, or gives up what is not open yet.
+    pub(crate) fn begin_close(&self, id: Id, code: Option<u16>, reason: &str) {
+        let Some(slot) = self.shared().slots.get(id) else { return };
+        let now = self.now();
+        let open = self.with_conn(id, |conn| {
+            if !matches!(conn.stage, Stage::Open(_)) {
+                return false;
+            }
+            let profile = conn.profile.clone();
+            let mut scratch = self.scratch.borrow_mut();
+            self.close_frame(conn, slot, |machine, out| {
+                machine.close(code, reason, now, &profile.protocol, &mut scratch, out)
+            });
+            conn.ending();
+            true
+        });
+        match open {
+            Some(true) => self.arm(id),
+            Some(false) if self.with_conn(id, |conn| conn.flags.ended) == Some(false) => {
+                self.finish(id, None, false);
+            }
+            _ => {}
+        }
+        self.ask_for_flush();
+    }
+
+    fn close_frame(
+        &self,
+        conn: &mut Conn,
+        slot: &Slot,
+        close: impl FnOnce(&mut Connection, &mut Vec<u8>) -> Result<(), SendError>,
+    ) {
+        let written = self.write_control(conn, slot, |stage, out| match stage {
+            Stage::Open(machine) => close(machine, out),
+            _ => Ok(()),
+        });
+        if let Err(error) = written {
+            log::debug!("no close frame was sent: {error}");
+        }
+        slot.set_ready_state(ReadyState::Closing);
+    }
+
+    fn pause(&self, id: Id) -> Result<()> {
+        self.with_conn(id, |conn| {
+            if !std::mem::replace(&mut conn.flags.paused, true)
+                && let Stage::Open(machine) = &mut conn.stage
+            {
+                machine.suspend_liveness();
+                conn.set_user_timeout(true);
+            }
+        });
+        Ok(())
+    }
+
+    fn resume(&self, id: Id) -> Result<()> {
+        let now = self.now();
+        let resumed = self.with_conn(id, |conn| {
+            if !std::mem::take(&mut conn.flags.paused) {
+                return false;
+            }
+            if let Stage::Open(machine) = &mut conn.stage {
+                machine.resume_liveness(now);
+                conn.set_user_timeout(false);
+            }
+            true
+        });
+        if resumed == Some(true) {
+            self.arm(id);
+            self.reconsider(id);
+        }
+        Ok(())
+    }
+
+    fn set_handler(&self, id: Id, handler: Arc<dyn Handler>, user_data: usize) -> Result<()> {
+        let orphaned = self.with_conn(id, |conn| {
+            conn.handler = Some(handler);
+            conn.user_data = user_data;
+            std::mem::take(&mut conn.flags.orphaned)
+        });
+        self.reconsider(id);
+        if orphaned == Some(true) {
+            self.ended.borrow_mut().push(id.slot());
+        }
+        Ok(())
+    }
+
+    /// Has what waited for a handler, for `on_open` or for reading looked at again, once no handler runs.
+    pub(crate) fn reconsider(&self, id: Id) {
+        self.opened.borrow_mut().push(id);
+    }
+}
+
+impl Conn {
+    /// While the application does not read, the dead-peer timer stands still; the system watches instead whether
+    /// the peer acknowledges what is sent.
+    fn set_user_timeout(&self, on: bool) {
+        let timeout = self.profile.protocol.ping_timeout;
+        #[cfg(target_os = "linux")]
+        if let Some(stream @ super::stream::Stream::Tcp(_)) = &self.stream
+            && timeout > 0
+        {
+            let limit = on.then(|| std::time::Duration::from_millis(timeout));
+            let _ = stream.socket().set_tcp_user_timeout(limit);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (on, timeout);
+    }
+}

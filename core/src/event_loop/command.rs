@@ -1,0 +1,42 @@
+//! What other threads ask of a loop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::connecting::ConnectPlan;
+use super::listener::Listening;
+use crate::handle::Id;
+use crate::handler::Handler;
+use crate::server::{Accept, Refusal};
+use crate::ws::MessageType;
+
+/// A call on a connection.
+pub(crate) enum Call {
+    Ping(Box<[u8]>),
+    Pong(Box<[u8]>),
+    Close(Option<u16>, Box<str>),
+    Terminate,
+    Pause,
+    Resume,
+    SetHandler(Arc<dyn Handler>, usize),
+    Accept(Box<Accept>),
+    Refuse(Box<Refusal>),
+}
+
+pub(crate) enum Command {
+    Send(Id, MessageType, Box<[u8]>),
+    Call(Id, Call),
+    Connect(Id, Box<ConnectPlan>),
+    Resolved(Id, io::Result<Vec<SocketAddr>>),
+    Listen(Id, Box<Listening>),
+    Broadcast(Id, Bytes),
+    CloseServer(Id, Option<(u16, String)>),
+    /// All loops of a server have closed their listeners and lost their connections.
+    WorkerClosed(Id),
+    Stop,
+    Shutdown(Duration),
+}

@@ -1,0 +1,193 @@
+//! One socket with what it is at: connecting, speaking HTTP, open as a WebSocket, or lingering after its end.
+
+use std::sync::Arc;
+
+use super::connecting::Connecting;
+use super::outbox::Outbox;
+use super::serving::Serving;
+use super::stream::Stream;
+use crate::error::Error;
+use crate::handle::Id;
+use crate::handler::{CloseEvent, Handler};
+use crate::settings::Settings;
+use crate::websocket::WebSocket;
+use crate::ws::{self, MessageType, Millis};
+
+/// No deadline is set.
+pub(crate) const NEVER: Millis = Millis::MAX;
+/// No server: a client's connection.
+pub(crate) const NO_SERVER: u32 = u32::MAX;
+
+/// What connections of one server, or one client, have in common.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    pub(crate) protocol: ws::Config,
+    pub(crate) high_water_mark: usize,
+    /// `usize::MAX` where there is no limit.
+    pub(crate) hard_limit: usize,
+}
+
+impl Profile {
+    pub(crate) fn new(settings: &Settings) -> Profile {
+        let hard_limit = if settings.hard_limit == 0 { usize::MAX } else { settings.hard_limit };
+        Profile { protocol: settings.protocol(), high_water_mark: settings.high_water_mark, hard_limit }
+    }
+}
+
+pub(crate) enum Stage {
+    /// A client's way to an open connection.
+    Connecting(Box<Connecting>),
+    /// A server's connection before, or without, an upgrade.
+    Serving(Box<Serving>),
+    Open(ws::Connection),
+    /// The handle has ended; what was sent may still arrive, if the socket isn't reset by closing it with bytes
+    /// unread. Ends when the peer closes too, or at this time.
+    Lingering(Millis),
+    /// Nothing is left to do with the socket.
+    Over,
+}
+
+pub(crate) struct Conn {
+    pub(crate) id: Id,
+    /// Which server it came to: its slot.
+    pub(crate) server: u32,
+    pub(crate) stream: Option<Stream>,
+    pub(crate) stage: Stage,
+    pub(crate) outbox: Outbox,
+    pub(crate) profile: Arc<Profile>,
+    pub(crate) handler: Option<Arc<dyn Handler>>,
+    pub(crate) user_data: usize,
+    /// The earliest entry in the wheel that is this connection's.
+    pub(crate) armed: Millis,
+    pub(crate) flags: Flags,
+    /// Bytes that came while the connection could not take them: it is paused, or an answer is under way.
+    pub(crate) stash: Option<Box<Vec<u8>>>,
+    pub(crate) ending: Option<Box<Ending>>,
+    pub(crate) held: Option<Box<Held>>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Flags {
+    /// The application asked not to read.
+    pub(crate) paused: bool,
+    /// The system has said that there is something to read, and it was not read yet.
+    pub(crate) unread: bool,
+    /// On the loop's list of sockets to flush.
+    pub(crate) dirty: bool,
+    /// Writing failed: what is left to read, maybe the peer's close frame, comes first.
+    pub(crate) broken: bool,
+    /// `on_open` is still to be called.
+    pub(crate) unannounced: bool,
+    /// `on_close` has been called or is about to be: nothing more is delivered.
+    pub(crate) ended: bool,
+    /// The application has never heard of it: it ended before an upgrade.
+    pub(crate) silent: bool,
+    /// It ended before a handler was there.
+    pub(crate) orphaned: bool,
+}
+
+/// How the connection ends, as far as it is known yet.
+#[derive(Debug, Default)]
+pub(crate) struct Ending {
+    /// Of the peer's close frame.
+    pub(crate) received: Option<(u16, String)>,
+    pub(crate) error: Option<Error>,
+    pub(crate) was_clean: bool,
+}
+
+impl Ending {
+    pub(crate) fn event(&self) -> CloseEvent {
+        // RFC 6455 §7.1.5: 1006 where no close frame came.
+        let (code, reason) = self.received.clone().unwrap_or((1006, String::new()));
+        CloseEvent { code, reason, was_clean: self.was_clean }
+    }
+}
+
+/// Messages that wait for a handler.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) open: bool,
+    pub(crate) messages: Vec<(MessageType, Box<[u8]>)>,
+    pub(crate) bytes: usize,
+    pub(crate) dropped: u64,
+}
+
+/// What may wait for a handler, with a share for each message's own cost.
+pub(crate) const MAX_HELD: usize = 1 << 20;
+const MESSAGE_COST: usize = 64;
+
+impl Held {
+    pub(crate) fn hold(&mut self, kind: MessageType, payload: &[u8]) {
+        let cost = payload.len() + MESSAGE_COST;
+        if self.bytes + cost > MAX_HELD {
+            self.dropped += 1;
+            return;
+        }
+        self.bytes += cost;
+        self.messages.push((kind, payload.into()));
+    }
+}
+
+impl Conn {
+    pub(crate) fn new(id: Id, server: u32, stage: Stage, profile: Arc<Profile>) -> Conn {
+        Conn {
+            id,
+            server,
+            stream: None,
+            stage,
+            outbox: Outbox::default(),
+            profile,
+            handler: None,
+            user_data: 0,
+            armed: NEVER,
+            flags: Flags::default(),
+            stash: None,
+            ending: None,
+            held: None,
+        }
+    }
+
+    /// The handle as events carry it.
+    pub(crate) fn websocket(&self) -> WebSocket {
+        WebSocket::new(self.id, self.user_data)
+    }
+
+    /// Whether bytes from the socket can be taken now.
+    pub(crate) fn takes_input(&self) -> bool {
+        match &self.stage {
+            Stage::Serving(serving) => serving.takes_input(),
+            Stage::Open(_) => !self.flags.paused,
+            _ => true,
+        }
+    }
+
+    /// When something has to happen if nothing else does.
+    pub(crate) fn deadline(&self) -> Millis {
+        match &self.stage {
+            Stage::Connecting(connecting) => connecting.deadline(),
+            Stage::Serving(serving) => serving.deadline,
+            Stage::Open(machine) => machine.next_timeout(&self.profile.protocol).unwrap_or(NEVER),
+            Stage::Lingering(deadline) => *deadline,
+            Stage::Over => NEVER,
+        }
+    }
+
+    pub(crate) fn ending(&mut self) -> &mut Ending {
+        self.ending.get_or_insert_default()
+    }
+
+    /// Keeps input for later.
+    pub(crate) fn stash(&mut self, input: &[u8]) {
+        self.stash.get_or_insert_default().extend_from_slice(input);
+    }
+
+    /// Whether both close frames were exchanged and ours has left (RFC 6455 §7.1.4).
+    pub(crate) fn has_shaken_hands(&self) -> bool {
+        match &self.stage {
+            Stage::Open(machine) => {
+                machine.close_sent() && machine.close_received() && self.outbox.is_empty()
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! The loop's own state, and one turn of it.
+//!
+//! Everything here is reached by one thread at a time, through the lock of [`Shared`]. The cells are borrowed for
+//! single steps only, never across a call into a handler: handlers call back into the loop.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::{Events, Poll, Registry, Token};
+
+use super::connection::{Conn, NEVER};
+use super::listener::Listener;
+use super::shared::Shared;
+use super::timers::{Entry, Wheel};
+use super::{LoopOptions, Turn};
+use crate::error::{Error, ErrorCode, Result};
+use crate::handle::{Id, Kind};
+use crate::ws::{Millis, Scratch};
+
+/// The loop's receive buffer: more is no faster, less costs.
+pub(crate) const RECEIVE_BUFFER: usize = 64 << 10;
+/// No socket has its turn.
+pub(crate) const NOBODY: u32 = u32::MAX;
+/// No handle has this number.
+const BELL: Token = Token(0);
+const DEFAULT_EVENTS: usize = 1024;
+const MAX_EVENTS: usize = 65_536;
+/// How often the lists of a turn are worked through before the sockets get their next turn.
+const SETTLING_ROUNDS: usize = 2;
+
+pub(crate) struct LoopCore {
+    shared: OnceCell<&'static Shared>,
+    poll: RefCell<Option<Poll>>,
+    registry: RefCell<Option<Registry>>,
+    events: RefCell<Option<Events>>,
+    options: RefCell<LoopOptions>,
+    pub(crate) conns: RefCell<Vec<Option<Box<Conn>>>>,
+    pub(crate) servers: RefCell<HashMap<u32, Listener>>,
+    pub(crate) wheel: RefCell<Wheel>,
+    pub(crate) scratch: RefCell<Scratch>,
+    /// What the socket whose turn it is wants to send; it leaves in one write.
+    pub(crate) cork: RefCell<Vec<u8>>,
+    pub(crate) corked: Cell<u32>,
+    pub(crate) receive_buffer: RefCell<Vec<u8>>,
+    /// Sockets to flush, to read on, to announce as open, and to take leave of.
+    pub(crate) dirty: RefCell<Vec<u32>>,
+    pub(crate) unread: RefCell<Vec<Id>>,
+    pub(crate) opened: RefCell<Vec<Id>>,
+    pub(crate) ended: RefCell<Vec<u32>>,
+    epoch: Instant,
+    now: Cell<Millis>,
+    /// Connections and servers that have not ended.
+    pub(crate) alive: Cell<usize>,
+    pub(crate) in_turn: Cell<bool>,
+    flush_asked: Cell<bool>,
+    pub(crate) stopping: Cell<bool>,
+    pub(crate) cut_at: Cell<Millis>,
+    pub(crate) closed: Cell<bool>,
+}
+
+impl LoopCore {
+    pub(crate) fn new() -> LoopCore {
+        LoopCore {
+            shared: OnceCell::new(),
+            poll: RefCell::new(None),
+            registry: RefCell::new(None),
+            events: RefCell::new(None),
+            options: RefCell::default(),
+            conns: RefCell::default(),
+            servers: RefCell::default(),
+            wheel: RefCell::new(Wheel::new(0)),
+            scratch: RefCell::new(Scratch::new()),
+            cork: RefCell::default(),
+            corked: Cell::new(NOBODY),
+            receive_buffer: RefCell::default(),
+            dirty: RefCell::default(),
+            unread: RefCell::default(),
+            opened: RefCell::default(),
+            ended: RefCell::default(),
+            epoch: Instant::now(),
+            now: Cell::new(0),
+            alive: Cell::new(0),
+            in_turn: Cell::new(false),
+            flush_asked: Cell::new(false),
+            stopping: Cell::new(false),
+            cut_at: Cell::new(NEVER),
+            closed: Cell::new(true),
+        }
+    }
+
+    /// Begins a life of the loop; returns what hosts watch.
+    pub(crate) fn begin(&self, shared: &'static Shared, options: LoopOptions) -> io::Result<i32> {
+        use std::os::fd::AsRawFd;
+        let poll = Poll::new()?;
+        let registry = poll.registry().try_clone()?;
+        shared.set_waker(mio::Waker::new(poll.registry(), BELL)?);
+        let fd = poll.as_raw_fd();
+        let _ = self.shared.set(shared);
+        let max_events = if options.max_events == 0 { DEFAULT_EVENTS } else { options.max_events };
+        *self.events.borrow_mut() = Some(Events::with_capacity(max_events.min(MAX_EVENTS)));
+        *self.options.borrow_mut() = options;
+        *self.registry.borrow_mut() = Some(registry);
+        *self.poll.borrow_mut() = Some(poll);
+        self.stopping.set(false);
+        self.cut_at.set(NEVER);
+        self.closed.set(false);
+        Ok(fd)
+    }
+
+    /// Ends the loop's life: every connection and server hears of its end, without waiting.
+    pub(crate) fn end(&self) {
+        self.closed.set(true);
+        self.in_turn.set(true);
+        self.run_commands();
+        self.cut_everything();
+        self.deliver_ends();
+        self.in_turn.set(false);
+        self.corked.set(NOBODY);
+        for list in [&self.dirty, &self.ended] {
+            list.borrow_mut().clear();
+        }
+        self.unread.borrow_mut().clear();
+        self.opened.borrow_mut().clear();
+        *self.wheel.borrow_mut() = Wheel::new(self.now.get());
+        *self.cork.borrow_mut() = Vec::new();
+        *self.receive_buffer.borrow_mut() = Vec::new();
+        *self.conns.borrow_mut() = Vec::new();
+        *self.registry.borrow_mut() = None;
+        *self.poll.borrow_mut() = None;
+        *self.options.borrow_mut() = LoopOptions::default();
+    }
+
+    pub(crate) fn shared(&self) -> &'static Shared {
+        self.shared.get().expect("a loop is given its place in the table before it is used")
+    }
+
+    pub(crate) fn with_registry<T>(&self, act: impl FnOnce(&Registry) -> io::Result<T>) -> io::Result<T> {
+        match &*self.registry.borrow() {
+            Some(registry) => act(registry),
+            None => Err(io::Error::other("the loop was freed")),
+        }
+    }
+
+    /// The time of this turn; between turns the clock is asked.
+    pub(crate) fn now(&self) -> Millis {
+        if !self.in_turn.get() {
+            self.read_clock();
+        }
+        self.now.get()
+    }
+
+    fn read_clock(&self) {
+        self.now.set(self.epoch.elapsed().as_millis() as Millis);
+    }
+
+    /// Does `act` with a connection that has this handle.
+    pub(crate) fn with_conn<T>(&self, id: Id, act: impl FnOnce(&mut Conn) -> T) -> Option<T> {
+        let mut conns = self.conns.borrow_mut();
+        let conn = conns.get_mut(id.slot() as usize)?.as_mut()?;
+        (conn.id == id).then(|| act(conn))
+    }
+
+    pub(crate) fn with_slot<T>(&self, slot: u32, act: impl FnOnce(&mut Conn) -> T) -> Option<T> {
+        let mut conns = self.conns.borrow_mut();
+        conns.get_mut(slot as usize)?.as_mut().map(|conn| act(conn))
+    }
+
+    /// Takes a connection into the table.
+    pub(crate) fn adopt(&self, conn: Conn) {
+        let slot = conn.id.slot() as usize;
+        let mut conns = self.conns.borrow_mut();
+        if conns.len() <= slot {
+            conns.resize_with(slot + 1, || None);
+        }
+        conns[slot] = Some(Box::new(conn));
+        self.alive.set(self.alive.get() + 1);
+    }
+
+    /// One turn: what other threads asked, what the system announces, what is due; then all that was left to send.
+    pub(crate) fn turn(&self, timeout: Option<Duration>) -> Result<Turn> {
+        if self.in_turn.replace(true) {
+            return Err(Error::new(ErrorCode::LoopBusy, "the loop can't be turned from one of its own callbacks"));
+        }
+        self.flush_asked.set(false);
+        let result = self.turn_once(timeout);
+        self.in_turn.set(false);
+        if self.has_work() {
+            self.shared().ring();
+        }
+        result
+    }
+
+    fn turn_once(&self, timeout: Option<Duration>) -> Result<Turn> {
+        self.read_clock();
+        self.run_commands();
+        self.settle();
+        self.wait(timeout).map_err(|error| Error::new(ErrorCode::Io, format!("waiting for events failed: {error}")))?;
+        self.read_clock();
+        self.handle_events();
+        if self.shared().listen_to_bell() {
+            self.run_commands();
+        }
+        self.read_unread();
+        self.fire_timers();
+        self.settle();
+        self.end_shutdown_when_done();
+        Ok(if self.stopping.get() { Turn::Stopped } else { Turn::Continue })
+    }
+
+    fn wait(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let timeout = if self.has_work() || self.stopping.get() {
+            Some(Duration::ZERO)
+        } else {
+            match (timeout, self.next_timeout()) {
+                (Some(first), Some(second)) => Some(first.min(second)),
+                (first, second) => first.or(second),
+            }
+        };
+        let (mut poll, mut events) = (self.poll.borrow_mut(), self.events.borrow_mut());
+        let (Some(poll), Some(events)) = (poll.as_mut(), events.as_mut()) else {
+            return Err(io::Error::other("the loop was freed"));
+        };
+        match poll.poll(events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            result => result,
+        }
+    }
+
+    /// How long until a timer is due.
+    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+        let next = self.wheel.borrow().next()?;
+        Some(Duration::from_millis(next).saturating_sub(self.epoch.elapsed()))
+    }
+
+    /// Whether something waits that no descriptor announces.
+    fn has_work(&self) -> bool {
+        !(self.dirty.borrow().is_empty()
+            && self.unread.borrow().is_empty()
+            && self.opened.borrow().is_empty()
+            && self.ended.borrow().is_empty())
+    }
+
+    fn handle_events(&self) {
+        // The events are taken out for the time: handlers may not meet a borrowed cell.
+        let Some(events) = self.events.take() else { return };
+        for event in events.iter() {
+            if event.token() != BELL {
+                self.handle_event(event);
+            }
+        }
+        self.events.replace(Some(events));
+    }
+
+    fn handle_event(&self, event: &Event) {
+        let raw = event.token().0 as u64;
+        if let Ok(id) = Id::from_raw(raw, Kind::Server) {
+            return self.accept_all(id.slot());
+        }
+        let Ok(id) = Id::from_raw(raw, Kind::Connection) else { return };
+        let Some((connecting, waiting)) =
+            self.with_conn(id, |conn| (conn.is_connecting(), !conn.outbox.is_empty() || conn.has_more_to_serve()))
+        else {
+            return;
+        };
+        if connecting {
+            return self.connect_progressed(id);
+        }
+        let closed = event.is_read_closed() || event.is_error();
+        if event.is_readable() || closed {
+            self.read(id, closed);
+        }
+        if event.is_writable() && waiting {
+            self.write_on(id);
+        }
+    }
+
+    /// Goes on reading where a turn ended before its socket was empty.
+    fn read_unread(&self) {
+        let mut list = self.unread.take();
+        for id in list.drain(..) {
+            // Whether the peer has closed is not known any more; reading to the end finds out.
+            self.read(id, true);
+        }
+        let mut current = self.unread.borrow_mut();
+        if current.is_empty() {
+            *current = list;
+        }
+    }
+
+    /// Flushes and delivers what the turn has left.
+    pub(crate) fn settle(&self) {
+        for _ in 0..SETTLING_ROUNDS {
+            if self.opened.borrow().is_empty() && self.dirty.borrow().is_empty() && self.ended.borrow().is_empty() {
+                return;
+            }
+            self.announce_opened();
+            self.flush_dirty();
+            self.deliver_ends();
+        }
+    }
+
+    /// Does what is left from calls between turns; it may call handlers.
+    pub(crate) fn flush(&self) -> Result<()> {
+        if self.in_turn.replace(true) {
+            return Ok(()); // the turn flushes at its end
+        }
+        self.flush_asked.set(false);
+        self.read_clock();
+        self.settle();
+        self.in_turn.set(false);
+        if self.has_work() {
+            self.shared().ring();
+        }
+        Ok(())
+    }
+
+    /// Makes sure that work that no descriptor announces is done soon: asks once until it is.
+    pub(crate) fn ask_for_flush(&self) {
+        if self.in_turn.get() || !self.has_work() || self.flush_asked.replace(true) {
+            return;
+        }
+        let hook: Option<Arc<dyn Fn() + Send + Sync>> = self.options.borrow().flush_hook.clone();
+        match hook {
+            Some(hook) => hook(),
+            None => self.shared().ring(),
+        }
+    }
+
+    /// Sets the connection's timer, if its deadline is earlier than what is set.
+    pub(crate) fn arm(&self, id: Id) {
+        let entry = self.with_conn(id, |conn| {
+            let deadline = conn.deadline();
+            if deadline >= conn.armed {
+                return None;
+            }
+            conn.armed = deadline;
+            Some(Entry { deadline, key: id.raw() })
+        });
+        if let Some(Some(entry)) = entry {
+            self.set_timer(entry);
+        }
+    }
+
+    pub(crate) fn set_timer(&self, entry: Entry) {
+        let mut wheel = self.wheel.borrow_mut();
+        let earlier = wheel.next().is_none_or(|next| entry.deadline < next);
+        wheel.insert(entry);
+        // A host that sleeps until the next timeout that it knows of has to hear of an earlier one.
+        if earlier && !self.in_turn.get() {
+            self.shared().ring();
+        }
+    }
+
+    fn fire_timers(&self) {
+        let mut fired = Vec::new();
+        self.wheel.borrow_mut().advance(self.now.get(), &mut fired);
+        for entry in fired {
+            if let Ok(id) = Id::from_raw(entry.key, Kind::Connection) {
+                self.fire(id, entry.deadline);
+            } else if let Ok(id) = Id::from_raw(entry.key, Kind::Server) {
+                self.accept_all(id.slot());
+            } else {
+                self.cut_when_late();
+            }
+        }
+    }
+
+    fn fire(&self, id: Id, deadline: Millis) {
+        let due = self.with_conn(id, |conn| {
+            if conn.armed != deadline {
+                return false; // an earlier deadline took this one's place
+            }
+            conn.armed = NEVER;
+            conn.deadline() <= self.now.get()
+        });
+        match due {
+            Some(true) => self.timed_out(id),
+            Some(false) => self.arm(id),
+            None => {}
+        }
+    }
+}

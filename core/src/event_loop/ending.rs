@@ -1,0 +1,279 @@
+//! How connections end: closing handshakes, failures, timeouts, and the last events.
+
+use std::io;
+
+use super::connection::{Conn, NO_SERVER, Stage};
+use super::core::LoopCore;
+use super::timers::Entry;
+use crate::error::{Error, ErrorCode};
+use crate::handle::{Id, Kind};
+use crate::ws::{Millis, ReadyState, Role, Timeout};
+
+/// How long a socket may linger for its last bytes to arrive.
+const LINGER: Millis = 2_000;
+
+impl LoopCore {
+    /// The peer's end of the stream is reached.
+    pub(crate) fn end_of_stream(&self, id: Id) {
+        enum Then {
+            Remove,
+            Finish(Option<Error>),
+        }
+        let then = self.with_conn(id, |conn| match &mut conn.stage {
+            Stage::Lingering(_) | Stage::Over => Then::Remove,
+            Stage::Serving(_) => Then::Finish(None),
+            Stage::Connecting(connecting) => Then::Finish(Some(connecting.stream_ended())),
+            Stage::Open(machine) => {
+                let done = machine.close_sent() && machine.close_received();
+                machine.eof();
+                let ending = conn.ending();
+                ending.was_clean = done;
+                Then::Finish(if done { None } else { ending.error.take() })
+            }
+        });
+        match then {
+            Some(Then::Remove) => self.remove(id),
+            Some(Then::Finish(error)) => self.finish(id, error, false),
+            None => {}
+        }
+    }
+
+    /// Reading failed: the peer has reset the connection, or the network has.
+    pub(crate) fn transport_failed(&self, id: Id, error: &io::Error) {
+        let text = format!("the connection was lost: {error}");
+        let clean = self.with_conn(id, |conn| match &conn.stage {
+            Stage::Lingering(_) | Stage::Over => None,
+            Stage::Open(machine) => Some(machine.close_sent() && machine.close_received()),
+            _ => Some(false),
+        });
+        match clean {
+            Some(None) => self.remove(id),
+            Some(Some(true)) => self.end_of_stream(id),
+            Some(Some(false)) => self.finish(id, Some(Error::new(ErrorCode::Io, text)), false),
+            None => {}
+        }
+    }
+
+    /// Ends a connection whose closing handshake is done: a server closes at once, a client waits for the server to
+    /// do so (RFC 6455 §7.1.1).
+    pub(crate) fn check_closing(&self, id: Id) {
+        let done = self.with_conn(id, |conn| match &conn.stage {
+            Stage::Open(machine) => conn.has_shaken_hands() && machine.role() == Role::Server,
+            Stage::Lingering(_) => {
+                if conn.outbox.is_empty() && let Some(stream) = &conn.stream {
+                    stream.shutdown_write();
+                }
+                false
+            }
+            _ => false,
+        });
+        if done == Some(true) {
+            self.with_conn(id, |conn| conn.ending().was_clean = true);
+            self.finish(id, None, true);
+        }
+    }
+
+    /// A connection's deadline has come.
+    pub(crate) fn timed_out(&self, id: Id) {
+        let now = self.now();
+        let Some(slot) = self.shared().slots.get(id) else { return };
+        let timeout = self.with_conn(id, |conn| {
+            let profile = conn.profile.clone();
+            if !matches!(conn.stage, Stage::Open(_)) {
+                return Some(None);
+            }
+            let mut scratch = self.scratch.borrow_mut();
+            self.write_control(conn, slot, |stage, out| match stage {
+                Stage::Open(machine) => {
+                    machine.handle_timeout(now, &profile.protocol, &mut scratch, out).map(Some)
+                }
+                _ => None,
+            })
+        });
+        match timeout.flatten() {
+            None => self.arm(id), // a ping went out, or nothing was due
+            Some(None) => self.stage_timed_out(id),
+            Some(Some(timeout)) => self.machine_timed_out(id, timeout),
+        }
+    }
+
+    fn machine_timed_out(&self, id: Id, timeout: Timeout) {
+        match timeout {
+            Timeout::Dead => {
+                let text = "nothing came from the peer within the ping timeout";
+                self.finish(id, Some(Error::new(ErrorCode::PeerDead, text)), false);
+            }
+            Timeout::Close => {
+                let clean = self.with_conn(id, |conn| conn.has_shaken_hands()) == Some(true);
+                self.with_conn(id, |conn| conn.ending().was_clean = clean);
+                let text = "the closing handshake was not finished within its timeout";
+                let error = (!clean).then(|| Error::new(ErrorCode::CloseTimeout, text));
+                self.finish(id, error, false);
+            }
+        }
+    }
+
+    fn stage_timed_out(&self, id: Id) {
+        enum Then {
+            Remove,
+            GiveUp(Error),
+            Answer,
+        }
+        let then = self.with_conn(id, |conn| match &conn.stage {
+            Stage::Connecting(connecting) => Then::GiveUp(connecting.timed_out()),
+            Stage::Serving(_) => Then::Answer,
+            _ => Then::Remove,
+        });
+        match then {
+            Some(Then::Remove) => self.remove(id),
+            Some(Then::GiveUp(error)) => self.finish(id, Some(error), false),
+            Some(Then::Answer) => self.serving_timed_out(id),
+            None => {}
+        }
+    }
+
+    /// Ends a handle: nothing more is delivered but `on_error`, if there is one, and `on_close`. With `linger` the
+    /// socket stays until the peer has what was sent last.
+    pub(crate) fn finish(&self, id: Id, error: Option<Error>, linger: bool) {
+        let now = self.now();
+        let first = self.with_conn(id, |conn| {
+            if std::mem::replace(&mut conn.flags.ended, true) {
+                return false;
+            }
+            conn.flags.silent = matches!(conn.stage, Stage::Serving(_));
+            conn.ending().error = error;
+            let lingers = linger && !conn.flags.broken && conn.stream.is_some();
+            conn.stage = if lingers { Stage::Lingering(now + LINGER) } else { Stage::Over };
+            conn.stash = None;
+            true
+        });
+        if first != Some(true) {
+            return;
+        }
+        if let Some(slot) = self.shared().slots.get(id) {
+            slot.set_ready_state(ReadyState::Closed);
+        }
+        self.arm(id);
+        self.ended.borrow_mut().push(id.slot());
+        self.ask_for_flush();
+    }
+
+    /// Calls `on_error` and `on_close` for all that have ended, and frees what is not lingering.
+    pub(crate) fn deliver_ends(&self) {
+        let mut list = self.ended.take();
+        for slot in list.drain(..) {
+            let Some(id) = self.with_slot(slot, |conn| conn.id) else { continue };
+            self.announce(id);
+            self.deliver_end(id);
+        }
+        let mut current = self.ended.borrow_mut();
+        if current.is_empty() {
+            *current = list;
+        }
+    }
+
+    fn deliver_end(&self, id: Id) {
+        let last = self.with_conn(id, |conn| {
+            if conn.handler.is_none() && !conn.flags.silent && !self.closed.get() {
+                conn.flags.orphaned = true; // its last events, too, wait for a handler
+                return None;
+            }
+            let ending = conn.ending.take().unwrap_or_default();
+            let handler = conn.handler.take().filter(|_| !conn.flags.silent);
+            Some((handler, conn.websocket(), ending, conn.server, matches!(conn.stage, Stage::Lingering(_))))
+        });
+        let Some(Some((handler, ws, ending, server, lingers))) = last else { return };
+        if let Some(handler) = handler {
+            if let Some(error) = &ending.error {
+                handler.on_error(ws, error);
+            }
+            handler.on_close(ws, &ending.event());
+        }
+        if lingers { self.linger(id) } else { self.remove(id) }
+        if server != NO_SERVER {
+            self.connection_of_server_ended(server);
+        }
+    }
+
+    fn linger(&self, id: Id) {
+        self.with_conn(id, |conn| {
+            if conn.outbox.is_empty() && let Some(stream) = &conn.stream {
+                stream.shutdown_write();
+            }
+        });
+        self.arm(id);
+    }
+
+    /// Closes the socket and frees the slot.
+    pub(crate) fn remove(&self, id: Id) {
+        let conn = {
+            let mut conns = self.conns.borrow_mut();
+            match conns.get_mut(id.slot() as usize) {
+                Some(entry) if entry.as_ref().is_some_and(|conn| conn.id == id) => entry.take(),
+                _ => None,
+            }
+        };
+        let Some(conn) = conn else { return };
+        self.alive.set(self.alive.get() - 1);
+        self.close_socket(*conn);
+        self.shared().slots.release(id);
+    }
+
+    fn close_socket(&self, mut conn: Conn) {
+        if let Some(slot) = self.shared().slots.get(conn.id) {
+            slot.clear_fd();
+        }
+        // Closing takes a descriptor out of the poll by itself, unless the host has duplicated it: be explicit.
+        if let Some(stream) = &mut conn.stream {
+            let _ = self.with_registry(|registry| stream.deregister(registry));
+        }
+    }
+
+    /// Begins an orderly end: no new connections, 1001 for the open ones; at the deadline all is cut.
+    pub(crate) fn begin_shutdown(&self, within: Millis) {
+        let deadline = self.now().saturating_add(within);
+        self.cut_at.set(deadline.min(self.cut_at.get()));
+        let servers: Vec<u32> = self.servers.borrow().keys().copied().collect();
+        for server in servers {
+            self.close_server(server, Some((1001, "going away")));
+        }
+        for id in self.all_connections() {
+            self.begin_close(id, Some(1001), "going away");
+        }
+        self.set_timer(Entry { deadline, key: 0 });
+    }
+
+    pub(crate) fn cut_when_late(&self) {
+        if self.now() >= self.cut_at.get() {
+            self.cut_everything();
+        }
+    }
+
+    pub(crate) fn end_shutdown_when_done(&self) {
+        let shutting_down = self.cut_at.get() != super::connection::NEVER;
+        if shutting_down && self.alive.get() == 0 && self.servers.borrow().is_empty() {
+            self.stopping.set(true);
+        }
+    }
+
+    /// Ends every connection and server on the spot.
+    pub(crate) fn cut_everything(&self) {
+        let servers: Vec<u32> = self.servers.borrow().keys().copied().collect();
+        for server in servers {
+            self.close_server(server, None);
+        }
+        for id in self.all_connections() {
+            self.finish(id, None, false);
+            self.with_conn(id, |conn| conn.stage = Stage::Over);
+        }
+        self.deliver_ends();
+        for id in self.all_connections() {
+            self.remove(id);
+        }
+    }
+
+    pub(crate) fn all_connections(&self) -> Vec<Id> {
+        let conns = self.conns.borrow();
+        conns.iter().flatten().map(|conn| conn.id).filter(|id| Id::from_raw(id.raw(), Kind::Connection).is_ok()).collect()
+    }
+}

@@ -1,0 +1,35 @@
+//! A forked child inherits the loops' descriptors and locks but not their threads: it is refused, clearly.
+
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Error, ErrorCode, Result};
+
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+/// From the first loop on, a child of this process is marked at its birth.
+pub(crate) fn watch() {
+    static WATCH: Once = Once::new();
+    extern "C" fn mark() {
+        FORKED.store(true, Ordering::Relaxed);
+    }
+    WATCH.call_once(|| {
+        // SAFETY: the handler is a plain function that stores one atomic, which is allowed after a fork.
+        let status = unsafe { nix::libc::pthread_atfork(None, None, Some(mark)) };
+        if status != 0 {
+            log::warn!("forks can't be noticed: pthread_atfork failed with {status}");
+        }
+    });
+}
+
+/// # Errors
+/// [`ErrorCode::Forked`] in the child of a process that had loops.
+pub(crate) fn check() -> Result<()> {
+    if FORKED.load(Ordering::Relaxed) {
+        return Err(Error::new(
+            ErrorCode::Forked,
+            "this process was forked after a loop had been made; make loops after the fork only",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,401 @@
+//! Listening sockets, the servers that they belong to, and accepting in bulk.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mio::net::{TcpListener, UnixListener};
+use mio::{Interest, Token};
+use parking_lot::Mutex;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::command::Command;
+use super::connection::{Conn, Profile, Stage};
+use super::core::LoopCore;
+use super::files::Folder;
+use super::serving::Serving;
+use super::shared::Shared;
+use super::slots::Info;
+use super::stream::Stream;
+use super::timers::Entry;
+use super::{Loop, LoopOptions};
+use crate::error::{Error, ErrorCode, Result};
+use crate::handle::{Id, Kind};
+use crate::handler::Handler;
+use crate::http::Limits;
+use crate::server::{Address, Server, ServerOptions};
+use crate::ws::Millis;
+
+/// Accepting is tried again so much later when the system has no room for another connection.
+const NO_ROOM_PAUSE: Millis = 100;
+
+/// What all connections of a server share.
+pub(crate) struct Site {
+    /// The handle that the application has, also where this loop is one of several.
+    pub(crate) server: Server,
+    pub(crate) options: ServerOptions,
+    pub(crate) handler: Option<Arc<dyn Handler>>,
+    pub(crate) limits: Limits,
+    pub(crate) folder: Option<Folder>,
+    pub(crate) profile: Arc<Profile>,
+    pub(crate) last_info: Mutex<Option<Arc<Info>>>,
+}
+
+/// Listening sockets that are bound, on their way to their loop.
+pub(crate) struct Listening {
+    sockets: Vec<Socket>,
+    site: Arc<Site>,
+    workers: Vec<Worker>,
+    /// For a worker: the loop and the handle of the server that it works for.
+    works_for: Option<(&'static Shared, Id)>,
+}
+
+/// Another loop that listens on the same port.
+struct Worker {
+    on_loop: Loop,
+    id: Id,
+}
+
+pub(crate) struct Listener {
+    id: Id,
+    sockets: Vec<Accepting>,
+    site: Arc<Site>,
+    connections: usize,
+    closing: bool,
+    /// That there is no room is logged once, until there is again.
+    no_room: bool,
+    workers: Vec<Worker>,
+    works_for: Option<(&'static Shared, Id)>,
+}
+
+enum Accepting {
+    Tcp(TcpListener),
+    Unix(UnixListener, PathBuf),
+}
+
+/// Binds, and hands the sockets to their loops.
+pub(crate) fn listen(on: &'static Shared, options: ServerOptions, handler: Option<Arc<dyn Handler>>) -> Result<Server> {
+    let folder = options.static_folder.as_deref().map(Folder::open).transpose()?;
+    let sockets = bind_all(&options, None)?;
+    let bound = sockets.first().and_then(|socket| socket.local_addr().ok()?.as_socket());
+    let worker_sockets = (1..options.threads).map(|_| bind_all(&options, bound)).collect::<Result<Vec<_>>>()?;
+    let id = on.slots.allocate(Kind::Server)?;
+    if let (Some(slot), Some(socket)) = (on.slots.get(id), sockets.first()) {
+        slot.set_fd(socket.as_raw_fd());
+    }
+    let site = Arc::new(Site {
+        server: Server::new(id),
+        limits: Limits { max_head: options.max_head, ..Limits::default() },
+        profile: Arc::new(Profile::new(&options.settings)),
+        handler,
+        folder,
+        last_info: Mutex::default(),
+        options,
+    });
+    let workers = worker_sockets
+        .into_iter()
+        .map(|sockets| start_worker(sockets, &site, (on, id)))
+        .collect::<Result<Vec<_>>>()
+        .inspect_err(|_| on.slots.release(id))?;
+    let listening = Listening { sockets, site, workers, works_for: None };
+    match on.enter() {
+        Some(core) => core.listen(id, listening),
+        None => on.push(Command::Listen(id, Box::new(listening))),
+    }
+    Ok(Server::new(id))
+}
+
+fn start_worker(sockets: Vec<Socket>, site: &Arc<Site>, works_for: (&'static Shared, Id)) -> Result<Worker> {
+    let on_loop = Loop::new(LoopOptions::default())?;
+    let id = on_loop.shared().slots.allocate(Kind::Server)?;
+    let listening = Listening { sockets, site: site.clone(), workers: Vec::new(), works_for: Some(works_for) };
+    on_loop.shared().push(Command::Listen(id, Box::new(listening)));
+    on_loop.start()?;
+    Ok(Worker { on_loop, id })
+}
+
+/// All sockets that an address asks for; `same` repeats what another thread has bound.
+fn bind_all(options: &ServerOptions, same: Option<SocketAddr>) -> Result<Vec<Socket>> {
+    let fail = |what: &str, error: &io::Error| {
+        Error::new(ErrorCode::ListenFailed, format!("can't listen on {what}: {error}"))
+    };
+    let shared_port = options.threads > 1;
+    let tcp = |address: SocketAddr| {
+        bind_tcp(address, options.backlog, shared_port).map_err(|error| fail(&address.to_string(), &error))
+    };
+    match (&options.address, same) {
+        (_, Some(address)) => Ok(vec![tcp(address)?]),
+        (Address::Unix(path), _) => {
+            let bound = bind_unix(path, options.backlog);
+            Ok(vec![bound.map_err(|error| fail(&path.display().to_string(), &error))?])
+        }
+        (Address::Tcp(host, port), _) if host.is_empty() => {
+            // One IPv6 socket takes IPv4 too; where there is no IPv6, IPv4 alone has to do.
+            let all = SocketAddr::from(([0_u16; 8], *port));
+            tcp(all).or_else(|_| tcp(SocketAddr::from(([0_u8; 4], *port)))).map(|socket| vec![socket])
+        }
+        (Address::Tcp(host, port), _) => {
+            let found = (host.as_str(), *port).to_socket_addrs().map_err(|error| fail(host, &error))?;
+            bind_each(found.collect(), shared_port, tcp).and_then(|sockets| match sockets.is_empty() {
+                true => Err(fail(host, &io::Error::other("the name has no address"))),
+                false => Ok(sockets),
+            })
+        }
+    }
+}
+
+/// A name like localhost has several addresses: all of them, on the same port, but threads share only one.
+fn bind_each(
+    mut addresses: Vec<SocketAddr>,
+    only_first: bool,
+    bind: impl Fn(SocketAddr) -> Result<Socket>,
+) -> Result<Vec<Socket>> {
+    addresses.dedup();
+    addresses.truncate(if only_first { 1 } else { usize::MAX });
+    let mut sockets: Vec<Socket> = Vec::new();
+    for mut address in addresses {
+        if let Some(port) = sockets.first().and_then(|first| first.local_addr().ok()?.as_socket()).map(|it| it.port()) {
+            address.set_port(port);
+        }
+        match bind(address) {
+            Ok(socket) => sockets.push(socket),
+            Err(error) if sockets.is_empty() => return Err(error),
+            Err(error) => log::warn!("{error}; listening on the name's first address only"),
+        }
+    }
+    Ok(sockets)
+}
+
+fn bind_tcp(address: SocketAddr, backlog: u32, shared_port: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if shared_port {
+        socket.set_reuse_port(true)?;
+    }
+    if address.is_ipv6() {
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    socket.set_tcp_nodelay(true)?; // what is accepted inherits it
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(backlog.clamp(1, i32::MAX as u32) as i32)?;
+    Ok(socket)
+}
+
+fn bind_unix(path: &Path, backlog: u32) -> io::Result<Socket> {
+    let address = socket2::SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    match socket.bind(&address) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_abandoned(path) => {
+            std::fs::remove_file(path)?;
+            socket.bind(&address)?;
+        }
+        result => result?,
+    }
+    socket.listen(backlog.clamp(1, i32::MAX as u32) as i32)?;
+    Ok(socket)
+}
+
+/// Whether the path is a socket that nobody listens on any more.
+fn is_abandoned(path: &Path) -> bool {
+    let refused = std::os::unix::net::UnixStream::connect(path)
+        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+    use std::os::unix::fs::FileTypeExt;
+    refused && path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket())
+}
+
+impl Accepting {
+    fn new(socket: Socket) -> Accepting {
+        let path = socket.local_addr().ok().and_then(|address| address.as_pathname().map(Path::to_owned));
+        match path {
+            Some(path) => Accepting::Unix(UnixListener::from_std(socket.into()), path),
+            None => Accepting::Tcp(TcpListener::from_std(socket.into())),
+        }
+    }
+
+    fn register(&mut self, registry: &mio::Registry, token: Token) -> io::Result<()> {
+        match self {
+            Accepting::Tcp(listener) => registry.register(listener, token, Interest::READABLE),
+            Accepting::Unix(listener, _) => registry.register(listener, token, Interest::READABLE),
+        }
+    }
+
+    fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Accepting::Tcp(listener) => listener.accept().map(|(stream, _)| Stream::Tcp(stream)),
+            Accepting::Unix(listener, _) => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
+        }
+    }
+}
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        if let Accepting::Unix(_, path) = self {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+impl LoopCore {
+    pub(crate) fn listen(&self, id: Id, listening: Listening) {
+        let Listening { sockets, site, workers, works_for } = listening;
+        let mut sockets: Vec<Accepting> = sockets.into_iter().map(Accepting::new).collect();
+        for socket in &mut sockets {
+            let token = Token(id.raw() as usize);
+            if let Err(error) = self.with_registry(|registry| socket.register(registry, token)) {
+                log::error!("a listening socket could not be watched: {error}");
+            }
+        }
+        if let Some(slot) = self.shared().slots.get(id) {
+            slot.set_ready_state(crate::ws::ReadyState::Open);
+        }
+        let listener =
+            Listener { id, sockets, site, connections: 0, closing: false, no_room: false, workers, works_for };
+        self.servers.borrow_mut().insert(id.slot(), listener);
+    }
+
+    /// Accepts until nobody waits.
+    pub(crate) fn accept_all(&self, server: u32) {
+        let mut servers = self.servers.borrow_mut();
+        let Some(listener) = servers.get_mut(&server) else { return };
+        let mut index = 0;
+        while let Some(socket) = listener.sockets.get(index) {
+            match socket.accept() {
+                Ok(stream) => {
+                    listener.no_room = false;
+                    match self.take_in(listener, stream) {
+                        Ok(()) => listener.connections += 1,
+                        Err(error) => log::warn!("a connection was dropped: {error}"),
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => index += 1,
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    if !std::mem::replace(&mut listener.no_room, true) {
+                        log::error!("no connections are accepted for now: {error}");
+                    }
+                    let deadline = self.now() + NO_ROOM_PAUSE;
+                    self.set_timer(Entry { deadline, key: listener.id.raw() });
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take_in(&self, listener: &Listener, mut stream: Stream) -> Result<()> {
+        let id = self.shared().slots.allocate(Kind::Connection)?;
+        let registered = self.with_registry(|registry| stream.register(registry, Token(id.raw() as usize)));
+        if let Err(error) = registered {
+            self.shared().slots.release(id);
+            return Err(Error::new(ErrorCode::OutOfResources, error.to_string()));
+        }
+        let site = listener.site.clone();
+        if let Some(slot) = self.shared().slots.get(id) {
+            slot.set_fd(stream.fd());
+            slot.set_limits(site.profile.high_water_mark, site.options.settings.hard_limit);
+        }
+        let profile = site.profile.clone();
+        let serving = Serving::new(site, self.now());
+        let mut conn = Conn::new(id, listener.id.slot(), Stage::Serving(Box::new(serving)), profile);
+        conn.stream = Some(stream);
+        self.adopt(conn);
+        self.arm(id);
+        Ok(())
+    }
+
+    /// Stops listening; with a code, its connections begin to close.
+    pub(crate) fn close_server(&self, server: u32, close: Option<(u16, &str)>) {
+        let id = {
+            let mut servers = self.servers.borrow_mut();
+            let Some(listener) = servers.get_mut(&server) else { return };
+            listener.closing = true;
+            if let Some(slot) = self.shared().slots.get(listener.id) {
+                slot.clear_fd();
+                slot.set_ready_state(crate::ws::ReadyState::Closing);
+            }
+            for mut socket in listener.sockets.drain(..) {
+                let _ = self.with_registry(|registry| match &mut socket {
+                    Accepting::Tcp(listener) => registry.deregister(listener),
+                    Accepting::Unix(listener, _) => registry.deregister(listener),
+                });
+            }
+            for worker in &listener.workers {
+                let close = close.map(|(code, reason)| (code, reason.to_owned()));
+                worker.on_loop.shared().push(Command::CloseServer(worker.id, close));
+            }
+            listener.id
+        };
+        for conn in self.connections_of(server) {
+            let upgraded = self.with_conn(conn, |conn| !matches!(conn.stage, Stage::Serving(_)));
+            match close {
+                Some((code, reason)) => self.begin_close(conn, Some(code), reason),
+                // Nobody can be upgraded any more, and an idle keep-alive connection must not hold the server.
+                None if upgraded == Some(false) => self.finish(conn, None, true),
+                None => {}
+            }
+        }
+        self.server_may_be_done(id);
+    }
+
+    pub(crate) fn broadcast_all(&self, server: Id, frame: &Bytes) {
+        if let Some(listener) = self.servers.borrow().get(&server.slot()) {
+            for worker in &listener.workers {
+                worker.on_loop.shared().push(Command::Broadcast(worker.id, frame.clone()));
+            }
+        }
+        self.broadcast(server.slot(), frame);
+    }
+
+    pub(crate) fn connection_of_server_ended(&self, server: u32) {
+        let id = self.servers.borrow_mut().get_mut(&server).map(|listener| {
+            listener.connections -= 1;
+            listener.id
+        });
+        if let Some(id) = id {
+            self.server_may_be_done(id);
+        }
+    }
+
+    pub(crate) fn worker_closed(&self, id: Id) {
+        let worker = self.servers.borrow_mut().get_mut(&id.slot()).and_then(|listener| listener.workers.pop());
+        if let Some(worker) = worker {
+            worker.on_loop.retire();
+        }
+        self.server_may_be_done(id);
+    }
+
+    fn server_may_be_done(&self, id: Id) {
+        let done = {
+            let mut servers = self.servers.borrow_mut();
+            let done = servers.get(&id.slot()).is_some_and(|listener| {
+                let workers_done = listener.workers.is_empty() || self.closed.get();
+                listener.id == id && listener.closing && listener.connections == 0 && workers_done
+            });
+            if done { servers.remove(&id.slot()) } else { None }
+        };
+        let Some(listener) = done else { return };
+        self.shared().slots.release(id);
+        match listener.works_for {
+            Some((shared, server)) => shared.push(Command::WorkerClosed(server)),
+            None => listener.site.options.server_handler.on_server_closed(listener.site.server),
+        }
+    }
+
+    fn connections_of(&self, server: u32) -> Vec<Id> {
+        let conns = self.conns.borrow();
+        conns.iter().flatten().filter(|conn| conn.server == server && !conn.flags.ended).map(|conn| conn.id).collect()
+    }
+}
+
+/// Errors of accept that belong to the one connection that was to be accepted (accept(2), "Error handling").
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted | NetworkDown | NetworkUnreachable | HostUnreachable
+    )
+}

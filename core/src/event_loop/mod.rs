@@ -1,0 +1,158 @@
+//! The event loop: the only code that touches sockets, threads and the clock.
+//!
+//! | room | what happens there |
+//! |---|---|
+//! | `core` | the loop's state, and one turn of it |
+//! | `shared`, `slots` | what other threads may touch: handles, counters, the command queue |
+//! | `command`, `calls` | what is asked of the loop, and doing it |
+//! | `reading`, `writing`, `outbox` | the path of a byte |
+//! | `connection`, `ending` | what a connection is at, and how it ends |
+//! | `connecting`, `resolver` | a client's way to an open connection |
+//! | `listener`, `serving`, `files` | a server's: accepting, HTTP, upgrades, static files |
+//! | `timers`, `stream`, `thread`, `fork` | deadlines and what the system offers |
+
+mod calls;
+mod command;
+mod connecting;
+mod connection;
+mod core;
+mod ending;
+mod files;
+mod fork;
+mod listener;
+mod outbox;
+mod reading;
+mod resolver;
+mod serving;
+mod shared;
+mod slots;
+mod stream;
+mod thread;
+mod timers;
+mod turning;
+mod writing;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::error::{ErrorCode, Result};
+use crate::handle::{Id, Kind};
+use crate::handler::Handler;
+use crate::server::{Server, ServerOptions};
+use crate::websocket::{Sent, WebSocket};
+use crate::ws::{MessageType, ReadyState};
+
+pub(crate) use self::command::Call;
+pub(crate) use self::connecting::ConnectPlan;
+pub(crate) use self::slots::{Addresses, Info};
+pub use self::turning::{Loop, LoopOptions, Turn};
+
+use self::command::Command;
+use self::shared::Shared;
+
+/// What the bytes of a handle say, without its loop: a dead handle is closed, not an error.
+pub(crate) fn ready_state(id: Id) -> ReadyState {
+    Shared::of(id).map_or(ReadyState::Closed, |(_, slot)| slot.ready_state())
+}
+
+pub(crate) fn buffered_amount(id: Id) -> u64 {
+    let Ok((shared, slot)) = Shared::of(id) else { return 0 };
+    let corked = shared.enter().map_or(0, |core| {
+        if core.corked.get() == id.slot() { core.cork.try_borrow().map_or(0, |cork| cork.len()) } else { 0 }
+    });
+    slot.buffered() + corked as u64
+}
+
+pub(crate) fn info(id: Id) -> Option<Arc<Info>> {
+    Shared::of(id).ok()?.1.info()
+}
+
+pub(crate) fn addresses(id: Id) -> Option<Addresses> {
+    Some(Shared::of(id).ok()?.1.addresses())
+}
+
+pub(crate) fn latency(id: Id) -> Option<u64> {
+    Shared::of(id).ok()?.1.latency()
+}
+
+/// Sends at once on the loop's thread; queues and wakes from another.
+pub(crate) fn send(id: Id, kind: MessageType, payload: &[u8]) -> Result<Sent> {
+    let (shared, slot) = Shared::of(id)?;
+    match shared.enter() {
+        Some(core) => core.send(id, slot, kind, payload),
+        None => {
+            if slot.ready_state() != ReadyState::Open {
+                return Err(writing::not_open(slot));
+            }
+            let waiting = slot.buffered();
+            if waiting > slot.hard_limit() {
+                return Err(writing::outbox_full(waiting as usize, slot.hard_limit() as usize));
+            }
+            slot.add_buffered(payload.len());
+            let over = slot.buffered() > slot.high_water_mark();
+            if over {
+                slot.set_over_mark();
+            }
+            shared.push(Command::Send(id, kind, payload.into()));
+            Ok(if over { Sent::OverMark } else { Sent::Queued })
+        }
+    }
+}
+
+pub(crate) fn call(id: Id, call: Call) -> Result<()> {
+    let (shared, slot) = Shared::of(id)?;
+    if slot.ready_state() == ReadyState::Closed && !matches!(call, Call::SetHandler(..)) {
+        return Err(ErrorCode::Closed.into());
+    }
+    match shared.enter() {
+        Some(core) => core.call(id, call),
+        None => {
+            shared.push(Command::Call(id, call));
+            Ok(())
+        }
+    }
+}
+
+pub(crate) fn connect(on_loop: Option<&Loop>, plan: ConnectPlan) -> Result<WebSocket> {
+    let shared = Loop::shared_or_default(on_loop)?;
+    let id = shared.slots.allocate(Kind::Connection)?;
+    if let Some(slot) = shared.slots.get(id) {
+        slot.set_limits(plan.settings.high_water_mark, plan.settings.hard_limit);
+        slot.set_info(Arc::new(Info { url: plan.url.href.as_str().into(), ..Info::default() }));
+    }
+    let websocket = WebSocket::new(id, plan.user_data);
+    match shared.enter() {
+        Some(core) => core.connect(id, plan),
+        None => shared.push(Command::Connect(id, Box::new(plan))),
+    }
+    Ok(websocket)
+}
+
+pub(crate) fn listen(
+    on_loop: Option<&Loop>,
+    options: ServerOptions,
+    handler: Option<Arc<dyn Handler>>,
+) -> Result<Server> {
+    listener::listen(Loop::shared_or_default(on_loop)?, options, handler)
+}
+
+pub(crate) fn broadcast(id: Id, frame: Bytes) -> Result<()> {
+    let (shared, _) = Shared::of(id)?;
+    match shared.enter() {
+        Some(core) => core.broadcast_all(id, &frame),
+        None => shared.push(Command::Broadcast(id, frame)),
+    }
+    Ok(())
+}
+
+pub(crate) fn close_server(id: Id, close: Option<(u16, String)>) -> Result<()> {
+    let (shared, _) = Shared::of(id)?;
+    match shared.enter() {
+        Some(core) => {
+            core.close_server(id.slot(), close.as_ref().map(|(code, reason)| (*code, reason.as_str())));
+        }
+        None => shared.push(Command::CloseServer(id, close)),
+    }
+    Ok(())
+}

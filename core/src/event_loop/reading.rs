@@ -1,0 +1,289 @@
+//! From the socket to the handler.
+
+use std::io;
+use std::sync::Arc;
+
+use super::connection::{Conn, Held, Stage};
+use super::core::{LoopCore, NOBODY, RECEIVE_BUFFER};
+use crate::error::{Error, ErrorCode};
+use crate::handle::Id;
+use crate::handler::{Handler, Message};
+use crate::websocket::WebSocket;
+use crate::ws::{Event, MessageType, Payload, ReadyState};
+
+/// How often one socket fills the receive buffer before the others get their turn.
+const FULL_READS: usize = 8;
+/// The cork is flushed in the middle of a turn when it holds more.
+const CORK: usize = 64 << 10;
+
+impl LoopCore {
+    /// A socket's turn: one read, or more while the buffer comes back full; then one write.
+    ///
+    /// After a short read the socket is empty, and asking again would cost a system call, unless the peer has
+    /// closed: data and end can share one edge-triggered event, and no other follows.
+    pub(crate) fn read(&self, id: Id, to_the_end: bool) {
+        let mut buffer = self.receive_buffer.take();
+        buffer.resize(RECEIVE_BUFFER, 0);
+        self.corked.set(id.slot());
+        for round in 1.. {
+            match self.receive(id, &mut buffer) {
+                Some(Ok(0)) => {
+                    self.end_of_stream(id);
+                    break;
+                }
+                Some(Ok(count)) => {
+                    self.input(id, &mut buffer[..count]);
+                    if count < buffer.len() && !to_the_end {
+                        break;
+                    }
+                    if round >= FULL_READS {
+                        self.unread.borrow_mut().push(id);
+                        break;
+                    }
+                }
+                Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Some(Err(error)) => {
+                    self.transport_failed(id, &error);
+                    break;
+                }
+                None => break,
+            }
+        }
+        self.uncork(id);
+        self.receive_buffer.replace(buffer);
+    }
+
+    /// Ends the socket's turn: what it wants to send leaves.
+    pub(crate) fn uncork(&self, id: Id) {
+        self.flush_cork(id);
+        self.corked.set(NOBODY);
+    }
+
+    /// One read; `None` if the connection takes nothing now.
+    fn receive(&self, id: Id, buffer: &mut [u8]) -> Option<io::Result<usize>> {
+        self.with_conn(id, |conn| {
+            if !conn.takes_input() {
+                conn.flags.unread = true;
+                return None;
+            }
+            Some(conn.stream.as_mut()?.receive(buffer))
+        })?
+    }
+
+    /// Gives a connection its input, through as many stages as it passes.
+    pub(crate) fn input(&self, id: Id, data: &mut [u8]) {
+        let mut at = 0;
+        while at < data.len() {
+            at += match self.with_conn(id, |conn| conn.next_step()) {
+                Some(Step::Frames) => self.frames(id, &mut data[at..]),
+                Some(Step::Request) => self.request_bytes(id, &data[at..]),
+                Some(Step::Response) => self.response_bytes(id, &data[at..]),
+                Some(Step::Announce) => {
+                    self.announce(id);
+                    0
+                }
+                Some(Step::Wait) => {
+                    self.with_conn(id, |conn| conn.stash(&data[at..]));
+                    return;
+                }
+                Some(Step::Discard) | None => return,
+            };
+        }
+        if self.with_conn(id, |conn| conn.flags.unannounced) == Some(true) {
+            self.announce(id);
+        }
+    }
+
+    /// Feeds an open connection until the input or the stage ends; returns how much was taken.
+    fn frames(&self, id: Id, data: &mut [u8]) -> usize {
+        let now = self.now();
+        let mut handler: Option<Arc<dyn Handler>> = None;
+        let mut at = 0;
+        while at < data.len() {
+            let (ws, event) = {
+                let mut conns = self.conns.borrow_mut();
+                let Some(Some(conn)) = conns.get_mut(id.slot() as usize) else { break };
+                let Stage::Open(machine) = &mut conn.stage else { break };
+                if conn.flags.paused {
+                    break;
+                }
+                let mut scratch = self.scratch.borrow_mut();
+                let mut cork = self.cork.borrow_mut();
+                let received =
+                    machine.receive(&mut data[at..], now, &conn.profile.protocol, &mut scratch, &mut cork);
+                at += received.consumed;
+                if !is_same(&handler, &conn.handler) {
+                    handler.clone_from(&conn.handler);
+                }
+                (conn.websocket(), received.event)
+            };
+            match event {
+                Some(Event::Message { kind, payload }) => {
+                    match &handler {
+                        Some(handler) => handler.on_message(ws, Message::new(kind, &payload)),
+                        None => self.hold(ws, kind, &payload),
+                    }
+                    if let Payload::Owned(spent) = payload {
+                        self.scratch.borrow_mut().recycle(spent);
+                    }
+                }
+                Some(other) => self.control(ws, handler.as_deref(), other),
+                None => {}
+            }
+            if self.cork.borrow().len() >= CORK {
+                self.flush_cork(id);
+            }
+        }
+        at
+    }
+
+    fn control(&self, ws: WebSocket, handler: Option<&dyn Handler>, event: Event<'_>) {
+        match event {
+            Event::Ping(payload) => {
+                if let Some(handler) = handler {
+                    handler.on_ping(ws, &payload);
+                }
+            }
+            Event::Pong(payload) => {
+                self.note_latency(ws.id());
+                if let Some(handler) = handler {
+                    handler.on_pong(ws, &payload);
+                }
+            }
+            Event::Close { code, reason } => self.close_received(ws.id(), code, &reason),
+            Event::Failed(error) => {
+                let failure = Error::new(ErrorCode::Protocol, error.to_string());
+                self.finish(ws.id(), Some(failure), true);
+            }
+            Event::Message { .. } => {} // delivered by the caller
+        }
+    }
+
+    fn note_latency(&self, id: Id) {
+        let latency = self.with_conn(id, |conn| match &conn.stage {
+            Stage::Open(machine) => machine.latency(),
+            _ => None,
+        });
+        if let (Some(latency), Some(slot)) = (latency, self.shared().slots.get(id)) {
+            slot.set_latency(latency);
+        }
+    }
+
+    fn close_received(&self, id: Id, code: Option<u16>, reason: &[u8]) {
+        // RFC 6455 §7.1.5: 1005 stands for a close frame without a code.
+        let received = (code.unwrap_or(1005), String::from_utf8_lossy(reason).into_owned());
+        self.with_conn(id, |conn| conn.ending().received = Some(received));
+        if let Some(slot) = self.shared().slots.get(id) {
+            slot.set_ready_state(ReadyState::Closing);
+        }
+        self.arm(id);
+    }
+
+    /// Keeps a message for a handler that isn't there yet.
+    fn hold(&self, ws: WebSocket, kind: MessageType, payload: &[u8]) {
+        self.with_conn(ws.id(), |conn| conn.held.get_or_insert_default().hold(kind, payload));
+    }
+
+    /// Calls `on_open`, or remembers it for a handler that isn't there yet.
+    pub(crate) fn announce(&self, id: Id) {
+        let handler = self.with_conn(id, |conn| {
+            if !std::mem::take(&mut conn.flags.unannounced) || conn.flags.ended {
+                return None;
+            }
+            if conn.handler.is_none() {
+                conn.held.get_or_insert_default().open = true;
+            }
+            conn.handler.clone().map(|handler| (handler, conn.websocket()))
+        });
+        if let Some(Some((handler, ws))) = handler {
+            handler.on_open(ws);
+        }
+    }
+
+    /// Announces connections that opened outside their socket's turn, and lets their early bytes in.
+    pub(crate) fn announce_opened(&self) {
+        let list = self.opened.take();
+        for id in list {
+            self.with_turn(id, || {
+                self.announce(id);
+                self.release_held(id);
+                self.feed_stash(id);
+            });
+        }
+    }
+
+    /// Does something as part of a socket's turn, so that what it sends leaves in one write.
+    pub(crate) fn with_turn(&self, id: Id, act: impl FnOnce()) {
+        let outer = self.corked.replace(id.slot());
+        debug_assert_eq!(outer, NOBODY, "turns of sockets don't nest");
+        act();
+        self.uncork(id);
+    }
+
+    /// Lets in what was stashed, then reads on if the system had announced more.
+    pub(crate) fn feed_stash(&self, id: Id) {
+        let stash = self.with_conn(id, |conn| {
+            let ready = conn.takes_input();
+            ready.then(|| (conn.stash.take(), std::mem::take(&mut conn.flags.unread)))
+        });
+        let Some(Some((stash, unread))) = stash else { return };
+        if let Some(mut stash) = stash {
+            self.input(id, &mut stash);
+        }
+        if unread {
+            self.unread.borrow_mut().push(id);
+        }
+    }
+
+    /// Delivers what waited for a handler.
+    pub(crate) fn release_held(&self, id: Id) {
+        let held = self.with_conn(id, |conn| {
+            let handler = conn.handler.clone()?;
+            conn.held.take().map(|held| (handler, conn.websocket(), held))
+        });
+        let Some(Some((handler, ws, held))) = held else { return };
+        let Held { open, messages, dropped, .. } = *held;
+        if dropped > 0 {
+            log::warn!("{dropped} messages were dropped: no handler was set before 1 MiB had come");
+        }
+        if open {
+            handler.on_open(ws);
+        }
+        for (kind, payload) in messages {
+            handler.on_message(ws, Message::new(kind, &payload));
+        }
+    }
+}
+
+/// What a connection does with its next byte.
+enum Step {
+    Frames,
+    Request,
+    Response,
+    Announce,
+    Wait,
+    Discard,
+}
+
+impl Conn {
+    fn next_step(&self) -> Step {
+        match &self.stage {
+            Stage::Open(_) if self.flags.unannounced => Step::Announce,
+            Stage::Open(_) if self.flags.paused => Step::Wait,
+            Stage::Open(_) => Step::Frames,
+            Stage::Serving(serving) if serving.takes_input() => Step::Request,
+            Stage::Serving(_) => Step::Wait,
+            Stage::Connecting(_) => Step::Response,
+            Stage::Lingering(_) | Stage::Over => Step::Discard,
+        }
+    }
+}
+
+fn is_same(one: &Option<Arc<dyn Handler>>, other: &Option<Arc<dyn Handler>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => true,
+        _ => false,
+    }
+}

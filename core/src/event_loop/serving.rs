@@ -1,0 +1,404 @@
+//! A server's connection while it speaks HTTP: requests, upgrades, files.
+
+use std::fs::File;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::connection::{Conn, Stage};
+use super::core::LoopCore;
+use super::files::{self, Found};
+use super::listener::Site;
+use super::slots::Info;
+use crate::error::{Error, ErrorCode, Result};
+use crate::handle::Id;
+use crate::http::{self, Request, encode_whole_response, parse_request};
+use crate::server::{Accept, Refusal, UpgradeRequest};
+use crate::settings::millis;
+use crate::ws::{Connection, Millis, ReadyState, Role, handshake};
+
+/// How much of a file is read at a time.
+const FILE_CHUNK: usize = 64 << 10;
+
+/// Before, or without, an upgrade.
+pub(crate) struct Serving {
+    pub(crate) site: Arc<Site>,
+    pub(crate) deadline: Millis,
+    /// The request head, as far as it has come.
+    head: Vec<u8>,
+    served: u32,
+    phase: Phase,
+}
+
+enum Phase {
+    Reading,
+    /// An upgrade waits for its answer.
+    Asked(Asked),
+    /// A file is on its way.
+    Sending { file: File, left: u64, keep_alive: bool },
+}
+
+struct Asked {
+    accept: String,
+    subprotocols: Vec<String>,
+    target: Box<str>,
+}
+
+impl Serving {
+    pub(crate) fn new(site: Arc<Site>, now: Millis) -> Serving {
+        let deadline = site.deadline(now);
+        Serving { site, deadline, head: Vec::new(), served: 0, phase: Phase::Reading }
+    }
+
+    pub(crate) fn takes_input(&self) -> bool {
+        matches!(self.phase, Phase::Reading)
+    }
+}
+
+impl Conn {
+    /// Whether the socket's readiness to write is waited for, besides the outbox.
+    pub(crate) fn has_more_to_serve(&self) -> bool {
+        matches!(&self.stage, Stage::Serving(serving) if matches!(serving.phase, Phase::Sending { .. }))
+    }
+
+    fn serving(&mut self) -> Option<&mut Serving> {
+        match &mut self.stage {
+            Stage::Serving(serving) => Some(serving),
+            _ => None,
+        }
+    }
+}
+
+impl LoopCore {
+    /// Takes bytes of a request's head; returns how many belong to it.
+    pub(crate) fn request_bytes(&self, id: Id, data: &[u8]) -> usize {
+        let parsed = self.with_conn(id, |conn| {
+            let serving = conn.serving()?;
+            let before = serving.head.len();
+            let parsed = if before == 0 {
+                parse_request(data, &serving.site.limits)
+            } else {
+                serving.head.extend_from_slice(data);
+                parse_request(&serving.head, &serving.site.limits)
+            };
+            match &parsed {
+                Ok(None) if before == 0 => serving.head.extend_from_slice(data),
+                Ok(None) => {}
+                _ => serving.head = Vec::new(),
+            }
+            Some((parsed.map(|found| found.map(|(request, length)| (request, length - before))), serving.site.clone()))
+        });
+        match parsed.flatten() {
+            None | Some((Ok(None), _)) => data.len(),
+            Some((Ok(Some((request, length))), site)) => {
+                self.request(id, &site, &request);
+                length
+            }
+            Some((Err(error), _)) => {
+                self.answer_and_close(id, &Refusal::new(error.status, &error.text));
+                data.len()
+            }
+        }
+    }
+
+    fn request(&self, id: Id, site: &Site, request: &Request) {
+        let at_endpoint = site.options.path.as_deref().is_none_or(|path| path == request.path());
+        if handshake::is_upgrade(request) {
+            if !at_endpoint {
+                let text = format!("there is no WebSocket endpoint at {}", request.path());
+                return self.answer_and_close(id, &Refusal::new(404, &text));
+            }
+            return self.upgrade(id, site, request);
+        }
+        match &site.folder {
+            Some(folder) if !at_endpoint || site.options.path.is_none() => self.serve_file(id, folder, request),
+            // Says which header is missing, and names the protocol as RFC 9110 §15.5.22 asks for.
+            _ => self.refuse_handshake(id, handshake::check_request(request)),
+        }
+    }
+
+    fn refuse_handshake(&self, id: Id, verdict: Result<String, handshake::Refusal>) {
+        let refusal = match verdict {
+            Err(refusal) => Refusal { status: refusal.status, headers: refusal.headers, body: refusal.text.into() },
+            Ok(_) => Refusal::new(400, "not a WebSocket handshake"),
+        };
+        self.answer_and_close(id, &refusal);
+    }
+
+    fn upgrade(&self, id: Id, site: &Site, request: &Request) {
+        let accept = match handshake::check_request(request) {
+            Ok(accept) => accept,
+            Err(refusal) => return self.refuse_handshake(id, Err(refusal)),
+        };
+        let subprotocols: Vec<String> =
+            handshake::offered_subprotocols(request).into_iter().map(str::to_owned).collect();
+        let asked = Asked { accept, subprotocols, target: request.target.as_str().into() };
+        let deadline = site.deadline(self.now());
+        let ws = self.with_conn(id, |conn| {
+            let serving = conn.serving()?;
+            serving.phase = Phase::Asked(asked);
+            serving.deadline = deadline;
+            Some(conn.websocket())
+        });
+        self.arm(id);
+        let Some(Some(websocket)) = ws else { return };
+        let remote = self.shared().slots.get(id).and_then(|slot| slot.addresses().remote);
+        let request = UpgradeRequest { server: site.server, websocket, request, remote };
+        site.options.server_handler.on_upgrade(&request);
+    }
+
+    /// The application accepts an upgrade.
+    pub(crate) fn accept(&self, id: Id, accept: Accept) -> Result<()> {
+        let now = self.now();
+        let slot = self.shared().slots.get(id).ok_or(ErrorCode::Closed)?;
+        let opened = self.with_conn(id, |conn| -> Result<()> {
+            let asked = conn.take_asked(|asked| asked.check_choice(&accept))?;
+            let Some(site) = conn.serving().map(|serving| serving.site.clone()) else {
+                return Err(ErrorCode::AlreadyAnswered.into());
+            };
+            let protocol = accept.subprotocol.as_deref();
+            let written = self.write_control(conn, slot, |_, out| {
+                handshake::accept_response(&asked.accept, protocol, &accept.headers, out)
+            });
+            written.map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))?;
+            slot.set_info(site.info(&asked.target, protocol.unwrap_or_default()));
+            conn.stage = Stage::Open(Connection::new(Role::Server, now));
+            conn.handler = accept.handler.or_else(|| site.handler.clone());
+            conn.user_data = accept.user_data.unwrap_or(site.options.user_data);
+            conn.flags.unannounced = true;
+            Ok(())
+        });
+        opened.unwrap_or_else(|| Err(ErrorCode::Closed.into()))?;
+        slot.set_ready_state(ReadyState::Open);
+        self.arm(id);
+        if self.corked.get() != id.slot() {
+            self.reconsider(id);
+        }
+        Ok(())
+    }
+
+    /// The application refuses an upgrade.
+    pub(crate) fn refuse(&self, id: Id, refusal: &Refusal) -> Result<()> {
+        let asked = self.with_conn(id, |conn| conn.take_asked(|_| Ok(())).map(drop));
+        asked.unwrap_or_else(|| Err(ErrorCode::Closed.into()))?;
+        self.answer_and_close(id, refusal);
+        Ok(())
+    }
+
+    /// A response that ends the connection: what follows in the stream can't be trusted to be a request.
+    fn answer_and_close(&self, id: Id, refusal: &Refusal) {
+        let Some(slot) = self.shared().slots.get(id) else { return };
+        self.with_conn(id, |conn| {
+            let written = self.write_control(conn, slot, |_, out| refusal.encode(out));
+            if let Err(error) = written {
+                log::error!("a refusal could not be encoded: {error}");
+            }
+        });
+        self.finish(id, None, true);
+    }
+
+    pub(crate) fn serving_timed_out(&self, id: Id) {
+        let refusal = self.with_conn(id, |conn| {
+            let serving = conn.serving()?;
+            match serving.phase {
+                Phase::Reading if serving.head.is_empty() => None,
+                Phase::Reading => Some(Refusal::new(408, "the request head took too long")),
+                Phase::Asked(_) => Some(Refusal::new(503, "the upgrade was not answered in time")),
+                Phase::Sending { .. } => None,
+            }
+        });
+        match refusal.flatten() {
+            Some(refusal) => self.answer_and_close(id, &refusal),
+            None => self.finish(id, None, false),
+        }
+    }
+
+    fn serve_file(&self, id: Id, folder: &files::Folder, request: &Request) {
+        let has_body = request.headers.contains_key("transfer-encoding")
+            || request.header("content-length").is_some_and(|length| length.trim() != "0");
+        let keep_alive = request.keep_alive() && !has_body;
+        let date = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok();
+        let answer = match folder.find(request.path()) {
+            Ok(found) => file_answer(request, found, date),
+            Err(error) => Answer::text(request, error.status, &error.text, keep_alive),
+        };
+        self.send_answer(id, answer, keep_alive);
+    }
+
+    fn send_answer(&self, id: Id, answer: Answer, keep_alive: bool) {
+        let now = self.now();
+        let Some(slot) = self.shared().slots.get(id) else { return };
+        let close = self.with_conn(id, |conn| {
+            self.write_control(conn, slot, |_, out| out.extend_from_slice(&answer.head));
+            let serving = conn.serving()?;
+            serving.served += 1;
+            serving.deadline = serving.site.deadline(now);
+            if let Some((file, left)) = answer.body {
+                serving.phase = Phase::Sending { file, left, keep_alive };
+                self.mark_dirty(conn);
+                return Some(false);
+            }
+            Some(!keep_alive)
+        });
+        if close.flatten() == Some(true) {
+            self.finish(id, None, true);
+        }
+    }
+
+    /// Sends the next part of a file, once what was sent before has left.
+    pub(crate) fn serve_on(&self, id: Id) {
+        while let Some(progress) = self.with_conn(id, |conn| conn.next_part(self.now())).flatten() {
+            match progress {
+                Progress::Part(count) => {
+                    let Some(slot) = self.shared().slots.get(id) else { return };
+                    slot.add_buffered(count);
+                    let flushed = self.with_conn(id, |conn| match &conn.stream {
+                        Some(stream) => conn.outbox.flush(stream),
+                        None => Ok(0),
+                    });
+                    match flushed {
+                        Some(Ok(count)) => slot.sub_buffered(count),
+                        Some(Err(error)) => return self.transport_failed(id, &error),
+                        None => return,
+                    }
+                }
+                Progress::Done { keep_alive: true } => self.with_turn(id, || self.feed_stash(id)),
+                Progress::Done { keep_alive: false } => return self.finish(id, None, true),
+                Progress::Failed => return self.finish(id, None, false),
+            }
+        }
+    }
+}
+
+enum Progress {
+    Part(usize),
+    Done { keep_alive: bool },
+    Failed,
+}
+
+impl Conn {
+    fn next_part(&mut self, now: Millis) -> Option<Progress> {
+        if !self.outbox.is_empty() {
+            return None;
+        }
+        let Stage::Serving(serving) = &mut self.stage else { return None };
+        let Phase::Sending { file, left, keep_alive } = &mut serving.phase else { return None };
+        let keep_alive = *keep_alive;
+        if *left == 0 {
+            serving.phase = Phase::Reading;
+            return Some(Progress::Done { keep_alive });
+        }
+        let length = FILE_CHUNK.min(usize::try_from(*left).unwrap_or(FILE_CHUNK));
+        let mut chunk = vec![0; length];
+        match file.read(&mut chunk) {
+            // A file that has become shorter can't fill its Content-Length: only cutting says so.
+            Ok(0) | Err(_) => Some(Progress::Failed),
+            Ok(count) => {
+                *left -= count as u64;
+                serving.deadline = serving.site.deadline(now);
+                self.outbox.push(&chunk[..count]);
+                Some(Progress::Part(count))
+            }
+        }
+    }
+
+    /// The upgrade that waits for an answer, if `check` agrees with the answer.
+    fn take_asked(&mut self, check: impl FnOnce(&Asked) -> Result<()>) -> Result<Asked> {
+        if self.flags.ended {
+            return Err(ErrorCode::Closed.into());
+        }
+        let Some(serving) = self.serving() else { return Err(ErrorCode::AlreadyAnswered.into()) };
+        match &serving.phase {
+            Phase::Asked(asked) => check(asked)?,
+            _ => return Err(ErrorCode::AlreadyAnswered.into()),
+        }
+        match std::mem::replace(&mut serving.phase, Phase::Reading) {
+            Phase::Asked(asked) => Ok(asked),
+            _ => Err(ErrorCode::AlreadyAnswered.into()),
+        }
+    }
+}
+
+impl Asked {
+    /// RFC 6455 §4.2.2: the server chooses one of the offered subprotocols, or none.
+    fn check_choice(&self, accept: &Accept) -> Result<()> {
+        match &accept.subprotocol {
+            Some(chosen) if !self.subprotocols.contains(chosen) => {
+                let offered = self.subprotocols.join(", ");
+                let text = format!("subprotocol {chosen:?} was not offered; the client offers: {offered}");
+                Err(Error::new(ErrorCode::InvalidArgument, text))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+struct Answer {
+    head: Vec<u8>,
+    body: Option<(File, u64)>,
+}
+
+impl Answer {
+    fn text(request: &Request, status: u16, text: &str, keep_alive: bool) -> Answer {
+        let connection = if keep_alive { "keep-alive" } else { "close" };
+        let headers = [("Content-Type", "text/plain; charset=utf-8"), ("Connection", connection)];
+        let mut head = Vec::new();
+        let body = if request.method == ::http::Method::HEAD { "" } else { text };
+        if let Err(error) = encode_whole_response(status, &headers, body.as_bytes(), &mut head) {
+            log::error!("an answer could not be encoded: {error}");
+        }
+        Answer { head, body: None }
+    }
+}
+
+fn file_answer(request: &Request, found: Found, date: Option<Duration>) -> Answer {
+    match found {
+        Found::File { file, path, meta } => {
+            let response = http::files::respond(request, &path, &meta, date);
+            let left = response.range.end - response.range.start;
+            let body = (left > 0).then(|| files::seek(file, response.range.start)).flatten();
+            Answer { head: response.head, body: body.map(|file| (file, left)) }
+        }
+        Found::Folder => {
+            let location = format!("{}/", request.path());
+            let mut head = Vec::new();
+            if let Err(error) = encode_whole_response(301, &[("Location", &location)], b"", &mut head) {
+                log::error!("a redirect could not be encoded: {error}");
+            }
+            Answer { head, body: None }
+        }
+    }
+}
+
+impl Refusal {
+    /// Appends the response, which says that the connection closes.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) -> Result<(), http::Error> {
+        let mut headers: Vec<(&str, &str)> =
+            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        headers.push(("Connection", "close"));
+        encode_whole_response(self.status, &headers, &self.body, out)
+    }
+}
+
+impl Site {
+    pub(crate) fn deadline(&self, now: Millis) -> Millis {
+        match millis(self.options.handshake_timeout) {
+            0 => Millis::MAX,
+            limit => now.saturating_add(limit),
+        }
+    }
+
+    /// What was agreed on; connections that agreed on the same share it.
+    fn info(&self, target: &str, protocol: &str) -> Arc<Info> {
+        let mut last = self.last_info.lock();
+        match &*last {
+            Some(info) if &*info.url == target && &*info.protocol == protocol => info.clone(),
+            _ => {
+                let info =
+                    Arc::new(Info { url: target.into(), protocol: protocol.into(), extensions: "".into() });
+                *last = Some(info.clone());
+                info
+            }
+        }
+    }
+}

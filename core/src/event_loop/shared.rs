@@ -1,0 +1,161 @@
+//! What threads share of a loop: its slots, its command queue, its doorbell, and the lock around its core.
+//!
+//! The shared parts of all loops live in one table and are never freed, only used again, so that a handle finds its
+//! loop without a lock, and a stale one can't reach freed memory.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crossbeam_channel::{Receiver, Sender};
+use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
+
+use super::command::Command;
+use super::core::LoopCore;
+use super::fork;
+use super::slots::{Slot, Slots};
+use crate::error::{Error, ErrorCode, Result};
+use crate::handle::{Id, MAX_LOOPS};
+
+static LOOPS: [OnceLock<Shared>; MAX_LOOPS] = [const { OnceLock::new() }; MAX_LOOPS];
+static FREE: Mutex<FreeLoops> = Mutex::new(FreeLoops { indices: Vec::new(), fresh: 0 });
+
+struct FreeLoops {
+    indices: Vec<usize>,
+    fresh: usize,
+}
+
+pub(crate) struct Shared {
+    pub(crate) index: usize,
+    pub(crate) slots: Slots,
+    pub(crate) commands: Receiver<Command>,
+    sender: Sender<Command>,
+    bell: Doorbell,
+    core: ReentrantMutex<LoopCore>,
+    /// The thread that turns the loop, where calls act at once; 0 while there is none.
+    affinity: AtomicUsize,
+    /// The owner has dropped the loop: whoever has the core next, and does not turn it, frees it.
+    want_freed: AtomicBool,
+}
+
+/// Wakes the loop, once for all that rings before it listens again.
+#[derive(Default)]
+struct Doorbell {
+    rung: AtomicBool,
+    waker: Mutex<Option<mio::Waker>>,
+}
+
+impl Shared {
+    /// Takes a loop's place in the table.
+    pub(crate) fn claim() -> Result<&'static Shared> {
+        fork::check()?;
+        let index = {
+            let mut free = FREE.lock();
+            match free.indices.pop() {
+                Some(index) => index,
+                None if free.fresh < MAX_LOOPS => {
+                    free.fresh += 1;
+                    free.fresh - 1
+                }
+                None => {
+                    let text = format!("a process has at most {MAX_LOOPS} loops at once");
+                    return Err(Error::new(ErrorCode::OutOfResources, text));
+                }
+            }
+        };
+        Ok(LOOPS[index].get_or_init(|| Shared::new(index)))
+    }
+
+    /// Gives the place back, once the core is at rest.
+    pub(crate) fn give_back(&self) {
+        self.affinity.store(0, Ordering::Release);
+        *self.bell.waker.lock() = None;
+        FREE.lock().indices.push(self.index);
+    }
+
+    fn new(index: usize) -> Shared {
+        let (sender, commands) = crossbeam_channel::unbounded();
+        Shared {
+            index,
+            slots: Slots::new(index),
+            commands,
+            sender,
+            bell: Doorbell::default(),
+            core: ReentrantMutex::new(LoopCore::new()),
+            affinity: AtomicUsize::new(0),
+            want_freed: AtomicBool::new(false),
+        }
+    }
+
+    /// The loop and the slot of a handle that is alive.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Closed`], and [`ErrorCode::Forked`] in a forked child.
+    pub(crate) fn of(id: Id) -> Result<(&'static Shared, &'static Slot)> {
+        fork::check()?;
+        let shared = LOOPS[id.loop_index()].get().ok_or(ErrorCode::Closed)?;
+        let slot = shared.slots.get(id).ok_or(ErrorCode::Closed)?;
+        Ok((shared, slot))
+    }
+
+    /// The core, if this is the thread that turns the loop: calls then act at once.
+    pub(crate) fn enter(&self) -> Option<ReentrantMutexGuard<'_, LoopCore>> {
+        if self.affinity.load(Ordering::Relaxed) == this_thread() { self.core.try_lock() } else { None }
+    }
+
+    /// The core, for whoever is about to turn or to free the loop; `None` while another thread has it.
+    pub(crate) fn try_core(&self) -> Option<ReentrantMutexGuard<'_, LoopCore>> {
+        self.core.try_lock()
+    }
+
+    /// From now on calls of this thread act at once. Commands that it queued before must be drained first.
+    pub(crate) fn set_affinity(&self) {
+        self.affinity.store(this_thread(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn clear_affinity(&self) {
+        self.affinity.store(0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn want_freed(&self) {
+        self.want_freed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the loop is to be freed; only one asker is told so.
+    pub(crate) fn take_want_freed(&self) -> bool {
+        self.want_freed.swap(false, Ordering::SeqCst)
+    }
+
+    /// Queues a command and wakes the loop.
+    pub(crate) fn push(&self, command: Command) {
+        // The receiver lives as long as the sender, so sending can't fail.
+        let _ = self.sender.send(command);
+        self.ring();
+    }
+
+    /// Wakes the loop; one system call for all rings until it listens again.
+    pub(crate) fn ring(&self) {
+        if self.bell.rung.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(waker) = &*self.bell.waker.lock()
+            && let Err(error) = waker.wake()
+        {
+            log::error!("the loop could not be woken: {error}");
+        }
+    }
+
+    pub(crate) fn set_waker(&self, waker: mio::Waker) {
+        *self.bell.waker.lock() = Some(waker);
+    }
+
+    /// To be called before the commands are drained: what comes after rings anew.
+    pub(crate) fn listen_to_bell(&self) -> bool {
+        self.bell.rung.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// A number that no other living thread has.
+fn this_thread() -> usize {
+    thread_local!(static MARK: u8 = const { 0 });
+    MARK.with(|mark| std::ptr::from_ref(mark) as usize)
+}

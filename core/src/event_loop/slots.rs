@@ -1,0 +1,306 @@
+//! The part of a loop's connections that any thread may read: state and counters, in slots that never move.
+
+use std::net::SocketAddr;
+use std::os::fd::{BorrowedFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::handle::{Id, Kind, LAST_GENERATION, MAX_SLOTS};
+use crate::ws::ReadyState;
+
+/// What was agreed on in the opening handshake. Connections of one server that agreed on the same share one.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Info {
+    pub(crate) url: Box<str>,
+    pub(crate) protocol: Box<str>,
+    pub(crate) extensions: Box<str>,
+}
+
+/// Both ends of a connection, or the one of a listener.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Addresses {
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) remote: Option<SocketAddr>,
+}
+
+const FIRST_SEGMENT: u32 = 64;
+const SEGMENTS: usize = 17;
+const NO_FD: RawFd = -1;
+const NO_LATENCY: u32 = u32::MAX;
+
+/// One connection or server as other threads see it.
+///
+/// The state word holds the generation above the ready state, so that one load answers for one life of the slot.
+pub(crate) struct Slot {
+    state: AtomicU64,
+    buffered: AtomicU64,
+    high_water_mark: AtomicU64,
+    hard_limit: AtomicU64,
+    latency: AtomicU32,
+    over_mark: AtomicBool,
+    cold: Mutex<Cold>,
+}
+
+struct Cold {
+    info: Option<Arc<Info>>,
+    /// Kept so that addresses need no memory: they are asked from the system. Cleared before the socket closes.
+    fd: RawFd,
+}
+
+const LIVE: u64 = 1 << 8;
+
+impl Slot {
+    fn new() -> Slot {
+        Slot {
+            state: AtomicU64::new(ReadyState::Closed as u64),
+            buffered: AtomicU64::new(0),
+            high_water_mark: AtomicU64::new(0),
+            hard_limit: AtomicU64::new(0),
+            latency: AtomicU32::new(NO_LATENCY),
+            over_mark: AtomicBool::new(false),
+            cold: Mutex::new(Cold { info: None, fd: NO_FD }),
+        }
+    }
+
+    fn generation(&self) -> u32 {
+        (self.state.load(Ordering::Acquire) >> 32) as u32
+    }
+
+    pub(crate) fn set_ready_state(&self, state: ReadyState) {
+        let kept = self.state.load(Ordering::Relaxed) & !0xff;
+        self.state.store(kept | state as u64, Ordering::Release);
+    }
+
+    pub(crate) fn ready_state(&self) -> ReadyState {
+        match self.state.load(Ordering::Acquire) & 0xff {
+            0 => ReadyState::Connecting,
+            1 => ReadyState::Open,
+            2 => ReadyState::Closing,
+            _ => ReadyState::Closed,
+        }
+    }
+
+    pub(crate) fn set_limits(&self, high_water_mark: usize, hard_limit: usize) {
+        self.high_water_mark.store(high_water_mark as u64, Ordering::Relaxed);
+        let limit = if hard_limit == 0 { u64::MAX } else { hard_limit as u64 };
+        self.hard_limit.store(limit, Ordering::Relaxed);
+    }
+
+    pub(crate) fn buffered(&self) -> u64 {
+        self.buffered.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_buffered(&self, bytes: usize) {
+        self.buffered.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sub_buffered(&self, bytes: usize) {
+        self.buffered.fetch_sub(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn hard_limit(&self) -> u64 {
+        self.hard_limit.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn high_water_mark(&self) -> u64 {
+        self.high_water_mark.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that a sender was told to wait, so that `on_drain` will follow.
+    pub(crate) fn set_over_mark(&self) {
+        self.over_mark.store(true, Ordering::Release);
+    }
+
+    /// Whether a sender waits for `on_drain` and what is left is low enough for it; asking resets it.
+    pub(crate) fn take_drained(&self) -> bool {
+        self.over_mark.load(Ordering::Relaxed)
+            && self.buffered() <= self.high_water_mark() / 2
+            && self.over_mark.swap(false, Ordering::Acquire)
+    }
+
+    pub(crate) fn set_latency(&self, millis: Option<u64>) {
+        let value = millis.map_or(NO_LATENCY, |millis| millis.min(u64::from(NO_LATENCY - 1)) as u32);
+        self.latency.store(value, Ordering::Relaxed);
+    }
+
+    pub(crate) fn latency(&self) -> Option<u64> {
+        match self.latency.load(Ordering::Relaxed) {
+            NO_LATENCY => None,
+            millis => Some(u64::from(millis)),
+        }
+    }
+
+    pub(crate) fn set_info(&self, info: Arc<Info>) {
+        self.cold.lock().info = Some(info);
+    }
+
+    pub(crate) fn info(&self) -> Option<Arc<Info>> {
+        self.cold.lock().info.clone()
+    }
+
+    pub(crate) fn set_fd(&self, fd: RawFd) {
+        self.cold.lock().fd = fd;
+    }
+
+    /// To be called before the socket is closed, so that no reader asks a descriptor that has become another's.
+    pub(crate) fn clear_fd(&self) {
+        self.set_fd(NO_FD);
+    }
+
+    pub(crate) fn addresses(&self) -> Addresses {
+        let cold = self.cold.lock();
+        if cold.fd == NO_FD {
+            return Addresses::default();
+        }
+        // SAFETY: the owner of this descriptor calls `clear_fd`, which takes this lock, before it closes it.
+        let fd = unsafe { BorrowedFd::borrow_raw(cold.fd) };
+        let socket = socket2::SockRef::from(&fd);
+        Addresses {
+            local: socket.local_addr().ok().and_then(|address| address.as_socket()),
+            remote: socket.peer_addr().ok().and_then(|address| address.as_socket()),
+        }
+    }
+}
+
+/// All slots of one loop number. They outlive the loops that use them: generations go on where they were.
+pub(crate) struct Slots {
+    loop_index: usize,
+    segments: [OnceLock<Box<[Slot]>>; SEGMENTS],
+    free: Mutex<Free>,
+}
+
+#[derive(Default)]
+struct Free {
+    slots: Vec<u32>,
+    /// The first slot that was never used.
+    fresh: u32,
+}
+
+impl Slots {
+    pub(crate) fn new(loop_index: usize) -> Slots {
+        Slots { loop_index, segments: [const { OnceLock::new() }; SEGMENTS], free: Mutex::default() }
+    }
+
+    /// Takes a free slot for a new handle, in the state connecting.
+    pub(crate) fn allocate(&self, kind: Kind) -> Result<Id> {
+        let slot_number = {
+            let mut free = self.free.lock();
+            match free.slots.pop() {
+                Some(slot) => slot,
+                None if free.fresh < MAX_SLOTS => {
+                    free.fresh += 1;
+                    free.fresh - 1
+                }
+                None => {
+                    let text = format!("a loop holds at most {MAX_SLOTS} connections and servers");
+                    return Err(Error::new(ErrorCode::OutOfResources, text));
+                }
+            }
+        };
+        let (segment, index) = place(slot_number);
+        let length = FIRST_SEGMENT << segment;
+        let slots = self.segments[segment].get_or_init(|| (0..length).map(|_| Slot::new()).collect());
+        let slot = &slots[index];
+        let generation = slot.generation();
+        let state = u64::from(generation) << 32 | LIVE | ReadyState::Connecting as u64;
+        slot.state.store(state, Ordering::Release);
+        Ok(Id::new(kind, self.loop_index, slot_number, generation))
+    }
+
+    /// The slot of a handle that is still alive.
+    pub(crate) fn get(&self, id: Id) -> Option<&Slot> {
+        let slot = self.at(id.slot())?;
+        let state = slot.state.load(Ordering::Acquire);
+        (state & LIVE != 0 && (state >> 32) as u32 == id.generation()).then_some(slot)
+    }
+
+    fn at(&self, slot_number: u32) -> Option<&Slot> {
+        let (segment, index) = place(slot_number);
+        self.segments.get(segment)?.get()?.get(index)
+    }
+
+    /// Ends the life of a handle and frees its slot, unless its generations are spent.
+    pub(crate) fn release(&self, id: Id) {
+        let Some(slot) = self.get(id) else { return };
+        {
+            let mut cold = slot.cold.lock();
+            cold.info = None;
+            cold.fd = NO_FD;
+        }
+        slot.buffered.store(0, Ordering::Relaxed);
+        slot.over_mark.store(false, Ordering::Relaxed);
+        slot.latency.store(NO_LATENCY, Ordering::Relaxed);
+        let spent = id.generation() == LAST_GENERATION;
+        let next = if spent { id.generation() } else { id.generation() + 1 };
+        slot.state.store(u64::from(next) << 32 | ReadyState::Closed as u64, Ordering::Release);
+        if !spent {
+            self.free.lock().slots.push(id.slot());
+        }
+    }
+}
+
+/// Segment and index of a slot: segments double, so that slots never move and few pointers reach millions.
+fn place(slot: u32) -> (usize, usize) {
+    let segment = (slot / FIRST_SEGMENT + 1).ilog2();
+    let start = FIRST_SEGMENT * ((1 << segment) - 1);
+    (segment as usize, (slot - start) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_slot_has_its_place() {
+        let mut expected = (0, 0);
+        for slot in 0..100_000 {
+            assert_eq!(place(slot), expected);
+            expected.1 += 1;
+            if expected.1 == (FIRST_SEGMENT << expected.0) as usize {
+                expected = (expected.0 + 1, 0);
+            }
+        }
+        assert!(place(MAX_SLOTS - 1).0 < SEGMENTS);
+    }
+
+    #[test]
+    fn a_released_handle_reaches_nothing() {
+        let slots = Slots::new(0);
+        let first = slots.allocate(Kind::Connection).unwrap();
+        slots.release(first);
+        let second = slots.allocate(Kind::Connection).unwrap();
+        assert_eq!(first.slot(), second.slot());
+        assert_ne!(first, second);
+        assert!(slots.get(first).is_none());
+        slots.release(first);
+        assert!(slots.get(second).is_some());
+    }
+
+    #[test]
+    fn a_slot_with_spent_generations_is_retired() {
+        let slots = Slots::new(0);
+        for _ in 0..=LAST_GENERATION {
+            let id = slots.allocate(Kind::Connection).unwrap();
+            assert_eq!(id.slot(), 0);
+            slots.release(id);
+        }
+        assert_eq!(slots.allocate(Kind::Connection).unwrap().slot(), 1);
+    }
+
+    #[test]
+    fn drain_comes_once_per_crossing() {
+        let slots = Slots::new(0);
+        let id = slots.allocate(Kind::Connection).unwrap();
+        let slot = slots.get(id).unwrap();
+        slot.set_limits(100, 1000);
+        slot.add_buffered(150);
+        slot.set_over_mark();
+        assert!(!slot.take_drained());
+        slot.sub_buffered(100);
+        assert!(slot.take_drained());
+        assert!(!slot.take_drained());
+    }
+}

@@ -1,0 +1,270 @@
+//! The loop as an object, and the three ways to turn it.
+
+use std::fmt;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::command::Command;
+use super::shared::Shared;
+use super::{fork, thread};
+use crate::error::{Error, ErrorCode, Result};
+
+/// How a loop works. The default suits a loop of one's own.
+#[derive(Clone, Default)]
+pub struct LoopOptions {
+    /// How many events the system may announce at once; 0 for the default, 1024.
+    pub max_events: usize,
+    /// For hosts that turn the loop by [`Loop::poll`]: called, once until it is done, when calls between turns have
+    /// left something to send. The host then calls [`Loop::flush`] soon, which spares the loop waking itself through
+    /// the system. It runs inside such calls, so it must not call the library.
+    pub flush_hook: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl fmt::Debug for LoopOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoopOptions")
+            .field("max_events", &self.max_events)
+            .field("flush_hook", &self.flush_hook.is_some())
+            .finish()
+    }
+}
+
+/// Whether a loop goes on after a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Turn it again when its descriptor is readable or its next timeout is due.
+    Continue,
+    /// It was stopped, or shut down and done.
+    Stopped,
+}
+
+/// One thread's worth of connections. It is turned in one of three ways: [`Loop::run`] on the caller's thread,
+/// [`Loop::start`] on a thread of the library's own, or by a host's loop through [`Loop::fd`],
+/// [`Loop::next_timeout`] and [`Loop::poll`].
+///
+/// Any thread may use it, but only one at a time may turn it. Dropping it gives every connection its `on_close`
+/// (1006) without waiting; inside one of its own callbacks, that happens when the turn ends.
+pub struct Loop {
+    shared: &'static Shared,
+    fd: RawFd,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl fmt::Debug for Loop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loop").field("index", &self.shared.index).field("fd", &self.fd).finish()
+    }
+}
+
+/// The library's own loop. It is never freed: a process that ends doesn't wait for it.
+static DEFAULT: Mutex<Option<Loop>> = Mutex::new(None);
+
+impl Loop {
+    /// A loop that nobody turns yet.
+    ///
+    /// # Errors
+    /// [`ErrorCode::OutOfResources`] if there are 1024 loops or the system has no descriptor left,
+    /// [`ErrorCode::Forked`] in a child of a process that had loops.
+    pub fn new(options: LoopOptions) -> Result<Loop> {
+        fork::watch();
+        let shared = Shared::claim()?;
+        let begun = match shared.try_core() {
+            Some(core) => core.begin(shared, options),
+            None => Err(std::io::Error::other("its place is still in use")),
+        };
+        match begun {
+            Ok(fd) => Ok(Loop { shared, fd, thread: Mutex::new(None) }),
+            Err(error) => {
+                shared.give_back();
+                Err(Error::new(ErrorCode::OutOfResources, format!("can't make a loop: {error}")))
+            }
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &'static Shared {
+        self.shared
+    }
+
+    pub(crate) fn shared_or_default(on_loop: Option<&Loop>) -> Result<&'static Shared> {
+        if let Some(on_loop) = on_loop {
+            fork::check()?;
+            return Ok(on_loop.shared);
+        }
+        fork::check()?;
+        let mut default = DEFAULT.lock();
+        if let Some(started) = &*default {
+            return Ok(started.shared);
+        }
+        let fresh = Loop::new(LoopOptions::default())?;
+        fresh.start()?;
+        Ok(default.insert(fresh).shared)
+    }
+
+    /// Turns the loop on this thread until [`Loop::stop`], or until a [`Loop::shutdown`] is done.
+    ///
+    /// # Errors
+    /// [`ErrorCode::LoopBusy`] if it is being turned already.
+    pub fn run(&self) -> Result<()> {
+        run(self.shared)
+    }
+
+    /// Turns the loop on a thread of the library's own, which takes no signals; handlers are called there.
+    ///
+    /// # Errors
+    /// [`ErrorCode::LoopBusy`] if it was started before, [`ErrorCode::OutOfResources`] if there is no thread to be had.
+    pub fn start(&self) -> Result<()> {
+        let mut running = self.thread.lock();
+        if running.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            return Err(Error::new(ErrorCode::LoopBusy, "the loop was started already"));
+        }
+        let shared = self.shared;
+        let started = thread::spawn("sockline", move || {
+            if let Err(error) = run(shared) {
+                log::error!("the loop's thread has ended: {error}");
+            }
+        });
+        let started = started
+            .map_err(|error| Error::new(ErrorCode::OutOfResources, format!("can't start a thread: {error}")))?;
+        *running = Some(started);
+        Ok(())
+    }
+
+    /// The descriptor for a host's loop to watch: it is readable when [`Loop::poll`] has something to do.
+    pub fn fd(&self) -> RawFd {
+        self.fd
+    }
+
+    /// How long the host may wait before it calls [`Loop::poll`] though the descriptor is not readable; `None` for as
+    /// long as it likes. To be asked again after each poll. Only on the thread that polls.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.shared.try_core()?.next_timeout()
+    }
+
+    /// One turn on this thread: waits at most `timeout` (`None`: until something happens) and calls handlers.
+    ///
+    /// # Errors
+    /// [`ErrorCode::LoopBusy`] if another thread turns it, or if a handler calls this.
+    pub fn poll(&self, timeout: Option<Duration>) -> Result<Turn> {
+        fork::check()?;
+        let turned = {
+            let core = self.shared.try_core().ok_or_else(busy)?;
+            self.shared.set_affinity(); // what this thread asked for before is done first in the turn
+            core.turn(timeout)
+        };
+        free_if_wanted(self.shared);
+        turned
+    }
+
+    /// Sends what calls between turns have left, and delivers what they have brought about; for hosts with a
+    /// [`LoopOptions::flush_hook`]. It may call handlers. Does nothing on other threads than the one that polls.
+    pub fn flush(&self) -> Result<()> {
+        match self.shared.enter() {
+            Some(core) => core.flush(),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes the thread that waits in [`Loop::run`] or [`Loop::poll`] look around once. Any thread.
+    pub fn wake(&self) {
+        self.shared.ring();
+    }
+
+    /// Ends [`Loop::run`], or the thread of [`Loop::start`], after the present turn. Connections stay as they are. Any
+    /// thread.
+    pub fn stop(&self) {
+        match self.shared.enter() {
+            Some(core) => core.stopping.set(true),
+            None => self.shared.push(Command::Stop),
+        }
+        self.shared.ring();
+    }
+
+    /// Ends in good order: no new connections, close code 1001 for the open ones; what has not ended after `within`
+    /// is cut. Waits for the loop's own thread, if it has one and this is another. Any thread.
+    pub fn shutdown(&self, within: Duration) {
+        match self.shared.enter() {
+            Some(core) => core.begin_shutdown(crate::settings::millis(within)),
+            None => self.shared.push(Command::Shutdown(within)),
+        }
+        let started = self.thread.lock().take();
+        match started {
+            Some(thread) if thread.thread().id() == std::thread::current().id() => {
+                *self.thread.lock() = Some(thread);
+            }
+            Some(thread) => join(thread),
+            None => {}
+        }
+    }
+
+    /// Drops the loop without waiting for its thread, which frees it.
+    pub(crate) fn retire(self) {
+        drop(self.thread.lock().take());
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        if fork::check().is_err() {
+            return; // its descriptors and its thread are the parent's
+        }
+        let thread = self.thread.get_mut().take();
+        let own = thread.as_ref().is_some_and(|thread| thread.thread().id() == std::thread::current().id());
+        self.shared.want_freed();
+        self.shared.push(Command::Stop);
+        if let Some(thread) = thread.filter(|_| !own) {
+            join(thread);
+        }
+        free_if_wanted(self.shared);
+    }
+}
+
+/// Frees a loop whose owner has dropped it, unless it is being turned: then that turn's end does it.
+fn free_if_wanted(shared: &'static Shared) {
+    let freed = match shared.try_core() {
+        Some(core) if !core.in_turn.get() && shared.take_want_freed() => {
+            core.end();
+            true
+        }
+        _ => false,
+    };
+    if freed {
+        shared.give_back();
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        log::error!("a handler panicked on the loop's thread");
+    }
+}
+
+fn busy() -> Error {
+    Error::new(ErrorCode::LoopBusy, "the loop is being turned by another thread")
+}
+
+fn run(shared: &'static Shared) -> Result<()> {
+    fork::check()?;
+    let result = {
+        let core = shared.try_core().ok_or_else(busy)?;
+        if core.in_turn.get() {
+            return Err(Error::new(ErrorCode::LoopBusy, "the loop can't be run from one of its own callbacks"));
+        }
+        shared.set_affinity();
+        let result = loop {
+            match core.turn(None) {
+                Ok(Turn::Continue) => {}
+                Ok(Turn::Stopped) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        core.stopping.set(false);
+        shared.clear_affinity();
+        result
+    };
+    free_if_wanted(shared);
+    result
+}

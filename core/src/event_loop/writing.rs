@@ -1,0 +1,309 @@
+//! From the application to the socket.
+
+use std::io::{self, IoSlice};
+
+use bytes::Bytes;
+
+use super::connection::{Conn, Stage};
+use super::core::LoopCore;
+use super::slots::Slot;
+use crate::error::{Error, ErrorCode, Result};
+use crate::handle::Id;
+use crate::websocket::Sent;
+use crate::ws::{MessageType, ReadyState, Role, SendError};
+
+/// From here on a payload leaves beside its header, uncopied, where nothing waits before it.
+const DIRECT: usize = 16 << 10;
+/// A cork that grew larger than this for one big message is given back.
+const KEPT_CORK: usize = 1 << 20;
+
+impl LoopCore {
+    pub(crate) fn send(&self, id: Id, slot: &Slot, kind: MessageType, payload: &[u8]) -> Result<Sent> {
+        let corked = self.corked.get() == id.slot();
+        let mut conns = self.conns.borrow_mut();
+        let conn = find(&mut conns, id)?;
+        let Stage::Open(machine) = &mut conn.stage else { return Err(not_open(slot)) };
+        let mut cork = self.cork.borrow_mut();
+        let waiting = conn.outbox.len() + if corked { cork.len() } else { 0 };
+        if waiting > conn.profile.hard_limit {
+            return Err(outbox_full(waiting, conn.profile.hard_limit));
+        }
+        let direct = payload.len() >= DIRECT
+            && machine.role() == Role::Server
+            && conn.outbox.is_empty()
+            && !conn.flags.broken;
+        let mut scratch = self.scratch.borrow_mut();
+        if direct {
+            let start = if corked { 0 } else { cork.len() };
+            machine.send_header(kind, payload.len(), &mut cork).map_err(|error| send_failed(error, slot))?;
+            let failed = send_beside(conn, slot, &cork[start..], payload).is_err();
+            cork.truncate(start);
+            if failed || !conn.outbox.is_empty() {
+                self.mark_dirty(conn);
+            }
+        } else if corked {
+            machine.send(kind, payload, &mut scratch, &mut cork).map_err(|error| send_failed(error, slot))?;
+            if cork.len() >= DIRECT * 4 {
+                flush_into(conn, slot, &mut cork);
+            }
+        } else {
+            let before = conn.outbox.len();
+            let sent = conn.outbox.append(|out| machine.send(kind, payload, &mut scratch, out));
+            sent.map_err(|error| send_failed(error, slot))?;
+            slot.add_buffered(conn.outbox.len() - before);
+            self.mark_dirty(conn);
+        }
+        let waiting = conn.outbox.len() + if corked { cork.len() } else { 0 };
+        let over = waiting > conn.profile.high_water_mark;
+        if over {
+            slot.set_over_mark();
+            self.mark_dirty(conn); // the next flush looks whether on_drain is due, even if the cork took it all
+        }
+        drop((conns, cork, scratch));
+        self.ask_for_flush();
+        Ok(if over { Sent::OverMark } else { Sent::Queued })
+    }
+
+    /// Sends one frame, encoded once, to all open connections of a server on this loop.
+    pub(crate) fn broadcast(&self, server: u32, frame: &Bytes) {
+        let mut conns = self.conns.borrow_mut();
+        let mut missed = 0_u64;
+        for conn in conns.iter_mut().flatten() {
+            if conn.server != server || !conn.is_open() {
+                continue;
+            }
+            let Some(slot) = self.shared().slots.get(conn.id) else { continue };
+            if conn.outbox.len() > conn.profile.hard_limit {
+                missed += 1;
+                continue;
+            }
+            if self.corked.get() == conn.id.slot() {
+                self.cork.borrow_mut().extend_from_slice(frame); // after what it has sent in this turn
+                continue;
+            }
+            conn.outbox.push_shared(frame.clone());
+            slot.add_buffered(frame.len());
+            if conn.outbox.len() > conn.profile.high_water_mark {
+                slot.set_over_mark();
+            }
+            self.mark_dirty(conn);
+        }
+        drop(conns);
+        if missed > 0 {
+            log::warn!("{missed} connections are over their hard limit and missed a broadcast");
+        }
+        self.ask_for_flush();
+    }
+
+    /// Lets a machine append control frames to what the connection sends next.
+    pub(crate) fn write_control<T>(
+        &self,
+        conn: &mut Conn,
+        slot: &Slot,
+        write: impl FnOnce(&mut Stage, &mut Vec<u8>) -> T,
+    ) -> T {
+        if self.corked.get() == conn.id.slot() {
+            return write(&mut conn.stage, &mut self.cork.borrow_mut());
+        }
+        let before = conn.outbox.len();
+        let stage = &mut conn.stage;
+        let result = conn.outbox.append(|out| write(stage, out));
+        slot.add_buffered(conn.outbox.len() - before);
+        self.mark_dirty(conn);
+        result
+    }
+
+    /// Puts the socket on the list of those to flush; [`LoopCore::ask_for_flush`] follows when nothing is borrowed.
+    pub(crate) fn mark_dirty(&self, conn: &mut Conn) {
+        if !std::mem::replace(&mut conn.flags.dirty, true) {
+            self.dirty.borrow_mut().push(conn.id.slot());
+        }
+    }
+
+    /// Sends what the socket whose turn it is has in the cork.
+    pub(crate) fn flush_cork(&self, id: Id) {
+        let closing = {
+            let mut cork = self.cork.borrow_mut();
+            let mut conns = self.conns.borrow_mut();
+            let Ok(conn) = find(&mut conns, id) else {
+                cork.clear();
+                return;
+            };
+            if !cork.is_empty() && let Some(slot) = self.shared().slots.get(id) {
+                flush_into(conn, slot, &mut cork);
+                if conn.flags.broken {
+                    self.mark_dirty(conn);
+                }
+            }
+            cork.clear();
+            conn.ending.is_some()
+        };
+        if closing {
+            self.check_closing(id);
+        }
+    }
+
+    pub(crate) fn flush_dirty(&self) {
+        let mut list = self.dirty.take();
+        for slot in list.drain(..) {
+            let id = self.with_slot(slot, |conn| {
+                conn.flags.dirty = false;
+                conn.id
+            });
+            if let Some(id) = id {
+                self.write_on(id);
+            }
+        }
+        let mut current = self.dirty.borrow_mut();
+        if current.is_empty() {
+            *current = list;
+        }
+    }
+
+    /// Sends what waits for a socket, then does what waited for that.
+    pub(crate) fn write_on(&self, id: Id) {
+        let Some(slot) = self.shared().slots.get(id) else { return };
+        let result = self.with_conn(id, |conn| {
+            let Conn { stream: Some(stream), outbox, flags, .. } = conn else { return Ok(0) };
+            if flags.broken { Ok(0) } else { outbox.flush(stream) }
+        });
+        match result {
+            None => return,
+            Some(Ok(count)) => slot.sub_buffered(count),
+            Some(Err(error)) => self.write_failed(id, slot, &error),
+        }
+        if self.with_conn(id, |conn| conn.flags.broken) == Some(true) {
+            return self.read_what_is_left(id);
+        }
+        if slot.take_drained() {
+            self.deliver_drain(id);
+        }
+        self.serve_on(id);
+        self.check_closing(id);
+    }
+
+    /// The peer takes nothing more. What it sent before, maybe a close frame, is still to be read.
+    fn write_failed(&self, id: Id, slot: &Slot, error: &io::Error) {
+        self.with_conn(id, |conn| {
+            slot.sub_buffered(conn.outbox.len());
+            conn.break_off(error);
+        });
+    }
+
+    fn read_what_is_left(&self, id: Id) {
+        if self.with_conn(id, |conn| conn.takes_input()) == Some(true) {
+            self.unread.borrow_mut().push(id);
+            return self.ask_for_flush();
+        }
+        let error = self.with_conn(id, |conn| conn.ending().error.take()).flatten();
+        self.finish(id, error, false);
+    }
+
+    fn deliver_drain(&self, id: Id) {
+        let handler = self.with_conn(id, |conn| {
+            let open = conn.is_open();
+            conn.handler.clone().filter(|_| open).map(|handler| (handler, conn.websocket()))
+        });
+        if let Some(Some((handler, ws))) = handler {
+            handler.on_drain(ws);
+        }
+    }
+}
+
+impl Conn {
+    /// Open in the sense of the application: neither side has begun to close.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(&self.stage, Stage::Open(machine) if machine.ready_state() == ReadyState::Open)
+    }
+
+    fn break_off(&mut self, error: &io::Error) {
+        self.outbox.clear();
+        self.flags.broken = true;
+        let failure = Error::new(ErrorCode::Io, format!("sending failed: {error}"));
+        self.ending().error.get_or_insert(failure);
+    }
+}
+
+fn find(conns: &mut [Option<Box<Conn>>], id: Id) -> Result<&mut Conn> {
+    match conns.get_mut(id.slot() as usize) {
+        Some(Some(conn)) if conn.id == id => Ok(conn),
+        _ => Err(ErrorCode::Closed.into()),
+    }
+}
+
+pub(super) fn not_open(slot: &Slot) -> Error {
+    let state = match slot.ready_state() {
+        ReadyState::Connecting => "still connecting",
+        ReadyState::Open => "open",
+        ReadyState::Closing => "closing",
+        ReadyState::Closed => return ErrorCode::Closed.into(),
+    };
+    Error::new(ErrorCode::NotOpen, format!("the connection is {state}, so nothing can be sent"))
+}
+
+/// What the machine says, as an error of the application's.
+pub(super) fn send_failed(error: SendError, slot: &Slot) -> Error {
+    let code = match error {
+        SendError::NotOpen => return not_open(slot),
+        SendError::ControlTooLong(_) => ErrorCode::ControlTooLong,
+        SendError::InvalidCloseCode(_) => ErrorCode::InvalidCloseCode,
+        SendError::MaskRequired => ErrorCode::Internal,
+        SendError::NoRandomness => ErrorCode::Io,
+    };
+    Error::new(code, error.to_string())
+}
+
+pub(super) fn outbox_full(waiting: usize, limit: usize) -> Error {
+    let text = format!("{waiting} bytes wait to be sent, over the hard limit of {limit}; wait for on_drain");
+    Error::new(ErrorCode::OutboxFull, text)
+}
+
+/// Sends a corked header and a payload in one system call; keeps what the system does not take.
+fn send_beside(conn: &mut Conn, slot: &Slot, head: &[u8], payload: &[u8]) -> Result<(), ()> {
+    let Some(stream) = &conn.stream else { return Err(()) };
+    let taken = match stream.send_vectored(&[IoSlice::new(head), IoSlice::new(payload)]) {
+        Ok(count) => count,
+        Err(error) if is_temporary(&error) => 0,
+        Err(error) => {
+            conn.break_off(&error);
+            return Err(());
+        }
+    };
+    let rest_of_head = head.get(taken..).unwrap_or_default();
+    let rest_of_payload = &payload[taken.saturating_sub(head.len())..];
+    conn.outbox.push(rest_of_head);
+    conn.outbox.push(rest_of_payload);
+    slot.add_buffered(rest_of_head.len() + rest_of_payload.len());
+    Ok(())
+}
+
+/// Sends the cork, or puts it behind what waits already.
+fn flush_into(conn: &mut Conn, slot: &Slot, cork: &mut Vec<u8>) {
+    let mut taken = 0;
+    if conn.flags.broken {
+        taken = cork.len();
+    } else if conn.outbox.is_empty()
+        && let Some(stream) = &conn.stream
+    {
+        match stream.send(cork) {
+            Ok(count) => taken = count,
+            Err(error) if is_temporary(&error) => {}
+            Err(error) => {
+                conn.break_off(&error);
+                taken = cork.len();
+            }
+        }
+    }
+    if taken < cork.len() {
+        conn.outbox.push(&cork[taken..]);
+        slot.add_buffered(cork.len() - taken);
+    }
+    cork.clear();
+    if cork.capacity() > KEPT_CORK {
+        cork.shrink_to(KEPT_CORK);
+    }
+}
+
+fn is_temporary(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
