@@ -234,6 +234,11 @@ impl Connection {
         self.liveness.resume(now);
     }
 
+    /// Which end this is.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
     /// Open, closing (a close frame was sent or received) or closed (the transport ended, or the connection failed
     /// or timed out).
     #[inline]
@@ -346,6 +351,7 @@ impl Connection {
 
     /// An idle ping has a random payload, so that no pong but its own can match it.
     fn idle_ping(&mut self, now: Millis, scratch: &mut Scratch, out: &mut Vec<u8>) {
+        self.liveness.idle_ping_due(now);
         let payload = scratch.masks.take().unwrap_or_default();
         // If it could not be masked, the peer has no chance to answer; waiting for it is the same as for a lost one.
         let _ = self.write(Opcode::Ping, &payload, scratch, out);

@@ -51,13 +51,18 @@ impl Liveness {
         self.unanswered = false;
     }
 
-    pub(super) fn ping_sent(&mut self, payload: &[u8], now: Millis) {
-        // A wait that is on goes on, or an application that pings often would keep a dead peer alive. While suspended
-        // nobody waits, and this is when the next idle ping counts from.
-        if !self.unanswered || self.suspended {
-            self.asked = now;
-        }
+    /// The ping that was due is going out: the wait, or the time to the next one, begins now.
+    pub(super) fn idle_ping_due(&mut self, now: Millis) {
+        self.asked = now;
         self.unanswered = true;
+    }
+
+    pub(super) fn ping_sent(&mut self, payload: &[u8], now: Millis) {
+        // A wait that is on goes on, or an application that pings often would keep a dead peer alive.
+        if !self.unanswered {
+            self.asked = now;
+            self.unanswered = true;
+        }
         self.pinged = now;
         self.fingerprint = fingerprint(payload);
         self.pong_due = true;

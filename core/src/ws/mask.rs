@@ -1,20 +1,34 @@
 //! The masking of RFC 6455 §5.3: XOR with four bytes, over and over. Masking twice is unmasking.
 
+/// What is masked at once: two registers of the narrowest vector unit there is. Of blocks from 8 to 64 bytes, these
+/// make the fastest code; byte by byte is a hundred times slower.
+const BLOCK: usize = 32;
+
 /// XORs `bytes` with `mask` in place and returns the mask as the byte after `bytes` needs it, so that a payload
 /// may come in pieces of any length.
 #[inline]
-pub(super) fn apply(bytes: &mut [u8], mut mask: [u8; 4]) -> [u8; 4] {
-    // Blocks as wide as a vector register, so that the compiler uses one; byte by byte is a hundred times slower.
-    let wide = u128::from_ne_bytes([mask; 4].as_flattened().try_into().unwrap_or_default());
-    let (blocks, rest) = bytes.as_chunks_mut::<16>();
+pub(super) fn apply(bytes: &mut [u8], mask: [u8; 4]) -> [u8; 4] {
+    let wide = [mask; BLOCK / 4];
+    let (blocks, rest) = bytes.as_chunks_mut::<BLOCK>();
     for block in blocks {
-        *block = (u128::from_ne_bytes(*block) ^ wide).to_ne_bytes();
+        xor(block, wide.as_flattened());
     }
-    for (byte, key) in rest.iter_mut().zip(mask.iter().cycle()) {
+    let (words, rest) = rest.as_chunks_mut::<4>();
+    for word in words {
+        xor(word, &mask);
+    }
+    xor(rest, &mask);
+    // Little-endian, so that the byte whose turn it is comes to the front when the number turns right.
+    u32::from_le_bytes(mask)
+        .rotate_right(8 * rest.len() as u32)
+        .to_le_bytes()
+}
+
+#[inline(always)]
+fn xor(bytes: &mut [u8], key: &[u8]) {
+    for (byte, key) in bytes.iter_mut().zip(key) {
         *byte ^= key;
     }
-    mask.rotate_left(rest.len() % 4);
-    mask
 }
 
 #[cfg(test)]

@@ -295,3 +295,69 @@ fn reserve(buffer: &mut Vec<u8>, part: usize, missing: usize, is_last: bool) {
         buffer.reserve(ahead)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    /// The capacity of the buffer after `data` bytes of an unmasked frame that declares `len`.
+    fn capacity(first: u8, len: u64, data: usize) -> usize {
+        let (mut receiver, mut scratch) = (Receiver::default(), Scratch::new());
+        let mut input = [&[first, 127], len.to_be_bytes().as_slice(), &vec![0; data]].concat();
+        let read = receiver.receive(&mut input, Role::Client, usize::MAX, &mut scratch);
+        assert!(matches!(read, Ok((at, None)) if at == input.len()));
+        assert_eq!(receiver.buffer.len(), data);
+        receiver.buffer.capacity()
+    }
+
+    #[test]
+    fn a_declared_length_reserves_at_most_64_kib() {
+        for first in [0x02, 0x82] {
+            for len in [MIB as u64, 1 << 40, i64::MAX as u64] {
+                assert_eq!(capacity(first, len, 0), 0);
+                assert_eq!(capacity(first, len, 1), MAX_AHEAD);
+                assert!(capacity(first, len, MIB - 1) < MIB + MAX_AHEAD);
+            }
+        }
+        assert_eq!(capacity(0x82, 1000, 1), 1000, "nor more than it needs");
+    }
+
+    #[test]
+    fn owns_nothing_between_messages() {
+        let (mut receiver, mut scratch) = (Receiver::default(), Scratch::new());
+        let stream = b"\x01\x01a\x89\x02pp\x80\x01b\x8a\x01q\x81\x02cd";
+        let mut units = 0;
+        for byte in stream {
+            let (at, unit) = receiver
+                .receive(&mut [*byte], Role::Client, 10, &mut scratch)
+                .unwrap();
+            assert_eq!(at, 1);
+            units += usize::from(unit.is_some());
+            if unit.is_some() && receiver.message.is_none() {
+                assert_eq!(receiver.buffer.capacity(), 0);
+            }
+        }
+        assert_eq!(units, 4);
+    }
+
+    #[test]
+    fn control_frames_between_tiny_fragments_do_not_copy_the_message_each_time() {
+        let (mut receiver, mut scratch) = (Receiver::default(), Scratch::new());
+        let mut moves = 0;
+        let mut address = receiver.buffer.as_ptr();
+        for nth in 0..100_000u32 {
+            let frames: [&[u8]; 3] = [&[if nth == 0 { 2 } else { 0 }, 1, b'a'], &[0x89, 2, b'p'], b"p"];
+            for frame in frames {
+                receiver
+                    .receive(&mut frame.to_vec(), Role::Client, MIB, &mut scratch)
+                    .unwrap();
+                moves += u32::from(address != receiver.buffer.as_ptr());
+                address = receiver.buffer.as_ptr();
+            }
+        }
+        assert_eq!(receiver.buffer.len(), 100_000);
+        assert!(moves < 20, "moved {moves} times");
+    }
+}

@@ -1,0 +1,109 @@
+//! What the protocol machine costs per message, without any I/O: `cargo bench --bench ws_machine`.
+//!
+//! Nanoseconds per message, the best of several runs: what the code costs when nothing disturbs it. `receive` reads
+//! masked frames as a server does, many to a buffer that stays in the nearest cache. Their mask is zero, so that the
+//! payload is the same after each round, at the same cost.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use sockline::ws::{Config, Connection, Event, MessageType, Role, Scratch};
+
+const RUNS: usize = 15;
+const INPUT: usize = 16 << 10;
+const READ: usize = 64 << 10;
+
+fn main() {
+    println!(
+        "{:<8} {:>8} {:>12} {:>12} {:>12}",
+        "kind", "bytes", "receive", "send masked", "send plain"
+    );
+    for kind in [MessageType::Binary, MessageType::Text] {
+        for len in [0, 16, 64, 125, 126, 1 << 10, 16 << 10, 60 << 10] {
+            let payload = vec![b'a'; len];
+            println!(
+                "{:<8} {len:>8} {:>12.1} {:>12.1} {:>12.1}",
+                format!("{kind:?}"),
+                receive(kind, &payload),
+                send(Role::Client, kind, &payload),
+                send(Role::Server, kind, &payload),
+            );
+        }
+    }
+    println!(
+        "text of 1 MiB in reads of 64 KiB, put together: {:.0} ns",
+        receive_large()
+    );
+}
+
+/// Nanoseconds for one message that lies whole in the input.
+fn receive(kind: MessageType, payload: &[u8]) -> f64 {
+    let mut server = Connection::new(Role::Server, 0);
+    let (config, mut scratch, mut out) = (Config::server(), Scratch::new(), Vec::new());
+    let frame = zero_masked(kind, payload);
+    let messages = (INPUT / frame.len()).max(1);
+    let mut input = frame.repeat(messages);
+    best(messages, || {
+        let mut at = 0;
+        while at < input.len() {
+            let received = server.receive(&mut input[at..], 1, &config, &mut scratch, &mut out);
+            at += received.consumed;
+            match received.event {
+                Some(Event::Message { payload, .. }) => black_box(payload.len()),
+                event => panic!("{event:?}"),
+            };
+        }
+    })
+}
+
+/// Nanoseconds to encode one message, many into one buffer.
+fn send(role: Role, kind: MessageType, payload: &[u8]) -> f64 {
+    let mut connection = Connection::new(role, 0);
+    let (mut scratch, mut out) = (Scratch::new(), Vec::with_capacity(2 * READ));
+    let messages = (INPUT / (payload.len() + 14)).max(1);
+    best(messages, || {
+        out.clear();
+        for _ in 0..messages {
+            connection
+                .send(kind, black_box(payload), &mut scratch, &mut out)
+                .unwrap();
+        }
+        black_box(&out);
+    })
+}
+
+/// Nanoseconds for a message that arrives in reads of 64 KiB, without the reads.
+fn receive_large() -> f64 {
+    let mut server = Connection::new(Role::Server, 0);
+    let (config, mut scratch, mut out) = (Config::server(), Scratch::new(), Vec::new());
+    let mut input = zero_masked(MessageType::Text, &vec![b'a'; 1 << 20]);
+    best(1, || {
+        for part in input.chunks_mut(READ) {
+            let received = server.receive(part, 1, &config, &mut scratch, &mut out);
+            black_box(received.event.is_some());
+        }
+    })
+}
+
+/// A client's frame with the mask zero.
+fn zero_masked(kind: MessageType, payload: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    Connection::new(Role::Server, 0)
+        .send_header(kind, payload.len(), &mut frame)
+        .unwrap();
+    frame[1] |= 0x80;
+    [frame.as_slice(), &[0; 4], payload].concat()
+}
+
+/// Nanoseconds of one of the `messages` in `round`: the best of some runs of about 10 ms.
+fn best(messages: usize, mut round: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    round();
+    let rounds = (10_000_000 / start.elapsed().as_nanos().max(1)).clamp(1, 100_000);
+    let times = (0..RUNS).map(|_| {
+        let start = Instant::now();
+        (0..rounds).for_each(|_| round());
+        start.elapsed().as_nanos() as f64 / (rounds as usize * messages) as f64
+    });
+    times.fold(f64::INFINITY, f64::min)
+}
