@@ -42,28 +42,32 @@ pub struct Decoded<'a> {
 }
 
 impl BodyDecoder {
-    /// Finds out how the body of a request is delimited. Refuses what has been used to smuggle requests past
-    /// proxies: 400 for two framings in one message, 413 for a length over the limit, 501 for an unknown coding.
+    /// Finds out how the body of a request is delimited: 413 for a length over the limit. What
+    /// [`parse_request`](super::parse_request) has read cannot fail in another way: a framing in doubt, which is
+    /// how requests are smuggled past proxies, it has refused already.
     pub fn for_request(request: &Request, limits: &Limits) -> Result<BodyDecoder, Error> {
-        let state = framing(&request.headers, request.version, 400, limits)?.unwrap_or(State::Done);
-        Ok(BodyDecoder::new(state, 400, limits))
+        let state = framing(&request.headers, request.version, 400)?.unwrap_or(State::Done);
+        BodyDecoder::new(state, 400, limits)
     }
 
     /// Finds out how the body of a response to a `method` request is delimited (RFC 9112 §6.3).
     pub fn for_response(response: &Response, method: &Method, limits: &Limits) -> Result<BodyDecoder, Error> {
         if method == Method::HEAD || is_bodiless(response.status) {
-            return Ok(BodyDecoder::new(State::Done, 502, limits));
+            return BodyDecoder::new(State::Done, 502, limits);
         }
-        let state = framing(&response.headers, response.version, 502, limits)?.unwrap_or(State::UntilEof);
-        Ok(BodyDecoder::new(state, 502, limits))
+        let state = framing(&response.headers, response.version, 502)?.unwrap_or(State::UntilEof);
+        BodyDecoder::new(state, 502, limits)
     }
 
-    fn new(state: State, status: u16, limits: &Limits) -> BodyDecoder {
-        BodyDecoder {
-            state,
-            allowed: limits.max_body,
-            overhead: limits.max_head,
-            status,
+    fn new(state: State, status: u16, limits: &Limits) -> Result<BodyDecoder, Error> {
+        match state {
+            State::Length(length) if length > limits.max_body => Err(too_large(status)),
+            _ => Ok(BodyDecoder {
+                state,
+                allowed: limits.max_body,
+                overhead: limits.max_head,
+                status,
+            }),
         }
     }
 
@@ -213,6 +217,11 @@ impl BodyDecoder {
     }
 }
 
+/// Refuses a request whose end two readers could see in two places: 400, or 501 for an unknown coding.
+pub(super) fn check_framing(headers: &HeaderMap, version: Version) -> Result<(), Error> {
+    framing(headers, version, 400).map(drop)
+}
+
 /// Appends one chunk. Nothing is written for empty data: that would be the last chunk.
 pub fn encode_chunk(data: &[u8], out: &mut Vec<u8>) {
     if !data.is_empty() {
@@ -243,21 +252,18 @@ enum State {
 }
 
 /// RFC 9112 §6.3, the part that is the same for requests and responses; `None` when the head states no framing.
-fn framing(
-    headers: &HeaderMap,
-    version: Version,
-    status: u16,
-    limits: &Limits,
-) -> Result<Option<State>, Error> {
+fn framing(headers: &HeaderMap, version: Version, status: u16) -> Result<Option<State>, Error> {
     let length = content_length(headers, status)?;
     if headers.contains_key(header::TRANSFER_ENCODING) {
         return chunked(headers, version, status, length.is_some()).map(Some);
     }
-    match length {
-        Some(length) if length > limits.max_body => Err(too_large(status)),
-        Some(0) => Ok(Some(State::Done)),
-        length => Ok(length.map(State::Length)),
-    }
+    Ok(length.map(|length| {
+        if length == 0 {
+            State::Done
+        } else {
+            State::Length(length)
+        }
+    }))
 }
 
 fn chunked(headers: &HeaderMap, version: Version, status: u16, has_length: bool) -> Result<State, Error> {

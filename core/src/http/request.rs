@@ -2,6 +2,7 @@
 
 use ::http::{HeaderMap, Method, Version, header};
 
+use super::body::check_framing;
 use super::{Error, Framing, Limits, head};
 
 /// The head of a request.
@@ -62,7 +63,8 @@ impl Request {
 }
 
 /// Reads a request head from the front of `input`. Returns it with its length in bytes, or `None` as long as it is
-/// incomplete; call again with the same bytes and more. It is refused as soon as it is known to be bad or too long.
+/// incomplete; call again with the same bytes and more. It is refused as soon as it is known to be bad or too long,
+/// and so is one whose framing is in doubt, whether or not anybody wants to read its body.
 pub fn parse_request(input: &[u8], limits: &Limits) -> Result<Option<(Request, usize)>, Error> {
     head::read(input, limits, 400, |bytes, fields| {
         let mut raw = httparse::Request::new(fields);
@@ -111,6 +113,7 @@ fn build(raw: &httparse::Request<'_, '_>) -> Result<Request, Error> {
     };
     check_target(&request)?;
     check_host(&request)?;
+    check_framing(&request.headers, request.version)?;
     Ok(request)
 }
 
