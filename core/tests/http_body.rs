@@ -11,9 +11,7 @@ fn for_request(fields: &str) -> Result<BodyDecoder, Error> {
 
 fn limited(fields: &str, limits: &Limits) -> Result<BodyDecoder, Error> {
     let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
-    let (request, _) = parse_request(head.as_bytes(), &Limits::default())
-        .expect(fields)
-        .expect("complete");
+    let (request, _) = parse_request(head.as_bytes(), &Limits::default())?.expect("complete");
     BodyDecoder::for_request(&request, limits)
 }
 
