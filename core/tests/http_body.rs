@@ -197,6 +197,8 @@ fn bad_chunk_framing_is_refused() {
         "\r\n",
         ";x\r\n",
         " 5\r\nhello\r\n",
+        " \r\n\r\n",
+        "\t;x\r\n\r\n",
         "+5\r\nhello\r\n",
         "-1\r\n",
         "0x5\r\nhello\r\n",

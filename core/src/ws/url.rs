@@ -34,9 +34,8 @@ pub struct UrlError(String);
 
 impl Url {
     /// Parses `ws://`, `wss://`, `http://` (the same as `ws://`, as in the WHATWG standard), `https://`, and
-    /// `ws+unix:/path/to.sock:/target`. White space and control
-    /// characters around it are dropped. A path or query that is not
-    /// percent-encoded is encoded; a host has to be ASCII.
+    /// `ws+unix:/path/to.sock:/target`. White space and control characters around it are dropped. A path or query
+    /// that is not percent-encoded is encoded; a host has to be ASCII.
     pub fn parse(text: &str) -> Result<Url, UrlError> {
         let text = text.trim_matches(|c: char| c <= ' ');
         let fail = |what: &str| Err(UrlError(format!("invalid URL {:?}: {what}", redact(text))));
