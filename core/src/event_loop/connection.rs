@@ -82,6 +82,8 @@ pub(crate) struct Flags {
     pub(crate) ended: bool,
     /// The application has never heard of it: it ended before an upgrade.
     pub(crate) silent: bool,
+    /// Its last events are delivered.
+    pub(crate) told: bool,
     /// It ended before a handler was there.
     pub(crate) orphaned: bool,
 }
@@ -157,7 +159,8 @@ impl Conn {
         match &self.stage {
             Stage::Serving(serving) => serving.takes_input(),
             Stage::Open(_) => !self.flags.paused,
-            _ => true,
+            Stage::Connecting(_) | Stage::Lingering(_) => true,
+            Stage::Over => false,
         }
     }
 

@@ -16,11 +16,11 @@ impl LoopCore {
     /// The peer's end of the stream is reached.
     pub(crate) fn end_of_stream(&self, id: Id) {
         enum Then {
-            Remove,
+            LetGo,
             Finish(Option<Error>),
         }
         let then = self.with_conn(id, |conn| match &mut conn.stage {
-            Stage::Lingering(_) | Stage::Over => Then::Remove,
+            Stage::Lingering(_) | Stage::Over => Then::LetGo,
             Stage::Serving(_) => Then::Finish(None),
             Stage::Connecting(connecting) => Then::Finish(Some(connecting.stream_ended())),
             Stage::Open(machine) => {
@@ -32,7 +32,7 @@ impl LoopCore {
             }
         });
         match then {
-            Some(Then::Remove) => self.remove(id),
+            Some(Then::LetGo) => self.let_go(id),
             Some(Then::Finish(error)) => self.finish(id, error, false),
             None => {}
         }
@@ -47,7 +47,7 @@ impl LoopCore {
             _ => Some(false),
         });
         match clean {
-            Some(None) => self.remove(id),
+            Some(None) => self.let_go(id),
             Some(Some(true)) => self.end_of_stream(id),
             Some(Some(false)) => self.finish(id, Some(Error::new(ErrorCode::Io, text)), false),
             None => {}
@@ -115,17 +115,17 @@ impl LoopCore {
 
     fn stage_timed_out(&self, id: Id) {
         enum Then {
-            Remove,
+            LetGo,
             GiveUp(Error),
             Answer,
         }
         let then = self.with_conn(id, |conn| match &conn.stage {
             Stage::Connecting(connecting) => Then::GiveUp(connecting.timed_out()),
             Stage::Serving(_) => Then::Answer,
-            _ => Then::Remove,
+            _ => Then::LetGo,
         });
         match then {
-            Some(Then::Remove) => self.remove(id),
+            Some(Then::LetGo) => self.let_go(id),
             Some(Then::GiveUp(error)) => self.finish(id, Some(error), false),
             Some(Then::Answer) => self.serving_timed_out(id),
             None => {}
@@ -189,6 +189,7 @@ impl LoopCore {
             }
             handler.on_close(ws, &ending.event());
         }
+        self.with_conn(id, |conn| conn.flags.told = true);
         if lingers { self.linger(id) } else { self.remove(id) }
         if server != NO_SERVER {
             self.connection_of_server_ended(server);
@@ -202,6 +203,17 @@ impl LoopCore {
             }
         });
         self.arm(id);
+    }
+
+    /// The socket of an ended connection is of no more use; the connection goes once its last events are delivered.
+    fn let_go(&self, id: Id) {
+        let told = self.with_conn(id, |conn| {
+            conn.stage = Stage::Over;
+            conn.flags.told
+        });
+        if told == Some(true) {
+            self.remove(id);
+        }
     }
 
     /// Closes the socket and frees the slot.
