@@ -68,48 +68,39 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Reads the header that `bytes` begin with and says how long it is; `None` if there is only a part of it.
+    /// The header of a frame of less than 64 KiB, if it is whole and its opcode known. tungstenite reads through a
+    /// cursor, piece by piece, which would be more than the rest of what a small message costs.
     #[inline]
-    pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Header, usize)>, ProtocolError> {
-        match Header::parse_short(bytes) {
-            Some(parsed) => Ok(Some(parsed)),
-            None => Header::parse_any(bytes),
-        }
-    }
-
-    /// The header of a valid frame of at most 125 bytes, if it is whole. tungstenite reads through a cursor, piece by
-    /// piece, which would be a third of the cost of a small message.
-    #[inline]
-    fn parse_short(bytes: &[u8]) -> Option<(Header, usize)> {
+    pub(super) fn parse_short(bytes: &[u8]) -> Option<(Header, usize)> {
         let (&[first, second], rest) = bytes.split_first_chunk()?;
-        let len = u64::from(second & 0x7f);
-        if len > MAX_CONTROL as u64 {
-            return None;
-        }
-        let (fin, reserved, opcode) = (
-            first & 0x80 != 0,
-            first >> 4 & 7,
-            Opcode::from_number(first & 15)?,
-        );
-        let (mask, size) = if second & 0x80 == 0 {
-            (None, 2)
-        } else {
-            (Some(*rest.first_chunk()?), 6)
+        let opcode = Opcode::from_number(first & 15)?;
+        let (len, rest) = match second & 0x7f {
+            127 => return None,
+            126 => rest
+                .split_first_chunk()
+                .map(|(len, rest)| (u16::from_be_bytes(*len), rest))?,
+            len => (u16::from(len), rest),
         };
+        let (mask, rest) = match rest.split_first_chunk() {
+            _ if second & 0x80 == 0 => (None, rest),
+            Some((mask, rest)) => (Some(*mask), rest),
+            None => return None,
+        };
+        let (fin, reserved) = (first & 0x80 != 0, first >> 4 & 7);
         Some((
             Header {
                 fin,
                 reserved,
                 opcode,
                 mask,
-                len,
+                len: len.into(),
             },
-            size,
+            bytes.len() - rest.len(),
         ))
     }
 
-    #[inline(never)]
-    fn parse_any(bytes: &[u8]) -> Result<Option<(Header, usize)>, ProtocolError> {
+    /// Reads the header that `bytes` begin with and says how long it is; `None` if there is only a part of it.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Header, usize)>, ProtocolError> {
         let mut cursor = Cursor::new(bytes);
         // Read from memory, a header has one way to be wrong: a reserved opcode.
         let invalid = ProtocolError::ReservedOpcode(bytes.first().map_or(0, |first| first & 15));
