@@ -58,18 +58,35 @@ fn main() -> ExitCode {
 
 fn run_all(url: &str) -> sockline::Result<usize> {
     let on_loop = Arc::new(Loop::new(LoopOptions::default())?);
-    let count = run_one(&on_loop, &format!("{url}/getCaseCount"), false)?.parse().unwrap_or(0);
+    let count = run_one(&on_loop, &format!("{url}/getCaseCount"), false)?
+        .parse()
+        .unwrap_or(0);
     for case in 1..=count {
-        run_one(&on_loop, &format!("{url}/runCase?case={case}&agent={AGENT}"), true)?;
+        run_one(
+            &on_loop,
+            &format!("{url}/runCase?case={case}&agent={AGENT}"),
+            true,
+        )?;
     }
     run_one(&on_loop, &format!("{url}/updateReports?agent={AGENT}"), false)?;
     Ok(count)
 }
 
 fn run_one(on_loop: &Arc<Loop>, url: &str, echo: bool) -> sockline::Result<String> {
-    let case = Arc::new(Case { on_loop: on_loop.clone(), echo, answer: std::sync::Mutex::default() });
-    let settings = Settings { max_message: 64 << 20, hard_limit: 0, ..Settings::client() };
-    let options = ClientOptions { settings, ..ClientOptions::default() };
+    let case = Arc::new(Case {
+        on_loop: on_loop.clone(),
+        echo,
+        answer: std::sync::Mutex::default(),
+    });
+    let settings = Settings {
+        max_message: 64 << 20,
+        hard_limit: 0,
+        ..Settings::client()
+    };
+    let options = ClientOptions {
+        settings,
+        ..ClientOptions::default()
+    };
     connect(Some(on_loop), url, options, Some(case.clone()))?;
     on_loop.run()?;
     let answer = case.answer.lock().map(|answer| answer.clone());

@@ -23,7 +23,8 @@ struct Client {
 
 impl Client {
     fn send_more(&self, ws: WebSocket) {
-        while self.sent.load(Ordering::Relaxed) < self.count.min(self.received.load(Ordering::Relaxed) + IN_FLIGHT)
+        while self.sent.load(Ordering::Relaxed)
+            < self.count.min(self.received.load(Ordering::Relaxed) + IN_FLIGHT)
         {
             if let Err(error) = ws.send_binary(&self.payload) {
                 return self.fail(&error.to_string());
@@ -65,7 +66,10 @@ impl Handler for Client {
     fn on_close(&self, _: WebSocket, event: &CloseEvent) {
         let received = self.received.load(Ordering::Relaxed);
         if received < self.count && !self.failed.load(Ordering::Relaxed) {
-            self.fail(&format!("closed with {} after {received} of {} echoes", event.code, self.count));
+            self.fail(&format!(
+                "closed with {} after {received} of {} echoes",
+                event.code, self.count
+            ));
         }
         self.on_loop.stop();
     }
@@ -73,8 +77,12 @@ impl Handler for Client {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, url, count, size] = arguments.as_slice() else { return usage() };
-    let (Ok(count), Ok(size)) = (count.parse(), size.parse()) else { return usage() };
+    let [_, url, count, size] = arguments.as_slice() else {
+        return usage();
+    };
+    let (Ok(count), Ok(size)) = (count.parse(), size.parse()) else {
+        return usage();
+    };
     match run(url, count, size) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -101,7 +109,11 @@ fn run(url: &str, count: u64, size: usize) -> sockline::Result<bool> {
         on_loop: on_loop.clone(),
     });
     let options = ClientOptions {
-        settings: Settings { max_message: 64 << 20, hard_limit: 0, ..Settings::client() },
+        settings: Settings {
+            max_message: 64 << 20,
+            hard_limit: 0,
+            ..Settings::client()
+        },
         ..ClientOptions::default()
     };
     let start = Instant::now();
@@ -111,6 +123,9 @@ fn run(url: &str, count: u64, size: usize) -> sockline::Result<bool> {
     if client.failed.load(Ordering::Relaxed) {
         return Ok(false);
     }
-    println!("{count} messages of {size} bytes in {seconds:.3} s: {:.0} messages/s", count as f64 / seconds);
+    println!(
+        "{count} messages of {size} bytes in {seconds:.3} s: {:.0} messages/s",
+        count as f64 / seconds
+    );
     Ok(true)
 }

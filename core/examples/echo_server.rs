@@ -31,7 +31,11 @@ fn main() -> ExitCode {
 
 fn serve(port: u16) -> sockline::Result<()> {
     let mut options = ServerOptions::new(Address::Tcp(String::new(), port));
-    options.settings = Settings { max_message: 64 << 20, hard_limit: 0, ..Settings::server() };
+    options.settings = Settings {
+        max_message: 64 << 20,
+        hard_limit: 0,
+        ..Settings::server()
+    };
     let on_loop = Loop::new(LoopOptions::default())?;
     let server = listen(Some(&on_loop), options, Some(Arc::new(Echo)))?;
     if let Some(address) = server.local_address() {

@@ -54,7 +54,10 @@ pub fn connect(
 ) -> Result<WebSocket> {
     let url = Url::parse(url).map_err(|error| Error::new(ErrorCode::InvalidUrl, error.to_string()))?;
     if url.secure {
-        let text = format!("{}: this build has no TLS, so only ws:// URLs can be connected to", url.authority);
+        let text = format!(
+            "{}: this build has no TLS, so only ws:// URLs can be connected to",
+            url.authority
+        );
         return Err(Error::new(ErrorCode::Unsupported, text));
     }
     options.settings.check()?;
@@ -83,7 +86,9 @@ pub fn connect(
 
 /// A user and password in the URL become basic authentication (RFC 7617), unless a header says otherwise.
 fn with_credentials(mut headers: Vec<(String, String)>, url: &Url) -> Vec<(String, String)> {
-    let given = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    let given = headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
     if !given && let Some(authorization) = url.authorization() {
         headers.push(("Authorization".to_owned(), authorization));
     }

@@ -175,7 +175,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A failure with a text of its own.
     pub fn new(code: ErrorCode, text: impl Into<Cow<'static, str>>) -> Error {
-        Error { code, text: text.into(), http_status: None }
+        Error {
+            code,
+            text: text.into(),
+            http_status: None,
+        }
     }
 
     /// The same failure, with the HTTP status that the peer answered.

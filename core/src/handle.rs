@@ -49,7 +49,10 @@ impl Id {
             Kind::Connection => "a connection",
             Kind::Server => "a server",
         };
-        Err(Error::new(ErrorCode::WrongHandle, format!("{raw} is not the handle of {wanted}")))
+        Err(Error::new(
+            ErrorCode::WrongHandle,
+            format!("{raw} is not the handle of {wanted}"),
+        ))
     }
 
     pub(crate) fn raw(self) -> u64 {
@@ -83,7 +86,10 @@ mod tests {
         for (loop_index, slot, generation) in corners {
             for kind in [Kind::Connection, Kind::Server] {
                 let id = Id::new(kind, loop_index, slot, generation);
-                assert_eq!((id.loop_index(), id.slot(), id.generation()), (loop_index, slot, generation));
+                assert_eq!(
+                    (id.loop_index(), id.slot(), id.generation()),
+                    (loop_index, slot, generation)
+                );
                 assert!(id.raw() > 0 && id.raw() < 1 << 53);
                 assert_eq!(id.raw() as f64 as u64, id.raw());
                 assert_eq!(Id::from_raw(id.raw(), kind), Ok(id));

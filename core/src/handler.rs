@@ -20,12 +20,18 @@ impl<'a> Message<'a> {
 
     /// A text message of the caller's own, for instance to call a handler in a test.
     pub fn text(text: &'a str) -> Message<'a> {
-        Message { kind: MessageType::Text, data: text.as_bytes() }
+        Message {
+            kind: MessageType::Text,
+            data: text.as_bytes(),
+        }
     }
 
     /// A binary message of the caller's own.
     pub fn binary(data: &'a [u8]) -> Message<'a> {
-        Message { kind: MessageType::Binary, data }
+        Message {
+            kind: MessageType::Binary,
+            data,
+        }
     }
 
     /// Whether it is text or binary.

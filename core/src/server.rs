@@ -74,7 +74,10 @@ impl ServerOptions {
             return Err(Error::new(ErrorCode::InvalidArgument, text));
         }
         if self.threads > 1 && matches!(self.address, Address::Unix(_)) {
-            return Err(Error::new(ErrorCode::InvalidArgument, "a Unix socket can't be shared by several threads"));
+            return Err(Error::new(
+                ErrorCode::InvalidArgument,
+                "a Unix socket can't be shared by several threads",
+            ));
         }
         if self.path.as_ref().is_some_and(|path| !path.starts_with('/')) {
             return Err(Error::new(ErrorCode::InvalidArgument, "path must start with '/'"));
@@ -187,9 +190,12 @@ impl<'a> UpgradeRequest<'a> {
         self.request.header(name)
     }
 
-    /// All headers in order; a name occurs as often as it was sent.
+    /// All headers; a name occurs as often as it was sent, its values in their order.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-        self.request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+        self.request
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
     }
 
     /// The subprotocols that the client offers, its preferred one first.
@@ -239,7 +245,11 @@ impl Refusal {
     /// A refusal with a status, and a body of plain text.
     pub fn new(status: u16, text: &str) -> Refusal {
         let headers = vec![("Content-Type".to_owned(), "text/plain; charset=utf-8".to_owned())];
-        Refusal { status, headers, body: text.as_bytes().to_vec() }
+        Refusal {
+            status,
+            headers,
+            body: text.as_bytes().to_vec(),
+        }
     }
 
     pub(crate) fn check(&self) -> Result<()> {
@@ -248,7 +258,8 @@ impl Refusal {
             return Err(Error::new(ErrorCode::InvalidArgument, text));
         }
         let mut trial = Vec::new();
-        self.encode(&mut trial).map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))
+        self.encode(&mut trial)
+            .map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))
     }
 }
 
@@ -257,15 +268,22 @@ pub(crate) fn check_close(code: Option<u16>, reason: &str) -> Result<()> {
     let Some(code) = code else {
         return match reason {
             "" => Ok(()),
-            _ => Err(Error::new(ErrorCode::InvalidArgument, "a close reason needs a code")),
+            _ => Err(Error::new(
+                ErrorCode::InvalidArgument,
+                "a close reason needs a code",
+            )),
         };
     };
     if !ws::is_sendable_close_code(code) {
-        let text = format!("close code {code} may not be sent; use 1000 to 1014 (but 1004 to 1006) or 3000 to 4999");
+        let text =
+            format!("close code {code} may not be sent; use 1000 to 1014 (but 1004 to 1006) or 3000 to 4999");
         return Err(Error::new(ErrorCode::InvalidCloseCode, text));
     }
     if reason.len() > 123 {
-        let text = format!("a close reason holds at most 123 bytes of UTF-8, not {}", reason.len());
+        let text = format!(
+            "a close reason holds at most 123 bytes of UTF-8, not {}",
+            reason.len()
+        );
         return Err(Error::new(ErrorCode::ControlTooLong, text));
     }
     Ok(())

@@ -27,7 +27,10 @@ const MIB: usize = 1 << 20;
 impl Settings {
     /// The defaults of a client: messages up to 16 MiB.
     pub fn client() -> Settings {
-        Settings { max_message: 16 * MIB, ..Settings::server() }
+        Settings {
+            max_message: 16 * MIB,
+            ..Settings::server()
+        }
     }
 
     /// The defaults of a server: messages up to 1 MiB.
@@ -44,7 +47,10 @@ impl Settings {
 
     pub(crate) fn check(&self) -> Result<()> {
         if self.max_message == 0 {
-            return Err(Error::new(ErrorCode::InvalidArgument, "max_message must be at least 1 byte"));
+            return Err(Error::new(
+                ErrorCode::InvalidArgument,
+                "max_message must be at least 1 byte",
+            ));
         }
         if self.hard_limit != 0 && self.hard_limit < self.high_water_mark {
             let text = format!(
@@ -68,5 +74,7 @@ impl Settings {
 
 /// Whole milliseconds, rounded up: a tiny timeout must not turn into zero, which means none.
 pub(crate) fn millis(duration: Duration) -> ws::Millis {
-    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX / 4).min(u64::MAX / 4)
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000))
+        .unwrap_or(u64::MAX / 4)
+        .min(u64::MAX / 4)
 }

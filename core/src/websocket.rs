@@ -170,17 +170,23 @@ impl WebSocket {
 
     /// The subprotocol in use; empty if none was agreed on, or before it is open.
     pub fn protocol(self) -> String {
-        event_loop::info(self.id).map(|info| info.protocol.to_string()).unwrap_or_default()
+        event_loop::info(self.id)
+            .map(|info| info.protocol.to_string())
+            .unwrap_or_default()
     }
 
     /// The extensions in use, as in the response's header; empty if none.
     pub fn extensions(self) -> String {
-        event_loop::info(self.id).map(|info| info.extensions.to_string()).unwrap_or_default()
+        event_loop::info(self.id)
+            .map(|info| info.extensions.to_string())
+            .unwrap_or_default()
     }
 
     /// The URL that was connected to; on a server, the request's target (path and query).
     pub fn url(self) -> String {
-        event_loop::info(self.id).map(|info| info.url.to_string()).unwrap_or_default()
+        event_loop::info(self.id)
+            .map(|info| info.url.to_string())
+            .unwrap_or_default()
     }
 
     /// The peer's address; `None` for Unix sockets and before there is a connection.

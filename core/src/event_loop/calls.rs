@@ -17,7 +17,9 @@ impl LoopCore {
         self.shared().listen_to_bell();
         // No more than there are now: a thread that never stops asking must not keep the loop from its sockets.
         for _ in 0..self.shared().commands.len() {
-            let Ok(command) = self.shared().commands.try_recv() else { break };
+            let Ok(command) = self.shared().commands.try_recv() else {
+                break;
+            };
             self.run_command(command);
         }
         if !self.shared().commands.is_empty() {
@@ -38,7 +40,10 @@ impl LoopCore {
             Command::Listen(id, listening) => self.listen(id, *listening),
             Command::Broadcast(id, frame) => self.broadcast_all(id, &frame),
             Command::CloseServer(id, close) => {
-                self.close_server(id.slot(), close.as_ref().map(|(code, reason)| (*code, reason.as_str())));
+                self.close_server(
+                    id.slot(),
+                    close.as_ref().map(|(code, reason)| (*code, reason.as_str())),
+                );
             }
             Command::WorkerClosed(id) => self.worker_closed(id),
             Command::Stop => self.stopping.set(true),
@@ -47,7 +52,9 @@ impl LoopCore {
     }
 
     fn queued_send(&self, id: Id, kind: crate::ws::MessageType, payload: &[u8]) {
-        let Some(slot) = self.shared().slots.get(id) else { return };
+        let Some(slot) = self.shared().slots.get(id) else {
+            return;
+        };
         slot.sub_buffered(payload.len());
         match self.send(id, slot, kind, payload) {
             Ok(_) => {}
@@ -61,9 +68,9 @@ impl LoopCore {
             Call::Ping(payload) => self.control_frame(id, |machine, scratch, out, now| {
                 machine.ping(&payload, now, scratch, out)
             }),
-            Call::Pong(payload) => {
-                self.control_frame(id, |machine, scratch, out, _| machine.pong(&payload, scratch, out))
-            }
+            Call::Pong(payload) => self.control_frame(id, |machine, scratch, out, _| {
+                machine.pong(&payload, scratch, out)
+            }),
             Call::Close(code, reason) => {
                 self.begin_close(id, code, &reason);
                 Ok(())
@@ -107,7 +114,9 @@ impl LoopCore {
 
     /// Starts the closing handshake, or gives up what is not open yet.
     pub(crate) fn begin_close(&self, id: Id, code: Option<u16>, reason: &str) {
-        let Some(slot) = self.shared().slots.get(id) else { return };
+        let Some(slot) = self.shared().slots.get(id) else {
+            return;
+        };
         let now = self.now();
         let open = self.with_conn(id, |conn| {
             if !matches!(conn.stage, Stage::Open(_)) {

@@ -69,17 +69,27 @@ impl Connecting {
             Phase::Connecting => "connecting to",
             Phase::Shaking => "waiting for the opening handshake of",
         };
-        let text = format!("{doing} {} took longer than {:?}", self.url.authority, self.timeout);
+        let text = format!(
+            "{doing} {} took longer than {:?}",
+            self.url.authority, self.timeout
+        );
         Error::new(ErrorCode::HandshakeTimeout, text)
     }
 
     pub(crate) fn stream_ended(&self) -> Error {
-        let text = format!("{} closed the connection before the opening handshake was done", self.url.authority);
+        let text = format!(
+            "{} closed the connection before the opening handshake was done",
+            self.url.authority
+        );
         Error::new(ErrorCode::HandshakeFailed, text)
     }
 
     fn no_address_left(&self) -> Error {
-        let text = format!("could not connect to {}: {}", self.url.authority, self.failures.join("; "));
+        let text = format!(
+            "could not connect to {}: {}",
+            self.url.authority,
+            self.failures.join("; ")
+        );
         Error::new(ErrorCode::ConnectFailed, text)
     }
 }
@@ -100,7 +110,16 @@ impl Conn {
 
 impl LoopCore {
     pub(crate) fn connect(&self, id: Id, plan: ConnectPlan) {
-        let ConnectPlan { url, request, key, subprotocols, timeout, settings, handler, user_data } = plan;
+        let ConnectPlan {
+            url,
+            request,
+            key,
+            subprotocols,
+            timeout,
+            settings,
+            handler,
+            user_data,
+        } = plan;
         let timeout_at = match millis(timeout) {
             0 => Millis::MAX,
             limit => self.now().saturating_add(limit),
@@ -127,12 +146,16 @@ impl LoopCore {
         self.adopt(conn);
         self.arm(id);
         if let Some(path) = unix_path {
-            self.try_socket(id, &path.display().to_string(), || UnixStream::connect(path).map(Stream::Unix));
+            self.try_socket(id, &path.display().to_string(), || {
+                UnixStream::connect(path).map(Stream::Unix)
+            });
         } else if let Ok(address) = host.parse::<IpAddr>() {
             self.resolved(id, Ok(vec![SocketAddr::new(address, port)]));
         } else {
             let shared = self.shared();
-            resolver::resolve(host, port, move |result| shared.push(Command::Resolved(id, result)));
+            resolver::resolve(host, port, move |result| {
+                shared.push(Command::Resolved(id, result))
+            });
         }
     }
 
@@ -158,12 +181,19 @@ impl LoopCore {
     }
 
     fn try_next_address(&self, id: Id) {
-        while let Some(address) = self.with_conn(id, |conn| conn.connecting()?.addresses.pop_front()).flatten() {
-            if self.try_socket(id, &address.to_string(), || TcpStream::connect(address).map(Stream::Tcp)) {
+        while let Some(address) = self
+            .with_conn(id, |conn| conn.connecting()?.addresses.pop_front())
+            .flatten()
+        {
+            if self.try_socket(id, &address.to_string(), || {
+                TcpStream::connect(address).map(Stream::Tcp)
+            }) {
                 return;
             }
         }
-        let error = self.with_conn(id, |conn| conn.connecting().map(|connecting| connecting.no_address_left()));
+        let error = self.with_conn(id, |conn| {
+            conn.connecting().map(|connecting| connecting.no_address_left())
+        });
         if let Some(Some(error)) = error {
             self.finish(id, Some(error), false);
         }
@@ -193,7 +223,9 @@ impl LoopCore {
             }
         });
         if began == Some(false) && (is_unix || self.has_no_more_addresses(id)) {
-            let error = self.with_conn(id, |conn| conn.connecting().map(|connecting| connecting.no_address_left()));
+            let error = self.with_conn(id, |conn| {
+                conn.connecting().map(|connecting| connecting.no_address_left())
+            });
             if let Some(Some(error)) = error {
                 self.finish(id, Some(error), false);
             }
@@ -202,8 +234,10 @@ impl LoopCore {
     }
 
     fn has_no_more_addresses(&self, id: Id) -> bool {
-        self.with_conn(id, |conn| conn.connecting().is_none_or(|connecting| connecting.addresses.is_empty()))
-            == Some(true)
+        self.with_conn(id, |conn| {
+            conn.connecting()
+                .is_none_or(|connecting| connecting.addresses.is_empty())
+        }) == Some(true)
     }
 
     /// The socket has something to say about how connecting went.
@@ -234,12 +268,16 @@ impl LoopCore {
     }
 
     fn connected(&self, id: Id) {
-        let Some(slot) = self.shared().slots.get(id) else { return };
+        let Some(slot) = self.shared().slots.get(id) else {
+            return;
+        };
         self.with_conn(id, |conn| {
             if let Some(stream) = &conn.stream {
                 slot.set_fd(stream.fd());
             }
-            let Stage::Connecting(connecting) = &mut conn.stage else { return };
+            let Stage::Connecting(connecting) = &mut conn.stage else {
+                return;
+            };
             connecting.phase = Phase::Shaking;
             let request = std::mem::take(&mut connecting.request);
             slot.add_buffered(request.len());
@@ -288,8 +326,16 @@ impl LoopCore {
         match verdict.flatten() {
             Some((Ok(protocol), url)) => self.open_client(id, &url, protocol),
             Some((Err(error), _)) => {
-                let code = if error.status.is_some() { ErrorCode::Refused } else { ErrorCode::HandshakeFailed };
-                self.finish(id, Some(Error::new(code, error.text).with_http_status(error.status)), false);
+                let code = if error.status.is_some() {
+                    ErrorCode::Refused
+                } else {
+                    ErrorCode::HandshakeFailed
+                };
+                self.finish(
+                    id,
+                    Some(Error::new(code, error.text).with_http_status(error.status)),
+                    false,
+                );
             }
             None => {}
         }
@@ -297,7 +343,9 @@ impl LoopCore {
 
     fn open_client(&self, id: Id, url: &Url, protocol: Option<String>) {
         let now = self.now();
-        let Some(slot) = self.shared().slots.get(id) else { return };
+        let Some(slot) = self.shared().slots.get(id) else {
+            return;
+        };
         let info = Info {
             url: url.href.as_str().into(),
             protocol: protocol.unwrap_or_default().into(),

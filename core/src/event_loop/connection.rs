@@ -29,8 +29,16 @@ pub(crate) struct Profile {
 
 impl Profile {
     pub(crate) fn new(settings: &Settings) -> Profile {
-        let hard_limit = if settings.hard_limit == 0 { usize::MAX } else { settings.hard_limit };
-        Profile { protocol: settings.protocol(), high_water_mark: settings.high_water_mark, hard_limit }
+        let hard_limit = if settings.hard_limit == 0 {
+            usize::MAX
+        } else {
+            settings.hard_limit
+        };
+        Profile {
+            protocol: settings.protocol(),
+            high_water_mark: settings.high_water_mark,
+            hard_limit,
+        }
     }
 }
 
@@ -61,7 +69,7 @@ pub(crate) struct Conn {
     pub(crate) armed: Millis,
     pub(crate) flags: Flags,
     /// Bytes that came while the connection could not take them: it is paused, or an answer is under way.
-    pub(crate) stash: Option<Box<Vec<u8>>>,
+    pub(crate) stash: Option<Box<Stash>>,
     pub(crate) ending: Option<Box<Ending>>,
     pub(crate) held: Option<Box<Held>>,
 }
@@ -88,6 +96,10 @@ pub(crate) struct Flags {
     pub(crate) orphaned: bool,
 }
 
+/// Input for later; boxed, since few connections have any.
+#[derive(Debug, Default)]
+pub(crate) struct Stash(pub(crate) Vec<u8>);
+
 /// How the connection ends, as far as it is known yet.
 #[derive(Debug, Default)]
 pub(crate) struct Ending {
@@ -101,7 +113,11 @@ impl Ending {
     pub(crate) fn event(&self) -> CloseEvent {
         // RFC 6455 §7.1.5: 1006 where no close frame came.
         let (code, reason) = self.received.clone().unwrap_or((1006, String::new()));
-        CloseEvent { code, reason, was_clean: self.was_clean }
+        CloseEvent {
+            code,
+            reason,
+            was_clean: self.was_clean,
+        }
     }
 }
 
@@ -181,7 +197,7 @@ impl Conn {
 
     /// Keeps input for later.
     pub(crate) fn stash(&mut self, input: &[u8]) {
-        self.stash.get_or_insert_default().extend_from_slice(input);
+        self.stash.get_or_insert_default().0.extend_from_slice(input);
     }
 
     /// Whether both close frames were exchanged and ours has left (RFC 6455 §7.1.4).

@@ -100,7 +100,11 @@ impl LoopCore {
         shared.set_waker(mio::Waker::new(poll.registry(), BELL)?);
         let fd = poll.as_raw_fd();
         let _ = self.shared.set(shared);
-        let max_events = if options.max_events == 0 { DEFAULT_EVENTS } else { options.max_events };
+        let max_events = if options.max_events == 0 {
+            DEFAULT_EVENTS
+        } else {
+            options.max_events
+        };
         *self.events.borrow_mut() = Some(Events::with_capacity(max_events.min(MAX_EVENTS)));
         *self.options.borrow_mut() = options;
         *self.registry.borrow_mut() = Some(registry);
@@ -135,7 +139,9 @@ impl LoopCore {
     }
 
     pub(crate) fn shared(&self) -> &'static Shared {
-        self.shared.get().expect("a loop is given its place in the table before it is used")
+        self.shared
+            .get()
+            .expect("a loop is given its place in the table before it is used")
     }
 
     pub(crate) fn with_registry<T>(&self, act: impl FnOnce(&Registry) -> io::Result<T>) -> io::Result<T> {
@@ -183,7 +189,10 @@ impl LoopCore {
     /// One turn: what other threads asked, what the system announces, what is due; then all that was left to send.
     pub(crate) fn turn(&self, timeout: Option<Duration>) -> Result<Turn> {
         if self.in_turn.replace(true) {
-            return Err(Error::new(ErrorCode::LoopBusy, "the loop can't be turned from one of its own callbacks"));
+            return Err(Error::new(
+                ErrorCode::LoopBusy,
+                "the loop can't be turned from one of its own callbacks",
+            ));
         }
         self.flush_asked.set(false);
         let result = self.turn_once(timeout);
@@ -198,7 +207,8 @@ impl LoopCore {
         self.read_clock();
         self.run_commands();
         self.settle();
-        self.wait(timeout).map_err(|error| Error::new(ErrorCode::Io, format!("waiting for events failed: {error}")))?;
+        self.wait(timeout)
+            .map_err(|error| Error::new(ErrorCode::Io, format!("waiting for events failed: {error}")))?;
         self.read_clock();
         self.handle_events();
         if self.shared().listen_to_bell() {
@@ -208,7 +218,11 @@ impl LoopCore {
         self.fire_timers();
         self.settle();
         self.end_shutdown_when_done();
-        Ok(if self.stopping.get() { Turn::Stopped } else { Turn::Continue })
+        Ok(if self.stopping.get() {
+            Turn::Stopped
+        } else {
+            Turn::Continue
+        })
     }
 
     fn wait(&self, timeout: Option<Duration>) -> io::Result<()> {
@@ -260,10 +274,15 @@ impl LoopCore {
         if let Ok(id) = Id::from_raw(raw, Kind::Server) {
             return self.accept_all(id.slot());
         }
-        let Ok(id) = Id::from_raw(raw, Kind::Connection) else { return };
-        let Some((connecting, waiting)) =
-            self.with_conn(id, |conn| (conn.is_connecting(), !conn.outbox.is_empty() || conn.has_more_to_serve()))
-        else {
+        let Ok(id) = Id::from_raw(raw, Kind::Connection) else {
+            return;
+        };
+        let Some((connecting, waiting)) = self.with_conn(id, |conn| {
+            (
+                conn.is_connecting(),
+                !conn.outbox.is_empty() || conn.has_more_to_serve(),
+            )
+        }) else {
             return;
         };
         if connecting {
@@ -294,7 +313,10 @@ impl LoopCore {
     /// Flushes and delivers what the turn has left.
     pub(crate) fn settle(&self) {
         for _ in 0..SETTLING_ROUNDS {
-            if self.opened.borrow().is_empty() && self.dirty.borrow().is_empty() && self.ended.borrow().is_empty() {
+            if self.opened.borrow().is_empty()
+                && self.dirty.borrow().is_empty()
+                && self.ended.borrow().is_empty()
+            {
                 return;
             }
             self.announce_opened();
@@ -338,7 +360,10 @@ impl LoopCore {
                 return None;
             }
             conn.armed = deadline;
-            Some(Entry { deadline, key: id.raw() })
+            Some(Entry {
+                deadline,
+                key: id.raw(),
+            })
         });
         if let Some(Some(entry)) = entry {
             self.set_timer(entry);

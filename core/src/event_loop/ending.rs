@@ -60,7 +60,9 @@ impl LoopCore {
         let done = self.with_conn(id, |conn| match &conn.stage {
             Stage::Open(machine) => conn.has_shaken_hands() && machine.role() == Role::Server,
             Stage::Lingering(_) => {
-                if conn.outbox.is_empty() && let Some(stream) = &conn.stream {
+                if conn.outbox.is_empty()
+                    && let Some(stream) = &conn.stream
+                {
                     stream.shutdown_write();
                 }
                 false
@@ -76,7 +78,9 @@ impl LoopCore {
     /// A connection's deadline has come.
     pub(crate) fn timed_out(&self, id: Id) {
         let now = self.now();
-        let Some(slot) = self.shared().slots.get(id) else { return };
+        let Some(slot) = self.shared().slots.get(id) else {
+            return;
+        };
         let timeout = self.with_conn(id, |conn| {
             let profile = conn.profile.clone();
             if !matches!(conn.stage, Stage::Open(_)) {
@@ -84,9 +88,9 @@ impl LoopCore {
             }
             let mut scratch = self.scratch.borrow_mut();
             self.write_control(conn, slot, |stage, out| match stage {
-                Stage::Open(machine) => {
-                    machine.handle_timeout(now, &profile.protocol, &mut scratch, out).map(Some)
-                }
+                Stage::Open(machine) => machine
+                    .handle_timeout(now, &profile.protocol, &mut scratch, out)
+                    .map(Some),
                 _ => None,
             })
         });
@@ -143,7 +147,11 @@ impl LoopCore {
             conn.flags.silent = matches!(conn.stage, Stage::Serving(_));
             conn.ending().error = error;
             let lingers = linger && !conn.flags.broken && conn.stream.is_some();
-            conn.stage = if lingers { Stage::Lingering(now + LINGER) } else { Stage::Over };
+            conn.stage = if lingers {
+                Stage::Lingering(now + LINGER)
+            } else {
+                Stage::Over
+            };
             conn.stash = None;
             true
         });
@@ -162,7 +170,9 @@ impl LoopCore {
     pub(crate) fn deliver_ends(&self) {
         let mut list = self.ended.take();
         for slot in list.drain(..) {
-            let Some(id) = self.with_slot(slot, |conn| conn.id) else { continue };
+            let Some(id) = self.with_slot(slot, |conn| conn.id) else {
+                continue;
+            };
             self.announce(id);
             self.deliver_end(id);
         }
@@ -180,9 +190,17 @@ impl LoopCore {
             }
             let ending = conn.ending.take().unwrap_or_default();
             let handler = conn.handler.take().filter(|_| !conn.flags.silent);
-            Some((handler, conn.websocket(), ending, conn.server, matches!(conn.stage, Stage::Lingering(_))))
+            Some((
+                handler,
+                conn.websocket(),
+                ending,
+                conn.server,
+                matches!(conn.stage, Stage::Lingering(_)),
+            ))
         });
-        let Some(Some((handler, ws, ending, server, lingers))) = last else { return };
+        let Some(Some((handler, ws, ending, server, lingers))) = last else {
+            return;
+        };
         if let Some(handler) = handler {
             if let Some(error) = &ending.error {
                 handler.on_error(ws, error);
@@ -190,7 +208,11 @@ impl LoopCore {
             handler.on_close(ws, &ending.event());
         }
         self.with_conn(id, |conn| conn.flags.told = true);
-        if lingers { self.linger(id) } else { self.remove(id) }
+        if lingers {
+            self.linger(id)
+        } else {
+            self.remove(id)
+        }
         if server != NO_SERVER {
             self.connection_of_server_ended(server);
         }
@@ -198,7 +220,9 @@ impl LoopCore {
 
     fn linger(&self, id: Id) {
         self.with_conn(id, |conn| {
-            if conn.outbox.is_empty() && let Some(stream) = &conn.stream {
+            if conn.outbox.is_empty()
+                && let Some(stream) = &conn.stream
+            {
                 stream.shutdown_write();
             }
         });
@@ -286,6 +310,11 @@ impl LoopCore {
 
     pub(crate) fn all_connections(&self) -> Vec<Id> {
         let conns = self.conns.borrow();
-        conns.iter().flatten().map(|conn| conn.id).filter(|id| Id::from_raw(id.raw(), Kind::Connection).is_ok()).collect()
+        conns
+            .iter()
+            .flatten()
+            .map(|conn| conn.id)
+            .filter(|id| Id::from_raw(id.raw(), Kind::Connection).is_ok())
+            .collect()
     }
 }

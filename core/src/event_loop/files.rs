@@ -1,7 +1,7 @@
 //! The folder that a server was told to serve, and no way out of it.
 
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +15,11 @@ pub(crate) struct Folder {
 }
 
 pub(crate) enum Found {
-    File { file: File, path: String, meta: FileMeta },
+    File {
+        file: File,
+        path: String,
+        meta: FileMeta,
+    },
     /// The path means a folder but does not end with `/`: links in its page would go astray.
     Folder,
 }
@@ -36,27 +40,34 @@ impl Folder {
     /// The file that a request's path means.
     pub(crate) fn find(&self, request_path: &str) -> Result<Found, http::Error> {
         let path = http::files::relative_path(request_path)?;
-        let missing = || http::Error { status: 404, text: format!("there is no {request_path} here") };
+        let missing = || http::Error {
+            status: 404,
+            text: format!("there is no {request_path} here"),
+        };
         // A link inside the folder may point out of it; what it points to is what counts.
         let full = self.root.join(&path).canonicalize().map_err(|_| missing())?;
         if !full.starts_with(&self.root) {
             return Err(missing());
         }
-        let found = full.metadata().map_err(|_| missing())?;
+        // Not blocking on a pipe or a device, and not following a link that was put there in the meantime.
+        let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+        let opened = OpenOptions::new().read(true).custom_flags(flags).open(&full);
+        let file = opened.map_err(|_| missing())?;
+        let found = file.metadata().map_err(|_| missing())?;
         if found.is_dir() {
             return Ok(Found::Folder);
         }
         if !found.is_file() {
-            return Err(missing()); // opening a pipe or a device could block the loop
+            return Err(missing());
         }
-        let file = File::open(&full).map_err(|_| missing())?;
-        let modified = found.modified().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
-        let meta = FileMeta { len: found.len(), modified: modified.unwrap_or(Duration::ZERO) };
+        let modified = found
+            .modified()
+            .ok()
+            .and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let meta = FileMeta {
+            len: found.len(),
+            modified: modified.unwrap_or(Duration::ZERO),
+        };
         Ok(Found::File { file, path, meta })
     }
-}
-
-pub(crate) fn seek(mut file: File, to: u64) -> Option<File> {
-    let sought: io::Result<u64> = file.seek(SeekFrom::Start(to));
-    sought.ok().map(|_| file)
 }

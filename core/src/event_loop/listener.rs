@@ -77,18 +77,29 @@ enum Accepting {
 }
 
 /// Binds, and hands the sockets to their loops.
-pub(crate) fn listen(on: &'static Shared, options: ServerOptions, handler: Option<Arc<dyn Handler>>) -> Result<Server> {
+pub(crate) fn listen(
+    on: &'static Shared,
+    options: ServerOptions,
+    handler: Option<Arc<dyn Handler>>,
+) -> Result<Server> {
     let folder = options.static_folder.as_deref().map(Folder::open).transpose()?;
     let sockets = bind_all(&options, None)?;
-    let bound = sockets.first().and_then(|socket| socket.local_addr().ok()?.as_socket());
-    let worker_sockets = (1..options.threads).map(|_| bind_all(&options, bound)).collect::<Result<Vec<_>>>()?;
+    let bound = sockets
+        .first()
+        .and_then(|socket| socket.local_addr().ok()?.as_socket());
+    let worker_sockets = (1..options.threads)
+        .map(|_| bind_all(&options, bound))
+        .collect::<Result<Vec<_>>>()?;
     let id = on.slots.allocate(Kind::Server)?;
     if let (Some(slot), Some(socket)) = (on.slots.get(id), sockets.first()) {
         slot.set_fd(socket.as_raw_fd());
     }
     let site = Arc::new(Site {
         server: Server::new(id),
-        limits: Limits { max_head: options.max_head, ..Limits::default() },
+        limits: Limits {
+            max_head: options.max_head,
+            ..Limits::default()
+        },
         profile: Arc::new(Profile::new(&options.settings)),
         handler,
         folder,
@@ -100,7 +111,12 @@ pub(crate) fn listen(on: &'static Shared, options: ServerOptions, handler: Optio
         .map(|sockets| start_worker(sockets, &site, (on, id)))
         .collect::<Result<Vec<_>>>()
         .inspect_err(|_| on.slots.release(id))?;
-    let listening = Listening { sockets, site, workers, works_for: None };
+    let listening = Listening {
+        sockets,
+        site,
+        workers,
+        works_for: None,
+    };
     match on.enter() {
         Some(core) => core.listen(id, listening),
         None => on.push(Command::Listen(id, Box::new(listening))),
@@ -111,7 +127,12 @@ pub(crate) fn listen(on: &'static Shared, options: ServerOptions, handler: Optio
 fn start_worker(sockets: Vec<Socket>, site: &Arc<Site>, works_for: (&'static Shared, Id)) -> Result<Worker> {
     let on_loop = Loop::new(LoopOptions::default())?;
     let id = on_loop.shared().slots.allocate(Kind::Server)?;
-    let listening = Listening { sockets, site: site.clone(), workers: Vec::new(), works_for: Some(works_for) };
+    let listening = Listening {
+        sockets,
+        site: site.clone(),
+        workers: Vec::new(),
+        works_for: Some(works_for),
+    };
     on_loop.shared().push(Command::Listen(id, Box::new(listening)));
     on_loop.start()?;
     Ok(Worker { on_loop, id })
@@ -120,7 +141,10 @@ fn start_worker(sockets: Vec<Socket>, site: &Arc<Site>, works_for: (&'static Sha
 /// All sockets that an address asks for; `same` repeats what another thread has bound.
 fn bind_all(options: &ServerOptions, same: Option<SocketAddr>) -> Result<Vec<Socket>> {
     let fail = |what: &str, error: &io::Error| {
-        Error::new(ErrorCode::ListenFailed, format!("can't listen on {what}: {error}"))
+        Error::new(
+            ErrorCode::ListenFailed,
+            format!("can't listen on {what}: {error}"),
+        )
     };
     let shared_port = options.threads > 1;
     let tcp = |address: SocketAddr| {
@@ -130,15 +154,21 @@ fn bind_all(options: &ServerOptions, same: Option<SocketAddr>) -> Result<Vec<Soc
         (_, Some(address)) => Ok(vec![tcp(address)?]),
         (Address::Unix(path), _) => {
             let bound = bind_unix(path, options.backlog);
-            Ok(vec![bound.map_err(|error| fail(&path.display().to_string(), &error))?])
+            Ok(vec![
+                bound.map_err(|error| fail(&path.display().to_string(), &error))?,
+            ])
         }
         (Address::Tcp(host, port), _) if host.is_empty() => {
             // One IPv6 socket takes IPv4 too; where there is no IPv6, IPv4 alone has to do.
             let all = SocketAddr::from(([0_u16; 8], *port));
-            tcp(all).or_else(|_| tcp(SocketAddr::from(([0_u8; 4], *port)))).map(|socket| vec![socket])
+            tcp(all)
+                .or_else(|_| tcp(SocketAddr::from(([0_u8; 4], *port))))
+                .map(|socket| vec![socket])
         }
         (Address::Tcp(host, port), _) => {
-            let found = (host.as_str(), *port).to_socket_addrs().map_err(|error| fail(host, &error))?;
+            let found = (host.as_str(), *port)
+                .to_socket_addrs()
+                .map_err(|error| fail(host, &error))?;
             bind_each(found.collect(), shared_port, tcp).and_then(|sockets| match sockets.is_empty() {
                 true => Err(fail(host, &io::Error::other("the name has no address"))),
                 false => Ok(sockets),
@@ -157,7 +187,11 @@ fn bind_each(
     addresses.truncate(if only_first { 1 } else { usize::MAX });
     let mut sockets: Vec<Socket> = Vec::new();
     for mut address in addresses {
-        if let Some(port) = sockets.first().and_then(|first| first.local_addr().ok()?.as_socket()).map(|it| it.port()) {
+        if let Some(port) = sockets
+            .first()
+            .and_then(|first| first.local_addr().ok()?.as_socket())
+            .map(|it| it.port())
+        {
             address.set_port(port);
         }
         match bind(address) {
@@ -205,12 +239,18 @@ fn is_abandoned(path: &Path) -> bool {
     let refused = std::os::unix::net::UnixStream::connect(path)
         .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
     use std::os::unix::fs::FileTypeExt;
-    refused && path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket())
+    refused
+        && path
+            .symlink_metadata()
+            .is_ok_and(|found| found.file_type().is_socket())
 }
 
 impl Accepting {
     fn new(socket: Socket) -> Accepting {
-        let path = socket.local_addr().ok().and_then(|address| address.as_pathname().map(Path::to_owned));
+        let path = socket
+            .local_addr()
+            .ok()
+            .and_then(|address| address.as_pathname().map(Path::to_owned));
         match path {
             Some(path) => Accepting::Unix(UnixListener::from_std(socket.into()), path),
             None => Accepting::Tcp(TcpListener::from_std(socket.into())),
@@ -242,7 +282,12 @@ impl Drop for Accepting {
 
 impl LoopCore {
     pub(crate) fn listen(&self, id: Id, listening: Listening) {
-        let Listening { sockets, site, workers, works_for } = listening;
+        let Listening {
+            sockets,
+            site,
+            workers,
+            works_for,
+        } = listening;
         let mut sockets: Vec<Accepting> = sockets.into_iter().map(Accepting::new).collect();
         for socket in &mut sockets {
             let token = Token(id.raw() as usize);
@@ -253,15 +298,25 @@ impl LoopCore {
         if let Some(slot) = self.shared().slots.get(id) {
             slot.set_ready_state(crate::ws::ReadyState::Open);
         }
-        let listener =
-            Listener { id, sockets, site, connections: 0, closing: false, no_room: false, workers, works_for };
+        let listener = Listener {
+            id,
+            sockets,
+            site,
+            connections: 0,
+            closing: false,
+            no_room: false,
+            workers,
+            works_for,
+        };
         self.servers.borrow_mut().insert(id.slot(), listener);
     }
 
     /// Accepts until nobody waits.
     pub(crate) fn accept_all(&self, server: u32) {
         let mut servers = self.servers.borrow_mut();
-        let Some(listener) = servers.get_mut(&server) else { return };
+        let Some(listener) = servers.get_mut(&server) else {
+            return;
+        };
         let mut index = 0;
         while let Some(socket) = listener.sockets.get(index) {
             match socket.accept() {
@@ -279,7 +334,10 @@ impl LoopCore {
                         log::error!("no connections are accepted for now: {error}");
                     }
                     let deadline = self.now() + NO_ROOM_PAUSE;
-                    self.set_timer(Entry { deadline, key: listener.id.raw() });
+                    self.set_timer(Entry {
+                        deadline,
+                        key: listener.id.raw(),
+                    });
                     return;
                 }
             }
@@ -311,7 +369,9 @@ impl LoopCore {
     pub(crate) fn close_server(&self, server: u32, close: Option<(u16, &str)>) {
         let id = {
             let mut servers = self.servers.borrow_mut();
-            let Some(listener) = servers.get_mut(&server) else { return };
+            let Some(listener) = servers.get_mut(&server) else {
+                return;
+            };
             listener.closing = true;
             if let Some(slot) = self.shared().slots.get(listener.id) {
                 slot.clear_fd();
@@ -325,7 +385,10 @@ impl LoopCore {
             }
             for worker in &listener.workers {
                 let close = close.map(|(code, reason)| (code, reason.to_owned()));
-                worker.on_loop.shared().push(Command::CloseServer(worker.id, close));
+                worker
+                    .on_loop
+                    .shared()
+                    .push(Command::CloseServer(worker.id, close));
             }
             listener.id
         };
@@ -344,7 +407,10 @@ impl LoopCore {
     pub(crate) fn broadcast_all(&self, server: Id, frame: &Bytes) {
         if let Some(listener) = self.servers.borrow().get(&server.slot()) {
             for worker in &listener.workers {
-                worker.on_loop.shared().push(Command::Broadcast(worker.id, frame.clone()));
+                worker
+                    .on_loop
+                    .shared()
+                    .push(Command::Broadcast(worker.id, frame.clone()));
             }
         }
         self.broadcast(server.slot(), frame);
@@ -361,7 +427,11 @@ impl LoopCore {
     }
 
     pub(crate) fn worker_closed(&self, id: Id) {
-        let worker = self.servers.borrow_mut().get_mut(&id.slot()).and_then(|listener| listener.workers.pop());
+        let worker = self
+            .servers
+            .borrow_mut()
+            .get_mut(&id.slot())
+            .and_then(|listener| listener.workers.pop());
         if let Some(worker) = worker {
             worker.on_loop.retire();
         }
@@ -381,21 +451,37 @@ impl LoopCore {
         self.shared().slots.release(id);
         match listener.works_for {
             Some((shared, server)) => shared.push(Command::WorkerClosed(server)),
-            None => listener.site.options.server_handler.on_server_closed(listener.site.server),
+            None => listener
+                .site
+                .options
+                .server_handler
+                .on_server_closed(listener.site.server),
         }
     }
 
     fn connections_of(&self, server: u32) -> Vec<Id> {
         let conns = self.conns.borrow();
-        conns.iter().flatten().filter(|conn| conn.server == server && !conn.flags.ended).map(|conn| conn.id).collect()
+        conns
+            .iter()
+            .flatten()
+            .filter(|conn| conn.server == server && !conn.flags.ended)
+            .map(|conn| conn.id)
+            .collect()
     }
 }
 
 /// Errors of accept that belong to the one connection that was to be accepted (accept(2), "Error handling").
 fn is_of_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable};
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable,
+    };
     matches!(
         error.kind(),
-        ConnectionAborted | ConnectionReset | Interrupted | NetworkDown | NetworkUnreachable | HostUnreachable
+        ConnectionAborted
+            | ConnectionReset
+            | Interrupted
+            | NetworkDown
+            | NetworkUnreachable
+            | HostUnreachable
     )
 }

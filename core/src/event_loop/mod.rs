@@ -57,9 +57,15 @@ pub(crate) fn ready_state(id: Id) -> ReadyState {
 }
 
 pub(crate) fn buffered_amount(id: Id) -> u64 {
-    let Ok((shared, slot)) = Shared::of(id) else { return 0 };
+    let Ok((shared, slot)) = Shared::of(id) else {
+        return 0;
+    };
     let corked = shared.enter().map_or(0, |core| {
-        if core.corked.get() == id.slot() { core.cork.try_borrow().map_or(0, |cork| cork.len()) } else { 0 }
+        if core.corked.get() == id.slot() {
+            core.cork.try_borrow().map_or(0, |cork| cork.len())
+        } else {
+            0
+        }
     });
     slot.buffered() + corked as u64
 }
@@ -119,7 +125,10 @@ pub(crate) fn connect(on_loop: Option<&Loop>, plan: ConnectPlan) -> Result<WebSo
     let id = shared.slots.allocate(Kind::Connection)?;
     if let Some(slot) = shared.slots.get(id) {
         slot.set_limits(plan.settings.high_water_mark, plan.settings.hard_limit);
-        slot.set_info(Arc::new(Info { url: plan.url.href.as_str().into(), ..Info::default() }));
+        slot.set_info(Arc::new(Info {
+            url: plan.url.href.as_str().into(),
+            ..Info::default()
+        }));
     }
     let websocket = WebSocket::new(id, plan.user_data);
     match shared.enter() {
@@ -150,7 +159,10 @@ pub(crate) fn close_server(id: Id, close: Option<(u16, String)>) -> Result<()> {
     let (shared, _) = Shared::of(id)?;
     match shared.enter() {
         Some(core) => {
-            core.close_server(id.slot(), close.as_ref().map(|(code, reason)| (*code, reason.as_str())));
+            core.close_server(
+                id.slot(),
+                close.as_ref().map(|(code, reason)| (*code, reason.as_str())),
+            );
         }
         None => shared.push(Command::CloseServer(id, close)),
     }

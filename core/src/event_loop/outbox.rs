@@ -148,7 +148,11 @@ mod tests {
     use super::*;
 
     fn pending(outbox: &Outbox) -> Vec<u8> {
-        let all: Vec<u8> = outbox.chunks.iter().flat_map(|chunk| chunk.bytes().to_vec()).collect();
+        let all: Vec<u8> = outbox
+            .chunks
+            .iter()
+            .flat_map(|chunk| chunk.bytes().to_vec())
+            .collect();
         all[outbox.offset..].to_vec()
     }
 

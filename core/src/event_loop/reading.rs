@@ -103,15 +103,24 @@ impl LoopCore {
         while at < data.len() {
             let (ws, event) = {
                 let mut conns = self.conns.borrow_mut();
-                let Some(Some(conn)) = conns.get_mut(id.slot() as usize) else { break };
-                let Stage::Open(machine) = &mut conn.stage else { break };
+                let Some(Some(conn)) = conns.get_mut(id.slot() as usize) else {
+                    break;
+                };
+                let Stage::Open(machine) = &mut conn.stage else {
+                    break;
+                };
                 if conn.flags.paused {
                     break;
                 }
                 let mut scratch = self.scratch.borrow_mut();
                 let mut cork = self.cork.borrow_mut();
-                let received =
-                    machine.receive(&mut data[at..], now, &conn.profile.protocol, &mut scratch, &mut cork);
+                let received = machine.receive(
+                    &mut data[at..],
+                    now,
+                    &conn.profile.protocol,
+                    &mut scratch,
+                    &mut cork,
+                );
                 at += received.consumed;
                 if !is_same(&handler, &conn.handler) {
                     handler.clone_from(&conn.handler);
@@ -182,7 +191,9 @@ impl LoopCore {
 
     /// Keeps a message for a handler that isn't there yet.
     fn hold(&self, ws: WebSocket, kind: MessageType, payload: &[u8]) {
-        self.with_conn(ws.id(), |conn| conn.held.get_or_insert_default().hold(kind, payload));
+        self.with_conn(ws.id(), |conn| {
+            conn.held.get_or_insert_default().hold(kind, payload)
+        });
     }
 
     /// Calls `on_open`, or remembers it for a handler that isn't there yet.
@@ -227,9 +238,11 @@ impl LoopCore {
             let ready = conn.takes_input();
             ready.then(|| (conn.stash.take(), std::mem::take(&mut conn.flags.unread)))
         });
-        let Some(Some((stash, unread))) = stash else { return };
+        let Some(Some((stash, unread))) = stash else {
+            return;
+        };
         if let Some(mut stash) = stash {
-            self.input(id, &mut stash);
+            self.input(id, &mut stash.0);
         }
         if unread {
             self.unread.borrow_mut().push(id);
@@ -242,8 +255,15 @@ impl LoopCore {
             let handler = conn.handler.clone()?;
             conn.held.take().map(|held| (handler, conn.websocket(), held))
         });
-        let Some(Some((handler, ws, held))) = held else { return };
-        let Held { open, messages, dropped, .. } = *held;
+        let Some(Some((handler, ws, held))) = held else {
+            return;
+        };
+        let Held {
+            open,
+            messages,
+            dropped,
+            ..
+        } = *held;
         if dropped > 0 {
             log::warn!("{dropped} messages were dropped: no handler was set before 1 MiB had come");
         }

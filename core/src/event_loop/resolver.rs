@@ -31,7 +31,12 @@ struct Resolver {
 
 static RESOLVER: LazyLock<Resolver> = LazyLock::new(|| {
     let (sender, receiver) = crossbeam_channel::unbounded();
-    Resolver { sender, receiver, threads: AtomicUsize::new(0), idle: AtomicUsize::new(0) }
+    Resolver {
+        sender,
+        receiver,
+        threads: AtomicUsize::new(0),
+        idle: AtomicUsize::new(0),
+    }
 });
 
 /// Looks a name up with the system's resolver and calls `done` on a thread of this module.
@@ -40,7 +45,11 @@ pub(crate) fn resolve(
     port: u16,
     done: impl FnOnce(io::Result<Vec<SocketAddr>>) + Send + 'static,
 ) {
-    let _ = RESOLVER.sender.send(Lookup { host, port, done: Box::new(done) });
+    let _ = RESOLVER.sender.send(Lookup {
+        host,
+        port,
+        done: Box::new(done),
+    });
     RESOLVER.ensure_thread();
 }
 
@@ -49,9 +58,11 @@ impl Resolver {
         if self.idle.load(Ordering::Acquire) >= self.receiver.len() {
             return;
         }
-        let counted = self.threads.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| {
-            (count < MAX_THREADS).then_some(count + 1)
-        });
+        let counted = self
+            .threads
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| {
+                (count < MAX_THREADS).then_some(count + 1)
+            });
         if counted.is_err() {
             return;
         }
@@ -98,8 +109,15 @@ mod tests {
                 let _ = sender.send(result.map(|addresses| addresses.first().map(SocketAddr::port)));
             });
         }
-        let mut ports: Vec<u16> =
-            (0..100).map(|_| receiver.recv().unwrap().unwrap().expect("localhost has an address")).collect();
+        let mut ports: Vec<u16> = (0..100)
+            .map(|_| {
+                receiver
+                    .recv()
+                    .unwrap()
+                    .unwrap()
+                    .expect("localhost has an address")
+            })
+            .collect();
         ports.sort_unstable();
         assert_eq!(ports, (0..100).collect::<Vec<u16>>());
     }

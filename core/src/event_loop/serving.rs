@@ -1,18 +1,23 @@
 //! A server's connection while it speaks HTTP: requests, upgrades, files.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::connection::{Conn, Stage};
 use super::core::LoopCore;
-use super::files::{self, Found};
+use super::files::{Folder, Found};
 use super::listener::Site;
 use super::slots::Info;
+use ::http::Method;
+
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
-use crate::http::{self, Request, encode_whole_response, parse_request};
+use crate::http::{
+    self, BodyDecoder, Framing, Request, encode_response, encode_whole_response, files, parse_request,
+};
 use crate::server::{Accept, Refusal, UpgradeRequest};
 use crate::settings::millis;
 use crate::ws::{Connection, Millis, ReadyState, Role, handshake};
@@ -35,7 +40,11 @@ enum Phase {
     /// An upgrade waits for its answer.
     Asked(Asked),
     /// A file is on its way.
-    Sending { file: File, left: u64, keep_alive: bool },
+    Sending {
+        file: File,
+        left: u64,
+        keep_alive: bool,
+    },
 }
 
 struct Asked {
@@ -47,7 +56,13 @@ struct Asked {
 impl Serving {
     pub(crate) fn new(site: Arc<Site>, now: Millis) -> Serving {
         let deadline = site.deadline(now);
-        Serving { site, deadline, head: Vec::new(), served: 0, phase: Phase::Reading }
+        Serving {
+            site,
+            deadline,
+            head: Vec::new(),
+            served: 0,
+            phase: Phase::Reading,
+        }
     }
 
     pub(crate) fn takes_input(&self) -> bool {
@@ -86,7 +101,10 @@ impl LoopCore {
                 Ok(None) => {}
                 _ => serving.head = Vec::new(),
             }
-            Some((parsed.map(|found| found.map(|(request, length)| (request, length - before))), serving.site.clone()))
+            Some((
+                parsed.map(|found| found.map(|(request, length)| (request, length - before))),
+                serving.site.clone(),
+            ))
         });
         match parsed.flatten() {
             None | Some((Ok(None), _)) => data.len(),
@@ -102,7 +120,11 @@ impl LoopCore {
     }
 
     fn request(&self, id: Id, site: &Site, request: &Request) {
-        let at_endpoint = site.options.path.as_deref().is_none_or(|path| path == request.path());
+        let at_endpoint = site
+            .options
+            .path
+            .as_deref()
+            .is_none_or(|path| path == request.path());
         if handshake::is_upgrade(request) {
             if !at_endpoint {
                 let text = format!("there is no WebSocket endpoint at {}", request.path());
@@ -111,7 +133,9 @@ impl LoopCore {
             return self.upgrade(id, site, request);
         }
         match &site.folder {
-            Some(folder) if !at_endpoint || site.options.path.is_none() => self.serve_file(id, folder, request),
+            Some(folder) if !at_endpoint || site.options.path.is_none() => {
+                self.serve_file(id, site, folder, request)
+            }
             // Says which header is missing, and names the protocol as RFC 9110 §15.5.22 asks for.
             _ => self.refuse_handshake(id, handshake::check_request(request)),
         }
@@ -119,7 +143,11 @@ impl LoopCore {
 
     fn refuse_handshake(&self, id: Id, verdict: Result<String, handshake::Refusal>) {
         let refusal = match verdict {
-            Err(refusal) => Refusal { status: refusal.status, headers: refusal.headers, body: refusal.text.into() },
+            Err(refusal) => Refusal {
+                status: refusal.status,
+                headers: refusal.headers,
+                body: refusal.text.into(),
+            },
             Ok(_) => Refusal::new(400, "not a WebSocket handshake"),
         };
         self.answer_and_close(id, &refusal);
@@ -130,9 +158,15 @@ impl LoopCore {
             Ok(accept) => accept,
             Err(refusal) => return self.refuse_handshake(id, Err(refusal)),
         };
-        let subprotocols: Vec<String> =
-            handshake::offered_subprotocols(request).into_iter().map(str::to_owned).collect();
-        let asked = Asked { accept, subprotocols, target: request.target.as_str().into() };
+        let subprotocols: Vec<String> = handshake::offered_subprotocols(request)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let asked = Asked {
+            accept,
+            subprotocols,
+            target: request.target.as_str().into(),
+        };
         let deadline = site.deadline(self.now());
         let ws = self.with_conn(id, |conn| {
             let serving = conn.serving()?;
@@ -142,8 +176,17 @@ impl LoopCore {
         });
         self.arm(id);
         let Some(Some(websocket)) = ws else { return };
-        let remote = self.shared().slots.get(id).and_then(|slot| slot.addresses().remote);
-        let request = UpgradeRequest { server: site.server, websocket, request, remote };
+        let remote = self
+            .shared()
+            .slots
+            .get(id)
+            .and_then(|slot| slot.addresses().remote);
+        let request = UpgradeRequest {
+            server: site.server,
+            websocket,
+            request,
+            remote,
+        };
         site.options.server_handler.on_upgrade(&request);
     }
 
@@ -187,7 +230,9 @@ impl LoopCore {
 
     /// A response that ends the connection: what follows in the stream can't be trusted to be a request.
     fn answer_and_close(&self, id: Id, refusal: &Refusal) {
-        let Some(slot) = self.shared().slots.get(id) else { return };
+        let Some(slot) = self.shared().slots.get(id) else {
+            return;
+        };
         self.with_conn(id, |conn| {
             let written = self.write_control(conn, slot, |_, out| refusal.encode(out));
             if let Err(error) = written {
@@ -213,13 +258,15 @@ impl LoopCore {
         }
     }
 
-    fn serve_file(&self, id: Id, folder: &files::Folder, request: &Request) {
-        let has_body = request.headers.contains_key("transfer-encoding")
-            || request.header("content-length").is_some_and(|length| length.trim() != "0");
-        let keep_alive = request.keep_alive() && !has_body;
+    fn serve_file(&self, id: Id, site: &Site, folder: &Folder, request: &Request) {
+        // A body is of no use here; to wait for its end would be, too, so the connection closes instead.
+        let keep_alive = match BodyDecoder::for_request(request, &site.limits) {
+            Ok(body) => body.is_done() && request.keep_alive(),
+            Err(error) => return self.answer_and_close(id, &Refusal::new(error.status, &error.text)),
+        };
         let date = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok();
         let answer = match folder.find(request.path()) {
-            Ok(found) => file_answer(request, found, date),
+            Ok(found) => file_answer(request, found, date, keep_alive),
             Err(error) => Answer::text(request, error.status, &error.text, keep_alive),
         };
         self.send_answer(id, answer, keep_alive);
@@ -227,14 +274,20 @@ impl LoopCore {
 
     fn send_answer(&self, id: Id, answer: Answer, keep_alive: bool) {
         let now = self.now();
-        let Some(slot) = self.shared().slots.get(id) else { return };
+        let Some(slot) = self.shared().slots.get(id) else {
+            return;
+        };
         let close = self.with_conn(id, |conn| {
             self.write_control(conn, slot, |_, out| out.extend_from_slice(&answer.head));
             let serving = conn.serving()?;
             serving.served += 1;
             serving.deadline = serving.site.deadline(now);
             if let Some((file, left)) = answer.body {
-                serving.phase = Phase::Sending { file, left, keep_alive };
+                serving.phase = Phase::Sending {
+                    file,
+                    left,
+                    keep_alive,
+                };
                 self.mark_dirty(conn);
                 return Some(false);
             }
@@ -250,7 +303,9 @@ impl LoopCore {
         while let Some(progress) = self.with_conn(id, |conn| conn.next_part(self.now())).flatten() {
             match progress {
                 Progress::Part(count) => {
-                    let Some(slot) = self.shared().slots.get(id) else { return };
+                    let Some(slot) = self.shared().slots.get(id) else {
+                        return;
+                    };
                     slot.add_buffered(count);
                     let flushed = self.with_conn(id, |conn| match &conn.stream {
                         Some(stream) => conn.outbox.flush(stream),
@@ -281,8 +336,17 @@ impl Conn {
         if !self.outbox.is_empty() {
             return None;
         }
-        let Stage::Serving(serving) = &mut self.stage else { return None };
-        let Phase::Sending { file, left, keep_alive } = &mut serving.phase else { return None };
+        let Stage::Serving(serving) = &mut self.stage else {
+            return None;
+        };
+        let Phase::Sending {
+            file,
+            left,
+            keep_alive,
+        } = &mut serving.phase
+        else {
+            return None;
+        };
         let keep_alive = *keep_alive;
         if *left == 0 {
             serving.phase = Phase::Reading;
@@ -307,7 +371,9 @@ impl Conn {
         if self.flags.ended {
             return Err(ErrorCode::Closed.into());
         }
-        let Some(serving) = self.serving() else { return Err(ErrorCode::AlreadyAnswered.into()) };
+        let Some(serving) = self.serving() else {
+            return Err(ErrorCode::AlreadyAnswered.into());
+        };
         match &serving.phase {
             Phase::Asked(asked) => check(asked)?,
             _ => return Err(ErrorCode::AlreadyAnswered.into()),
@@ -340,32 +406,54 @@ struct Answer {
 
 impl Answer {
     fn text(request: &Request, status: u16, text: &str, keep_alive: bool) -> Answer {
-        let connection = if keep_alive { "keep-alive" } else { "close" };
-        let headers = [("Content-Type", "text/plain; charset=utf-8"), ("Connection", connection)];
+        let headers = [
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Connection", persistence(keep_alive)),
+        ];
         let mut head = Vec::new();
-        let body = if request.method == ::http::Method::HEAD { "" } else { text };
-        if let Err(error) = encode_whole_response(status, &headers, body.as_bytes(), &mut head) {
+        let encoded = encode_response(status, &headers, Framing::Length(text.len() as u64), &mut head);
+        if let Err(error) = encoded {
             log::error!("an answer could not be encoded: {error}");
+        }
+        if request.method != Method::HEAD {
+            head.extend_from_slice(text.as_bytes());
+        }
+        Answer { head, body: None }
+    }
+
+    fn redirect(location: &str, keep_alive: bool) -> Answer {
+        let headers = [("Location", location), ("Connection", persistence(keep_alive))];
+        let mut head = Vec::new();
+        if let Err(error) = encode_whole_response(301, &headers, b"", &mut head) {
+            log::error!("a redirect could not be encoded: {error}");
         }
         Answer { head, body: None }
     }
 }
 
-fn file_answer(request: &Request, found: Found, date: Option<Duration>) -> Answer {
+fn persistence(keep_alive: bool) -> &'static str {
+    if keep_alive { "keep-alive" } else { "close" }
+}
+
+fn file_answer(request: &Request, found: Found, date: Option<Duration>, keep_alive: bool) -> Answer {
     match found {
-        Found::File { file, path, meta } => {
-            let response = http::files::respond(request, &path, &meta, date);
-            let left = response.range.end - response.range.start;
-            let body = (left > 0).then(|| files::seek(file, response.range.start)).flatten();
-            Answer { head: response.head, body: body.map(|file| (file, left)) }
+        Found::File { mut file, path, meta } => {
+            let response = files::respond(request, &path, &meta, date);
+            let Range { start, end } = response.range;
+            if start > 0 && file.seek(SeekFrom::Start(start)).is_err() {
+                return Answer::text(request, 500, "the file can't be read from there", keep_alive);
+            }
+            Answer {
+                head: response.head,
+                body: (end > start).then_some((file, end - start)),
+            }
         }
         Found::Folder => {
-            let location = format!("{}/", request.path());
-            let mut head = Vec::new();
-            if let Err(error) = encode_whole_response(301, &[("Location", &location)], b"", &mut head) {
-                log::error!("a redirect could not be encoded: {error}");
-            }
-            Answer { head, body: None }
+            let query = request
+                .query()
+                .map(|query| format!("?{query}"))
+                .unwrap_or_default();
+            Answer::redirect(&format!("{}/{query}", request.path()), keep_alive)
         }
     }
 }
@@ -373,9 +461,20 @@ fn file_answer(request: &Request, found: Found, date: Option<Duration>) -> Answe
 impl Refusal {
     /// Appends the response, which says that the connection closes.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) -> Result<(), http::Error> {
-        let mut headers: Vec<(&str, &str)> =
-            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        headers.push(("Connection", "close"));
+        let mut headers: Vec<(&str, &str)> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        // RFC 9110 §7.8: who sends Upgrade lists it in Connection.
+        headers.push((
+            "Connection",
+            if self.status == 426 {
+                "Upgrade, close"
+            } else {
+                "close"
+            },
+        ));
         encode_whole_response(self.status, &headers, &self.body, out)
     }
 }
@@ -394,8 +493,11 @@ impl Site {
         match &*last {
             Some(info) if &*info.url == target && &*info.protocol == protocol => info.clone(),
             _ => {
-                let info =
-                    Arc::new(Info { url: target.into(), protocol: protocol.into(), extensions: "".into() });
+                let info = Arc::new(Info {
+                    url: target.into(),
+                    protocol: protocol.into(),
+                    extensions: "".into(),
+                });
                 *last = Some(info.clone());
                 info
             }

@@ -17,7 +17,10 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, MAX_LOOPS};
 
 static LOOPS: [OnceLock<Shared>; MAX_LOOPS] = [const { OnceLock::new() }; MAX_LOOPS];
-static FREE: Mutex<FreeLoops> = Mutex::new(FreeLoops { indices: Vec::new(), fresh: 0 });
+static FREE: Mutex<FreeLoops> = Mutex::new(FreeLoops {
+    indices: Vec::new(),
+    fresh: 0,
+});
 
 struct FreeLoops {
     indices: Vec<usize>,
@@ -99,7 +102,11 @@ impl Shared {
 
     /// The core, if this is the thread that turns the loop: calls then act at once.
     pub(crate) fn enter(&self) -> Option<ReentrantMutexGuard<'_, LoopCore>> {
-        if self.affinity.load(Ordering::Relaxed) == this_thread() { self.core.try_lock() } else { None }
+        if self.affinity.load(Ordering::Relaxed) == this_thread() {
+            self.core.try_lock()
+        } else {
+            None
+        }
     }
 
     /// The core, for whoever is about to turn or to free the loop; `None` while another thread has it.

@@ -61,7 +61,10 @@ impl Slot {
             hard_limit: AtomicU64::new(0),
             latency: AtomicU32::new(NO_LATENCY),
             over_mark: AtomicBool::new(false),
-            cold: Mutex::new(Cold { info: None, fd: NO_FD }),
+            cold: Mutex::new(Cold {
+                info: None,
+                fd: NO_FD,
+            }),
         }
     }
 
@@ -84,8 +87,13 @@ impl Slot {
     }
 
     pub(crate) fn set_limits(&self, high_water_mark: usize, hard_limit: usize) {
-        self.high_water_mark.store(high_water_mark as u64, Ordering::Relaxed);
-        let limit = if hard_limit == 0 { u64::MAX } else { hard_limit as u64 };
+        self.high_water_mark
+            .store(high_water_mark as u64, Ordering::Relaxed);
+        let limit = if hard_limit == 0 {
+            u64::MAX
+        } else {
+            hard_limit as u64
+        };
         self.hard_limit.store(limit, Ordering::Relaxed);
     }
 
@@ -181,7 +189,11 @@ struct Free {
 
 impl Slots {
     pub(crate) fn new(loop_index: usize) -> Slots {
-        Slots { loop_index, segments: [const { OnceLock::new() }; SEGMENTS], free: Mutex::default() }
+        Slots {
+            loop_index,
+            segments: [const { OnceLock::new() }; SEGMENTS],
+            free: Mutex::default(),
+        }
     }
 
     /// Takes a free slot for a new handle, in the state connecting.
@@ -234,8 +246,15 @@ impl Slots {
         slot.over_mark.store(false, Ordering::Relaxed);
         slot.latency.store(NO_LATENCY, Ordering::Relaxed);
         let spent = id.generation() == LAST_GENERATION;
-        let next = if spent { id.generation() } else { id.generation() + 1 };
-        slot.state.store(u64::from(next) << 32 | ReadyState::Closed as u64, Ordering::Release);
+        let next = if spent {
+            id.generation()
+        } else {
+            id.generation() + 1
+        };
+        slot.state.store(
+            u64::from(next) << 32 | ReadyState::Closed as u64,
+            Ordering::Release,
+        );
         if !spent {
             self.free.lock().slots.push(id.slot());
         }

@@ -32,8 +32,15 @@ struct Level {
 
 impl Wheel {
     pub(crate) fn new(now: Millis) -> Wheel {
-        let level = || Level { occupied: 0, buckets: [const { Vec::new() }; BUCKETS] };
-        Wheel { now, levels: std::array::from_fn(|_| level()), due: Vec::new() }
+        let level = || Level {
+            occupied: 0,
+            buckets: [const { Vec::new() }; BUCKETS],
+        };
+        Wheel {
+            now,
+            levels: std::array::from_fn(|_| level()),
+            due: Vec::new(),
+        }
     }
 
     pub(crate) fn insert(&mut self, entry: Entry) {
@@ -45,7 +52,10 @@ impl Wheel {
         // Beyond the last level a deadline waits in the farthest bucket and is placed anew when that comes.
         let (level, bucket) = match level {
             0..LEVELS => (level, bucket_of(entry.deadline, level)),
-            _ => (LEVELS - 1, bucket_of(self.now, LEVELS - 1).wrapping_sub(1) & (BUCKETS - 1)),
+            _ => (
+                LEVELS - 1,
+                bucket_of(self.now, LEVELS - 1).wrapping_sub(1) & (BUCKETS - 1),
+            ),
         };
         self.levels[level].buckets[bucket].push(entry);
         self.levels[level].occupied |= 1 << bucket;
@@ -56,7 +66,9 @@ impl Wheel {
         if !self.due.is_empty() {
             return Some(self.now);
         }
-        (0..LEVELS).filter_map(|level| self.next_bucket(level).map(|(_, start)| start)).min()
+        (0..LEVELS)
+            .filter_map(|level| self.next_bucket(level).map(|(_, start)| start))
+            .min()
     }
 
     /// Moves on to `now` and appends all entries that are due to `fired`.
@@ -70,7 +82,11 @@ impl Wheel {
             self.levels[level].occupied &= !(1 << bucket);
             let entries = std::mem::take(&mut self.levels[level].buckets[bucket]);
             for entry in entries {
-                if entry.deadline <= now { fired.push(entry) } else { self.insert(entry) }
+                if entry.deadline <= now {
+                    fired.push(entry)
+                } else {
+                    self.insert(entry)
+                }
             }
         }
         self.now = self.now.max(now);
@@ -78,7 +94,10 @@ impl Wheel {
 
     fn first_bucket(&self) -> Option<(usize, usize, Millis)> {
         (0..LEVELS)
-            .filter_map(|level| self.next_bucket(level).map(|(bucket, start)| (level, bucket, start)))
+            .filter_map(|level| {
+                self.next_bucket(level)
+                    .map(|(bucket, start)| (level, bucket, start))
+            })
             .min_by_key(|(_, _, start)| *start)
     }
 
@@ -144,14 +163,23 @@ mod tests {
     fn a_late_advance_fires_all_that_is_due() {
         let mut wheel = Wheel::new(0);
         for deadline in [1, 63, 64, 65, 4_095, 4_096, 300_000] {
-            wheel.insert(Entry { deadline, key: deadline });
+            wheel.insert(Entry {
+                deadline,
+                key: deadline,
+            });
         }
         let mut fired = Vec::new();
         wheel.advance(4_096, &mut fired);
         assert_eq!(fired.len(), 6);
         fired.clear();
         wheel.advance(1_000_000, &mut fired);
-        assert_eq!(fired, [Entry { deadline: 300_000, key: 300_000 }]);
+        assert_eq!(
+            fired,
+            [Entry {
+                deadline: 300_000,
+                key: 300_000
+            }]
+        );
         assert_eq!(wheel.next(), None);
     }
 
@@ -159,7 +187,10 @@ mod tests {
     fn the_past_and_the_far_future_are_taken() {
         let mut wheel = Wheel::new(1 << 40);
         wheel.insert(Entry { deadline: 5, key: 1 });
-        wheel.insert(Entry { deadline: u64::MAX / 4, key: 2 });
+        wheel.insert(Entry {
+            deadline: u64::MAX / 4,
+            key: 2,
+        });
         let mut fired = Vec::new();
         wheel.advance(1 << 40, &mut fired);
         assert_eq!(fired, [Entry { deadline: 5, key: 1 }]);

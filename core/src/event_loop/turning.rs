@@ -56,7 +56,10 @@ pub struct Loop {
 
 impl fmt::Debug for Loop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Loop").field("index", &self.shared.index).field("fd", &self.fd).finish()
+        f.debug_struct("Loop")
+            .field("index", &self.shared.index)
+            .field("fd", &self.fd)
+            .finish()
     }
 }
 
@@ -77,10 +80,17 @@ impl Loop {
             None => Err(std::io::Error::other("its place is still in use")),
         };
         match begun {
-            Ok(fd) => Ok(Loop { shared, fd, thread: Mutex::new(None) }),
+            Ok(fd) => Ok(Loop {
+                shared,
+                fd,
+                thread: Mutex::new(None),
+            }),
             Err(error) => {
                 shared.give_back();
-                Err(Error::new(ErrorCode::OutOfResources, format!("can't make a loop: {error}")))
+                Err(Error::new(
+                    ErrorCode::OutOfResources,
+                    format!("can't make a loop: {error}"),
+                ))
             }
         }
     }
@@ -127,8 +137,12 @@ impl Loop {
                 log::error!("the loop's thread has ended: {error}");
             }
         });
-        let started = started
-            .map_err(|error| Error::new(ErrorCode::OutOfResources, format!("can't start a thread: {error}")))?;
+        let started = started.map_err(|error| {
+            Error::new(
+                ErrorCode::OutOfResources,
+                format!("can't start a thread: {error}"),
+            )
+        })?;
         *running = Some(started);
         Ok(())
     }
@@ -212,7 +226,9 @@ impl Drop for Loop {
             return; // its descriptors and its thread are the parent's
         }
         let thread = self.thread.get_mut().take();
-        let own = thread.as_ref().is_some_and(|thread| thread.thread().id() == std::thread::current().id());
+        let own = thread
+            .as_ref()
+            .is_some_and(|thread| thread.thread().id() == std::thread::current().id());
         self.shared.want_freed();
         self.shared.push(Command::Stop);
         if let Some(thread) = thread.filter(|_| !own) {
@@ -251,7 +267,10 @@ fn run(shared: &'static Shared) -> Result<()> {
     let result = {
         let core = shared.try_core().ok_or_else(busy)?;
         if core.in_turn.get() {
-            return Err(Error::new(ErrorCode::LoopBusy, "the loop can't be run from one of its own callbacks"));
+            return Err(Error::new(
+                ErrorCode::LoopBusy,
+                "the loop can't be run from one of its own callbacks",
+            ));
         }
         shared.set_affinity();
         let result = loop {

@@ -22,7 +22,9 @@ impl LoopCore {
         let corked = self.corked.get() == id.slot();
         let mut conns = self.conns.borrow_mut();
         let conn = find(&mut conns, id)?;
-        let Stage::Open(machine) = &mut conn.stage else { return Err(not_open(slot)) };
+        let Stage::Open(machine) = &mut conn.stage else {
+            return Err(not_open(slot));
+        };
         let mut cork = self.cork.borrow_mut();
         let waiting = conn.outbox.len() + if corked { cork.len() } else { 0 };
         if waiting > conn.profile.hard_limit {
@@ -35,20 +37,26 @@ impl LoopCore {
         let mut scratch = self.scratch.borrow_mut();
         if direct {
             let start = if corked { 0 } else { cork.len() };
-            machine.send_header(kind, payload.len(), &mut cork).map_err(|error| send_failed(error, slot))?;
+            machine
+                .send_header(kind, payload.len(), &mut cork)
+                .map_err(|error| send_failed(error, slot))?;
             let failed = send_beside(conn, slot, &cork[start..], payload).is_err();
             cork.truncate(start);
             if failed || !conn.outbox.is_empty() {
                 self.mark_dirty(conn);
             }
         } else if corked {
-            machine.send(kind, payload, &mut scratch, &mut cork).map_err(|error| send_failed(error, slot))?;
+            machine
+                .send(kind, payload, &mut scratch, &mut cork)
+                .map_err(|error| send_failed(error, slot))?;
             if cork.len() >= DIRECT * 4 {
                 flush_into(conn, slot, &mut cork);
             }
         } else {
             let before = conn.outbox.len();
-            let sent = conn.outbox.append(|out| machine.send(kind, payload, &mut scratch, out));
+            let sent = conn
+                .outbox
+                .append(|out| machine.send(kind, payload, &mut scratch, out));
             sent.map_err(|error| send_failed(error, slot))?;
             slot.add_buffered(conn.outbox.len() - before);
             self.mark_dirty(conn);
@@ -72,7 +80,9 @@ impl LoopCore {
             if conn.server != server || !conn.is_open() {
                 continue;
             }
-            let Some(slot) = self.shared().slots.get(conn.id) else { continue };
+            let Some(slot) = self.shared().slots.get(conn.id) else {
+                continue;
+            };
             if conn.outbox.len() > conn.profile.hard_limit {
                 missed += 1;
                 continue;
@@ -129,7 +139,9 @@ impl LoopCore {
                 cork.clear();
                 return;
             };
-            if !cork.is_empty() && let Some(slot) = self.shared().slots.get(id) {
+            if !cork.is_empty()
+                && let Some(slot) = self.shared().slots.get(id)
+            {
                 flush_into(conn, slot, &mut cork);
                 if conn.flags.broken {
                     self.mark_dirty(conn);
@@ -162,9 +174,19 @@ impl LoopCore {
 
     /// Sends what waits for a socket, then does what waited for that.
     pub(crate) fn write_on(&self, id: Id) {
-        let Some(slot) = self.shared().slots.get(id) else { return };
+        let Some(slot) = self.shared().slots.get(id) else {
+            return;
+        };
         let result = self.with_conn(id, |conn| {
-            let Conn { stream: Some(stream), outbox, flags, .. } = conn else { return Ok(0) };
+            let Conn {
+                stream: Some(stream),
+                outbox,
+                flags,
+                ..
+            } = conn
+            else {
+                return Ok(0);
+            };
             if flags.broken { Ok(0) } else { outbox.flush(stream) }
         });
         match result {
@@ -202,7 +224,10 @@ impl LoopCore {
     fn deliver_drain(&self, id: Id) {
         let handler = self.with_conn(id, |conn| {
             let open = conn.is_open();
-            conn.handler.clone().filter(|_| open).map(|handler| (handler, conn.websocket()))
+            conn.handler
+                .clone()
+                .filter(|_| open)
+                .map(|handler| (handler, conn.websocket()))
         });
         if let Some(Some((handler, ws))) = handler {
             handler.on_drain(ws);
@@ -238,7 +263,10 @@ pub(super) fn not_open(slot: &Slot) -> Error {
         ReadyState::Closing => "closing",
         ReadyState::Closed => return ErrorCode::Closed.into(),
     };
-    Error::new(ErrorCode::NotOpen, format!("the connection is {state}, so nothing can be sent"))
+    Error::new(
+        ErrorCode::NotOpen,
+        format!("the connection is {state}, so nothing can be sent"),
+    )
 }
 
 /// What the machine says, as an error of the application's.
@@ -260,7 +288,9 @@ pub(super) fn outbox_full(waiting: usize, limit: usize) -> Error {
 
 /// Sends a corked header and a payload in one system call; keeps what the system does not take.
 fn send_beside(conn: &mut Conn, slot: &Slot, head: &[u8], payload: &[u8]) -> Result<(), ()> {
-    let Some(stream) = &conn.stream else { return Err(()) };
+    let Some(stream) = &conn.stream else {
+        return Err(());
+    };
     let taken = match stream.send_vectored(&[IoSlice::new(head), IoSlice::new(payload)]) {
         Ok(count) => count,
         Err(error) if is_temporary(&error) => 0,
@@ -305,5 +335,8 @@ fn flush_into(conn: &mut Conn, slot: &Slot, cork: &mut Vec<u8>) {
 }
 
 fn is_temporary(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
 }
