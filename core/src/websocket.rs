@@ -70,6 +70,12 @@ impl WebSocket {
         self.user_data
     }
 
+    /// The application's word for this connection as it is now. Only on the thread that turns the loop; 0 elsewhere,
+    /// where it could be freed by `on_close` before it is used.
+    pub fn current_user_data(self) -> usize {
+        event_loop::user_data(self.id)
+    }
+
     /// Sends a text message.
     ///
     /// # Errors

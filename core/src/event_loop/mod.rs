@@ -78,6 +78,12 @@ pub(crate) fn addresses(id: Id) -> Option<Addresses> {
     Some(Shared::of(id).ok()?.1.addresses())
 }
 
+pub(crate) fn user_data(id: Id) -> usize {
+    let Ok((shared, _)) = Shared::of(id) else { return 0 };
+    let now = shared.enter().and_then(|core| core.with_conn(id, |conn| conn.user_data));
+    now.unwrap_or_default()
+}
+
 pub(crate) fn latency(id: Id) -> Option<u64> {
     Shared::of(id).ok()?.1.latency()
 }
