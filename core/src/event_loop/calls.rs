@@ -32,7 +32,7 @@ impl LoopCore {
             Command::Send(id, kind, payload) => self.queued_send(id, kind, &payload),
             Command::Call(id, call) => {
                 if let Err(error) = self.call(id, call) {
-                    log::debug!("a call from another thread came too late: {error}");
+                    log::warn!("a call from another thread could not be done any more: {error}");
                 }
             }
             Command::Connect(id, plan) => self.connect(id, *plan),
@@ -56,7 +56,7 @@ impl LoopCore {
             return;
         };
         slot.sub_buffered(payload.len());
-        match self.send(id, slot, kind, payload) {
+        match self.send_accepted(id, slot, kind, payload) {
             Ok(_) => {}
             Err(error) => log::debug!("a message from another thread was dropped: {error}"),
         }

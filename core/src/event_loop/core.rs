@@ -51,6 +51,8 @@ pub(crate) struct LoopCore {
     pub(crate) unread: RefCell<Vec<Id>>,
     pub(crate) opened: RefCell<Vec<Id>>,
     pub(crate) ended: RefCell<Vec<u32>>,
+    /// Servers whose `on_server_closed` is to be called.
+    pub(crate) ended_servers: RefCell<Vec<Listener>>,
     epoch: Instant,
     now: Cell<Millis>,
     /// Connections and servers that have not ended.
@@ -81,6 +83,7 @@ impl LoopCore {
             unread: RefCell::default(),
             opened: RefCell::default(),
             ended: RefCell::default(),
+            ended_servers: RefCell::default(),
             epoch: Instant::now(),
             now: Cell::new(0),
             alive: Cell::new(0),
@@ -255,7 +258,8 @@ impl LoopCore {
         !(self.dirty.borrow().is_empty()
             && self.unread.borrow().is_empty()
             && self.opened.borrow().is_empty()
-            && self.ended.borrow().is_empty())
+            && self.ended.borrow().is_empty()
+            && self.ended_servers.borrow().is_empty())
     }
 
     fn handle_events(&self) {
@@ -313,10 +317,7 @@ impl LoopCore {
     /// Flushes and delivers what the turn has left.
     pub(crate) fn settle(&self) {
         for _ in 0..SETTLING_ROUNDS {
-            if self.opened.borrow().is_empty()
-                && self.dirty.borrow().is_empty()
-                && self.ended.borrow().is_empty()
-            {
+            if !self.has_work() {
                 return;
             }
             self.announce_opened();

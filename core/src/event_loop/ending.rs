@@ -176,10 +176,10 @@ impl LoopCore {
             self.announce(id);
             self.deliver_end(id);
         }
-        let mut current = self.ended.borrow_mut();
-        if current.is_empty() {
-            *current = list;
+        if self.ended.borrow().is_empty() {
+            self.ended.replace(list); // for its room
         }
+        self.deliver_server_ends();
     }
 
     fn deliver_end(&self, id: Id) {
@@ -287,7 +287,8 @@ impl LoopCore {
 
     pub(crate) fn end_shutdown_when_done(&self) {
         let shutting_down = self.cut_at.get() != super::connection::NEVER;
-        if shutting_down && self.alive.get() == 0 && self.servers.borrow().is_empty() {
+        let servers_left = !self.servers.borrow().is_empty() || !self.ended_servers.borrow().is_empty();
+        if shutting_down && self.alive.get() == 0 && !servers_left {
             self.stopping.set(true);
         }
     }

@@ -145,6 +145,7 @@ fn bind_all(options: &ServerOptions, same: Option<SocketAddr>) -> Result<Vec<Soc
             ErrorCode::ListenFailed,
             format!("can't listen on {what}: {error}"),
         )
+        .with_os_error(error.raw_os_error())
     };
     let shared_port = options.threads > 1;
     let tcp = |address: SocketAddr| {
@@ -447,15 +448,24 @@ impl LoopCore {
             });
             if done { servers.remove(&id.slot()) } else { None }
         };
-        let Some(listener) = done else { return };
-        self.shared().slots.release(id);
-        match listener.works_for {
-            Some((shared, server)) => shared.push(Command::WorkerClosed(server)),
-            None => listener
-                .site
-                .options
-                .server_handler
-                .on_server_closed(listener.site.server),
+        if let Some(listener) = done {
+            self.ended_servers.borrow_mut().push(listener);
+            self.ask_for_flush();
+        }
+    }
+
+    /// Calls `on_server_closed` for the servers that have ended, and frees their handles.
+    pub(crate) fn deliver_server_ends(&self) {
+        for listener in self.ended_servers.take() {
+            self.shared().slots.release(listener.id);
+            match listener.works_for {
+                Some((shared, server)) => shared.push(Command::WorkerClosed(server)),
+                None => listener
+                    .site
+                    .options
+                    .server_handler
+                    .on_server_closed(listener.site.server),
+            }
         }
     }
 

@@ -91,7 +91,6 @@ impl Outbox {
             let (taken, offered) = match self.write_once(stream) {
                 Ok(counts) => counts,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
             self.advance(taken);

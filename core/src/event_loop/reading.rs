@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use super::connection::{Conn, Held, Stage};
 use super::core::{LoopCore, NOBODY, RECEIVE_BUFFER};
-use crate::error::{Error, ErrorCode};
+use crate::error::Error;
 use crate::handle::Id;
 use crate::handler::{Handler, Message};
+use super::writing::CORK;
 use crate::websocket::WebSocket;
 use crate::ws::{Event, MessageType, Payload, ReadyState};
 
 /// How often one socket fills the receive buffer before the others get their turn.
 const FULL_READS: usize = 8;
-/// The cork is flushed in the middle of a turn when it holds more.
-const CORK: usize = 64 << 10;
 
 impl LoopCore {
     /// A socket's turn: one read, or more while the buffer comes back full; then one write.
@@ -161,10 +160,7 @@ impl LoopCore {
                 }
             }
             Event::Close { code, reason } => self.close_received(ws.id(), code, &reason),
-            Event::Failed(error) => {
-                let failure = Error::new(ErrorCode::Protocol, error.to_string());
-                self.finish(ws.id(), Some(failure), true);
-            }
+            Event::Failed(error) => self.finish(ws.id(), Some(Error::protocol(error)), true),
             Event::Message { .. } => {} // delivered by the caller
         }
     }

@@ -45,11 +45,11 @@ impl Stream {
     }
 
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket().send_with_flags(bytes, NO_SIGNAL)
+        uninterrupted(|| self.socket().send_with_flags(bytes, NO_SIGNAL))
     }
 
     pub(crate) fn send_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.socket().send_vectored_with_flags(slices, NO_SIGNAL)
+        uninterrupted(|| self.socket().send_vectored_with_flags(slices, NO_SIGNAL))
     }
 
     /// Tells the peer that nothing more will come; an error means that it has gone, which the next read says too.
@@ -94,6 +94,16 @@ impl AsFd for Stream {
         match self {
             Stream::Tcp(stream) => stream.as_fd(),
             Stream::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+/// A host's signals interrupt system calls; no event would say when to try again.
+fn uninterrupted<T>(call: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
         }
     }
 }

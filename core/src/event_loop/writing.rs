@@ -10,15 +10,41 @@ use super::slots::Slot;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
 use crate::websocket::Sent;
-use crate::ws::{MessageType, ReadyState, Role, SendError};
+use crate::ws::{MessageType, ReadyState, Role, Scratch, SendError};
 
 /// From here on a payload leaves beside its header, uncopied, where nothing waits before it.
 const DIRECT: usize = 16 << 10;
+/// The cork is flushed in the middle of a turn when it holds more.
+pub(super) const CORK: usize = 64 << 10;
 /// A cork that grew larger than this for one big message is given back.
 const KEPT_CORK: usize = 1 << 20;
 
 impl LoopCore {
+    /// Sends a message of this thread's.
     pub(crate) fn send(&self, id: Id, slot: &Slot, kind: MessageType, payload: &[u8]) -> Result<Sent> {
+        self.send_within(id, slot, kind, payload, None)
+    }
+
+    /// Sends a message that was accepted when another thread queued it: no limit applies any more.
+    pub(crate) fn send_accepted(
+        &self,
+        id: Id,
+        slot: &Slot,
+        kind: MessageType,
+        payload: &[u8],
+    ) -> Result<Sent> {
+        self.send_within(id, slot, kind, payload, Some(usize::MAX))
+    }
+
+    #[inline]
+    fn send_within(
+        &self,
+        id: Id,
+        slot: &Slot,
+        kind: MessageType,
+        payload: &[u8],
+        limit: Option<usize>,
+    ) -> Result<Sent> {
         let corked = self.corked.get() == id.slot();
         let mut conns = self.conns.borrow_mut();
         let conn = find(&mut conns, id)?;
@@ -27,38 +53,32 @@ impl LoopCore {
         };
         let mut cork = self.cork.borrow_mut();
         let waiting = conn.outbox.len() + if corked { cork.len() } else { 0 };
-        if waiting > conn.profile.hard_limit {
-            return Err(outbox_full(waiting, conn.profile.hard_limit));
+        let limit = limit.unwrap_or(conn.profile.hard_limit);
+        if waiting > limit {
+            return Err(outbox_full(waiting, limit));
         }
-        let direct = payload.len() >= DIRECT
-            && machine.role() == Role::Server
-            && conn.outbox.is_empty()
-            && !conn.flags.broken;
         let mut scratch = self.scratch.borrow_mut();
-        if direct {
-            let start = if corked { 0 } else { cork.len() };
-            machine
-                .send_header(kind, payload.len(), &mut cork)
-                .map_err(|error| send_failed(error, slot))?;
-            let failed = send_beside(conn, slot, &cork[start..], payload).is_err();
-            cork.truncate(start);
-            if failed || !conn.outbox.is_empty() {
-                self.mark_dirty(conn);
+        let sent = if payload.len() >= DIRECT && conn.outbox.is_empty() && !conn.flags.broken {
+            let before = if corked { 0 } else { cork.len() };
+            match machine.role() {
+                Role::Server => send_beside(conn, slot, &mut cork, before, kind, payload),
+                Role::Client => send_masked(conn, slot, &mut cork, before, kind, payload, &mut scratch),
             }
         } else if corked {
-            machine
-                .send(kind, payload, &mut scratch, &mut cork)
-                .map_err(|error| send_failed(error, slot))?;
-            if cork.len() >= DIRECT * 4 {
-                flush_into(conn, slot, &mut cork);
-            }
+            machine.send(kind, payload, &mut scratch, &mut cork)
         } else {
             let before = conn.outbox.len();
             let sent = conn
                 .outbox
                 .append(|out| machine.send(kind, payload, &mut scratch, out));
-            sent.map_err(|error| send_failed(error, slot))?;
             slot.add_buffered(conn.outbox.len() - before);
+            sent
+        };
+        sent.map_err(|error| send_failed(error, slot))?;
+        if corked && cork.len() >= CORK {
+            flush_into(conn, slot, &mut cork);
+        }
+        if conn.flags.broken || (!corked && !conn.outbox.is_empty()) {
             self.mark_dirty(conn);
         }
         let waiting = conn.outbox.len() + if corked { cork.len() } else { 0 };
@@ -286,17 +306,27 @@ pub(super) fn outbox_full(waiting: usize, limit: usize) -> Error {
     Error::new(ErrorCode::OutboxFull, text)
 }
 
-/// Sends a corked header and a payload in one system call; keeps what the system does not take.
-fn send_beside(conn: &mut Conn, slot: &Slot, head: &[u8], payload: &[u8]) -> Result<(), ()> {
-    let Some(stream) = &conn.stream else {
-        return Err(());
+/// Sends what is in the cork from `before` on, a header and the payload in one system call, the payload uncopied; keeps
+/// what the system does not take.
+fn send_beside(
+    conn: &mut Conn,
+    slot: &Slot,
+    cork: &mut Vec<u8>,
+    before: usize,
+    kind: MessageType,
+    payload: &[u8],
+) -> Result<(), SendError> {
+    let (Stage::Open(machine), Some(stream)) = (&mut conn.stage, &conn.stream) else {
+        return Err(SendError::NotOpen);
     };
+    machine.send_header(kind, payload.len(), cork)?;
+    let head = &cork[before..];
     let taken = match stream.send_vectored(&[IoSlice::new(head), IoSlice::new(payload)]) {
         Ok(count) => count,
         Err(error) if is_temporary(&error) => 0,
         Err(error) => {
             conn.break_off(&error);
-            return Err(());
+            head.len() + payload.len()
         }
     };
     let rest_of_head = head.get(taken..).unwrap_or_default();
@@ -304,7 +334,42 @@ fn send_beside(conn: &mut Conn, slot: &Slot, head: &[u8], payload: &[u8]) -> Res
     conn.outbox.push(rest_of_head);
     conn.outbox.push(rest_of_payload);
     slot.add_buffered(rest_of_head.len() + rest_of_payload.len());
+    cork.truncate(before);
     Ok(())
+}
+
+/// Masks a big payload straight into the outbox, behind what the cork holds from `before` on, and sends at once.
+fn send_masked(
+    conn: &mut Conn,
+    slot: &Slot,
+    cork: &mut Vec<u8>,
+    before: usize,
+    kind: MessageType,
+    payload: &[u8],
+    scratch: &mut Scratch,
+) -> Result<(), SendError> {
+    let Conn {
+        stage: Stage::Open(machine),
+        outbox,
+        ..
+    } = conn
+    else {
+        return Err(SendError::NotOpen);
+    };
+    outbox.push(&cork[before..]);
+    cork.truncate(before);
+    let sent = outbox.append(|out| machine.send(kind, payload, scratch, out));
+    slot.add_buffered(outbox.len());
+    if let Some(stream) = &conn.stream {
+        match conn.outbox.flush(stream) {
+            Ok(count) => slot.sub_buffered(count),
+            Err(error) => {
+                slot.sub_buffered(conn.outbox.len());
+                conn.break_off(&error);
+            }
+        }
+    }
+    sent
 }
 
 /// Sends the cork, or puts it behind what waits already.
@@ -335,8 +400,5 @@ fn flush_into(conn: &mut Conn, slot: &Slot, cork: &mut Vec<u8>) {
 }
 
 fn is_temporary(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
+    error.kind() == io::ErrorKind::WouldBlock // its event follows
 }
