@@ -6,6 +6,7 @@ use super::Millis;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The longest message to accept, in bytes of payload. A longer one fails the connection with 1009.
+    /// So does one of so many fragments that their headers take as much again: empty fragments are not free.
     pub max_message: usize,
     /// A ping goes out after this long without any data from the peer. 0: never.
     pub ping_interval: Millis,

@@ -426,6 +426,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(target_pointer_width = "64")]
     fn is_small() {
         assert_eq!(size_of::<Connection>(), 128);
     }

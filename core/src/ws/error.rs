@@ -39,9 +39,9 @@ pub enum ProtocolError {
         /// [`Config::max_message`](super::Config::max_message).
         limit: usize,
     },
-    /// A message in so many fragments that their headers alone take more bytes than the limit.
+    /// A message in so many fragments that their headers alone take more bytes than a whole message may.
     TooManyFragments {
-        /// [`Config::max_message`](super::Config::max_message).
+        /// [`Config::max_message`](super::Config::max_message), or 1 KiB if that is more.
         limit: usize,
     },
     /// The operating system has no random bytes for a mask, so that the answer due could not be sent (§5.3).

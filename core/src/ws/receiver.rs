@@ -191,7 +191,8 @@ impl Receiver {
         if size > limit as u64 {
             return Err(ProtocolError::MessageTooBig { size, limit });
         }
-        if self.overhead as usize > limit.max(FREE_HEADERS) {
+        let limit = limit.max(FREE_HEADERS);
+        if self.overhead as usize > limit {
             return Err(ProtocolError::TooManyFragments { limit });
         }
         Ok(())

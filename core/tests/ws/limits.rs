@@ -94,7 +94,7 @@ fn a_low_limit_leaves_room_for_some_fragments() {
     assert_eq!(endless(10, 500, "00"), []);
     assert_eq!(
         endless(10, 600, "00"),
-        [Seen::Failed(ProtocolError::TooManyFragments { limit: 10 })]
+        [Seen::Failed(ProtocolError::TooManyFragments { limit: KIB })]
     );
 }
 
