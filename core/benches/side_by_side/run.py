@@ -27,6 +27,7 @@ from report import Case, Idle, Slice
 from servers import Row, Server, Unmeasured
 
 RESULTS = servers.HERE.parent / "results"
+LOAD_TIMEOUT = 60.0  # seconds for one slice
 LOAD = servers.BIN / "load"
 
 CASES = [
@@ -90,7 +91,7 @@ class Bench:
             for number in range(self.rounds + 1):
                 # Forth and back: on average every row stands at the same distance from the floor.
                 for server in running[:: 1 if number % 2 else -1]:
-                    if server.row.name not in failures:
+                    if server.row.name not in failures and number % server.row.every == 0:
                         self.slice(case, number, server, failures)
             taken = (cores_busy_seconds() - busy) - (our_cpu_seconds(running) - ours)
             self.foreign[case.name] = max(0.0, taken) / (2 * (time.monotonic() - began))
@@ -116,9 +117,13 @@ class Bench:
             "--warmup", str(WARM_UP if number else FIRST_WARM_UP),
             "--seconds", str(MEASURED),
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            failures[row.name] = f"failed: {done.stderr.strip()}; the server: {server.last_words()}"
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=LOAD_TIMEOUT)
+            failure = done.stderr.strip() if done.returncode != 0 else ""
+        except subprocess.TimeoutExpired:
+            failure = f"no result within {LOAD_TIMEOUT:.0f} s"
+        if failure:
+            failures[row.name] = f"failed: {failure}; the server: {server.last_words()}"
             self.slices = [part for part in self.slices if (part.case, part.row) != (case.name, row.name)]
         elif number > 0:
             self.slices.append(Slice(case=case.name, row=row.name, round=number, **json.loads(done.stdout)))
@@ -219,12 +224,16 @@ def chosen_cases(wanted: str) -> list[str]:
 
 
 def chosen(kind: str, wanted: str, names: list[str]) -> list[str]:
-    """The names that begin with one of the comma-separated words, or all if there is none."""
+    """The names that the comma-separated words mean, or all if there is none. A word means the name that it is, or
+    else those that begin with it: echo64-d1 is not echo64-d16."""
     words = [word.strip() for word in wanted.split(",") if word.strip()]
+    meant = set[str]()
     for word in words:
-        if not any(name.startswith(word) for name in names):
+        matches = [word] if word in names else [name for name in names if name.startswith(word)]
+        if not matches:
             sys.exit(f"no {kind} begins with {word!r}; there are {', '.join(names)}")
-    return [name for name in names if not words or name.startswith(tuple(words))]
+        meant.update(matches)
+    return [name for name in names if not words or name in meant]
 
 
 def next_line(load: subprocess.Popen[str]) -> dict[str, float]:
