@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::ws::ProtocolError;
+
 /// What went wrong, as a number that never changes its meaning.
 ///
 /// The numbers are those of `sockline_status` in the C header; Python and Node show [`ErrorCode::name`].
@@ -166,7 +168,15 @@ impl ErrorCode {
 pub struct Error {
     code: ErrorCode,
     text: Cow<'static, str>,
-    http_status: Option<u16>,
+    cause: Option<Cause>,
+}
+
+/// What a program may want to know of the failure, besides its code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    HttpStatus(u16),
+    System(i32),
+    Protocol(ProtocolError),
 }
 
 /// What the library's fallible functions return.
@@ -178,14 +188,29 @@ impl Error {
         Error {
             code,
             text: text.into(),
-            http_status: None,
+            cause: None,
         }
     }
 
     /// The same failure, with the HTTP status that the peer answered.
     pub(crate) fn with_http_status(mut self, status: Option<u16>) -> Error {
-        self.http_status = status;
+        self.cause = status.map(Cause::HttpStatus);
         self
+    }
+
+    /// The same failure, with the number that the system gave it, if it did.
+    pub(crate) fn with_os_error(mut self, number: Option<i32>) -> Error {
+        self.cause = number.map(Cause::System);
+        self
+    }
+
+    /// What the peer did wrong.
+    pub(crate) fn protocol(error: ProtocolError) -> Error {
+        let cause = Some(Cause::Protocol(error));
+        Error {
+            cause,
+            ..Error::new(ErrorCode::Protocol, error.to_string())
+        }
     }
 
     /// The stable code.
@@ -200,7 +225,27 @@ impl Error {
 
     /// The HTTP status that a server answered instead of 101, for [`ErrorCode::Refused`].
     pub fn http_status(&self) -> Option<u16> {
-        self.http_status
+        match self.cause {
+            Some(Cause::HttpStatus(status)) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// The system's number for the failure (`errno`), for [`ErrorCode::ListenFailed`], [`ErrorCode::ConnectFailed`]
+    /// (that of the last address tried) and [`ErrorCode::Io`], where the system gave one.
+    pub fn os_error(&self) -> Option<i32> {
+        match self.cause {
+            Some(Cause::System(number)) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// What the peer did wrong, for [`ErrorCode::Protocol`].
+    pub fn protocol_error(&self) -> Option<ProtocolError> {
+        match self.cause {
+            Some(Cause::Protocol(error)) => Some(error),
+            _ => None,
+        }
     }
 }
 

@@ -47,6 +47,7 @@ pub(crate) struct Connecting {
     addresses: VecDeque<SocketAddr>,
     /// Why the addresses tried so far did not do.
     failures: Vec<String>,
+    last_os_error: Option<i32>,
     /// The response, as far as it has come.
     head: Vec<u8>,
 }
@@ -90,7 +91,7 @@ impl Connecting {
             self.url.authority,
             self.failures.join("; ")
         );
-        Error::new(ErrorCode::ConnectFailed, text)
+        Error::new(ErrorCode::ConnectFailed, text).with_os_error(self.last_os_error)
     }
 }
 
@@ -137,6 +138,7 @@ impl LoopCore {
             phase: Phase::Resolving,
             addresses: VecDeque::new(),
             failures: Vec::new(),
+            last_os_error: None,
             head: Vec::new(),
         };
         let profile = Arc::new(Profile::new(&settings));
@@ -218,6 +220,7 @@ impl LoopCore {
             Err(error) => {
                 if let Some(connecting) = conn.connecting() {
                     connecting.failures.push(format!("{address}: {error}"));
+                    connecting.last_os_error = error.raw_os_error();
                 }
                 false
             }
@@ -262,6 +265,7 @@ impl LoopCore {
             conn.stream = None;
             if let Some(connecting) = conn.connecting() {
                 connecting.failures.push(error.to_string());
+                connecting.last_os_error = error.raw_os_error();
             }
         });
         self.try_next_address(id);
