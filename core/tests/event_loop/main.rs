@@ -1,0 +1,13 @@
+//! The event loop, the client and the server, against each other and against foreign peers, on real sockets.
+//!
+//! One program, because it shares its helpers; what needs a process of its own starts it again.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod broadcast;
+mod calls;
+mod contract;
+mod failures;
+mod inside;
+mod serving;
