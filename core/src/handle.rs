@@ -55,6 +55,15 @@ impl Id {
         ))
     }
 
+    /// Reads a number that the library gave to the system itself: the token of an event, the key of a timer.
+    pub(crate) fn from_token(raw: u64) -> Option<(Kind, Id)> {
+        match raw >> (GENERATION_BITS + SLOT_BITS + LOOP_BITS) {
+            1 => Some((Kind::Connection, Id(raw))),
+            2 => Some((Kind::Server, Id(raw))),
+            _ => None,
+        }
+    }
+
     pub(crate) fn raw(self) -> u64 {
         self.0
     }

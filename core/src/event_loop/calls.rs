@@ -56,7 +56,7 @@ impl LoopCore {
             return;
         };
         slot.sub_buffered(payload.len());
-        match self.send_accepted(id, slot, kind, payload) {
+        match self.send_accepted(id, kind, payload) {
             Ok(_) => {}
             Err(error) => log::debug!("a message from another thread was dropped: {error}"),
         }

@@ -111,6 +111,9 @@ impl Conn {
 
 impl LoopCore {
     pub(crate) fn connect(&self, id: Id, plan: ConnectPlan) {
+        let Some(slot) = self.shared().slots.get(id) else {
+            return;
+        };
         let ConnectPlan {
             url,
             request,
@@ -142,7 +145,7 @@ impl LoopCore {
             head: Vec::new(),
         };
         let profile = Arc::new(Profile::new(&settings));
-        let mut conn = Conn::new(id, NO_SERVER, Stage::Connecting(Box::new(connecting)), profile);
+        let mut conn = Conn::new(id, slot, NO_SERVER, Stage::Connecting(Box::new(connecting)), profile);
         conn.handler = handler;
         conn.user_data = user_data;
         self.adopt(conn);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::connecting::Connecting;
 use super::outbox::Outbox;
 use super::serving::Serving;
+use super::slots::Slot;
 use super::stream::Stream;
 use crate::error::Error;
 use crate::handle::Id;
@@ -57,6 +58,8 @@ pub(crate) enum Stage {
 
 pub(crate) struct Conn {
     pub(crate) id: Id,
+    /// What other threads see of it.
+    pub(crate) slot: &'static Slot,
     /// Which server it came to: its slot.
     pub(crate) server: u32,
     pub(crate) stream: Option<Stream>,
@@ -147,9 +150,10 @@ impl Held {
 }
 
 impl Conn {
-    pub(crate) fn new(id: Id, server: u32, stage: Stage, profile: Arc<Profile>) -> Conn {
+    pub(crate) fn new(id: Id, slot: &'static Slot, server: u32, stage: Stage, profile: Arc<Profile>) -> Conn {
         Conn {
             id,
+            slot,
             server,
             stream: None,
             stage,

@@ -274,12 +274,10 @@ impl LoopCore {
     }
 
     fn handle_event(&self, event: &Event) {
-        let raw = event.token().0 as u64;
-        if let Ok(id) = Id::from_raw(raw, Kind::Server) {
-            return self.accept_all(id.slot());
-        }
-        let Ok(id) = Id::from_raw(raw, Kind::Connection) else {
-            return;
+        let id = match Id::from_token(event.token().0 as u64) {
+            Some((Kind::Connection, id)) => id,
+            Some((Kind::Server, id)) => return self.accept_all(id.slot()),
+            None => return,
         };
         let Some((connecting, waiting)) = self.with_conn(id, |conn| {
             (
@@ -342,8 +340,15 @@ impl LoopCore {
     }
 
     /// Makes sure that work that no descriptor announces is done soon: asks once until it is.
+    #[inline]
     pub(crate) fn ask_for_flush(&self) {
-        if self.in_turn.get() || !self.has_work() || self.flush_asked.replace(true) {
+        if !self.in_turn.get() {
+            self.ask_host_for_flush();
+        }
+    }
+
+    fn ask_host_for_flush(&self) {
+        if !self.has_work() || self.flush_asked.replace(true) {
             return;
         }
         let hook: Option<Arc<dyn Fn() + Send + Sync>> = self.options.borrow().flush_hook.clone();
@@ -385,12 +390,10 @@ impl LoopCore {
         let mut fired = Vec::new();
         self.wheel.borrow_mut().advance(self.now.get(), &mut fired);
         for entry in fired {
-            if let Ok(id) = Id::from_raw(entry.key, Kind::Connection) {
-                self.fire(id, entry.deadline);
-            } else if let Ok(id) = Id::from_raw(entry.key, Kind::Server) {
-                self.accept_all(id.slot());
-            } else {
-                self.cut_when_late();
+            match Id::from_token(entry.key) {
+                Some((Kind::Connection, id)) => self.fire(id, entry.deadline),
+                Some((Kind::Server, id)) => self.accept_all(id.slot()),
+                None => self.cut_when_late(),
             }
         }
     }

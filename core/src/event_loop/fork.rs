@@ -24,12 +24,15 @@ pub(crate) fn watch() {
 
 /// # Errors
 /// [`ErrorCode::Forked`] in the child of a process that had loops.
+#[inline]
 pub(crate) fn check() -> Result<()> {
-    if FORKED.load(Ordering::Relaxed) {
-        return Err(Error::new(
-            ErrorCode::Forked,
-            "this process was forked after a loop had been made; make loops after the fork only",
-        ));
-    }
-    Ok(())
+    if FORKED.load(Ordering::Relaxed) { Err(refusal()) } else { Ok(()) }
+}
+
+#[cold]
+fn refusal() -> Error {
+    Error::new(
+        ErrorCode::Forked,
+        "this process was forked after a loop had been made; make loops after the fork only",
+    )
 }

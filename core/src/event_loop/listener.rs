@@ -353,13 +353,13 @@ impl LoopCore {
             return Err(Error::new(ErrorCode::OutOfResources, error.to_string()));
         }
         let site = listener.site.clone();
-        if let Some(slot) = self.shared().slots.get(id) {
-            slot.set_fd(stream.fd());
-            slot.set_limits(site.profile.high_water_mark, site.options.settings.hard_limit);
-        }
+        let slot = self.shared().slots.get(id).ok_or(ErrorCode::Closed)?;
+        slot.set_fd(stream.fd());
+        slot.set_limits(site.profile.high_water_mark, site.options.settings.hard_limit);
         let profile = site.profile.clone();
         let serving = Serving::new(site, self.now());
-        let mut conn = Conn::new(id, listener.id.slot(), Stage::Serving(Box::new(serving)), profile);
+        let stage = Stage::Serving(Box::new(serving));
+        let mut conn = Conn::new(id, slot, listener.id.slot(), stage, profile);
         conn.stream = Some(stream);
         self.adopt(conn);
         self.arm(id);

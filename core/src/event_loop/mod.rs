@@ -90,26 +90,29 @@ pub(crate) fn latency(id: Id) -> Option<u64> {
 
 /// Sends at once on the loop's thread; queues and wakes from another.
 pub(crate) fn send(id: Id, kind: MessageType, payload: &[u8]) -> Result<Sent> {
-    let (shared, slot) = Shared::of(id)?;
+    let shared = Shared::at(id)?;
     match shared.enter() {
-        Some(core) => core.send(id, slot, kind, payload),
-        None => {
-            if slot.ready_state() != ReadyState::Open {
-                return Err(writing::not_open(slot));
-            }
-            let waiting = slot.buffered();
-            if waiting > slot.hard_limit() {
-                return Err(writing::outbox_full(waiting as usize, slot.hard_limit() as usize));
-            }
-            slot.add_buffered(payload.len());
-            let over = slot.buffered() > slot.high_water_mark();
-            if over {
-                slot.set_over_mark();
-            }
-            shared.push(Command::Send(id, kind, payload.into()));
-            Ok(if over { Sent::OverMark } else { Sent::Queued })
-        }
+        Some(core) => core.send(id, kind, payload), // which finds out itself whether the handle is alive
+        None => queue_send(shared, id, kind, payload),
     }
+}
+
+fn queue_send(shared: &Shared, id: Id, kind: MessageType, payload: &[u8]) -> Result<Sent> {
+    let slot = shared.slots.get(id).ok_or(ErrorCode::Closed)?;
+    if slot.ready_state() != ReadyState::Open {
+        return Err(writing::not_open(slot));
+    }
+    let waiting = slot.buffered();
+    if waiting > slot.hard_limit() {
+        return Err(writing::outbox_full(waiting as usize, slot.hard_limit() as usize));
+    }
+    slot.add_buffered(payload.len());
+    let over = slot.buffered() > slot.high_water_mark();
+    if over {
+        slot.set_over_mark();
+    }
+    shared.push(Command::Send(id, kind, payload.into()));
+    Ok(if over { Sent::OverMark } else { Sent::Queued })
 }
 
 pub(crate) fn call(id: Id, call: Call) -> Result<()> {

@@ -94,13 +94,20 @@ impl Shared {
     /// # Errors
     /// [`ErrorCode::Closed`], and [`ErrorCode::Forked`] in a forked child.
     pub(crate) fn of(id: Id) -> Result<(&'static Shared, &'static Slot)> {
-        fork::check()?;
-        let shared = LOOPS[id.loop_index()].get().ok_or(ErrorCode::Closed)?;
+        let shared = Shared::at(id)?;
         let slot = shared.slots.get(id).ok_or(ErrorCode::Closed)?;
         Ok((shared, slot))
     }
 
+    /// The loop of a handle, alive or not. Errors as for [`Shared::of`].
+    #[inline]
+    pub(crate) fn at(id: Id) -> Result<&'static Shared> {
+        fork::check()?;
+        LOOPS[id.loop_index()].get().ok_or_else(|| ErrorCode::Closed.into())
+    }
+
     /// The core, if this is the thread that turns the loop: calls then act at once.
+    #[inline]
     pub(crate) fn enter(&self) -> Option<ReentrantMutexGuard<'_, LoopCore>> {
         if self.affinity.load(Ordering::Relaxed) == this_thread() {
             self.core.try_lock()

@@ -21,26 +21,19 @@ const KEPT_CORK: usize = 1 << 20;
 
 impl LoopCore {
     /// Sends a message of this thread's.
-    pub(crate) fn send(&self, id: Id, slot: &Slot, kind: MessageType, payload: &[u8]) -> Result<Sent> {
-        self.send_within(id, slot, kind, payload, None)
+    pub(crate) fn send(&self, id: Id, kind: MessageType, payload: &[u8]) -> Result<Sent> {
+        self.send_within(id, kind, payload, None)
     }
 
     /// Sends a message that was accepted when another thread queued it: no limit applies any more.
-    pub(crate) fn send_accepted(
-        &self,
-        id: Id,
-        slot: &Slot,
-        kind: MessageType,
-        payload: &[u8],
-    ) -> Result<Sent> {
-        self.send_within(id, slot, kind, payload, Some(usize::MAX))
+    pub(crate) fn send_accepted(&self, id: Id, kind: MessageType, payload: &[u8]) -> Result<Sent> {
+        self.send_within(id, kind, payload, Some(usize::MAX))
     }
 
     #[inline]
     fn send_within(
         &self,
         id: Id,
-        slot: &Slot,
         kind: MessageType,
         payload: &[u8],
         limit: Option<usize>,
@@ -48,6 +41,7 @@ impl LoopCore {
         let corked = self.corked.get() == id.slot();
         let mut conns = self.conns.borrow_mut();
         let conn = find(&mut conns, id)?;
+        let slot = conn.slot;
         let Stage::Open(machine) = &mut conn.stage else {
             return Err(not_open(slot));
         };
@@ -100,9 +94,6 @@ impl LoopCore {
             if conn.server != server || !conn.is_open() {
                 continue;
             }
-            let Some(slot) = self.shared().slots.get(conn.id) else {
-                continue;
-            };
             if conn.outbox.len() > conn.profile.hard_limit {
                 missed += 1;
                 continue;
@@ -112,9 +103,9 @@ impl LoopCore {
                 continue;
             }
             conn.outbox.push_shared(frame.clone());
-            slot.add_buffered(frame.len());
+            conn.slot.add_buffered(frame.len());
             if conn.outbox.len() > conn.profile.high_water_mark {
-                slot.set_over_mark();
+                conn.slot.set_over_mark();
             }
             self.mark_dirty(conn);
         }
@@ -159,10 +150,8 @@ impl LoopCore {
                 cork.clear();
                 return;
             };
-            if !cork.is_empty()
-                && let Some(slot) = self.shared().slots.get(id)
-            {
-                flush_into(conn, slot, &mut cork);
+            if !cork.is_empty() {
+                flush_into(conn, conn.slot, &mut cork);
                 if conn.flags.broken {
                     self.mark_dirty(conn);
                 }

@@ -55,7 +55,7 @@ impl Connection {
     /// A message or control frame that lies whole in `input` is unmasked there and borrowed; one that spans calls or
     /// fragments is copied. After the peer's close frame and after a failure, everything is consumed and ignored.
     /// Messages that arrive after our own close frame, before the peer's, are still events.
-    #[inline]
+    #[inline(always)]
     pub fn receive<'a>(
         &mut self,
         input: &'a mut [u8],
@@ -267,7 +267,7 @@ impl Connection {
         self.liveness.latency()
     }
 
-    #[inline]
+    #[inline(always)]
     fn on_unit<'a>(
         &mut self,
         unit: Unit,
@@ -411,7 +411,7 @@ impl Connection {
 }
 
 impl Body {
-    #[inline]
+    #[inline(always)]
     fn within(self, input: &[u8]) -> Payload<'_> {
         match self {
             // The receiver made the range from this input.

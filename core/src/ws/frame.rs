@@ -143,12 +143,30 @@ pub(super) fn write_header(opcode: Opcode, len: usize, mask: Option<[u8; 4]>, ou
 }
 
 /// Appends an unfragmented frame, masked if there is a mask.
+#[inline(always)]
 pub(super) fn write(opcode: Opcode, payload: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
     out.reserve(MAX_HEADER + payload.len());
-    write_header(opcode, payload.len(), mask, out);
-    let Some(mut mask) = mask else {
+    let Some(mask) = mask else {
+        write_short_header(opcode, payload.len(), out);
         return out.extend_from_slice(payload);
     };
+    write_masked(opcode, payload, mask, out);
+}
+
+/// Of an unmasked frame: what a server writes before nearly every message, so it doesn't go through tungstenite's
+/// generic writer, which would cost more than the rest.
+#[inline]
+fn write_short_header(opcode: Opcode, len: usize, out: &mut Vec<u8>) {
+    let first = 0x80 | opcode as u8;
+    match len {
+        0..=125 => out.extend_from_slice(&[first, len as u8]),
+        126..=0xffff => out.extend_from_slice(&[first, 126, (len >> 8) as u8, len as u8]),
+        _ => write_header(opcode, len, None, out),
+    }
+}
+
+fn write_masked(opcode: Opcode, payload: &[u8], mut mask: [u8; 4], out: &mut Vec<u8>) {
+    write_header(opcode, payload.len(), Some(mask), out);
     for block in payload.chunks(MASK_BLOCK) {
         let start = out.len();
         out.extend_from_slice(block);

@@ -55,7 +55,7 @@ pub(super) struct Receiver {
 impl Receiver {
     /// Reads `input` up to and including the next unit, and says how far that is. A payload that lies whole in
     /// `input` is unmasked there and stays there, anything else is copied. After an error the receiver is of no use.
-    #[inline]
+    #[inline(always)]
     pub(super) fn receive(
         &mut self,
         input: &mut [u8],
@@ -71,7 +71,7 @@ impl Receiver {
 
     /// The usual case: a frame below 64 KiB that lies whole in the input and is a unit. `None` if it is anything else,
     /// and then nothing has happened. Here the header stays in registers, which halves what a small message costs.
-    #[inline]
+    #[inline(always)]
     fn receive_short(
         &self,
         input: &mut [u8],
@@ -279,7 +279,7 @@ impl Receiver {
 }
 
 /// An unfragmented message or a control frame whose payload is all in the input, from `at`: steps over it if it is one.
-#[inline]
+#[inline(always)]
 fn take_whole(header: &Header, input: &mut [u8], at: &mut usize) -> Result<Option<Unit>, ProtocolError> {
     // The length was found to be below the limit of a message, which is a usize.
     let range = *at..at.saturating_add(header.len as usize);
@@ -302,7 +302,7 @@ fn take_whole(header: &Header, input: &mut [u8], at: &mut usize) -> Result<Optio
 }
 
 /// `None` for a continuation, which is no unit by itself.
-#[inline]
+#[inline(always)]
 fn unit(opcode: Opcode, body: Body) -> Option<Unit> {
     Some(match opcode {
         Opcode::Text => Unit::Message(MessageType::Text, body),
