@@ -20,7 +20,9 @@ struct Bridge {
     sink: ReentrantMutex<RefCell<Option<Arc<LogSink>>>>,
 }
 
-static BRIDGE: Bridge = Bridge { sink: ReentrantMutex::new(RefCell::new(None)) };
+static BRIDGE: Bridge = Bridge {
+    sink: ReentrantMutex::new(RefCell::new(None)),
+};
 
 /// Sends log lines up to this level to `sink`, instead of where they went before; `None` for nowhere. Any thread.
 ///
@@ -32,7 +34,10 @@ static BRIDGE: Bridge = Bridge { sink: ReentrantMutex::new(RefCell::new(None)) }
 pub fn set_log(level: Option<LogLevel>, sink: Option<Arc<LogSink>>) -> Result<()> {
     let ours = log::set_logger(&BRIDGE).is_ok() || std::ptr::addr_eq(log::logger(), &raw const BRIDGE);
     if !ours {
-        return Err(Error::new(ErrorCode::Unsupported, "the program has a logger of its own"));
+        return Err(Error::new(
+            ErrorCode::Unsupported,
+            "the program has a logger of its own",
+        ));
     }
     let level = level.filter(|_| sink.is_some());
     let guard = BRIDGE.sink.lock();
@@ -89,6 +94,9 @@ mod tests {
         set_log(None, None).unwrap();
         write_log(LogLevel::Error, "four");
         let ours: Vec<String> = lines.lock().unwrap().clone();
-        assert!(ours.ends_with(&["WARN one".to_owned(), "ERROR three".to_owned()]), "{ours:?}");
+        assert!(
+            ours.ends_with(&["WARN one".to_owned(), "ERROR three".to_owned()]),
+            "{ours:?}"
+        );
     }
 }

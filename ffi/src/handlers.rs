@@ -1,0 +1,240 @@
+//! Callbacks: what C is told, and the objects of the core that tell it.
+
+use std::ffi::{CString, c_int, c_void};
+use std::sync::Arc;
+
+use sockline::{
+    CloseEvent, Error, Handler, Message, Result, Server, ServerHandler, UpgradeRequest, WebSocket,
+};
+
+use crate::abi::{Versioned, read_struct};
+use crate::guard::c_text;
+use crate::types::{sockline_server, sockline_string, sockline_ws};
+use crate::upgrade::{Lists, sockline_request};
+
+/// Why a connection failed, or could not be made; borrowed until the callback returns.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct sockline_error_event {
+    /// The size of this struct in the library that is running.
+    pub size: usize,
+    /// What went wrong, as one of enum sockline_status_code; below 0.
+    pub status: i32,
+    /// The HTTP status that a server answered instead of 101, for SOCKLINE_ERR_REFUSED; otherwise 0.
+    pub http_status: i32,
+    /// What failed, with what value, and what to do. Ended by a NUL too.
+    pub text: sockline_string,
+}
+
+/// How a connection ended; borrowed until the callback returns.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct sockline_close_event {
+    /// The size of this struct in the library that is running.
+    pub size: usize,
+    /// The peer's close code; 1005 if its close frame had none, 1006 if no close frame came (RFC 6455 section 7.1.5).
+    pub code: i32,
+    /// 1 if both close frames were exchanged, otherwise 0.
+    pub was_clean: i32,
+    /// The peer's reason; empty if there was none. Ended by a NUL too.
+    pub reason: sockline_string,
+}
+
+/// The callbacks of a connection, and those of a server. Start from SOCKLINE_HANDLERS_INIT and set those that you
+/// need; NULL ignores the event. The struct is copied by the call that takes it, so one can serve many.
+///
+/// All run on the loop's thread, one after the other, and each connection's in this order: on_open once, messages in
+/// the order of their arrival, on_error at most once and right before on_close, on_close exactly once, last. A
+/// callback may call anything on any handle, and free its loop; none of these calls another callback before the
+/// present one has returned. No C++ exception and no longjmp may leave a callback.
+///
+/// user_data is what was given with the handlers. It stays yours: free it in on_close, and a server's in
+/// on_server_closed, after which the library does not touch it any more.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct sockline_handlers {
+    /// sizeof(sockline_handlers), as the INIT macro sets it.
+    pub size: usize,
+    /// The opening handshake is done; messages can be sent.
+    pub on_open: Option<unsafe extern "C" fn(ws: sockline_ws, user_data: *mut c_void)>,
+    /// A whole message came. type: SOCKLINE_TEXT, then data is valid UTF-8, or SOCKLINE_BINARY. data is borrowed until
+    /// the callback returns, and not ended by a NUL.
+    pub on_message: Option<
+        unsafe extern "C" fn(
+            ws: sockline_ws,
+            r#type: i32,
+            data: *const c_void,
+            len: usize,
+            user_data: *mut c_void,
+        ),
+    >,
+    /// A ping came; its pong is already on its way (RFC 6455 section 5.5.2). data is borrowed as in on_message.
+    pub on_ping: Option<
+        unsafe extern "C" fn(ws: sockline_ws, data: *const c_void, len: usize, user_data: *mut c_void),
+    >,
+    /// A pong came (RFC 6455 section 5.5.3). data is borrowed as in on_message.
+    pub on_pong: Option<
+        unsafe extern "C" fn(ws: sockline_ws, data: *const c_void, len: usize, user_data: *mut c_void),
+    >,
+    /// What waits to be sent fell to half of the high-water mark, after a send had said SOCKLINE_OVER_MARK: go on
+    /// sending. Once per crossing.
+    pub on_drain: Option<unsafe extern "C" fn(ws: sockline_ws, user_data: *mut c_void)>,
+    /// The connection failed, or could not be made; on_close follows at once.
+    pub on_error: Option<
+        unsafe extern "C" fn(ws: sockline_ws, event: *const sockline_error_event, user_data: *mut c_void),
+    >,
+    /// The connection has ended, or was never made. The last event of this handle.
+    pub on_close: Option<
+        unsafe extern "C" fn(ws: sockline_ws, event: *const sockline_close_event, user_data: *mut c_void),
+    >,
+    /// Servers only: a client asks for an upgrade. Answer with sockline_accept or sockline_refuse, here or later from
+    /// any thread; after the handshake timeout the client gets status 503. request is borrowed until the callback
+    /// returns. user_data is the server's. NULL accepts every request. If the client leaves before it was accepted,
+    /// no event follows, and the answer gets SOCKLINE_ERR_CLOSED.
+    pub on_upgrade: Option<
+        unsafe extern "C" fn(ws: sockline_ws, request: *const sockline_request, user_data: *mut c_void),
+    >,
+    /// Servers only: the listener is closed and the last of its connections has ended. The last event of this handle.
+    pub on_server_closed: Option<unsafe extern "C" fn(server: sockline_server, user_data: *mut c_void)>,
+}
+
+// SAFETY: `repr(C)`, `size` first; zeroes are a number and no functions.
+unsafe impl Versioned for sockline_handlers {
+    const NAME: &'static str = "sockline_handlers";
+}
+
+/// # Safety
+/// `given` is NULL or a struct as long as its size says.
+pub(crate) unsafe fn read_handlers(given: *const sockline_handlers) -> Result<Option<Arc<dyn Handler>>> {
+    // SAFETY: the caller's promise is the same.
+    let handlers = unsafe { read_struct(given) }?;
+    Ok(handlers.map(|handlers| Arc::new(Connected(handlers)) as Arc<dyn Handler>))
+}
+
+/// The server's side of handlers; `None` if it has none, so that the core's default accepts.
+pub(crate) fn server_handler(handlers: sockline_handlers, user_data: *mut c_void) -> Arc<dyn ServerHandler> {
+    Arc::new(Serving {
+        handlers,
+        user_data: user_data as usize,
+    })
+}
+
+/// Tells C what happens to a connection. Its word of user data travels in the handle.
+pub(crate) struct Connected(pub(crate) sockline_handlers);
+
+// The SAFETY of every call below: the header asks for functions of these types, which take their arguments as
+// described; pointers that they get are good until they return.
+impl Handler for Connected {
+    fn on_open(&self, ws: WebSocket) {
+        if let Some(call) = self.0.on_open {
+            // SAFETY: as said above.
+            unsafe { call(ws.raw(), user_data(ws)) }
+        }
+    }
+
+    fn on_message(&self, ws: WebSocket, message: Message<'_>) {
+        if let Some(call) = self.0.on_message {
+            let data = message.as_bytes();
+            // SAFETY: as said above.
+            unsafe {
+                call(
+                    ws.raw(),
+                    message.kind() as i32,
+                    data.as_ptr().cast(),
+                    data.len(),
+                    user_data(ws),
+                )
+            }
+        }
+    }
+
+    fn on_ping(&self, ws: WebSocket, payload: &[u8]) {
+        if let Some(call) = self.0.on_ping {
+            // SAFETY: as said above.
+            unsafe { call(ws.raw(), payload.as_ptr().cast(), payload.len(), user_data(ws)) }
+        }
+    }
+
+    fn on_pong(&self, ws: WebSocket, payload: &[u8]) {
+        if let Some(call) = self.0.on_pong {
+            // SAFETY: as said above.
+            unsafe { call(ws.raw(), payload.as_ptr().cast(), payload.len(), user_data(ws)) }
+        }
+    }
+
+    fn on_drain(&self, ws: WebSocket) {
+        if let Some(call) = self.0.on_drain {
+            // SAFETY: as said above.
+            unsafe { call(ws.raw(), user_data(ws)) }
+        }
+    }
+
+    fn on_error(&self, ws: WebSocket, error: &Error) {
+        let Some(call) = self.0.on_error else { return };
+        let text = c_text(error.text());
+        let event = sockline_error_event {
+            size: size_of::<sockline_error_event>(),
+            status: error.code() as i32,
+            http_status: error.http_status().map_or(0, i32::from),
+            text: ended(&text),
+        };
+        // SAFETY: as said above.
+        unsafe { call(ws.raw(), &raw const event, user_data(ws)) }
+    }
+
+    fn on_close(&self, ws: WebSocket, close: &CloseEvent) {
+        let Some(call) = self.0.on_close else { return };
+        let mut reason = close.reason.clone().into_bytes();
+        reason.push(0);
+        let event = sockline_close_event {
+            size: size_of::<sockline_close_event>(),
+            code: i32::from(close.code),
+            was_clean: c_int::from(close.was_clean),
+            reason: sockline_string {
+                data: reason.as_ptr().cast(),
+                len: reason.len() - 1,
+            },
+        };
+        // SAFETY: as said above.
+        unsafe { call(ws.raw(), &raw const event, user_data(ws)) }
+    }
+}
+
+/// Tells C what happens to a server.
+struct Serving {
+    handlers: sockline_handlers,
+    user_data: usize,
+}
+
+impl ServerHandler for Serving {
+    fn on_upgrade(&self, request: &UpgradeRequest<'_>) {
+        let Some(call) = self.handlers.on_upgrade else {
+            return sockline::AcceptAll.on_upgrade(request);
+        };
+        let lists = Lists::of(request);
+        let event = lists.event(request);
+        // SAFETY: as said above.
+        unsafe {
+            call(
+                request.websocket().raw(),
+                &raw const event,
+                self.user_data as *mut c_void,
+            )
+        }
+    }
+
+    fn on_server_closed(&self, server: Server) {
+        if let Some(call) = self.handlers.on_server_closed {
+            // SAFETY: as said above.
+            unsafe { call(server.raw(), self.user_data as *mut c_void) }
+        }
+    }
+}
+
+fn user_data(ws: WebSocket) -> *mut c_void {
+    ws.user_data() as *mut c_void
+}
+
+fn ended(text: &CString) -> sockline_string {
+    sockline_string::borrow(text.as_bytes())
+}

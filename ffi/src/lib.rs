@@ -1,0 +1,23 @@
+//! The C face of sockline: what `include/sockline.h` declares, as casts and guards around the crate `sockline`.
+//!
+//! One file for each object of the header; their doc comments are the header's text, which `tests/header.rs` generates.
+//! No behaviour lives here.
+
+// C names, because the types and functions are C's.
+#![allow(non_camel_case_types)]
+// What a caller has to keep to is said once, at the top of the header, and where a function differs, in its own text.
+#![allow(clippy::missing_safety_doc)]
+
+mod abi;
+mod guard;
+
+pub mod client;
+pub mod event_loop;
+pub mod handlers;
+pub mod log;
+pub mod server;
+pub mod settings;
+pub mod status;
+pub mod types;
+pub mod upgrade;
+pub mod websocket;

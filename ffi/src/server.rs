@@ -1,0 +1,212 @@
+//! Servers.
+
+use std::ffi::{c_char, c_void};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sockline::{Address, Handler, Result, Server, ServerOptions, Settings};
+
+use crate::abi::{
+    Versioned, bytes, copy_out, invalid, optional_string, read_struct, string, text, write_out,
+};
+use crate::event_loop::{share, sockline_loop};
+use crate::guard::{guard, guard_value};
+use crate::handlers::{Connected, server_handler, sockline_handlers};
+use crate::settings::{limit, read_settings, sockline_settings, timeout};
+use crate::status::{OK, sockline_status};
+use crate::types::{sockline_server, sockline_string};
+use crate::websocket::{close_code, message_type};
+
+/// How to listen. Start from SOCKLINE_SERVER_OPTIONS_INIT; a field of 0, or an empty string, means its default.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct sockline_server_options {
+    /// sizeof(sockline_server_options), as the INIT macro sets it.
+    pub size: usize,
+    /// The host name or IP address to listen on. Default: every address, IPv6 and IPv4.
+    pub host: sockline_string,
+    /// The port, 1 to 65535. Default: one that the system chooses; sockline_server_port tells it.
+    pub port: u32,
+    /// On how many loops to listen, each with a thread: the given one, and threads - 1 that the library starts.
+    /// Callbacks then run on all of these threads, a connection's always on the same one. Default: 1.
+    pub threads: u32,
+    /// The path of a Unix socket to listen on, instead of host and port. A socket file that nobody listens on is
+    /// replaced; any other file is left alone.
+    pub unix_socket: sockline_string,
+    /// Upgrades are taken at this path only; others get status 404. Default: every path.
+    pub path: sockline_string,
+    /// A folder whose files are served to GET and HEAD on the same port. Default: none.
+    pub static_folder: sockline_string,
+    /// How many connections the system may hold that were not accepted yet. Default: 1024.
+    pub backlog: u64,
+    /// Milliseconds for the request head, and again for the answer to an upgrade. Default: 10,000.
+    pub handshake_timeout_ms: u64,
+    /// The longest request head to accept, in bytes. Default: 16 KiB.
+    pub max_head: u64,
+    /// What each connection may take and keep; NULL for the defaults.
+    pub settings: *const sockline_settings,
+}
+
+// SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
+unsafe impl Versioned for sockline_server_options {
+    const NAME: &'static str = "sockline_server_options";
+}
+
+/// Listens, and writes the handle to *server. The listener is bound when this returns.
+///
+/// loop: NULL for the default loop. options: NULL for the defaults. handlers: for the server, and for each
+/// connection that its sockline_accept gives no other ones; NULL accepts every upgrade and ignores what comes.
+/// user_data: yours, given to every callback; free it in on_server_closed. server: may be NULL. Everything is copied
+/// but user_data. A host name is looked up here, which can take a moment; addresses are not.
+///
+/// Errors: SOCKLINE_ERR_LISTEN_FAILED with the address and the system's reason, SOCKLINE_ERR_INVALID_ARGUMENT,
+/// SOCKLINE_ERR_OUT_OF_RESOURCES, SOCKLINE_ERR_FORKED. After an error no callback ever comes, and *server is 0.
+/// Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_listen(
+    r#loop: *mut sockline_loop,
+    options: *const sockline_server_options,
+    handlers: *const sockline_handlers,
+    user_data: *mut c_void,
+    server: *mut sockline_server,
+) -> sockline_status {
+    guard(|| {
+        // SAFETY: the header asks for NULL or a writable pointer, and for structs as long as their sizes say, with
+        // what they point to.
+        unsafe {
+            write_out(server, 0);
+            let mut options = read_options(options)?;
+            let mut connection: Arc<dyn Handler> = Arc::new(Ignoring);
+            if let Some(handlers) = read_struct(handlers)? {
+                options.server_handler = server_handler(handlers, user_data);
+                connection = Arc::new(Connected(handlers));
+            }
+            options.user_data = user_data as usize;
+            let on_loop = share(r#loop);
+            let on_loop = on_loop.as_ref().map(|on_loop| on_loop.inner());
+            let listening = sockline::listen(on_loop, options, Some(connection))?;
+            write_out(server, listening.raw());
+        }
+        Ok(OK)
+    })
+}
+
+/// Sends a message to every open connection of the server, framed once; arguments as for sockline_send. Connections
+/// over their hard limit miss it, which the log says.
+///
+/// Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_INVALID_UTF8, SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_broadcast(
+    server: sockline_server,
+    r#type: i32,
+    data: *const c_void,
+    len: usize,
+) -> sockline_status {
+    guard(|| {
+        // SAFETY: the header asks for `len` readable bytes.
+        let data = unsafe { bytes(data, len) }?;
+        Server::from_raw(server)?
+            .broadcast(message_type(r#type)?, data)
+            .map(|()| OK)
+    })
+}
+
+/// The port that the server listens on; 0 for a Unix socket and once it is closed. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn sockline_server_port(server: sockline_server) -> u16 {
+    guard_value(0, || {
+        let address = Server::from_raw(server).ok().and_then(Server::local_address);
+        address.map_or(0, |address| address.port())
+    })
+}
+
+/// Writes the address and port that the server listens on, such as "[::]:3000", in the way of sockline_protocol;
+/// empty for a Unix socket and once it is closed. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_server_address(
+    server: sockline_server,
+    buffer: *mut c_char,
+    capacity: usize,
+) -> usize {
+    guard_value(0, || {
+        let address = Server::from_raw(server).ok().and_then(Server::local_address);
+        let text = address.map(|address| address.to_string()).unwrap_or_default();
+        // SAFETY: the header asks for `capacity` writable bytes.
+        unsafe { copy_out(&text, buffer, capacity) }
+    })
+}
+
+/// Stops listening. With a code, all connections get the closing handshake with that code and reason; with 0 they
+/// live on. on_server_closed comes when the last of them has ended. Arguments and errors as for sockline_close.
+/// Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_server_close(
+    server: sockline_server,
+    code: i32,
+    reason: *const c_char,
+    len: usize,
+) -> sockline_status {
+    guard(|| {
+        // SAFETY: the header asks for `len` readable bytes.
+        let reason = unsafe { text(reason.cast(), len) }?;
+        Server::from_raw(server)?
+            .close(close_code(code)?, reason)
+            .map(|()| OK)
+    })
+}
+
+/// Hears the connections of a server without handlers, so that their messages don't wait for one.
+struct Ignoring;
+
+impl Handler for Ignoring {}
+
+/// # Safety
+/// `given` is NULL or a struct as long as its size says, and what it points to is readable.
+unsafe fn read_options(given: *const sockline_server_options) -> Result<ServerOptions> {
+    // SAFETY: the caller's promise covers the struct and all that it points to.
+    unsafe {
+        let Some(given) = read_struct(given)? else {
+            return Ok(ServerOptions::new(Address::Tcp(String::new(), 0)));
+        };
+        let defaults = ServerOptions::new(read_address(&given)?);
+        Ok(ServerOptions {
+            path: optional_string(given.path)?,
+            static_folder: optional_string(given.static_folder)?.map(Into::into),
+            threads: if given.threads == 0 {
+                defaults.threads
+            } else {
+                given.threads as usize
+            },
+            backlog: limit(given.backlog, defaults.backlog as usize, i32::MAX as usize).min(i32::MAX as usize)
+                as u32,
+            handshake_timeout: timeout(
+                given.handshake_timeout_ms,
+                defaults.handshake_timeout,
+                Duration::ZERO,
+            ),
+            max_head: limit(given.max_head, defaults.max_head, usize::MAX),
+            settings: read_settings(given.settings, Settings::server())?,
+            ..defaults
+        })
+    }
+}
+
+/// # Safety
+/// The strings are readable.
+unsafe fn read_address(given: &sockline_server_options) -> Result<Address> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let host = string(given.host)?;
+        match optional_string(given.unix_socket)? {
+            Some(_) if !host.is_empty() || given.port != 0 => {
+                Err(invalid("unix_socket is given beside host or port".to_owned()))
+            }
+            Some(path) => Ok(Address::Unix(path.into())),
+            None => {
+                let port = u16::try_from(given.port);
+                let port = port.map_err(|_| invalid(format!("there is no port {}", given.port)))?;
+                Ok(Address::Tcp(host.to_owned(), port))
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The order of the header: types first, then functions by object, in the order of their lives.
+
+pub struct Section {
+    pub title: &'static str,
+    pub names: &'static [&'static str],
+}
+
+/// After this section, all types are there, and their initialisers follow.
+pub const TYPES_END: &str = "Types: events and callbacks";
+
+pub const LAYOUT: &[Section] = &[
+    Section {
+        title: "Types: objects",
+        names: &["sockline_loop", "sockline_ws", "sockline_server"],
+    },
+    Section {
+        title: "Types: values",
+        names: &[
+            "sockline_status",
+            "sockline_status_code",
+            "sockline_message_type",
+            "sockline_state",
+            "sockline_log_level",
+            "sockline_string",
+            "sockline_header",
+        ],
+    },
+    Section {
+        title: "Types: options",
+        names: &[
+            "SOCKLINE_UNLIMITED",
+            "sockline_settings",
+            "sockline_loop_options",
+            "sockline_options",
+            "sockline_server_options",
+        ],
+    },
+    Section {
+        title: TYPES_END,
+        names: &[
+            "sockline_request",
+            "sockline_error_event",
+            "sockline_close_event",
+            "sockline_handlers",
+            "sockline_accept_options",
+            "sockline_refusal",
+            "sockline_log_function",
+        ],
+    },
+    Section {
+        title: "Library",
+        names: &[
+            "sockline_version",
+            "sockline_status_name",
+            "sockline_status_text",
+            "sockline_last_error_text",
+            "sockline_set_log",
+            "sockline_log",
+        ],
+    },
+    Section {
+        title: "Loops",
+        names: &[
+            "sockline_loop_new",
+            "sockline_loop_run",
+            "sockline_loop_start",
+            "sockline_loop_fd",
+            "sockline_loop_next_timeout",
+            "sockline_loop_poll",
+            "sockline_loop_flush",
+            "sockline_loop_wake",
+            "sockline_loop_stop",
+            "sockline_loop_shutdown",
+            "sockline_loop_free",
+        ],
+    },
+    Section {
+        title: "Connections",
+        names: &[
+            "sockline_connect",
+            "sockline_set_handlers",
+            "sockline_send",
+            "sockline_ping",
+            "sockline_pong",
+            "sockline_pause",
+            "sockline_resume",
+            "sockline_user_data",
+            "sockline_ready_state",
+            "sockline_buffered_amount",
+            "sockline_latency",
+            "sockline_protocol",
+            "sockline_extensions",
+            "sockline_url",
+            "sockline_remote_address",
+            "sockline_local_address",
+            "sockline_close",
+            "sockline_terminate",
+        ],
+    },
+    Section {
+        title: "Servers",
+        names: &[
+            "sockline_listen",
+            "sockline_server_port",
+            "sockline_server_address",
+            "sockline_request_header",
+            "sockline_accept",
+            "sockline_refuse",
+            "sockline_broadcast",
+            "sockline_server_close",
+        ],
+    },
+];
+
+/// Structs that a program makes.
+const MADE: &[(&str, &str)] = &[
+    ("SOCKLINE_SETTINGS_INIT", "sockline_settings"),
+    ("SOCKLINE_LOOP_OPTIONS_INIT", "sockline_loop_options"),
+    ("SOCKLINE_OPTIONS_INIT", "sockline_options"),
+    ("SOCKLINE_SERVER_OPTIONS_INIT", "sockline_server_options"),
+    ("SOCKLINE_HANDLERS_INIT", "sockline_handlers"),
+    ("SOCKLINE_ACCEPT_OPTIONS_INIT", "sockline_accept_options"),
+    ("SOCKLINE_REFUSAL_INIT", "sockline_refusal"),
+];
+
+/// What cbindgen can't say: functions and macros that are compiled into the program.
+pub fn initialisers() -> String {
+    let mut out = String::from(
+        "/*\n * Initialisers: sockline_options options = SOCKLINE_OPTIONS_INIT; sets size, and all else to 0.\n */\n\n",
+    );
+    out += "#ifdef __cplusplus\n";
+    for (macro_name, name) in MADE {
+        let body = format!("{name} fresh = {name}(); fresh.size = sizeof(fresh); return fresh;");
+        out += &format!("inline {name} {name}_init() {{\n    {body}\n}}\n");
+        out += &format!("#define {macro_name} {name}_init()\n");
+    }
+    out += "#else\n";
+    for (macro_name, name) in MADE {
+        out += &format!("#define {macro_name} {{.size = sizeof({name})}}\n");
+    }
+    out += "#endif\n\n";
+    out += "/** A text that is ended by a NUL, as a sockline_string; NULL gives the empty one. Borrowed from text. Any thread. */\n";
+    out += "static inline sockline_string sockline_str(const char *text) {\n";
+    out += "    sockline_string string = {text, 0};\n";
+    out += "    while (text && text[string.len]) string.len++;\n";
+    out += "    return string;\n}\n\n";
+    out
+}

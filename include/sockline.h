@@ -1,0 +1,807 @@
+/*
+ * sockline: one native engine for live connections. WebSocket client and server in C.
+ *
+ * The smallest client:
+ *
+ *     static void on_message(sockline_ws ws, int32_t type, const void *data, size_t len, void *user_data) {
+ *         printf("%.*s\n", (int)len, (const char *)data);
+ *     }
+ *
+ *     sockline_handlers handlers = SOCKLINE_HANDLERS_INIT;
+ *     handlers.on_message = on_message;
+ *     sockline_connect(NULL, "ws://localhost:3000/", NULL, &handlers, NULL, NULL);
+ *
+ * How to read this header. First come the types, then the functions, object by object in the order of their lives.
+ *
+ *   Objects     Connections and servers are numbers; a call on one that has ended returns SOCKLINE_ERR_CLOSED and
+ *               touches nothing. Loops are pointers and have to be freed.
+ *   Statuses    Calls that can fail return a sockline_status: 0 or above is success, below 0 an error, and then
+ *               nothing has happened. sockline_last_error_text() says more. What goes wrong later comes in on_error.
+ *   Structs     begin with their size. Start from the struct's INIT macro and set what you need; what is left at 0
+ *               has its default. So a program goes on working with a newer library, and with an older one unless it
+ *               uses what that doesn't have: then it is told so by SOCKLINE_ERR_INVALID_ARGUMENT.
+ *   Strings     are UTF-8, given as pointer and length, and not necessarily ended by a NUL. A const char * without a
+ *               length is ended by a NUL.
+ *   Ownership   owned: yours to free. borrowed until: don't use it after. copied: the library has its own.
+ *               consumed: don't use it any more.
+ *   NULL        is an error where nothing is said of it, and never a crash.
+ *   Threads     Each function's text ends with its rule. Any thread: call it anywhere, at any time; it never blocks
+ *               and never runs a callback, unless its text says so. Loop thread: only on the thread that turns the
+ *               loop. Calls on the loop's thread act at once; calls from other threads are queued, in order, and wake
+ *               the loop.
+ *   Forks       Loops don't survive a fork; in the child, calls return SOCKLINE_ERR_FORKED.
+ *   Signals     The library raises no SIGPIPE, and its threads take no signals.
+ */
+
+#ifndef SOCKLINE_H
+#define SOCKLINE_H
+
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Types: objects
+ */
+
+/**
+ * A loop: one thread's worth of connections and servers. It is the only object that is a pointer and has to be freed.
+ *
+ * There are three ways to turn it: sockline_loop_run on a thread of yours, sockline_loop_start on a thread of the
+ * library's own, or sockline_loop_fd, _next_timeout and _poll from another event loop. Callbacks run on the thread
+ * that turns the loop. Where a loop is asked for, NULL means the library's default loop, which is started at first
+ * use, never freed, and does not keep the process from ending.
+ */
+typedef struct sockline_loop sockline_loop;
+
+/**
+ * A connection: a number below 2^53, never 0, never given out twice.
+ *
+ * Copy it freely, keep it as long as you like, use it on any thread. A call on a connection that has ended returns
+ * SOCKLINE_ERR_CLOSED and touches nothing, so there is nothing to free.
+ */
+typedef uint64_t sockline_ws;
+
+/**
+ * A listening server: a number like sockline_ws, with the same rules. The one can't be taken for the other: that is
+ * SOCKLINE_ERR_WRONG_HANDLE.
+ */
+typedef uint64_t sockline_server;
+
+/*
+ * Types: values
+ */
+
+/** What a call returns: one of enum sockline_status_code. 0 and above: done. Below 0: refused, nothing has happened. */
+typedef int32_t sockline_status;
+
+/** The statuses. A number is never reused and never removed; later versions may add some. */
+typedef enum sockline_status_code {
+    /** Done, or on its way. */
+    SOCKLINE_OK = 0,
+    /** The message was accepted, but more than the high-water mark waits to be sent: wait for on_drain. */
+    SOCKLINE_OVER_MARK = 1,
+    /** The loop was stopped, or shut down and done: don't turn it again. */
+    SOCKLINE_STOPPED = 2,
+    /** An argument is out of range, malformed, NULL where it may not be, or contradicts another one. */
+    SOCKLINE_ERR_INVALID_ARGUMENT = -1,
+    /** The URL can't be parsed, or asks for what WebSocket URLs don't have (RFC 6455 section 3). */
+    SOCKLINE_ERR_INVALID_URL = -2,
+    /** The connection is not open (it is still connecting, or closing), so the call can't be done now. */
+    SOCKLINE_ERR_NOT_OPEN = -3,
+    /** The handle's connection or server has ended. */
+    SOCKLINE_ERR_CLOSED = -4,
+    /** The handle is of another kind: a server's where a connection's is needed, or none at all. */
+    SOCKLINE_ERR_WRONG_HANDLE = -5,
+    /** A text message, a close reason or another text is not valid UTF-8. */
+    SOCKLINE_ERR_INVALID_UTF8 = -6,
+    /** The close code may not be sent (RFC 6455 section 7.4). */
+    SOCKLINE_ERR_INVALID_CLOSE_CODE = -7,
+    /** A ping, a pong or a close reason is longer than a control frame can be (RFC 6455 section 5.5). */
+    SOCKLINE_ERR_CONTROL_TOO_LONG = -8,
+    /** More than the hard limit already waits to be sent; the message was not queued. */
+    SOCKLINE_ERR_OUTBOX_FULL = -9,
+    /** The loop is being turned by another thread, or by this call's own caller. */
+    SOCKLINE_ERR_LOOP_BUSY = -10,
+    /** The system or the handle table has no room for another loop, connection or server. */
+    SOCKLINE_ERR_OUT_OF_RESOURCES = -11,
+    /** The address can't be listened on. */
+    SOCKLINE_ERR_LISTEN_FAILED = -12,
+    /** The system refused an operation on a socket or a file. */
+    SOCKLINE_ERR_IO = -13,
+    /** The host name has no address. Comes in on_error. */
+    SOCKLINE_ERR_NAME_NOT_RESOLVED = -14,
+    /** No connection could be made to any of the host's addresses. Comes in on_error. */
+    SOCKLINE_ERR_CONNECT_FAILED = -15,
+    /** Connecting, or the opening handshake, took longer than its timeout. Comes in on_error. */
+    SOCKLINE_ERR_HANDSHAKE_TIMEOUT = -16,
+    /** The peer's part of the opening handshake breaks RFC 6455 section 4. Comes in on_error. */
+    SOCKLINE_ERR_HANDSHAKE_FAILED = -17,
+    /** The server answered the opening handshake with another status than 101. Comes in on_error. */
+    SOCKLINE_ERR_REFUSED = -18,
+    /** The peer broke the protocol after the opening handshake (RFC 6455 section 7.1.7). Comes in on_error. */
+    SOCKLINE_ERR_PROTOCOL = -19,
+    /** Nothing came from the peer within the ping timeout. Comes in on_error. */
+    SOCKLINE_ERR_PEER_DEAD = -20,
+    /** The closing handshake took longer than its timeout. Comes in on_error. */
+    SOCKLINE_ERR_CLOSE_TIMEOUT = -21,
+    /** The process was forked after a loop had been made; loops don't survive a fork. */
+    SOCKLINE_ERR_FORKED = -22,
+    /** This build or platform doesn't have the feature. */
+    SOCKLINE_ERR_UNSUPPORTED = -23,
+    /** The upgrade request was already answered. */
+    SOCKLINE_ERR_ALREADY_ANSWERED = -24,
+    /** A bug of the library was caught at its border; the connection or call that met it is lost, nothing else. */
+    SOCKLINE_ERR_INTERNAL = -99,
+} sockline_status_code;
+
+/** What a message is. The numbers are the opcodes of RFC 6455. */
+typedef enum sockline_message_type {
+    /** UTF-8 text. */
+    SOCKLINE_TEXT = 1,
+    /** Any bytes. */
+    SOCKLINE_BINARY = 2,
+} sockline_message_type;
+
+/** How far a connection is. The numbers are those of the browser's WebSocket.readyState. */
+typedef enum sockline_state {
+    /** The connection is being made, or a client's request waits for its answer. */
+    SOCKLINE_CONNECTING = 0,
+    /** Messages can be sent. */
+    SOCKLINE_OPEN = 1,
+    /** One side has begun to close. */
+    SOCKLINE_CLOSING = 2,
+    /** The connection has ended. */
+    SOCKLINE_CLOSED = 3,
+} sockline_state;
+
+/** How important a log line is. */
+typedef enum sockline_log_level {
+    /** No lines at all. */
+    SOCKLINE_LOG_OFF = 0,
+    /** Something failed that nobody is told otherwise. */
+    SOCKLINE_LOG_ERROR = 1,
+    /** Something was lost or refused, such as messages that nobody took. */
+    SOCKLINE_LOG_WARN = 2,
+    /** What an operator may want to know. */
+    SOCKLINE_LOG_INFO = 3,
+    /** What a developer may want to know. */
+    SOCKLINE_LOG_DEBUG = 4,
+} sockline_log_level;
+
+/**
+ * Text as pointer and length, in UTF-8, not necessarily ended by a NUL. Make one with sockline_str("text").
+ *
+ * As an argument, an empty string ({NULL, 0}) means: not given. Its bytes are copied before the call returns.
+ */
+typedef struct sockline_string {
+    /** The first byte; may be NULL if len is 0. To print it: printf("%.*s", (int)s.len, s.data). */
+    const char *data;
+    /** The number of bytes. */
+    size_t len;
+} sockline_string;
+
+/** One line of an HTTP head. */
+typedef struct sockline_header {
+    /** The name; in a request from a client it is in lower case. */
+    sockline_string name;
+    /** The value, without the blanks around it. */
+    sockline_string value;
+} sockline_header;
+
+/*
+ * Types: options
+ */
+
+/** In sockline_settings and in options: no such limit, or no such timeout. */
+#define SOCKLINE_UNLIMITED 18446744073709551615ull
+
+/**
+ * What one connection may take and keep, and how long it may be silent. Start from SOCKLINE_SETTINGS_INIT; a field
+ * of 0 means its default, and SOCKLINE_UNLIMITED turns it off.
+ */
+typedef struct sockline_settings {
+    /** sizeof(sockline_settings), as the INIT macro sets it. */
+    size_t size;
+    /**
+     * The longest message to accept, in bytes; a longer one fails the connection with 1009. Default: 16 MiB for
+     * clients, 1 MiB for servers.
+     */
+    uint64_t max_message;
+    /** A ping goes out when nothing has come for so many milliseconds. Default: 20,000. */
+    uint64_t ping_interval_ms;
+    /** The peer is given up when nothing has come for so many milliseconds after that ping. Default: 20,000. */
+    uint64_t ping_timeout_ms;
+    /** The connection is cut when the closing handshake takes longer, in milliseconds. Default: 5,000. */
+    uint64_t close_timeout_ms;
+    /**
+     * When more than this many bytes wait, sockline_send says SOCKLINE_OVER_MARK, and on_drain follows at half of it.
+     * Default: 1 MiB.
+     */
+    uint64_t high_water_mark;
+    /**
+     * When more than this many bytes wait already, sockline_send fails with SOCKLINE_ERR_OUTBOX_FULL. Not below
+     * high_water_mark. Default: 16 MiB.
+     */
+    uint64_t hard_limit;
+} sockline_settings;
+
+/** How a loop works. Start from SOCKLINE_LOOP_OPTIONS_INIT; a field of 0 means its default. */
+typedef struct sockline_loop_options {
+    /** sizeof(sockline_loop_options), as the INIT macro sets it. */
+    size_t size;
+    /** How many events the system may announce at once. Default: 1024. */
+    size_t max_events;
+    /**
+     * For loops that sockline_loop_poll turns: called, once until it is done, when calls between turns have left
+     * something to send. Have sockline_loop_flush called soon then; this spares the loop waking itself through the
+     * system. It runs inside such calls, so it must not call the library. NULL: the loop wakes itself.
+     */
+    void (*flush_hook)(void *flush_hook_data);
+    /** Given back to flush_hook. Borrowed until the loop is freed. */
+    void *flush_hook_data;
+} sockline_loop_options;
+
+/** How to connect. Start from SOCKLINE_OPTIONS_INIT; a field of 0 means its default. */
+typedef struct sockline_options {
+    /** sizeof(sockline_options), as the INIT macro sets it. */
+    size_t size;
+    /** The subprotocols to offer, the preferred one first (RFC 6455 section 4.1). */
+    const sockline_string *subprotocols;
+    /** How many those are. */
+    size_t subprotocol_count;
+    /** Further request headers, such as Origin, Authorization or Cookie. */
+    const sockline_header *headers;
+    /** How many those are. */
+    size_t header_count;
+    /** Milliseconds for name lookup, connecting and the opening handshake together. Default: 10,000. */
+    uint64_t handshake_timeout_ms;
+    /** What the connection may take and keep; NULL for the defaults. */
+    const sockline_settings *settings;
+} sockline_options;
+
+/** How to listen. Start from SOCKLINE_SERVER_OPTIONS_INIT; a field of 0, or an empty string, means its default. */
+typedef struct sockline_server_options {
+    /** sizeof(sockline_server_options), as the INIT macro sets it. */
+    size_t size;
+    /** The host name or IP address to listen on. Default: every address, IPv6 and IPv4. */
+    sockline_string host;
+    /** The port, 1 to 65535. Default: one that the system chooses; sockline_server_port tells it. */
+    uint32_t port;
+    /**
+     * On how many loops to listen, each with a thread: the given one, and threads - 1 that the library starts.
+     * Callbacks then run on all of these threads, a connection's always on the same one. Default: 1.
+     */
+    uint32_t threads;
+    /**
+     * The path of a Unix socket to listen on, instead of host and port. A socket file that nobody listens on is
+     * replaced; any other file is left alone.
+     */
+    sockline_string unix_socket;
+    /** Upgrades are taken at this path only; others get status 404. Default: every path. */
+    sockline_string path;
+    /** A folder whose files are served to GET and HEAD on the same port. Default: none. */
+    sockline_string static_folder;
+    /** How many connections the system may hold that were not accepted yet. Default: 1024. */
+    uint64_t backlog;
+    /** Milliseconds for the request head, and again for the answer to an upgrade. Default: 10,000. */
+    uint64_t handshake_timeout_ms;
+    /** The longest request head to accept, in bytes. Default: 16 KiB. */
+    uint64_t max_head;
+    /** What each connection may take and keep; NULL for the defaults. */
+    const sockline_settings *settings;
+} sockline_server_options;
+
+/*
+ * Types: events and callbacks
+ */
+
+/** A client's request for an upgrade, and all that it points to: borrowed until on_upgrade returns. */
+typedef struct sockline_request {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** The server that it came to. */
+    sockline_server server;
+    /** The path as it was sent, still percent-encoded. */
+    sockline_string path;
+    /** What follows "?" in the target, still percent-encoded. Its data is NULL if there is no "?". */
+    sockline_string query;
+    /** The client's address and port, such as "127.0.0.1:50000" or "[::1]:50000"; empty on a Unix socket. */
+    sockline_string remote_address;
+    /** The subprotocols that the client offers, its preferred one first. */
+    const sockline_string *subprotocols;
+    /** How many those are. */
+    size_t subprotocol_count;
+    /** All headers in order; a name occurs as often as it was sent. See sockline_request_header. */
+    const sockline_header *headers;
+    /** How many those are. */
+    size_t header_count;
+} sockline_request;
+
+/** Why a connection failed, or could not be made; borrowed until the callback returns. */
+typedef struct sockline_error_event {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** What went wrong, as one of enum sockline_status_code; below 0. */
+    int32_t status;
+    /** The HTTP status that a server answered instead of 101, for SOCKLINE_ERR_REFUSED; otherwise 0. */
+    int32_t http_status;
+    /** What failed, with what value, and what to do. Ended by a NUL too. */
+    sockline_string text;
+} sockline_error_event;
+
+/** How a connection ended; borrowed until the callback returns. */
+typedef struct sockline_close_event {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /**
+     * The peer's close code; 1005 if its close frame had none, 1006 if no close frame came (RFC 6455 section 7.1.5).
+     */
+    int32_t code;
+    /** 1 if both close frames were exchanged, otherwise 0. */
+    int32_t was_clean;
+    /** The peer's reason; empty if there was none. Ended by a NUL too. */
+    sockline_string reason;
+} sockline_close_event;
+
+/**
+ * The callbacks of a connection, and those of a server. Start from SOCKLINE_HANDLERS_INIT and set those that you
+ * need; NULL ignores the event. The struct is copied by the call that takes it, so one can serve many.
+ *
+ * All run on the loop's thread, one after the other, and each connection's in this order: on_open once, messages in
+ * the order of their arrival, on_error at most once and right before on_close, on_close exactly once, last. A
+ * callback may call anything on any handle, and free its loop; none of these calls another callback before the
+ * present one has returned. No C++ exception and no longjmp may leave a callback.
+ *
+ * user_data is what was given with the handlers. It stays yours: free it in on_close, and a server's in
+ * on_server_closed, after which the library does not touch it any more.
+ */
+typedef struct sockline_handlers {
+    /** sizeof(sockline_handlers), as the INIT macro sets it. */
+    size_t size;
+    /** The opening handshake is done; messages can be sent. */
+    void (*on_open)(sockline_ws ws, void *user_data);
+    /**
+     * A whole message came. type: SOCKLINE_TEXT, then data is valid UTF-8, or SOCKLINE_BINARY. data is borrowed until
+     * the callback returns, and not ended by a NUL.
+     */
+    void (*on_message)(sockline_ws ws, int32_t type, const void *data, size_t len, void *user_data);
+    /** A ping came; its pong is already on its way (RFC 6455 section 5.5.2). data is borrowed as in on_message. */
+    void (*on_ping)(sockline_ws ws, const void *data, size_t len, void *user_data);
+    /** A pong came (RFC 6455 section 5.5.3). data is borrowed as in on_message. */
+    void (*on_pong)(sockline_ws ws, const void *data, size_t len, void *user_data);
+    /**
+     * What waits to be sent fell to half of the high-water mark, after a send had said SOCKLINE_OVER_MARK: go on
+     * sending. Once per crossing.
+     */
+    void (*on_drain)(sockline_ws ws, void *user_data);
+    /** The connection failed, or could not be made; on_close follows at once. */
+    void (*on_error)(sockline_ws ws, const sockline_error_event *event, void *user_data);
+    /** The connection has ended, or was never made. The last event of this handle. */
+    void (*on_close)(sockline_ws ws, const sockline_close_event *event, void *user_data);
+    /**
+     * Servers only: a client asks for an upgrade. Answer with sockline_accept or sockline_refuse, here or later from
+     * any thread; after the handshake timeout the client gets status 503. request is borrowed until the callback
+     * returns. user_data is the server's. NULL accepts every request. If the client leaves before it was accepted,
+     * no event follows, and the answer gets SOCKLINE_ERR_CLOSED.
+     */
+    void (*on_upgrade)(sockline_ws ws, const sockline_request *request, void *user_data);
+    /**
+     * Servers only: the listener is closed and the last of its connections has ended. The last event of this handle.
+     */
+    void (*on_server_closed)(sockline_server server, void *user_data);
+} sockline_handlers;
+
+/** How to accept an upgrade. Start from SOCKLINE_ACCEPT_OPTIONS_INIT. */
+typedef struct sockline_accept_options {
+    /** sizeof(sockline_accept_options), as the INIT macro sets it. */
+    size_t size;
+    /** One of the offered subprotocols; empty for none. */
+    sockline_string subprotocol;
+    /** Further response headers, header_count of them. */
+    const sockline_header *headers;
+    /** How many those are. */
+    size_t header_count;
+    /** The callbacks of this connection; NULL keeps the server's. */
+    const sockline_handlers *handlers;
+    /** What these callbacks get as user_data; NULL keeps the server's. */
+    void *user_data;
+} sockline_accept_options;
+
+/** How to refuse an upgrade. Start from SOCKLINE_REFUSAL_INIT. */
+typedef struct sockline_refusal {
+    /** sizeof(sockline_refusal), as the INIT macro sets it. */
+    size_t size;
+    /** The HTTP status, 300 to 599. Default: 403. */
+    uint64_t status;
+    /** Response headers, header_count of them. Content-Length and Connection are added. */
+    const sockline_header *headers;
+    /** How many those are. */
+    size_t header_count;
+    /** The response's body, body_len bytes; NULL for none. */
+    const void *body;
+    /** The body's length in bytes. */
+    size_t body_len;
+} sockline_refusal;
+
+/** Takes a log line: a level, and a text that is ended by a NUL and borrowed until this returns. */
+typedef void (*sockline_log_function)(int32_t level, const char *text, void *user_data);
+
+/*
+ * Initialisers: sockline_options options = SOCKLINE_OPTIONS_INIT; sets size, and all else to 0.
+ */
+
+#ifdef __cplusplus
+inline sockline_settings sockline_settings_init() {
+    sockline_settings fresh = sockline_settings(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_SETTINGS_INIT sockline_settings_init()
+inline sockline_loop_options sockline_loop_options_init() {
+    sockline_loop_options fresh = sockline_loop_options(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_LOOP_OPTIONS_INIT sockline_loop_options_init()
+inline sockline_options sockline_options_init() {
+    sockline_options fresh = sockline_options(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_OPTIONS_INIT sockline_options_init()
+inline sockline_server_options sockline_server_options_init() {
+    sockline_server_options fresh = sockline_server_options(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_SERVER_OPTIONS_INIT sockline_server_options_init()
+inline sockline_handlers sockline_handlers_init() {
+    sockline_handlers fresh = sockline_handlers(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_HANDLERS_INIT sockline_handlers_init()
+inline sockline_accept_options sockline_accept_options_init() {
+    sockline_accept_options fresh = sockline_accept_options(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_ACCEPT_OPTIONS_INIT sockline_accept_options_init()
+inline sockline_refusal sockline_refusal_init() {
+    sockline_refusal fresh = sockline_refusal(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_REFUSAL_INIT sockline_refusal_init()
+#else
+#define SOCKLINE_SETTINGS_INIT {.size = sizeof(sockline_settings)}
+#define SOCKLINE_LOOP_OPTIONS_INIT {.size = sizeof(sockline_loop_options)}
+#define SOCKLINE_OPTIONS_INIT {.size = sizeof(sockline_options)}
+#define SOCKLINE_SERVER_OPTIONS_INIT {.size = sizeof(sockline_server_options)}
+#define SOCKLINE_HANDLERS_INIT {.size = sizeof(sockline_handlers)}
+#define SOCKLINE_ACCEPT_OPTIONS_INIT {.size = sizeof(sockline_accept_options)}
+#define SOCKLINE_REFUSAL_INIT {.size = sizeof(sockline_refusal)}
+#endif
+
+/** A text that is ended by a NUL, as a sockline_string; NULL gives the empty one. Borrowed from text. Any thread. */
+static inline sockline_string sockline_str(const char *text) {
+    sockline_string string = {text, 0};
+    while (text && text[string.len]) string.len++;
+    return string;
+}
+
+/*
+ * Library
+ */
+
+/** The library's version, such as "0.1.0". Borrowed for ever. Any thread. */
+const char *sockline_version(void);
+
+/**
+ * A status as the name that it has in this header, such as "SOCKLINE_ERR_CLOSED". Borrowed for ever; never NULL.
+ * Any thread.
+ */
+const char *sockline_status_name(sockline_status status);
+
+/** A status as one sentence for people, in general terms. Borrowed for ever; never NULL. Any thread. */
+const char *sockline_status_text(sockline_status status);
+
+/**
+ * Why the last call of this thread that returned an error did so: what failed, with what value, and what to do.
+ * Borrowed until the next failing call of this thread; never NULL, and empty before the first failure. Any thread.
+ */
+const char *sockline_last_error_text(void);
+
+/**
+ * Has log lines up to this level given to log_function; NULL for none, as it is at first.
+ *
+ * It runs on whatever thread has something to say, but never twice at once, and it is not given what it brings about
+ * itself. When this returns, the function before it is not running any more, so its user_data may be freed, unless
+ * this is called by that function.
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT for a level that is none. Any thread.
+ */
+sockline_status sockline_set_log(int32_t level, sockline_log_function log_function, void *user_data);
+
+/**
+ * Writes len bytes of text where the library's own lines go; for wrappers in other languages that have something to
+ * report. level: one of enum sockline_log_level but SOCKLINE_LOG_OFF.
+ *
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+ */
+sockline_status sockline_log(int32_t level, const char *text, size_t len);
+
+/*
+ * Loops
+ */
+
+/**
+ * Makes a loop that nobody turns yet, and writes it to *made: owned, until sockline_loop_free.
+ *
+ * options: copied; NULL for the defaults. made: not NULL; left alone after a failure.
+ * Errors: SOCKLINE_ERR_OUT_OF_RESOURCES if there are 1024 loops or the system has no descriptor left,
+ * SOCKLINE_ERR_FORKED in a child of a process that had loops. Any thread.
+ */
+sockline_status sockline_loop_new(const sockline_loop_options *options, sockline_loop **made);
+
+/**
+ * Turns the loop on this thread until sockline_loop_stop, or until a sockline_loop_shutdown is done.
+ *
+ * Errors: SOCKLINE_ERR_LOOP_BUSY if it is being turned already. Loop thread: this makes the caller's thread the one.
+ */
+sockline_status sockline_loop_run(sockline_loop *loop);
+
+/**
+ * Turns the loop on a thread of the library's own, which takes no signals; callbacks run there.
+ *
+ * Errors: SOCKLINE_ERR_LOOP_BUSY if it was started before, SOCKLINE_ERR_OUT_OF_RESOURCES if there is no thread to be
+ * had. Any thread.
+ */
+sockline_status sockline_loop_start(sockline_loop *loop);
+
+/**
+ * The descriptor for another event loop to watch for reading: call sockline_loop_poll when it is readable. It belongs
+ * to the loop; don't close it. -1 if loop is NULL. Any thread.
+ */
+int sockline_loop_fd(sockline_loop *loop);
+
+/**
+ * In how many milliseconds sockline_loop_poll has to be called though the descriptor is not readable; -1 for never.
+ * Ask again after each poll. Loop thread.
+ */
+int64_t sockline_loop_next_timeout(sockline_loop *loop);
+
+/**
+ * Turns the loop once: waits at most timeout_ms (-1: until something happens; 0: not at all) and runs callbacks.
+ * Returns SOCKLINE_OK, or SOCKLINE_STOPPED if the loop was stopped or is shut down.
+ *
+ * Errors: SOCKLINE_ERR_LOOP_BUSY if another thread turns it, or if one of its callbacks calls this. Loop thread: this
+ * makes the caller's thread the one.
+ */
+sockline_status sockline_loop_poll(sockline_loop *loop, int64_t timeout_ms);
+
+/**
+ * Sends what calls between turns have left, and delivers what they have brought about: it may run callbacks. For
+ * loops with a flush_hook. Does nothing on other threads than the one that polls. Loop thread.
+ */
+sockline_status sockline_loop_flush(sockline_loop *loop);
+
+/** Makes the thread that waits in sockline_loop_run or sockline_loop_poll look around once. Any thread. */
+sockline_status sockline_loop_wake(sockline_loop *loop);
+
+/**
+ * Ends sockline_loop_run, or the thread of sockline_loop_start, after the present turn. Connections stay as they are.
+ * Any thread.
+ */
+sockline_status sockline_loop_stop(sockline_loop *loop);
+
+/**
+ * Ends the loop in good order: no new connections, close code 1001 for the open ones; what has not ended after
+ * within_ms is cut. Waits for the thread of sockline_loop_start, unless called on it; sockline_loop_run and _poll
+ * return when it is done. Any thread.
+ */
+sockline_status sockline_loop_shutdown(sockline_loop *loop, uint64_t within_ms);
+
+/**
+ * Frees a loop: consumed. Every connection gets its on_close (1006) and every server its on_server_closed, without
+ * waiting for peers, before this returns. In a callback of the loop, or while another thread turns it, this comes at
+ * the end of the turn instead. Then the loop stops. NULL does nothing. Any thread.
+ */
+void sockline_loop_free(sockline_loop *loop);
+
+/*
+ * Connections
+ */
+
+/**
+ * Starts to connect, and writes the handle to *ws at once; on_open follows, or on_error and on_close.
+ *
+ * loop: NULL for the default loop. url: "ws://host:port/path?query", ended by a NUL. options: NULL for the
+ * defaults. handlers: NULL to have events wait for sockline_set_handlers; messages beyond 1 MiB are dropped then.
+ * user_data: yours, given to every callback. ws: may be NULL; callbacks get the handle too, and may run before this
+ * has returned. Everything is copied but user_data.
+ *
+ * Errors: SOCKLINE_ERR_INVALID_URL, SOCKLINE_ERR_INVALID_ARGUMENT for a subprotocol, header or setting that can't be,
+ * SOCKLINE_ERR_UNSUPPORTED for wss:// in a build without TLS, SOCKLINE_ERR_OUT_OF_RESOURCES, SOCKLINE_ERR_FORKED.
+ * After an error no callback ever comes, and *ws is 0. Any thread.
+ */
+sockline_status sockline_connect(
+    sockline_loop *loop,
+    const char *url,
+    const sockline_options *options,
+    const sockline_handlers *handlers,
+    void *user_data,
+    sockline_ws *ws);
+
+/**
+ * Gives the connection other callbacks, copied, and other user_data. Events that waited for handlers come now.
+ *
+ * handlers: not NULL. From another thread the change is queued, and events that come first go where they went before.
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_CLOSED. Any thread.
+ */
+sockline_status sockline_set_handlers(sockline_ws ws, const sockline_handlers *handlers, void *user_data);
+
+/**
+ * Sends a message: type SOCKLINE_TEXT or SOCKLINE_BINARY, len bytes at data, copied. data may be NULL if len is 0.
+ *
+ * On the loop's thread it is framed at once and leaves at the end of the turn; from another thread it is queued.
+ * Returns SOCKLINE_OK, or SOCKLINE_OVER_MARK if it was accepted and the next one should wait for on_drain.
+ * Errors: SOCKLINE_ERR_NOT_OPEN before on_open and once it is closing, SOCKLINE_ERR_CLOSED,
+ * SOCKLINE_ERR_INVALID_UTF8 for a text, SOCKLINE_ERR_OUTBOX_FULL over the hard limit. Any thread.
+ */
+sockline_status sockline_send(sockline_ws ws, int32_t type, const void *data, size_t len);
+
+/**
+ * Sends a ping of at most 125 bytes, copied (RFC 6455 section 5.5.2); on_pong follows when the peer answers. Pings
+ * that keep the connection alive go out without this.
+ *
+ * Errors: as for sockline_send, and SOCKLINE_ERR_CONTROL_TOO_LONG. Any thread.
+ */
+sockline_status sockline_ping(sockline_ws ws, const void *data, size_t len);
+
+/**
+ * Sends an unasked-for pong of at most 125 bytes, copied (RFC 6455 section 5.5.3). Pings are answered without it.
+ *
+ * Errors: as for sockline_ping. Any thread.
+ */
+sockline_status sockline_pong(sockline_ws ws, const void *data, size_t len);
+
+/**
+ * Stops reading from the socket until sockline_resume, so that the peer has to wait. Pings still go out; the
+ * dead-peer timer stands still.
+ *
+ * Errors: SOCKLINE_ERR_CLOSED. Any thread.
+ */
+sockline_status sockline_pause(sockline_ws ws);
+
+/**
+ * Reads on after sockline_pause.
+ *
+ * Errors: SOCKLINE_ERR_CLOSED. Any thread.
+ */
+sockline_status sockline_resume(sockline_ws ws);
+
+/**
+ * The connection's user_data; NULL once it has ended, and on other threads, where on_close could free it meanwhile.
+ * Loop thread.
+ */
+void *sockline_user_data(sockline_ws ws);
+
+/** The connection's state, as one of enum sockline_state; SOCKLINE_CLOSED for a handle that is none. Any thread. */
+int32_t sockline_ready_state(sockline_ws ws);
+
+/** The bytes that were accepted for sending and not yet taken by the system, framing included. Any thread. */
+uint64_t sockline_buffered_amount(sockline_ws ws);
+
+/** The round trip of the last answered ping in milliseconds; -1 if there was none. Any thread. */
+int64_t sockline_latency(sockline_ws ws);
+
+/**
+ * Writes the subprotocol in use into the caller's buffer, as snprintf does: at most capacity bytes, always ended by
+ * a NUL. Returns the whole length without the NUL, 0 if none was agreed on or the connection has ended. buffer may be
+ * NULL if capacity is 0. Any thread.
+ */
+size_t sockline_protocol(sockline_ws ws, char *buffer, size_t capacity);
+
+/** Writes the extensions in use, as in the response's header, in the way of sockline_protocol. Any thread. */
+size_t sockline_extensions(sockline_ws ws, char *buffer, size_t capacity);
+
+/**
+ * Writes the URL that was connected to, or on a server the request's path and query, in the way of
+ * sockline_protocol. Any thread.
+ */
+size_t sockline_url(sockline_ws ws, char *buffer, size_t capacity);
+
+/**
+ * Writes the peer's address and port, such as "127.0.0.1:50000" or "[::1]:50000", in the way of sockline_protocol;
+ * empty for Unix sockets and while there is no connection. Any thread.
+ */
+size_t sockline_remote_address(sockline_ws ws, char *buffer, size_t capacity);
+
+/** Writes this side's address and port, in the way of sockline_remote_address. Any thread. */
+size_t sockline_local_address(sockline_ws ws, char *buffer, size_t capacity);
+
+/**
+ * Starts the closing handshake (RFC 6455 section 7.1.2), after what was sent before; while connecting, gives the
+ * attempt up. on_close follows, at the latest after the close timeout. Doing it again is harmless.
+ *
+ * code: 1000 to 1014 but 1004 to 1006, or 3000 to 4999; 0 for none. reason: len bytes of UTF-8, at most 123, copied;
+ * it needs a code.
+ * Errors: SOCKLINE_ERR_INVALID_CLOSE_CODE, SOCKLINE_ERR_CONTROL_TOO_LONG, SOCKLINE_ERR_INVALID_UTF8,
+ * SOCKLINE_ERR_INVALID_ARGUMENT for a reason without a code, SOCKLINE_ERR_CLOSED. Any thread.
+ */
+sockline_status sockline_close(sockline_ws ws, int32_t code, const char *reason, size_t len);
+
+/**
+ * Cuts the connection without a closing handshake; on_close follows with 1006.
+ *
+ * Errors: SOCKLINE_ERR_CLOSED. Any thread.
+ */
+sockline_status sockline_terminate(sockline_ws ws);
+
+/*
+ * Servers
+ */
+
+/**
+ * Listens, and writes the handle to *server. The listener is bound when this returns.
+ *
+ * loop: NULL for the default loop. options: NULL for the defaults. handlers: for the server, and for each
+ * connection that its sockline_accept gives no other ones; NULL accepts every upgrade and ignores what comes.
+ * user_data: yours, given to every callback; free it in on_server_closed. server: may be NULL. Everything is copied
+ * but user_data. A host name is looked up here, which can take a moment; addresses are not.
+ *
+ * Errors: SOCKLINE_ERR_LISTEN_FAILED with the address and the system's reason, SOCKLINE_ERR_INVALID_ARGUMENT,
+ * SOCKLINE_ERR_OUT_OF_RESOURCES, SOCKLINE_ERR_FORKED. After an error no callback ever comes, and *server is 0.
+ * Any thread.
+ */
+sockline_status sockline_listen(
+    sockline_loop *loop,
+    const sockline_server_options *options,
+    const sockline_handlers *handlers,
+    void *user_data,
+    sockline_server *server);
+
+/** The port that the server listens on; 0 for a Unix socket and once it is closed. Any thread. */
+uint16_t sockline_server_port(sockline_server server);
+
+/**
+ * Writes the address and port that the server listens on, such as "[::]:3000", in the way of sockline_protocol;
+ * empty for a Unix socket and once it is closed. Any thread.
+ */
+size_t sockline_server_address(sockline_server server, char *buffer, size_t capacity);
+
+/**
+ * The value of the first header of this name, in whatever case; its data is NULL if there is none. Borrowed until
+ * on_upgrade returns. Loop thread.
+ */
+sockline_string sockline_request_header(const sockline_request *request, sockline_string name);
+
+/**
+ * Accepts an upgrade request: answers 101 and opens the connection; on_open follows (RFC 6455 section 4.2.2).
+ *
+ * options: copied; NULL for none. Once this returned SOCKLINE_OK on the loop's thread, on_close will come.
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT for a header or subprotocol that can't be sent,
+ * SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_CLOSED if the client has left or the handshake timeout has passed.
+ * Any thread.
+ */
+sockline_status sockline_accept(sockline_ws ws, const sockline_accept_options *options);
+
+/**
+ * Refuses an upgrade request: answers an HTTP status, headers and a body. No event follows, and the handle is dead.
+ *
+ * refusal: copied; NULL for status 403 without a body.
+ * Errors: as for sockline_accept; SOCKLINE_ERR_INVALID_ARGUMENT for a status that is none. Any thread.
+ */
+sockline_status sockline_refuse(sockline_ws ws, const sockline_refusal *refusal);
+
+/**
+ * Sends a message to every open connection of the server, framed once; arguments as for sockline_send. Connections
+ * over their hard limit miss it, which the log says.
+ *
+ * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_INVALID_UTF8, SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+ */
+sockline_status sockline_broadcast(sockline_server server, int32_t type, const void *data, size_t len);
+
+/**
+ * Stops listening. With a code, all connections get the closing handshake with that code and reason; with 0 they
+ * live on. on_server_closed comes when the last of them has ended. Arguments and errors as for sockline_close.
+ * Any thread.
+ */
+sockline_status sockline_server_close(sockline_server server, int32_t code, const char *reason, size_t len);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SOCKLINE_H */
