@@ -1,0 +1,133 @@
+# Everything that is done with this repository, by name. Recipes are what CI runs.
+#
+#   make chat    build all, start the chat at http://localhost:3000
+#   make test    all tests
+#   make help    the rest
+
+PYTHON ?= python3
+CARGO ?= cargo
+PORT ?= 3000
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+RELEASE := target/release
+VENV := .venv
+RUST_SOURCES := Cargo.toml Cargo.lock $(shell find core/src ffi/src -name '*.rs') core/Cargo.toml ffi/Cargo.toml
+PYTHON_SOURCES := $(shell find bindings/python -name '*.rs' -o -name '*.py' -o -name '*.pyi' -o -name '*.toml')
+NODE_SOURCES := $(shell find bindings/node -path '*/node_modules' -prune -o \( -name '*.rs' -o -name '*.js' -o -name '*.mjs' -o -name '*.ts' -o -name '*.toml' -o -name 'package*.json' \) -print)
+
+.DELETE_ON_ERROR:
+.PHONY: help build lib c cpp rust-examples python node chat test lint test-rust test-c test-python test-node \
+        test-interop test-docs bench autobahn deny install header clean
+
+help:
+	@echo 'make build     libraries, bindings (.venv, examples/node/node_modules) and examples'
+	@echo 'make chat      build, then the chat at http://localhost:$(PORT)  (PORT=…)'
+	@echo 'make test      all tests; make lint test-rust test-c test-python test-node test-interop are its parts'
+	@echo 'make bench     side by side with other libraries  (ONLY=echo64,idle ROUNDS=31 PEERS=sockline_c,raw_tcp)'
+	@echo 'make autobahn  Autobahn|Testsuite against the core in both roles'
+	@echo 'make install   library, headers and pkg-config file  (PREFIX=$(PREFIX) DESTDIR=)'
+	@echo 'make header    write include/sockline.h anew from the Rust sources'
+	@echo 'make deny      licences, bans and sources of all dependencies'
+
+# ── building ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+build: lib rust-examples c cpp python node
+
+lib: $(RELEASE)/libsockline.so
+
+$(RELEASE)/libsockline.so $(RELEASE)/libsockline.a: $(RUST_SOURCES)
+	$(CARGO) build --release --locked -p sockline-ffi
+	@touch $@
+
+rust-examples:
+	$(CARGO) build --release --locked -p sockline --examples
+
+c: lib
+	$(MAKE) -C examples/c
+
+cpp: lib
+	$(MAKE) -C examples/cpp
+
+python: $(VENV)/.sockline
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.sockline: $(VENV)/bin/python $(RUST_SOURCES) $(PYTHON_SOURCES)
+	$(VENV)/bin/python -m pip install --quiet --force-reinstall --no-deps ./bindings/python
+	@touch $@
+
+node: examples/node/node_modules/.sockline
+
+examples/node/node_modules/.sockline: $(RUST_SOURCES) $(NODE_SOURCES) examples/node/package.json
+	cd examples/node && npm ci --no-audit --no-fund
+	@touch $@
+
+# ── the main job ────────────────────────────────────────────────────────────────────────────────────────────────
+
+chat: build
+	@sh examples/chat.sh $(PORT)
+
+# ── tests ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+test: lint test-rust build test-c test-python test-node test-interop test-docs
+	@echo 'all tests passed'
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked --quiet
+
+test-rust:
+	$(CARGO) test --locked -p sockline -p sockline-ffi
+
+test-c: lib c cpp
+	tests/tools/need valgrind clang
+	tests/c/run.sh
+
+$(VENV)/.test: $(VENV)/bin/python bindings/python/requirements-test.txt
+	$(VENV)/bin/python -m pip install --quiet -r bindings/python/requirements-test.txt
+	@touch $@
+
+test-python: python $(VENV)/.test
+	$(VENV)/bin/python -m pytest -q tests/python
+
+test-node: node
+	tests/node/run.sh
+
+test-interop: build $(VENV)/.test
+	tests/tools/need chromium
+	$(PYTHON) tests/interop/run.py
+
+test-docs:
+	$(PYTHON) tests/docs.py
+
+# ── measuring, checking, installing ─────────────────────────────────────────────────────────────────────────────
+
+bench: build
+	tests/tools/need libwebsockets-dev
+	$(PYTHON) core/benches/side_by_side/run.py
+
+autobahn: rust-examples
+	$(PYTHON) tests/autobahn/run.py --role server --command "$(RELEASE)/examples/echo_server PORT"
+	$(PYTHON) tests/autobahn/run.py --role client --command "$(RELEASE)/examples/autobahn_client URL"
+
+header:
+	SOCKLINE_WRITE_HEADER=1 $(CARGO) test --locked -p sockline-ffi --test header
+
+deny:
+	@command -v cargo-deny >/dev/null || { echo 'make deny needs cargo-deny: cargo install --locked cargo-deny'; exit 1; }
+	$(CARGO) deny --all-features check bans licenses sources
+
+install: lib
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(RELEASE)/libsockline.so $(DESTDIR)$(PREFIX)/lib/libsockline.so.0
+	ln -sf libsockline.so.0 $(DESTDIR)$(PREFIX)/lib/libsockline.so
+	install -m 644 $(RELEASE)/libsockline.a $(DESTDIR)$(PREFIX)/lib/libsockline.a
+	install -m 644 include/sockline.h include/sockline.hpp $(DESTDIR)$(PREFIX)/include
+	sed 's|@PREFIX@|$(PREFIX)|' ffi/sockline.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/sockline.pc
+
+clean:
+	$(CARGO) clean
+	rm -rf $(VENV) examples/node/node_modules examples/c/build examples/cpp/build
