@@ -5,9 +5,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backpressure;
 mod broadcast;
 mod calls;
 mod contract;
 mod failures;
 mod inside;
+mod reading;
 mod serving;
+mod threads;
+mod turning;
