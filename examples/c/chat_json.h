@@ -1,0 +1,24 @@
+/* A chat message on the wire: the JSON text {"name":"…","text":"…"}. */
+
+#ifndef CHAT_JSON_H
+#define CHAT_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* UTF-8, owned; may hold any character, so use the lengths. */
+struct chat_message {
+    char *name, *text;
+    size_t name_len, text_len;
+};
+
+/* Reads a message; false if it is not JSON, or no object with both strings. Members that it doesn't know are passed
+ * over. Free what it found with chat_free. */
+bool chat_read(const char *json, size_t len, struct chat_message *message);
+
+void chat_free(struct chat_message *message);
+
+/* Writes a message; NULL if there is no memory. Free it. */
+char *chat_write(const char *name, size_t name_len, const char *text, size_t text_len, size_t *len);
+
+#endif
