@@ -1,0 +1,496 @@
+// sockline for C++17: the objects of sockline.h with std::function callbacks, std::string_view messages and exceptions.
+//
+//     sockline::Handlers handlers;
+//     handlers.on_open = [](sockline::WebSocket ws) { ws.send("hello"); };
+//     handlers.on_message = [](sockline::WebSocket, sockline::Message message) { std::cout << message.data << '\n'; };
+//
+//     sockline::Loop loop;
+//     sockline::connect(loop, "ws://localhost:3000/", std::move(handlers));
+//     loop.run();
+//
+// What things mean, and which thread may do what, is said in sockline.h; here is only what differs:
+//
+//   Ownership  A Loop owns its connections and servers: destroying it ends them. WebSocket and Server are numbers;
+//              copy them freely. Handlers belong to the library until the last callback has returned.
+//   Errors     Calls that can fail throw sockline::Error. send() returns whether to go on sending.
+//   Callbacks  An exception that leaves a callback is logged (sockline_set_log), and its connection is closed with
+//              1011. It never passes through C.
+
+#ifndef SOCKLINE_HPP
+#define SOCKLINE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sockline.h"
+
+namespace sockline {
+
+/// A failed call: its status, and what sockline_last_error_text() said.
+class Error : public std::runtime_error {
+public:
+    Error(sockline_status status, const std::string &text) : std::runtime_error(text), status_(status) {}
+
+    sockline_status status() const noexcept { return status_; }
+
+private:
+    sockline_status status_;
+};
+
+/// A whole message; borrowed until on_message returns.
+struct Message {
+    sockline_message_type type;
+    std::string_view data;
+
+    bool is_text() const noexcept { return type == SOCKLINE_TEXT; }
+};
+
+/// How a connection ended.
+struct CloseEvent {
+    int code;
+    std::string reason;
+    bool was_clean;
+};
+
+/// Headers of a request or response, in order.
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+namespace detail {
+
+inline sockline_status check(sockline_status status) {
+    if (status < 0) throw Error(status, sockline_last_error_text());
+    return status;
+}
+
+inline sockline_string borrow(std::string_view text) noexcept {
+    return {text.data(), text.size()};
+}
+
+inline std::string_view view(sockline_string text) noexcept {
+    return {text.data, text.len};
+}
+
+inline std::string_view view(const void *data, std::size_t len) noexcept {
+    return {static_cast<const char *>(data), len};
+}
+
+/// Calls a function that writes text as snprintf does.
+template <typename Function> std::string text(Function &&write) {
+    std::string out(write(nullptr, std::size_t{0}), '\0');
+    std::size_t whole = write(out.data(), out.size() + 1);
+    if (whole < out.size()) out.resize(whole); // it has ended meanwhile
+    return out;
+}
+
+inline std::vector<sockline_header> borrow(const Headers &headers) {
+    std::vector<sockline_header> out;
+    out.reserve(headers.size());
+    for (const auto &[name, value] : headers) out.push_back({borrow(name), borrow(value)});
+    return out;
+}
+
+} // namespace detail
+
+struct Handlers;
+
+/// A connection: a number, like sockline_ws.
+class WebSocket {
+public:
+    explicit WebSocket(sockline_ws raw = 0) noexcept : raw_(raw) {}
+
+    sockline_ws raw() const noexcept { return raw_; }
+    bool operator==(WebSocket other) const noexcept { return raw_ == other.raw_; }
+    bool operator!=(WebSocket other) const noexcept { return raw_ != other.raw_; }
+
+    /// Sends text; false: it was accepted, but wait for on_drain before sending more.
+    bool send(std::string_view text) const { return send(SOCKLINE_TEXT, text); }
+    bool send_binary(std::string_view data) const { return send(SOCKLINE_BINARY, data); }
+    bool send_binary(const void *data, std::size_t len) const { return send(SOCKLINE_BINARY, detail::view(data, len)); }
+    bool send(sockline_message_type type, std::string_view data) const {
+        return detail::check(sockline_send(raw_, type, data.data(), data.size())) != SOCKLINE_OVER_MARK;
+    }
+
+    void ping(std::string_view data = {}) const { detail::check(sockline_ping(raw_, data.data(), data.size())); }
+    void pong(std::string_view data = {}) const { detail::check(sockline_pong(raw_, data.data(), data.size())); }
+    void pause() const { detail::check(sockline_pause(raw_)); }
+    void resume() const { detail::check(sockline_resume(raw_)); }
+    void terminate() const { detail::check(sockline_terminate(raw_)); }
+    void close(int code = 1000, std::string_view reason = {}) const {
+        detail::check(sockline_close(raw_, code, reason.data(), reason.size()));
+    }
+
+    /// Accepts an upgrade request, in on_upgrade or later; without handlers the connection has the server's.
+    inline void accept(std::string_view subprotocol = {}, const Headers &headers = {}) const;
+    inline void accept(Handlers handlers, std::string_view subprotocol = {}, const Headers &headers = {}) const;
+    /// Refuses an upgrade request with an HTTP status, a body and headers.
+    inline void refuse(int status, std::string_view body = {}, const Headers &headers = {}) const;
+
+    sockline_state ready_state() const noexcept { return static_cast<sockline_state>(sockline_ready_state(raw_)); }
+    std::uint64_t buffered_amount() const noexcept { return sockline_buffered_amount(raw_); }
+    std::string protocol() const { return text(sockline_protocol); }
+    std::string extensions() const { return text(sockline_extensions); }
+    std::string url() const { return text(sockline_url); }
+    std::string remote_address() const { return text(sockline_remote_address); }
+    std::string local_address() const { return text(sockline_local_address); }
+    /// The round trip of the last answered ping in milliseconds.
+    std::optional<std::int64_t> latency() const noexcept {
+        std::int64_t latency = sockline_latency(raw_);
+        return latency < 0 ? std::nullopt : std::optional<std::int64_t>(latency);
+    }
+
+private:
+    std::string text(std::size_t (*function)(sockline_ws, char *, std::size_t)) const {
+        return detail::text([&](char *buffer, std::size_t capacity) { return function(raw_, buffer, capacity); });
+    }
+
+    sockline_ws raw_;
+};
+
+/// A listening server: a number, like sockline_server.
+class Server {
+public:
+    explicit Server(sockline_server raw = 0) noexcept : raw_(raw) {}
+
+    sockline_server raw() const noexcept { return raw_; }
+    bool operator==(Server other) const noexcept { return raw_ == other.raw_; }
+    bool operator!=(Server other) const noexcept { return raw_ != other.raw_; }
+
+    std::uint16_t port() const noexcept { return sockline_server_port(raw_); }
+    std::string address() const {
+        return detail::text([&](char *buffer, std::size_t room) { return sockline_server_address(raw_, buffer, room); });
+    }
+
+    void broadcast(std::string_view text) const { broadcast(SOCKLINE_TEXT, text); }
+    void broadcast(sockline_message_type type, std::string_view data) const {
+        detail::check(sockline_broadcast(raw_, type, data.data(), data.size()));
+    }
+
+    /// Stops listening and closes all connections with this code; with code 0 they live on.
+    void close(int code = 1001, std::string_view reason = {}) const {
+        detail::check(sockline_server_close(raw_, code, reason.data(), reason.size()));
+    }
+
+private:
+    sockline_server raw_;
+};
+
+/// A client's request for an upgrade; borrowed until on_upgrade returns.
+class Request {
+public:
+    explicit Request(const sockline_request *raw) noexcept : raw_(raw) {}
+
+    Server server() const noexcept { return Server(raw_->server); }
+    std::string_view path() const noexcept { return detail::view(raw_->path); }
+    std::optional<std::string_view> query() const noexcept { return optional(raw_->query); }
+    std::string_view remote_address() const noexcept { return detail::view(raw_->remote_address); }
+    /// The first header of this name, in whatever case.
+    std::optional<std::string_view> header(std::string_view name) const noexcept {
+        return optional(sockline_request_header(raw_, detail::borrow(name)));
+    }
+    std::vector<std::string_view> subprotocols() const {
+        std::vector<std::string_view> out;
+        for (std::size_t i = 0; i < raw_->subprotocol_count; i++) out.push_back(detail::view(raw_->subprotocols[i]));
+        return out;
+    }
+
+private:
+    static std::optional<std::string_view> optional(sockline_string text) noexcept {
+        return text.data == nullptr ? std::nullopt : std::optional<std::string_view>(detail::view(text));
+    }
+
+    const sockline_request *raw_;
+};
+
+/// The callbacks of a connection. Those that are empty ignore the event.
+struct Handlers {
+    std::function<void(WebSocket)> on_open;
+    std::function<void(WebSocket, Message)> on_message;
+    std::function<void(WebSocket, std::string_view)> on_ping;
+    std::function<void(WebSocket, std::string_view)> on_pong;
+    std::function<void(WebSocket)> on_drain;
+    std::function<void(WebSocket, const Error &)> on_error;
+    std::function<void(WebSocket, const CloseEvent &)> on_close;
+};
+
+/// The callbacks of a server, and those that its connections have unless their accept names others.
+struct ServerHandlers : Handlers {
+    /// Answer with accept or refuse on the WebSocket, here or later from any thread. Empty: every request is accepted.
+    std::function<void(WebSocket, const Request &)> on_upgrade;
+    std::function<void(Server)> on_server_closed;
+};
+
+/// How to connect: the fields of sockline_options, with C++'s strings. 0 means the default.
+struct Options {
+    std::vector<std::string> subprotocols;
+    Headers headers;
+    std::uint64_t handshake_timeout_ms = 0;
+    sockline_settings settings = SOCKLINE_SETTINGS_INIT;
+};
+
+/// How to listen: the fields of sockline_server_options, with C++'s strings. 0 means the default.
+struct ServerOptions {
+    std::string host;
+    std::uint16_t port = 0;
+    unsigned threads = 0;
+    std::string unix_socket;
+    std::string path;
+    std::string static_folder;
+    std::uint64_t handshake_timeout_ms = 0;
+    sockline_settings settings = SOCKLINE_SETTINGS_INIT;
+};
+
+/// Owns its connections and servers; destroying it ends them, with their last callbacks.
+class Loop {
+public:
+    Loop() { detail::check(sockline_loop_new(nullptr, &raw_)); }
+    explicit Loop(const sockline_loop_options &options) { detail::check(sockline_loop_new(&options, &raw_)); }
+    ~Loop() { sockline_loop_free(raw_); }
+    Loop(Loop &&other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
+    Loop &operator=(Loop &&other) noexcept {
+        std::swap(raw_, other.raw_);
+        return *this;
+    }
+    Loop(const Loop &) = delete;
+    Loop &operator=(const Loop &) = delete;
+
+    sockline_loop *raw() const noexcept { return raw_; }
+
+    void run() { detail::check(sockline_loop_run(raw_)); }
+    void start() { detail::check(sockline_loop_start(raw_)); }
+    int fd() const noexcept { return sockline_loop_fd(raw_); }
+    /// In milliseconds; -1 for never.
+    std::int64_t next_timeout() const noexcept { return sockline_loop_next_timeout(raw_); }
+    /// False once the loop was stopped.
+    bool poll(std::int64_t timeout_ms) { return detail::check(sockline_loop_poll(raw_, timeout_ms)) != SOCKLINE_STOPPED; }
+    void flush() { detail::check(sockline_loop_flush(raw_)); }
+    void wake() { detail::check(sockline_loop_wake(raw_)); }
+    void stop() { detail::check(sockline_loop_stop(raw_)); }
+    void shutdown(std::uint64_t within_ms) { detail::check(sockline_loop_shutdown(raw_, within_ms)); }
+
+private:
+    sockline_loop *raw_ = nullptr;
+};
+
+namespace detail {
+
+inline void report(const char *callback, const char *what) noexcept {
+    try {
+        std::string text = std::string("an exception left ") + callback + ": " + what;
+        sockline_log(SOCKLINE_LOG_ERROR, text.data(), text.size());
+    } catch (...) { // no memory for the text
+        sockline_log(SOCKLINE_LOG_ERROR, callback, std::char_traits<char>::length(callback));
+    }
+}
+
+/// Runs a callback; false if an exception left it.
+template <typename Act> bool contain(const char *callback, Act &&act) noexcept {
+    try {
+        act();
+        return true;
+    } catch (const std::exception &error) {
+        report(callback, error.what());
+    } catch (...) {
+        report(callback, "not a std::exception");
+    }
+    return false;
+}
+
+/// The same for a connection's callback: the connection is closed then.
+template <typename Act> void contain(sockline_ws ws, const char *callback, Act &&act) noexcept {
+    if (!contain(callback, std::forward<Act>(act))) sockline_close(ws, 1011, nullptr, 0);
+}
+
+// Behind a connection's user_data is what its callbacks are in; `owned` ones are freed with their connection.
+struct Target {
+    virtual ~Target() = default;
+    virtual const Handlers &handlers() const noexcept = 0;
+    virtual void connection_closed() noexcept {}
+};
+
+struct ConnectionTarget final : Target {
+    explicit ConnectionTarget(Handlers given) : own(std::move(given)) {}
+    const Handlers &handlers() const noexcept override { return own; }
+    void connection_closed() noexcept override { delete this; }
+
+    Handlers own;
+};
+
+struct ServerTarget final : Target {
+    explicit ServerTarget(ServerHandlers given) : own(std::move(given)) {}
+    const Handlers &handlers() const noexcept override { return own; }
+
+    ServerHandlers own;
+};
+
+inline const Handlers &handlers(void *user_data) noexcept {
+    return static_cast<Target *>(user_data)->handlers();
+}
+
+inline sockline_handlers callbacks() noexcept {
+    sockline_handlers out = SOCKLINE_HANDLERS_INIT;
+    out.on_open = [](sockline_ws ws, void *user_data) {
+        const auto &call = handlers(user_data).on_open;
+        if (call) contain(ws, "on_open", [&] { call(WebSocket(ws)); });
+    };
+    out.on_message = [](sockline_ws ws, std::int32_t type, const void *data, std::size_t len, void *user_data) {
+        const auto &call = handlers(user_data).on_message;
+        Message message{static_cast<sockline_message_type>(type), view(data, len)};
+        if (call) contain(ws, "on_message", [&] { call(WebSocket(ws), message); });
+    };
+    out.on_ping = [](sockline_ws ws, const void *data, std::size_t len, void *user_data) {
+        const auto &call = handlers(user_data).on_ping;
+        if (call) contain(ws, "on_ping", [&] { call(WebSocket(ws), view(data, len)); });
+    };
+    out.on_pong = [](sockline_ws ws, const void *data, std::size_t len, void *user_data) {
+        const auto &call = handlers(user_data).on_pong;
+        if (call) contain(ws, "on_pong", [&] { call(WebSocket(ws), view(data, len)); });
+    };
+    out.on_drain = [](sockline_ws ws, void *user_data) {
+        const auto &call = handlers(user_data).on_drain;
+        if (call) contain(ws, "on_drain", [&] { call(WebSocket(ws)); });
+    };
+    out.on_error = [](sockline_ws ws, const sockline_error_event *event, void *user_data) {
+        const auto &call = handlers(user_data).on_error;
+        if (call) contain(ws, "on_error", [&] { call(WebSocket(ws), Error(event->status, std::string(view(event->text)))); });
+    };
+    out.on_close = [](sockline_ws ws, const sockline_close_event *event, void *user_data) {
+        const auto &call = handlers(user_data).on_close;
+        if (call)
+            contain("on_close", [&] {
+                call(WebSocket(ws), CloseEvent{event->code, std::string(view(event->reason)), event->was_clean != 0});
+            });
+        static_cast<Target *>(user_data)->connection_closed();
+    };
+    return out;
+}
+
+inline sockline_handlers server_callbacks(const ServerTarget &target) noexcept {
+    sockline_handlers out = callbacks();
+    if (target.own.on_upgrade) {
+        out.on_upgrade = [](sockline_ws ws, const sockline_request *request, void *user_data) {
+            const auto &call = static_cast<ServerTarget *>(static_cast<Target *>(user_data))->own.on_upgrade;
+            if (contain("on_upgrade", [&] { call(WebSocket(ws), Request(request)); })) return;
+            sockline_refusal refusal = SOCKLINE_REFUSAL_INIT;
+            refusal.status = 500;
+            sockline_refuse(ws, &refusal); // unless it was answered before the exception
+        };
+    }
+    out.on_server_closed = [](sockline_server server, void *user_data) {
+        std::unique_ptr<ServerTarget> target(static_cast<ServerTarget *>(static_cast<Target *>(user_data)));
+        const auto &call = target->own.on_server_closed;
+        if (call) contain("on_server_closed", [&] { call(Server(server)); });
+    };
+    return out;
+}
+
+inline WebSocket connect(sockline_loop *loop, const std::string &url, Handlers handlers, const Options &options) {
+    std::vector<sockline_string> subprotocols;
+    for (const auto &name : options.subprotocols) subprotocols.push_back(borrow(name));
+    std::vector<sockline_header> headers = borrow(options.headers);
+    sockline_options raw = SOCKLINE_OPTIONS_INIT;
+    raw.subprotocols = subprotocols.data();
+    raw.subprotocol_count = subprotocols.size();
+    raw.headers = headers.data();
+    raw.header_count = headers.size();
+    raw.handshake_timeout_ms = options.handshake_timeout_ms;
+    raw.settings = &options.settings;
+
+    auto target = std::make_unique<ConnectionTarget>(std::move(handlers));
+    sockline_handlers callbacks = detail::callbacks();
+    Target *user_data = target.get();
+    sockline_ws ws = 0;
+    check(sockline_connect(loop, url.c_str(), &raw, &callbacks, user_data, &ws));
+    target.release(); // on_close frees it, and may have done so already
+    return WebSocket(ws);
+}
+
+inline Server listen(sockline_loop *loop, const ServerOptions &options, ServerHandlers handlers) {
+    sockline_server_options raw = SOCKLINE_SERVER_OPTIONS_INIT;
+    raw.host = borrow(options.host);
+    raw.port = options.port;
+    raw.threads = options.threads;
+    raw.unix_socket = borrow(options.unix_socket);
+    raw.path = borrow(options.path);
+    raw.static_folder = borrow(options.static_folder);
+    raw.handshake_timeout_ms = options.handshake_timeout_ms;
+    raw.settings = &options.settings;
+
+    auto target = std::make_unique<ServerTarget>(std::move(handlers));
+    sockline_handlers callbacks = server_callbacks(*target);
+    Target *user_data = target.get();
+    sockline_server server = 0;
+    check(sockline_listen(loop, &raw, &callbacks, user_data, &server));
+    target.release(); // on_server_closed frees it
+    return Server(server);
+}
+
+inline sockline_accept_options accept_options(std::string_view subprotocol, const std::vector<sockline_header> &headers) {
+    sockline_accept_options out = SOCKLINE_ACCEPT_OPTIONS_INIT;
+    out.subprotocol = borrow(subprotocol);
+    out.headers = headers.data();
+    out.header_count = headers.size();
+    return out;
+}
+
+} // namespace detail
+
+/// Starts to connect; on_open follows, or on_error and on_close.
+inline WebSocket connect(Loop &loop, const std::string &url, Handlers handlers, const Options &options = {}) {
+    return detail::connect(loop.raw(), url, std::move(handlers), options);
+}
+
+/// The same on the library's default loop, whose callbacks run on a thread of the library's.
+inline WebSocket connect(const std::string &url, Handlers handlers, const Options &options = {}) {
+    return detail::connect(nullptr, url, std::move(handlers), options);
+}
+
+/// Listens; the port is known when this returns.
+inline Server listen(Loop &loop, const ServerOptions &options, ServerHandlers handlers) {
+    return detail::listen(loop.raw(), options, std::move(handlers));
+}
+
+/// The same on the library's default loop, whose callbacks run on a thread of the library's.
+inline Server listen(const ServerOptions &options, ServerHandlers handlers) {
+    return detail::listen(nullptr, options, std::move(handlers));
+}
+
+inline void WebSocket::accept(std::string_view subprotocol, const Headers &headers) const {
+    std::vector<sockline_header> raw = detail::borrow(headers);
+    sockline_accept_options options = detail::accept_options(subprotocol, raw);
+    detail::check(sockline_accept(raw_, &options));
+}
+
+inline void WebSocket::accept(Handlers handlers, std::string_view subprotocol, const Headers &headers) const {
+    std::vector<sockline_header> raw = detail::borrow(headers);
+    sockline_accept_options options = detail::accept_options(subprotocol, raw);
+    sockline_handlers callbacks = detail::callbacks();
+    auto target = std::make_unique<detail::ConnectionTarget>(std::move(handlers));
+    options.handlers = &callbacks;
+    options.user_data = static_cast<detail::Target *>(target.get());
+    detail::check(sockline_accept(raw_, &options));
+    target.release(); // on_close frees it
+}
+
+inline void WebSocket::refuse(int status, std::string_view body, const Headers &headers) const {
+    std::vector<sockline_header> raw = detail::borrow(headers);
+    sockline_refusal refusal = SOCKLINE_REFUSAL_INIT;
+    refusal.status = static_cast<std::uint64_t>(status);
+    refusal.headers = raw.data();
+    refusal.header_count = raw.size();
+    refusal.body = body.data();
+    refusal.body_len = body.size();
+    detail::check(sockline_refuse(raw_, &refusal));
+}
+
+} // namespace sockline
+
+#endif // SOCKLINE_HPP
