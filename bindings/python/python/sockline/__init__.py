@@ -1,0 +1,81 @@
+"""WebSocket client and server on one native engine.
+
+With asyncio: :func:`connect` and :func:`serve`, with the API of ``websockets``. With callbacks, and without asyncio if
+you like: :class:`WebSocket` and :class:`WebSocketServer`.
+"""
+
+from ._callbacks import UpgradeRequest, WebSocket, WebSocketServer
+from ._options import VERSION as __version__
+from .asyncio.client import ClientConnection, connect
+from .asyncio.connection import broadcast
+from .asyncio.server import Server, ServerConnection, serve, unix_serve
+from .datastructures import Headers, HeadersLike, MultipleValuesError
+from .exceptions import (
+    ConcurrencyError,
+    ConnectionClosed,
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    InvalidHandshake,
+    InvalidHeader,
+    InvalidMessage,
+    InvalidOrigin,
+    InvalidState,
+    InvalidStatus,
+    InvalidUpgrade,
+    InvalidURI,
+    NegotiationError,
+    PayloadTooBig,
+    ProtocolError,
+    SecurityError,
+    SocklineError,
+    WebSocketException,
+)
+from .frames import Close, CloseCode
+from .http11 import Request, Response
+from .protocol import State
+from .typing import Data, LoggerLike, Origin, StatusLike, Subprotocol
+
+__all__ = [
+    "ClientConnection",
+    "Close",
+    "CloseCode",
+    "ConcurrencyError",
+    "ConnectionClosed",
+    "ConnectionClosedError",
+    "ConnectionClosedOK",
+    "Data",
+    "Headers",
+    "HeadersLike",
+    "InvalidHandshake",
+    "InvalidHeader",
+    "InvalidMessage",
+    "InvalidOrigin",
+    "InvalidState",
+    "InvalidStatus",
+    "InvalidURI",
+    "InvalidUpgrade",
+    "LoggerLike",
+    "MultipleValuesError",
+    "NegotiationError",
+    "Origin",
+    "PayloadTooBig",
+    "ProtocolError",
+    "Request",
+    "Response",
+    "SecurityError",
+    "Server",
+    "ServerConnection",
+    "SocklineError",
+    "State",
+    "StatusLike",
+    "Subprotocol",
+    "UpgradeRequest",
+    "WebSocket",
+    "WebSocketException",
+    "WebSocketServer",
+    "__version__",
+    "broadcast",
+    "connect",
+    "serve",
+    "unix_serve",
+]

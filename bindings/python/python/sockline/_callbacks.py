@@ -1,0 +1,369 @@
+"""The callback face: a client and a server whose handlers are called straight from the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+from . import _native
+from ._drivers import current_driver, post_to_thread
+from ._options import Limits, Listening, check_subprotocols, header_list
+from .datastructures import Headers, HeadersLike
+from .exceptions import SocklineError
+from .typing import PathLike
+
+__all__ = ["UpgradeRequest", "WebSocket", "WebSocketServer"]
+
+logger = logging.getLogger("sockline")
+
+MIB = 2**20
+Callback = Callable[..., object]
+
+# In the order in which the engine numbers them.
+_CALLBACKS = ("onopen", "onmessage", "onclose", "onerror", "ondrain", "onping", "onpong")
+_ONMESSAGE = _CALLBACKS.index("onmessage")
+
+
+def _callback(name: str, doc: str) -> Any:
+    place = _CALLBACKS.index(name)
+
+    def get(self: WebSocket) -> Callback | None:
+        return self._callback(place)
+
+    def set(self: WebSocket, callback: Callback | None) -> None:
+        if callback is not None and not callable(callback):
+            raise TypeError(f"{name} must be callable or None, not {type(callback).__name__}")
+        self._set_callback(place, callback)
+        if place == _ONMESSAGE and callback is not None and self._holds():
+            self._post(self._release)
+
+    return property(get, set, doc=doc)
+
+
+class WebSocket(_native.Socket):
+    """Connects to ``url`` and calls handlers.
+
+    Made where an asyncio loop is running, it belongs to that loop, and handlers are called there, outside of any task.
+    Made elsewhere, it belongs to a thread of the library's own, and handlers are called there; then pass them as
+    arguments, or events can come before they are set. Messages wait for an ``onmessage``, up to 1 MiB. The thread
+    never keeps the interpreter from ending.
+
+    The first argument of each handler is the WebSocket. An exception in a handler goes to the asyncio loop's exception
+    handler, or to :func:`sys.unraisablehook`, and the others are called on. Methods may be called from any thread;
+    they never wait, and never call a handler.
+
+    ``headers`` are further request headers. Times are in seconds, sizes in bytes, ``None`` is no limit: ``max_size``
+    of a message to take; ``high_water_mark`` of waiting bytes, above which :meth:`send` returns ``False`` and
+    ``ondrain`` follows; ``hard_limit`` of waiting bytes, above which it raises.
+
+    Raises :exc:`SocklineError` for an URL, protocol or header that can't be used.
+    """
+
+    onopen = _callback("onopen", "``onopen(ws)``: messages can be sent.")
+    onmessage = _callback("onmessage", "``onmessage(ws, message)``: ``str`` for text, ``bytes`` for binary.")
+    onclose = _callback(
+        "onclose",
+        """``onclose(ws, code, reason, was_clean)``: the last event, always. ``code`` is the peer's close code, 1005 if
+        it gave none, 1006 if there was no closing handshake.""",
+    )
+    onerror = _callback("onerror", "``onerror(ws, error)``: it failed, with a :exc:`SocklineError`; ``onclose`` follows.")
+    ondrain = _callback("ondrain", "``ondrain(ws)``: after :meth:`send` returned ``False``, there is room again.")
+    onping = _callback("onping", "``onping(ws, payload)``: a ping came; it is answered already.")
+    onpong = _callback("onpong", "``onpong(ws, payload)``: a pong came.")
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        return super().__new__(cls, current_driver())
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        protocols: str | Sequence[str] = (),
+        headers: HeadersLike | None = None,
+        onopen: Callback | None = None,
+        onmessage: Callback | None = None,
+        onclose: Callback | None = None,
+        onerror: Callback | None = None,
+        ondrain: Callback | None = None,
+        onping: Callback | None = None,
+        onpong: Callback | None = None,
+        open_timeout: float | None = 10,
+        ping_interval: float | None = 20,
+        ping_timeout: float | None = 20,
+        close_timeout: float | None = 5,
+        max_size: int | None = 16 * MIB,
+        high_water_mark: int = MIB,
+        hard_limit: int | None = 16 * MIB,
+    ) -> None:
+        self._begin(url, (onopen, onmessage, onclose, onerror, ondrain, onping, onpong))
+        limits = Limits(max_size, ping_interval, ping_timeout, close_timeout, high_water_mark, hard_limit)
+        wanted = [protocols] if isinstance(protocols, str) else list(protocols)
+        current_driver().connect(self, url, wanted, header_list(headers), open_timeout, limits)
+
+    def _begin(self, url: str, callbacks: Sequence[Callback | None]) -> None:
+        self._url = url
+        self._loop = asyncio._get_running_loop()
+        self._protocol = self._extensions = ""
+        self._local_address: tuple[str, int] | None = None
+        self._remote_address: tuple[str, int] | None = None
+        self._dropped_some = False
+        for name, callback in zip(_CALLBACKS, callbacks):
+            setattr(self, name, callback)
+
+    # Attributes
+
+    CONNECTING, OPEN, CLOSING, CLOSED = range(4)
+
+    @property
+    def url(self) -> str:
+        """What was connected to; on a server, the request's target."""
+        return self._url
+
+    @property
+    def protocol(self) -> str:
+        """The subprotocol that was agreed on; empty if none was."""
+        return self._protocol
+
+    @property
+    def extensions(self) -> str:
+        """The extensions in use; empty if there are none."""
+        return self._extensions
+
+    @property
+    def local_address(self) -> tuple[str, int] | None:
+        """Host and port of this side, once open; ``None`` for a Unix socket."""
+        return self._local_address
+
+    @property
+    def remote_address(self) -> tuple[str, int] | None:
+        """Host and port of the peer, once open; ``None`` for a Unix socket."""
+        return self._remote_address
+
+    @property
+    def latency(self) -> float | None:
+        """The round trip of the last answered ping in seconds; ``None`` before there was one."""
+        millis = self._latency()
+        return None if millis is None else millis / 1000
+
+    @property
+    def readyState(self) -> int:
+        """The same as :attr:`ready_state`, by its name in browsers."""
+        return self.ready_state
+
+    @property
+    def bufferedAmount(self) -> int:
+        """The same as :attr:`buffered_amount`, by its name in browsers."""
+        return self.buffered_amount
+
+    # Methods
+
+    def close(self, code: int | None = 1000, reason: str = "") -> None:
+        """Starts the closing handshake; while connecting, gives that up. Doing it again is harmless."""
+        if self.ready_state < WebSocket.CLOSING:
+            _unless_closed(lambda: self._close(code, reason))
+
+    def terminate(self) -> None:
+        """Cuts the connection without a closing handshake."""
+        _unless_closed(self._terminate)
+
+    def ping(self, data: str | bytes | bytearray | memoryview = b"") -> None:
+        """Sends a ping of at most 125 bytes; ``onpong`` follows."""
+        self._ping(data)
+
+    def pong(self, data: str | bytes | bytearray | memoryview = b"") -> None:
+        """Sends a pong that nobody has asked for. Pings are answered without it."""
+        self._pong(data)
+
+    # What the engine tells
+
+    def _opened(self) -> None:
+        self._protocol, self._extensions, self._local_address, self._remote_address = self._details()
+
+    def _ended(self) -> None:
+        """``onclose`` follows."""
+
+    def _dropped(self) -> None:
+        if not self._dropped_some:
+            self._dropped_some = True
+            logger.warning("messages are dropped: 1 MiB has come and there is no onmessage")
+
+    def _post(self, call: Callable[[], None]) -> None:
+        """Has something called on the thread that calls the handlers."""
+        if self._loop is None:
+            post_to_thread(call)
+        else:
+            self._loop.call_soon_threadsafe(call)
+
+
+class _Accepted(WebSocket):
+    """A server's connection."""
+
+    def __new__(cls, server: WebSocketServer, *args: Any) -> Self:
+        return _native.Socket.__new__(cls, server)
+
+    def __init__(self, server: WebSocketServer, url: str) -> None:
+        self.server = server
+        self._begin(url, server._callbacks)
+        self._loop = server._loop
+
+    def _opened(self) -> None:
+        super()._opened()
+        self.server.clients.add(self)
+        if self.server.onconnection is not None:
+            self.server.onconnection(self)
+
+    def _ended(self) -> None:
+        self.server.clients.discard(self)
+
+
+class UpgradeRequest:
+    """A client that asks for a connection: ``onupgrade`` calls :meth:`accept` or :meth:`refuse`, there or later, from
+    any thread.
+    """
+
+    def __init__(
+        self,
+        server: WebSocketServer,
+        request_id: int,
+        target: str,
+        headers: Headers,
+        protocols: list[str],
+        remote_address: tuple[str, int] | None,
+    ) -> None:
+        self._server = server
+        self._request_id = request_id
+        self.path = target
+        """What is asked for: path and query, not percent-decoded."""
+        self.headers = headers
+        """The request's headers."""
+        self.protocols = protocols
+        """The subprotocols that the client offers."""
+        self.remote_address = remote_address
+        """The client's host and port; ``None`` for a Unix socket."""
+
+    def accept(self, protocol: str | None = None, headers: HeadersLike | None = None) -> WebSocket:
+        """Opens the connection, with one of the offered subprotocols and further headers in the response.
+
+        Raises :exc:`SocklineError` if the client has gone or the request was answered before.
+        """
+        connection = _Accepted(self._server, self.path)
+        self._server._accept(self._request_id, connection, protocol, header_list(headers))
+        return connection
+
+    def refuse(self, status: int = 403, body: str | bytes = b"", headers: HeadersLike | None = None) -> None:
+        """Answers with another HTTP status. Raises as :meth:`accept` does."""
+        content = body.encode() if isinstance(body, str) else body
+        self._server._refuse(self._request_id, status, header_list(headers), content)
+
+
+class WebSocketServer(_native.Server):
+    """Listens at ``host`` and ``port``, and calls handlers for every connection.
+
+    The handlers are those of :class:`WebSocket`, each with the connection as its first argument, and:
+
+    * ``onupgrade(request)`` answers an :class:`UpgradeRequest`; without it, every request is accepted;
+    * ``onconnection(ws)`` is called before ``onopen``, for instance to give the connection handlers of its own;
+    * ``onclosed(server)``: the server is closed, and its last connection too.
+
+    ``host`` of ``None`` is every address, ``port`` 0 lets the system choose: see :attr:`port`. ``protocols`` are those
+    that the server speaks, the preferred one first. Upgrades are taken at ``path`` only, if that is given.
+    ``static_folder``'s files are served to plain HTTP requests on the same port.
+
+    Raises :exc:`OSError` if it can't listen.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        return super().__new__(cls, current_driver())
+
+    def __init__(
+        self,
+        host: str | None = None,
+        port: int = 0,
+        *,
+        onupgrade: Callback | None = None,
+        onconnection: Callback | None = None,
+        onclosed: Callback | None = None,
+        onopen: Callback | None = None,
+        onmessage: Callback | None = None,
+        onclose: Callback | None = None,
+        onerror: Callback | None = None,
+        ondrain: Callback | None = None,
+        onping: Callback | None = None,
+        onpong: Callback | None = None,
+        protocols: Sequence[str] = (),
+        path: str | None = None,
+        unix_path: PathLike | None = None,
+        static_folder: PathLike | None = None,
+        open_timeout: float | None = 10,
+        ping_interval: float | None = 20,
+        ping_timeout: float | None = 20,
+        close_timeout: float | None = 5,
+        max_size: int | None = MIB,
+        high_water_mark: int = MIB,
+        hard_limit: int | None = 16 * MIB,
+        backlog: int = 1024,
+    ) -> None:
+        self.onupgrade = onupgrade
+        self.onconnection = onconnection
+        self.onclosed = onclosed
+        self.clients: set[WebSocket] = set()
+        """The open connections."""
+        self._callbacks = (onopen, onmessage, onclose, onerror, ondrain, onping, onpong)
+        self._protocols = check_subprotocols(protocols)
+        self._loop = asyncio._get_running_loop()
+        limits = Limits(max_size, ping_interval, ping_timeout, close_timeout, high_water_mark, hard_limit)
+        listening = Listening(
+            host or "", port, unix_path, path, static_folder, open_timeout, backlog, limits
+        )
+        try:
+            self._listen(current_driver(), listening)
+        except SocklineError as error:
+            if error.code == "SOCKLINE_ERR_LISTEN_FAILED":
+                raise error.as_os_error() from None
+            raise
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port that it listens at; ``None`` for a Unix socket and once closed."""
+        return self._address()
+
+    @property
+    def port(self) -> int | None:
+        """The port that it listens at."""
+        address = self._address()
+        return None if address is None else address[1]
+
+    def close(self, code: int | None = 1001, reason: str = "") -> None:
+        """Stops listening, and closes the connections with this code; ``None`` leaves them open."""
+        _unless_closed(lambda: self._close(code, reason))
+
+    # What the engine tells
+
+    def _upgrade(
+        self,
+        request_id: int,
+        target: str,
+        headers: list[tuple[str, str]],
+        offered: list[str],
+        remote: tuple[str, int] | None,
+    ) -> None:
+        request = UpgradeRequest(self, request_id, target, Headers(headers), offered, remote)
+        if self.onupgrade is not None:
+            self.onupgrade(request)
+        else:
+            request.accept(next((name for name in self._protocols if name in offered), None))
+
+    def _server_closed(self) -> None:
+        if self.onclosed is not None:
+            self.onclosed(self)
+
+
+def _unless_closed(call: Callable[[], None]) -> None:
+    """Calls on what has ended do nothing."""
+    try:
+        call()
+    except SocklineError as error:
+        if error.code != "SOCKLINE_ERR_CLOSED":
+            raise

@@ -1,0 +1,105 @@
+"""Which loop turns a connection: asyncio's where one is running, else a thread of our own."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import collections
+import os
+import select
+import threading
+import weakref
+from collections.abc import Callable
+
+from ._native import Driver
+
+__all__ = ["current_driver", "post_to_thread", "running_driver"]
+
+_lock = threading.Lock()
+
+# By the id of its asyncio loop. Nothing here keeps a driver alive: the loop does, by the reader that it was given, until
+# it is closed.
+_embedded: weakref.WeakValueDictionary[int, Driver] = weakref.WeakValueDictionary()
+
+
+def running_driver() -> Driver:
+    """The driver of the running asyncio loop. Raises ``RuntimeError`` where there is none."""
+    return _driver_of(asyncio.get_running_loop())
+
+
+def current_driver() -> Driver:
+    """That of the running asyncio loop, or else the one of our own thread."""
+    loop = asyncio._get_running_loop()
+    return _driver_of(loop) if loop is not None else _thread_driver()
+
+
+def _driver_of(loop: asyncio.AbstractEventLoop) -> Driver:
+    driver = _embedded.get(id(loop))
+    if driver is None or driver.host() is not loop:
+        _close_left_over()
+        driver = Driver(embedded=True)
+        driver.embed(loop)
+        _embedded[id(loop)] = driver
+    return driver
+
+
+def _close_left_over() -> None:
+    """Frees what reference cycles still hold of loops that are closed."""
+    for driver in list(_embedded.values()):
+        loop = driver.host()
+        if loop is not None and loop.is_closed():
+            driver.close()
+
+
+class _Thread(threading.Thread):
+    """Turns a driver. It holds the interpreter's lock except while it waits."""
+
+    def __init__(self) -> None:
+        super().__init__(name="sockline", daemon=True)
+        self.driver = Driver(embedded=False)
+        self.pid = os.getpid()
+        self.ending = False
+        self.posted: collections.deque[Callable[[], None]] = collections.deque()
+
+    def run(self) -> None:
+        poller = select.poll()
+        poller.register(self.driver.fileno(), select.POLLIN)
+        while not self.ending:
+            poller.poll(self.driver.turn_once())
+            while self.posted:
+                self.posted.popleft()()
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Has something called on this thread."""
+        self.posted.append(call)
+        self.driver.wake()
+
+    def end(self) -> None:
+        """At the interpreter's end: without a word, and without waiting for a handler that does not return."""
+        if self.pid != os.getpid():
+            return  # the thread is our parent's
+        self.ending = True
+        self.driver.wake()
+        self.join(timeout=1)
+        if not self.is_alive():
+            self.driver.close()
+
+
+_thread: _Thread | None = None
+
+
+def post_to_thread(call: Callable[[], None]) -> None:
+    """Has something called on the thread of :func:`current_driver`, if there is one."""
+    if _thread is not None:
+        _thread.post(call)
+
+
+def _thread_driver() -> Driver:
+    global _thread
+    with _lock:
+        if _thread is None:
+            thread = _Thread()
+            thread.start()
+            atexit.register(thread.end)
+            _thread = thread
+        return _thread.driver

@@ -1,0 +1,87 @@
+"""Arguments on their way to the engine: checked, and in its terms."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, NamedTuple
+
+from .datastructures import Headers, HeadersLike
+from .typing import PathLike
+
+try:
+    VERSION = version("sockline")
+except PackageNotFoundError:  # imported from a folder that was never installed
+    VERSION = "0"
+
+USER_AGENT = f"Python/{sys.version_info.major}.{sys.version_info.minor} sockline/{VERSION}"
+"""The default of the User-Agent and Server headers."""
+
+Limit = int | tuple[int, int | None] | None
+
+
+class Limits(NamedTuple):
+    """What a connection may take and keep. Bytes or seconds, ``None`` for no limit."""
+
+    max_size: int | None
+    ping_interval: float | None
+    ping_timeout: float | None
+    close_timeout: float | None
+    high_water_mark: int
+    hard_limit: int | None
+
+
+class Listening(NamedTuple):
+    """Where and how a server listens."""
+
+    host: str
+    port: int
+    unix_path: PathLike | None
+    path: str | None
+    static_folder: PathLike | None
+    open_timeout: float | None
+    backlog: int
+    limits: Limits
+
+
+def marks(name: str, limit: Limit) -> tuple[int, int]:
+    """The high and low marks that an int, a pair or ``None`` stands for, as ``websockets`` reads them."""
+    high, low = limit if isinstance(limit, tuple) else (limit, None)
+    if high is None:
+        return sys.maxsize, sys.maxsize
+    low = high // 4 if low is None else low
+    if not 0 <= low <= high:
+        raise ValueError(f"{name}: the low-water mark ({low}) must be between 0 and the high-water mark ({high})")
+    return high, low
+
+
+def message_limit(max_size: int | None | tuple[int | None, int | None]) -> int | None:
+    """The limit of a whole message. Fragments have none of their own: they are no longer than their message."""
+    limit, fragment = max_size if isinstance(max_size, tuple) else (max_size, None)
+    if fragment is not None and (limit is None or fragment < limit):
+        raise NotImplementedError("a limit for single fragments is not supported; give max_size as one number")
+    return limit
+
+
+def header_list(headers: HeadersLike | None) -> list[tuple[str, str]]:
+    """Names and values, several of them for one name where there are."""
+    return [] if headers is None else list(Headers(headers).raw_items())
+
+
+def check_subprotocols(subprotocols: Sequence[str] | None) -> list[str]:
+    """A lone string is refused: its characters would be taken for subprotocols."""
+    if subprotocols is None:
+        return []
+    if isinstance(subprotocols, str):
+        raise TypeError("subprotocols must be a list, not a str")
+    return list(subprotocols)
+
+
+def refuse_unsupported(arguments: Mapping[str, Any], harmless: Mapping[str, Iterable[Any]]) -> None:
+    """Refuses arguments that can't be honoured, unless their values ask for nothing."""
+    for name, value in arguments.items():
+        if name not in harmless:
+            raise TypeError(f"unexpected keyword argument {name!r}")
+        if not any(value is fine or (fine is not None and value == fine) for fine in harmless[name]):
+            raise NotImplementedError(f"{name}={value!r} is not supported by this version of sockline")

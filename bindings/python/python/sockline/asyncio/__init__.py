@@ -1,0 +1,1 @@
+"""Coroutines on asyncio, with the API of ``websockets.asyncio``."""

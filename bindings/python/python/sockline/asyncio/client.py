@@ -1,0 +1,222 @@
+"""Connecting to a server."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import socket
+from collections.abc import Generator, Sequence
+from types import TracebackType
+from typing import Any
+
+from .. import _native
+from .._drivers import running_driver
+from .._options import (
+    USER_AGENT,
+    Limits,
+    check_subprotocols,
+    header_list,
+    marks,
+    message_limit,
+    refuse_unsupported,
+)
+from ..datastructures import Headers, HeadersLike
+from ..exceptions import InvalidHandshake, InvalidStatus, InvalidURI, SocklineError
+from ..http11 import Request, Response
+from ..typing import LoggerLike, Origin, Subprotocol
+from .connection import Connection
+
+__all__ = ["ClientConnection", "connect"]
+
+# Arguments of websockets' that can't be honoured yet, with the values that ask for nothing.
+_HARMLESS: dict[str, tuple[Any, ...]] = {
+    "extensions": (None, [], ()),
+    "compression": ("deflate", None),  # an offer that is never taken is no loss
+    "proxy": (True, None),
+    "process_exception": (None,),
+    "reconnect_delays": (None,),
+    "ssl": (None,),
+    "server_hostname": (None,),
+    "sock": (None,),
+    "host": (None,),
+    "port": (None,),
+    "local_addr": (None,),
+    "unix": (False,),
+    "path": (None,),
+}
+
+
+class ClientConnection(Connection):
+    """A client's connection."""
+
+    def __init__(self, driver: _native.Driver, high: int, low: int) -> None:
+        super().__init__(driver, high, low)
+        self._handshake: asyncio.Future[None] = self.loop.create_future()
+
+    def _opened(self) -> None:
+        super()._opened()
+        headers = Headers()
+        if self._subprotocol is not None:
+            headers["Sec-WebSocket-Protocol"] = self._subprotocol
+        self.response = Response(101, "Switching Protocols", headers)
+        if not self._handshake.done():
+            self._handshake.set_result(None)
+
+    def _failed(self, error: SocklineError, sent: int | None) -> None:
+        super()._failed(error, sent)
+        if not self._handshake.done():
+            self._handshake.set_exception(_handshake_error(error))
+
+    def _closed(self, code: int, reason: str, was_clean: bool) -> None:
+        super()._closed(code, reason, was_clean)
+        if not self._handshake.done():
+            self._handshake.set_exception(InvalidHandshake("the connection was closed before it was open"))
+
+
+class connect:
+    """Connects to the WebSocket server at ``uri``.
+
+    ``async with connect(uri) as connection`` closes the connection at the end; ``await connect(uri)`` leaves that to
+    the caller. The arguments are those of ``websockets``, with its defaults; times are in seconds, and ``None`` means
+    no limit:
+
+    * ``origin``, ``subprotocols``, ``additional_headers``, ``user_agent_header`` go into the request;
+    * ``open_timeout`` is for name lookup, connecting and the handshake together;
+    * ``ping_interval``: a ping is sent when nothing has come for so long; ``ping_timeout``: and the peer is given up
+      when nothing comes for so long after that;
+    * ``close_timeout`` is for the closing handshake;
+    * ``max_size`` is the longest message to take, in bytes; longer ones fail the connection with 1009;
+    * ``max_queue``: reading pauses when so many messages wait for :meth:`~ClientConnection.recv`;
+    * ``write_limit``: sending waits when so many bytes wait to be sent.
+
+    Raises :exc:`InvalidURI`, :exc:`OSError` if no connection can be made, :exc:`InvalidHandshake` if the server
+    refuses, :exc:`TimeoutError`; :exc:`NotImplementedError` for what this version does not support, such as
+    ``wss://``.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        origin: Origin | str | None = None,
+        subprotocols: Sequence[Subprotocol | str] | None = None,
+        additional_headers: HeadersLike | None = None,
+        user_agent_header: str | None = USER_AGENT,
+        open_timeout: float | None = 10,
+        ping_interval: float | None = 20,
+        ping_timeout: float | None = 20,
+        close_timeout: float | None = 10,
+        max_size: int | None | tuple[int | None, int | None] = 2**20,
+        max_queue: int | None | tuple[int | None, int | None] = 16,
+        write_limit: int | tuple[int, int | None] = 2**15,
+        logger: LoggerLike | None = None,
+        create_connection: type[ClientConnection] | None = None,
+        **unsupported: Any,
+    ) -> None:
+        refuse_unsupported(unsupported, _HARMLESS)
+        self.uri = uri
+        self._subprotocols = check_subprotocols(subprotocols)
+        self._headers = _request_headers(origin, additional_headers, user_agent_header)
+        self._open_timeout = open_timeout
+        self._limits = Limits(
+            max_size=message_limit(max_size),
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            high_water_mark=marks("write_limit", write_limit)[0],
+            hard_limit=None,
+        )
+        self._queue = marks("max_queue", max_queue)
+        self._logger = logger
+        self._factory = create_connection or ClientConnection
+        self._connection: ClientConnection | None = None
+
+    async def _connect(self) -> ClientConnection:
+        driver = running_driver()
+        connection = self._factory(driver, *self._queue)
+        if self._logger is not None:
+            connection.logger = self._logger
+        connection.request = Request(_target(self.uri), self._headers.copy())
+        headers = header_list(self._headers)
+        try:
+            driver.connect(connection, self.uri, self._subprotocols, headers, self._open_timeout, self._limits)
+        except SocklineError as error:
+            raise _argument_error(self.uri, error) from None
+        try:
+            await connection._handshake
+        except asyncio.CancelledError:
+            connection._terminate()
+            raise
+        return connection
+
+    def __await__(self) -> Generator[Any, None, ClientConnection]:
+        return self._connect().__await__()
+
+    async def __aenter__(self) -> ClientConnection:
+        if self._connection is not None:
+            raise RuntimeError("connect() isn't reentrant")
+        self._connection = await self
+        return self._connection
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.__aexit__(exc_type, exc_value, traceback)
+
+
+def _request_headers(origin: str | None, additional: HeadersLike | None, user_agent: str | None) -> Headers:
+    headers = Headers()
+    if origin is not None:
+        headers["Origin"] = origin
+    if additional is not None:
+        headers.update(additional)
+    if user_agent is not None and "User-Agent" not in headers:
+        headers["User-Agent"] = user_agent
+    return headers
+
+
+def _target(uri: str) -> str:
+    """Path and query, for :attr:`Connection.request`; the engine parses the URI that counts."""
+    _, _, rest = uri.partition("://")
+    _, slash, target = rest.partition("/")
+    return slash + target or "/"
+
+
+def _argument_error(uri: str, error: SocklineError) -> Exception:
+    match error.code:
+        case "SOCKLINE_ERR_INVALID_URL":
+            return InvalidURI(uri, error.text)
+        case "SOCKLINE_ERR_UNSUPPORTED":
+            return NotImplementedError(error.text)
+        case "SOCKLINE_ERR_INVALID_ARGUMENT":
+            return ValueError(error.text)
+        case "SOCKLINE_ERR_FORKED":
+            return RuntimeError(error.text)
+        case _:
+            return error
+
+
+def _handshake_error(error: SocklineError) -> Exception:
+    match error.code:
+        case "SOCKLINE_ERR_REFUSED" if error.http_status is not None:
+            return InvalidStatus(Response(error.http_status, _phrase(error.http_status), Headers()))
+        case "SOCKLINE_ERR_HANDSHAKE_TIMEOUT":
+            return TimeoutError("timed out during opening handshake")
+        case "SOCKLINE_ERR_NAME_NOT_RESOLVED":
+            return socket.gaierror(socket.EAI_NONAME, error.text)
+        case "SOCKLINE_ERR_CONNECT_FAILED" | "SOCKLINE_ERR_IO":
+            return error.as_os_error()
+        case _:
+            return InvalidHandshake(error.text)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return ""

@@ -1,0 +1,435 @@
+"""Serving connections by coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import logging
+import re
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from .. import _native
+from .._drivers import running_driver
+from .._options import (
+    USER_AGENT,
+    Limits,
+    Listening,
+    check_subprotocols,
+    header_list,
+    marks,
+    message_limit,
+    refuse_unsupported,
+)
+from ..datastructures import Headers
+from ..exceptions import InvalidOrigin, NegotiationError, SocklineError
+from ..frames import CloseCode
+from ..http11 import Request, Response
+from ..protocol import State
+from ..typing import LoggerLike, Origin, PathLike, StatusLike, Subprotocol
+from .connection import Connection, broadcast
+
+__all__ = ["Server", "ServerConnection", "broadcast", "serve", "unix_serve"]
+
+Handler = Callable[["ServerConnection"], Awaitable[None]]
+ProcessRequest = Callable[["ServerConnection", Request], Awaitable[Response | None] | Response | None]
+ProcessResponse = Callable[["ServerConnection", Request, Response], Awaitable[Response | None] | Response | None]
+SelectSubprotocol = Callable[["ServerConnection", Sequence[Subprotocol]], Subprotocol | None]
+
+# Arguments of websockets' and asyncio's that can't be honoured yet, with the values that ask for nothing.
+_HARMLESS: dict[str, tuple[Any, ...]] = {
+    "extensions": (None, [], ()),
+    "compression": ("deflate", None),  # an offer that is never taken is no loss
+    "ssl": (None,),
+    "sock": (None,),
+    "family": (0,),
+    "flags": (1,),
+    "reuse_address": (None, True),
+    "reuse_port": (None, False),
+    "start_serving": (True,),
+}
+
+
+class ServerConnection(Connection):
+    """A server's connection; its handler gets it."""
+
+    def __init__(self, server: Server, high: int, low: int) -> None:
+        super().__init__(server, high, low)
+        self.server = server
+        """The server that it came to."""
+        self.logger = server.logger
+
+    def respond(self, status: StatusLike, text: str) -> Response:
+        """A plain text response for ``process_request`` to return; its headers may be changed before that."""
+        body = text.encode()
+        headers = Headers({"Content-Type": "text/plain; charset=utf-8"})
+        return Response(int(status), http.HTTPStatus(status).phrase, headers, body)
+
+    def _opened(self) -> None:
+        super()._opened()
+        self.server._start_handler(self)
+
+
+class _Socket:
+    """As much of a listening socket as is told of it."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._address = address
+
+    def getsockname(self) -> tuple[str, int]:
+        """Host and port."""
+        return self._address
+
+
+class Server(_native.Server):
+    """A server, as :func:`serve` makes it. Await it, or use it in ``async with``, to have it listen."""
+
+    def __new__(cls, driver: _native.Driver, *args: Any, **kwargs: Any) -> Self:
+        return super().__new__(cls, driver)
+
+    def __init__(
+        self,
+        driver: _native.Driver,
+        handler: Handler,
+        listening: Listening,
+        *,
+        origins: Sequence[Origin | re.Pattern[str] | None] | None,
+        subprotocols: list[str],
+        select_subprotocol: SelectSubprotocol | None,
+        process_request: ProcessRequest | None,
+        process_response: ProcessResponse | None,
+        server_header: str | None,
+        queue: tuple[int, int],
+        logger: LoggerLike | None,
+        create_connection: type[ServerConnection],
+    ) -> None:
+        self.handler = handler
+        self.logger: LoggerLike = logger or logging.getLogger("sockline.server")
+        self.handler_tasks: set[asyncio.Task[None]] = set()
+        self.all_connections: set[ServerConnection] = set()
+        self._loop = asyncio.get_running_loop()
+        self._listening = listening
+        self._origins = origins
+        self._subprotocols = subprotocols
+        self._select_subprotocol = select_subprotocol
+        self._process_request = process_request
+        self._process_response = process_response
+        self._server_header = server_header
+        self._queue = queue
+        self._factory = create_connection
+        self._serving = False
+        self._sockets: tuple[_Socket, ...] = ()
+        self._close_task: asyncio.Task[None] | None = None
+        self._answers: set[asyncio.Task[None]] = set()
+        self._end: asyncio.Future[None] = self._loop.create_future()
+
+    # Attributes
+
+    @property
+    def connections(self) -> set[ServerConnection]:
+        """The open connections, for instance for :func:`broadcast`."""
+        return {connection for connection in self.all_connections if connection.ready_state == State.OPEN}
+
+    @property
+    def sockets(self) -> tuple[_Socket, ...]:
+        """What listens: ``server.sockets[0].getsockname()`` tells host and port. Empty for a Unix socket."""
+        return self._sockets
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that runs the server."""
+        return self._loop
+
+    def is_serving(self) -> bool:
+        """Whether it takes connections."""
+        return self._serving
+
+    # Methods
+
+    async def start_serving(self) -> None:
+        """Begins to listen. Doing it again is harmless."""
+        await self
+
+    async def serve_forever(self) -> None:
+        """Serves until the server is closed; when this is cancelled, closes it."""
+        await self
+        try:
+            await self.wait_closed()
+        except asyncio.CancelledError:
+            self.close()
+            await self.wait_closed()
+            raise
+
+    def close(
+        self,
+        close_connections: bool = True,
+        code: CloseCode | int = CloseCode.GOING_AWAY,
+        reason: str = "",
+    ) -> None:
+        """Stops listening, and closes the connections with this code unless told not to. Doing it again is harmless;
+        :meth:`wait_closed` waits for the end.
+        """
+        if self._close_task is None:
+            self._serving = False
+            self._close_task = self._loop.create_task(self._shut(close_connections, int(code), reason))
+
+    async def wait_closed(self) -> None:
+        """Waits until all connections are closed and all handlers have returned."""
+        await asyncio.shield(self._end)
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self._start().__await__()
+
+    async def __aenter__(self) -> Self:
+        return await self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+        await self.wait_closed()
+
+    async def _start(self) -> Self:
+        if not self._serving and self._close_task is None:
+            try:
+                self._listen(running_driver(), self._listening)
+            except SocklineError as error:
+                raise _listen_error(error) from None
+            self._serving = True
+            address = self._address()
+            self._sockets = () if address is None else (_Socket(address),)
+            self.logger.info("server listening on %s", address or self._listening.unix_path)
+        return self
+
+    async def _shut(self, close_connections: bool, code: int, reason: str) -> None:
+        self.logger.info("server closing")
+        self._close(None, "")
+        self._sockets = ()
+        connections = list(self.all_connections)
+        if close_connections:
+            await asyncio.gather(*(connection.close(code, reason) for connection in connections))
+        await asyncio.gather(*(connection.wait_closed() for connection in connections))
+        if self.handler_tasks:
+            await asyncio.wait(self.handler_tasks)
+        self._end.set_result(None)
+        self.logger.info("server closed")
+
+    def _server_closed(self) -> None:
+        """The engine is done with it; handlers may run on."""
+
+    # The opening handshake
+
+    def _upgrade(
+        self,
+        request_id: int,
+        target: str,
+        headers: list[tuple[str, str]],
+        offered: list[str],
+        remote: tuple[str, int] | None,
+    ) -> None:
+        """A client asks for a connection: answers at once, unless a coroutine has to be asked."""
+        connection = self._factory(self, *self._queue)
+        request = connection.request = Request(target, Headers(headers))
+        connection._remote_address = remote
+        verdict = None
+        if self._process_request is not None:
+            try:
+                verdict = self._process_request(connection, request)
+            except Exception:
+                verdict = self._handshake_failed(connection, "process_request failed")
+        if isinstance(verdict, Awaitable) or self._process_response is not None:
+            task = self._loop.create_task(self._answer_later(request_id, connection, request, offered, verdict))
+            self._answers.add(task)
+            task.add_done_callback(self._answers.discard)
+        else:
+            self._answer(request_id, connection, offered, verdict or self._response(connection, request, offered))
+
+    async def _answer_later(
+        self,
+        request_id: int,
+        connection: ServerConnection,
+        request: Request,
+        offered: list[str],
+        verdict: Awaitable[Response | None] | Response | None,
+    ) -> None:
+        try:
+            response = await verdict if isinstance(verdict, Awaitable) else verdict
+        except Exception:
+            response = self._handshake_failed(connection, "process_request failed")
+        response = response or self._response(connection, request, offered)
+        if self._process_response is not None:
+            try:
+                changed = self._process_response(connection, request, response)
+                response = (await changed if isinstance(changed, Awaitable) else changed) or response
+            except Exception:
+                response = self._handshake_failed(connection, "process_response failed")
+        self._answer(request_id, connection, offered, response)
+
+    def _response(self, connection: ServerConnection, request: Request, offered: list[str]) -> Response:
+        """What to answer to a request that nobody objected to."""
+        headers = Headers()
+        if self._server_header is not None:
+            headers["Server"] = self._server_header
+        try:
+            self._check_origin(request)
+            subprotocol = self._choose_subprotocol(connection, offered)
+        except InvalidOrigin as error:
+            return connection.respond(403, f"Failed to open a WebSocket connection: {error}.\n")
+        except NegotiationError as error:
+            return connection.respond(400, f"Failed to open a WebSocket connection: {error}.\n")
+        except Exception:
+            return self._handshake_failed(connection, "select_subprotocol failed")
+        if subprotocol is not None:
+            headers["Sec-WebSocket-Protocol"] = subprotocol
+        return Response(101, "Switching Protocols", headers)
+
+    def _answer(
+        self, request_id: int, connection: ServerConnection, offered: list[str], response: Response
+    ) -> None:
+        """Sends the response; the engine adds what RFC 6455 asks for."""
+        if response.status_code == 101 and not self._serving:
+            response = connection.respond(503, "Server is shutting down.\n")
+        connection.response = response
+        headers = Headers(response.headers)
+        try:
+            if response.status_code != 101:
+                for name in ("Content-Length", "Connection", "Transfer-Encoding"):
+                    headers.pop(name, None)
+                self._refuse(request_id, response.status_code, header_list(headers), bytes(response.body))
+                return
+            subprotocol = headers.pop("Sec-WebSocket-Protocol", None)
+            self._accept(request_id, connection, subprotocol, header_list(headers))
+        except SocklineError as error:
+            # The client may have gone while a coroutine was asked.
+            self.logger.info("an upgrade was not answered: %s", error)
+
+    def _check_origin(self, request: Request) -> None:
+        if self._origins is None:
+            return
+        given = request.headers.get_all("Origin")
+        if len(given) > 1:
+            raise InvalidOrigin(", ".join(given))
+        origin = given[0] if given else None
+        for allowed in self._origins:
+            if isinstance(allowed, re.Pattern):
+                if origin is not None and allowed.fullmatch(origin):
+                    return
+            elif allowed == origin:
+                return
+        raise InvalidOrigin(origin)
+
+    def _choose_subprotocol(self, connection: ServerConnection, offered: list[str]) -> str | None:
+        if self._select_subprotocol is not None:
+            chosen = self._select_subprotocol(connection, [Subprotocol(name) for name in offered])
+            if chosen is not None and chosen not in offered:
+                raise NegotiationError(f"subprotocol {chosen!r} was not offered")
+            return chosen
+        if not self._subprotocols:
+            return None
+        for name in self._subprotocols:
+            if name in offered:
+                return name
+        wanted = ", ".join(self._subprotocols)
+        raise NegotiationError(f"invalid subprotocol; expected one of {wanted}" if offered else "missing subprotocol")
+
+    def _handshake_failed(self, connection: ServerConnection, what: str) -> Response:
+        self.logger.error(what, exc_info=True)
+        text = "Failed to open a WebSocket connection.\nSee server log for more information.\n"
+        return connection.respond(500, text)
+
+    # Handlers
+
+    def _start_handler(self, connection: ServerConnection) -> None:
+        self.all_connections.add(connection)
+        task = self._loop.create_task(self._handle(connection))
+        self.handler_tasks.add(task)
+        task.add_done_callback(self.handler_tasks.discard)
+
+    async def _handle(self, connection: ServerConnection) -> None:
+        try:
+            async with connection:
+                await self.handler(connection)
+        except Exception:
+            connection.logger.error("connection handler failed", exc_info=True)
+        finally:
+            self.all_connections.discard(connection)
+
+
+def serve(
+    handler: Handler,
+    host: str | None = None,
+    port: int | None = None,
+    *,
+    origins: Sequence[Origin | re.Pattern[str] | None] | None = None,
+    subprotocols: Sequence[Subprotocol | str] | None = None,
+    select_subprotocol: SelectSubprotocol | None = None,
+    process_request: ProcessRequest | None = None,
+    process_response: ProcessResponse | None = None,
+    server_header: str | None = USER_AGENT,
+    open_timeout: float | None = 10,
+    ping_interval: float | None = 20,
+    ping_timeout: float | None = 20,
+    close_timeout: float | None = 10,
+    max_size: int | None | tuple[int | None, int | None] = 2**20,
+    max_queue: int | None | tuple[int | None, int | None] = 16,
+    write_limit: int | tuple[int, int | None] = 2**15,
+    logger: LoggerLike | None = None,
+    create_connection: type[ServerConnection] | None = None,
+    backlog: int = 1024,
+    unix_path: PathLike | None = None,
+    static_folder: PathLike | None = None,
+    **unsupported: Any,
+) -> Server:
+    """Makes a server that calls the coroutine ``handler`` for each connection, and closes it when that returns.
+
+    ``async with serve(handler, host, port) as server`` closes the server at the end; so does ``server.close()``.
+    ``host`` of ``None`` is every address, ``port`` 0 lets the system choose. The other arguments are those of
+    ``websockets``, with its defaults (:class:`~sockline.connect` explains them), and ``static_folder``, whose files
+    are served to plain HTTP requests on the same port.
+
+    Raises :exc:`OSError` if it can't listen, :exc:`NotImplementedError` for what this version does not support.
+    """
+    refuse_unsupported(unsupported, _HARMLESS)
+    limits = Limits(
+        max_size=message_limit(max_size),
+        ping_interval=ping_interval,
+        ping_timeout=ping_timeout,
+        close_timeout=close_timeout,
+        high_water_mark=marks("write_limit", write_limit)[0],
+        hard_limit=None,
+    )
+    listening = Listening(host or "", port or 0, unix_path, None, static_folder, open_timeout, backlog, limits)
+    return Server(
+        running_driver(),
+        handler,
+        listening,
+        origins=origins,
+        subprotocols=check_subprotocols(subprotocols),
+        select_subprotocol=select_subprotocol,
+        process_request=process_request,
+        process_response=process_response,
+        server_header=server_header,
+        queue=marks("max_queue", max_queue),
+        logger=logger,
+        create_connection=create_connection or ServerConnection,
+    )
+
+
+def unix_serve(handler: Handler, path: PathLike, **kwargs: Any) -> Server:
+    """The same as :func:`serve` on a Unix socket at ``path``."""
+    return serve(handler, unix_path=path, **kwargs)
+
+
+def _listen_error(error: SocklineError) -> Exception:
+    match error.code:
+        case "SOCKLINE_ERR_LISTEN_FAILED" | "SOCKLINE_ERR_IO":
+            return error.as_os_error()
+        case "SOCKLINE_ERR_INVALID_ARGUMENT":
+            return ValueError(error.text)
+        case "SOCKLINE_ERR_FORKED":
+            return RuntimeError(error.text)
+        case _:
+            return error

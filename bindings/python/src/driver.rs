@@ -1,0 +1,226 @@
+//! A core loop that Python turns.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyWeakrefReference;
+use sockline::{ClientOptions, Loop, LoopOptions};
+
+use crate::errors::raise;
+use crate::guarded::Guarded;
+use crate::handle::Face;
+use crate::hub::Hub;
+use crate::options::{Limits, duration};
+
+/// How often a turn wakes Tasks and sends what they have sent, before the host's other work gets its turn.
+const ROUNDS: usize = 4;
+
+/// Owned by the host's loop alone, through `add_reader`: when that lets go of it, every connection ends.
+#[pyclass(frozen, weakref, module = "sockline._native")]
+pub(crate) struct Driver {
+    core: Guarded<Option<Arc<Loop>>>,
+    hub: Arc<Hub>,
+    timer: Guarded<Option<Timer>>,
+}
+
+/// asyncio's timer for the core's next timeout.
+struct Timer {
+    at: Instant,
+    handle: Py<PyAny>,
+}
+
+#[pymethods]
+impl Driver {
+    /// `embedded`: asyncio will turn it, and is to be told when there is something to flush.
+    #[new]
+    fn new(py: Python<'_>, embedded: bool) -> PyResult<Driver> {
+        let hub = Arc::new(Hub::default());
+        let mut options = LoopOptions::default();
+        if embedded {
+            let hub = hub.clone();
+            options.flush_hook = Some(Arc::new(move || Python::attach(|py| hub.ask_for_flush(py))));
+        }
+        let core = Loop::new(options).map_err(|error| raise(py, &error))?;
+        Ok(Driver {
+            core: Guarded::new(Some(Arc::new(core))),
+            hub,
+            timer: Guarded::new(None),
+        })
+    }
+
+    /// From now on this asyncio loop turns it.
+    fn embed(slf: &Bound<'_, Driver>, asyncio: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = slf.py();
+        let weak = PyWeakrefReference::new(slf)?.unbind();
+        slf.get().hub.set_host(py, asyncio.clone().unbind(), weak);
+        let poll = slf.getattr(intern!(py, "poll"))?;
+        asyncio.call_method1(intern!(py, "add_reader"), (slf.get().fileno(py)?, poll))?;
+        Ok(())
+    }
+
+    /// The asyncio loop that turns it, if there is one.
+    fn host(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.hub.asyncio_loop(py)
+    }
+
+    /// The descriptor to watch: readable when there is something to do.
+    fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
+        Ok(self.core(py)?.fd())
+    }
+
+    /// One turn without waiting, for asyncio: what its timers have to know is told to it.
+    fn poll(slf: &Bound<'_, Driver>) -> PyResult<()> {
+        let py = slf.py();
+        let this = slf.get();
+        let Ok(core) = this.core(py) else { return Ok(()) };
+        this.turn(py, &core)?;
+        Driver::set_timer(slf, core.next_timeout())?;
+        this.hub.take_fatal(py)
+    }
+
+    /// One turn without waiting, for a thread: returns how many milliseconds it may wait, `None` without end.
+    fn turn_once(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        let core = self.core(py)?;
+        self.turn(py, &core)?;
+        let wait = core.next_timeout();
+        Ok(wait.map(|wait| u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)))
+    }
+
+    /// Sends what calls between turns have left.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        let Ok(core) = self.core(py) else { return Ok(()) };
+        self.hub.set_turning(py, true);
+        let flushed = core.flush();
+        self.settle(py, &core);
+        self.hub.set_turning(py, false);
+        flushed.map_err(|error| raise(py, &error))?;
+        self.hub.take_fatal(py)
+    }
+
+    fn _timer_due(slf: &Bound<'_, Driver>) -> PyResult<()> {
+        drop(slf.get().timer.take(slf.py()));
+        Driver::poll(slf)
+    }
+
+    /// Makes a thread that waits look around. Any thread.
+    fn wake(&self, py: Python<'_>) {
+        if let Ok(core) = self.core(py) {
+            core.wake();
+        }
+    }
+
+    /// Ends every connection without a word, and frees the descriptors.
+    fn close(&self, py: Python<'_>) {
+        self.hub.end(py);
+        let core = self.core.take(py);
+        let timer = self.timer.take(py);
+        drop((core, timer));
+    }
+
+    /// Starts to connect.
+    fn connect(
+        &self,
+        py: Python<'_>,
+        face: Face,
+        url: &str,
+        subprotocols: Vec<String>,
+        headers: Vec<(String, String)>,
+        open_timeout: Option<f64>,
+        limits: Limits,
+    ) -> PyResult<()> {
+        let options = ClientOptions {
+            subprotocols,
+            headers,
+            handshake_timeout: duration("open_timeout", open_timeout)?,
+            settings: limits.settings()?,
+            ..ClientOptions::default()
+        };
+        let (handler, keeper) = face.events(py);
+        let core = self.core(py)?;
+        let ws =
+            sockline::connect(Some(&core), url, options, Some(handler)).map_err(|error| raise(py, &error))?;
+        face.handle(py).get().attach(py, ws);
+        self.hub.keep(py, ws.raw(), keeper);
+        Ok(())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.timer.visit(|timer| match timer {
+            Some(timer) => visit.call(&timer.handle),
+            None => Ok(()),
+        })?;
+        self.hub.visit(visit)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        self.close(py);
+    }
+}
+
+impl Driver {
+    pub(crate) fn hub(&self) -> Arc<Hub> {
+        self.hub.clone()
+    }
+
+    /// # Errors
+    /// `RuntimeError` once it is closed.
+    pub(crate) fn core(&self, py: Python<'_>) -> PyResult<Arc<Loop>> {
+        let core = self.core.with(py, |core| core.clone());
+        core.ok_or_else(|| PyRuntimeError::new_err("the event loop of this connection is closed"))
+    }
+
+    fn turn(&self, py: Python<'_>, core: &Loop) -> PyResult<()> {
+        self.hub.set_turning(py, true);
+        let turned = core.poll(Some(Duration::ZERO));
+        self.settle(py, core);
+        self.hub.set_turning(py, false);
+        turned.map(drop).map_err(|error| raise(py, &error))
+    }
+
+    /// Wakes who waits for what the turn has brought, and sends what they send. The last round leaves what is still
+    /// there to the next turn.
+    fn settle(&self, py: Python<'_>, core: &Loop) {
+        for _ in 0..ROUNDS {
+            if !self.hub.look_after(py) {
+                return;
+            }
+            if let Err(error) = core.flush() {
+                self.hub.report(py, raise(py, &error), None);
+            }
+        }
+        core.wake();
+    }
+
+    fn set_timer(slf: &Bound<'_, Driver>, wait: Option<Duration>) -> PyResult<()> {
+        let Some(wait) = wait else { return Ok(()) };
+        let py = slf.py();
+        let at = Instant::now() + wait;
+        let is_set = slf
+            .get()
+            .timer
+            .with(py, |timer| timer.as_ref().is_some_and(|timer| timer.at <= at));
+        let Some(asyncio) = slf.get().hub.asyncio_loop(py) else {
+            return Ok(());
+        };
+        if is_set {
+            return Ok(()); // if it comes too early, it is set again
+        }
+        let due = slf.getattr(intern!(py, "_timer_due"))?;
+        let handle = asyncio.call_method1(py, intern!(py, "call_later"), (wait.as_secs_f64(), due))?;
+        let before = slf.get().timer.replace(py, Some(Timer { at, handle }));
+        if let Some(before) = before {
+            before.handle.call_method0(py, intern!(py, "cancel"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        Python::attach(|py| self.close(py));
+    }
+}

@@ -1,0 +1,185 @@
+//! What both faces of a connection have in common: the core's handle, and calls on it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use sockline::{Handler, ReadyState, WebSocket};
+
+use crate::driver::Driver;
+use crate::errors::raise;
+use crate::guarded::Guarded;
+use crate::hub::{Hub, Keeper};
+use crate::message;
+use crate::server::Server;
+
+/// Base of `Connection` and `Socket`. Calls on it are those of the core's handle: any thread, never blocking.
+#[pyclass(subclass, frozen, weakref, module = "sockline._native")]
+pub(crate) struct Handle {
+    pub(crate) hub: Arc<Hub>,
+    ws: Guarded<Option<WebSocket>>,
+}
+
+/// What was agreed on in the opening handshake; it outlives the handle.
+type Details = (String, String, Option<HostAndPort>, Option<HostAndPort>);
+
+/// An address as Python writes it.
+pub(crate) type HostAndPort = (String, u16);
+
+/// Who a new connection belongs to.
+#[derive(FromPyObject)]
+pub(crate) enum Owner<'py> {
+    Driver(Bound<'py, Driver>),
+    Server(Bound<'py, Server>),
+}
+
+impl Owner<'_> {
+    pub(crate) fn hub(&self) -> Arc<Hub> {
+        match self {
+            Owner::Driver(driver) => driver.get().hub(),
+            Owner::Server(server) => server.get().hub(),
+        }
+    }
+}
+
+impl Handle {
+    pub(crate) fn new(hub: Arc<Hub>) -> Handle {
+        Handle {
+            hub,
+            ws: Guarded::new(None),
+        }
+    }
+
+    /// The core's handle, once there is one.
+    pub(crate) fn ws(&self, py: Python<'_>) -> Option<WebSocket> {
+        self.ws.get(py)
+    }
+
+    /// From now on it is this connection's Python object.
+    pub(crate) fn attach(&self, py: Python<'_>, ws: WebSocket) {
+        self.ws.set(py, Some(ws));
+    }
+
+    fn call(&self, py: Python<'_>, call: impl FnOnce(WebSocket) -> sockline::Result<()>) -> PyResult<()> {
+        match self.ws(py).map_or(Ok(()), call) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(raise(py, &error)),
+        }
+    }
+}
+
+#[pymethods]
+impl Handle {
+    /// 0 connecting, 1 open, 2 closing, 3 closed.
+    #[getter]
+    pub(crate) fn ready_state(&self, py: Python<'_>) -> u8 {
+        self.ws(py).map_or(ReadyState::Connecting, WebSocket::ready_state) as u8
+    }
+
+    /// Bytes that were accepted for sending and not yet taken by the system, framing included.
+    #[getter]
+    fn buffered_amount(&self, py: Python<'_>) -> u64 {
+        self.ws(py).map_or(0, WebSocket::buffered_amount)
+    }
+
+    /// The round trip of the last answered ping, in milliseconds.
+    fn _latency(&self, py: Python<'_>) -> Option<u64> {
+        self.ws(py)?.latency()
+    }
+
+    /// Subprotocol, extensions, and both addresses, as they are now.
+    fn _details(&self, py: Python<'_>) -> Details {
+        let ws = self.ws(py);
+        (
+            ws.map(WebSocket::protocol).unwrap_or_default(),
+            ws.map(WebSocket::extensions).unwrap_or_default(),
+            ws.and_then(WebSocket::local_address).map(address),
+            ws.and_then(WebSocket::remote_address).map(address),
+        )
+    }
+
+    fn _close(&self, py: Python<'_>, code: Option<u16>, reason: &str) -> PyResult<()> {
+        self.call(py, |ws| ws.close(code, reason))
+    }
+
+    fn _ping(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        let payload = message::control_payload(data)?;
+        self.call(py, |ws| ws.ping(&payload))
+    }
+
+    fn _pong(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        let payload = message::control_payload(data)?;
+        self.call(py, |ws| ws.pong(&payload))
+    }
+
+    fn _terminate(&self, py: Python<'_>) -> PyResult<()> {
+        self.call(py, WebSocket::terminate)
+    }
+}
+
+pub(crate) fn address(address: SocketAddr) -> HostAndPort {
+    (address.ip().to_string(), address.port())
+}
+
+/// Either face: what `Driver.connect` and `Server` hand to the core.
+#[derive(FromPyObject)]
+pub(crate) enum Face {
+    Connection(Py<crate::connection::Connection>),
+    Socket(Py<crate::socket::Socket>),
+}
+
+/// A handler for the core that is known to the garbage collector.
+pub(crate) type Events = (Arc<dyn Handler>, Arc<dyn Keeper>);
+
+impl Face {
+    /// The core's way to this object.
+    pub(crate) fn events(&self, py: Python<'_>) -> Events {
+        match self {
+            Face::Connection(connection) => crate::connection::events(py, connection),
+            Face::Socket(socket) => crate::socket::events(py, socket),
+        }
+    }
+
+    pub(crate) fn handle<'a, 'py>(&'a self, py: Python<'py>) -> &'a Bound<'py, Handle> {
+        match self {
+            Face::Connection(connection) => connection.bind(py).as_super(),
+            Face::Socket(socket) => socket.bind(py).as_super(),
+        }
+    }
+}
+
+/// Sends a message to all that are open; returns those that it could not be sent to, with the reasons.
+#[pyfunction]
+#[pyo3(signature = (connections, message, text))]
+pub(crate) fn broadcast<'py>(
+    connections: &Bound<'py, PyAny>,
+    message: &Bound<'py, PyAny>,
+    text: Option<bool>,
+) -> PyResult<Vec<(Bound<'py, Handle>, PyErr)>> {
+    let py = connections.py();
+    let mut open = Vec::new();
+    for connection in connections.try_iter()? {
+        let handle = connection?.cast_into::<Handle>()?;
+        if let Some(ws) = handle
+            .get()
+            .ws(py)
+            .filter(|ws| ws.ready_state() == ReadyState::Open)
+        {
+            open.push((handle, ws));
+        }
+    }
+    message::with_payload(message, text, |kind, data| {
+        open.into_iter()
+            .filter_map(|(handle, ws)| match ws.send_checked(kind, data) {
+                Ok(_) => None,
+                Err(error) => Some((handle, raise(py, &error))),
+            })
+            .collect()
+    })
+}
+
+/// A payload for a callback.
+pub(crate) fn bytes<'py>(py: Python<'py>, payload: &[u8]) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, payload)
+}

@@ -1,0 +1,44 @@
+//! The native module of the Python package `sockline`: private, everything public is written in Python on top.
+//!
+//! | room | what happens there |
+//! |---|---|
+//! | `driver`, `hub` | one core loop, turned by asyncio or by a Python thread; what its connections share |
+//! | `connection`, `receive`, `waiter` | the coroutine face: a queue of messages, and the awaitables over it |
+//! | `handle` | what both faces of a connection have in common |
+//! | `socket` | the callback face |
+//! | `server` | listening, and answering upgrade requests |
+//! | `message`, `options`, `errors`, `guarded` | values on their way between the languages |
+//!
+//! Only code that is attached to the interpreter turns a loop, so handlers run attached, one after the other.
+
+mod connection;
+mod driver;
+mod errors;
+mod guarded;
+mod handle;
+mod hub;
+mod message;
+mod options;
+mod receive;
+mod server;
+mod socket;
+mod waiter;
+
+/// `sockline._native`.
+#[pyo3::pymodule(gil_used = true)]
+mod _native {
+    #[pymodule_export]
+    use crate::connection::Connection;
+    #[pymodule_export]
+    use crate::driver::Driver;
+    #[pymodule_export]
+    use crate::handle::{Handle, broadcast};
+    #[pymodule_export]
+    use crate::receive::{Done, Receive};
+    #[pymodule_export]
+    use crate::server::Server;
+    #[pymodule_export]
+    use crate::socket::Socket;
+    #[pymodule_export]
+    use crate::waiter::Waiter;
+}

@@ -1,0 +1,71 @@
+//! Messages between the languages: `str` is text, everything like `bytes` is binary.
+
+use pyo3::exceptions::{PyTypeError, PyUnicodeDecodeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString};
+use sockline::{Message, MessageType, Result, Sent, WebSocket};
+
+/// A message as Python sees it.
+pub(crate) fn to_python<'py>(py: Python<'py>, message: &Message<'_>) -> Bound<'py, PyAny> {
+    match message.as_text() {
+        Some(text) => PyString::new(py, text).into_any(),
+        None => PyBytes::new(py, message.as_bytes()).into_any(),
+    }
+}
+
+/// Gives a Python object's bytes to `act`, with the type that they are sent as unless `text` says otherwise.
+///
+/// # Errors
+/// `TypeError` for what is no message, `UnicodeError` for a `str` with surrogates or bytes that aren't UTF-8 but shall
+/// be text.
+pub(crate) fn with_payload<T>(
+    message: &Bound<'_, PyAny>,
+    text: Option<bool>,
+    act: impl FnOnce(MessageType, &[u8]) -> T,
+) -> PyResult<T> {
+    if let Ok(string) = message.cast::<PyString>() {
+        let kind = if text == Some(false) {
+            MessageType::Binary
+        } else {
+            MessageType::Text
+        };
+        return Ok(act(kind, string.to_str()?.as_bytes()));
+    }
+    if let Ok(bytes) = message.cast::<PyBytes>() {
+        return with_bytes(bytes, text, act);
+    }
+    if message.is_instance_of::<PyByteArray>() || message.is_instance_of::<PyMemoryView>() {
+        let copy = message.py().get_type::<PyBytes>().call1((message,))?;
+        return with_bytes(copy.cast::<PyBytes>()?, text, act);
+    }
+    let text = format!(
+        "a message must be str, bytes, bytearray or memoryview, not {}",
+        message.get_type().name()?
+    );
+    Err(PyTypeError::new_err(text))
+}
+
+fn with_bytes<T>(
+    bytes: &Bound<'_, PyBytes>,
+    text: Option<bool>,
+    act: impl FnOnce(MessageType, &[u8]) -> T,
+) -> PyResult<T> {
+    let data = bytes.as_bytes();
+    if text != Some(true) {
+        return Ok(act(MessageType::Binary, data));
+    }
+    if let Err(error) = std::str::from_utf8(data) {
+        return Err(PyUnicodeDecodeError::new_err_from_utf8(bytes.py(), data, error));
+    }
+    Ok(act(MessageType::Text, data))
+}
+
+/// Sends a Python object. The outer result is about the object, the inner one about the connection.
+pub(crate) fn send(ws: WebSocket, message: &Bound<'_, PyAny>, text: Option<bool>) -> PyResult<Result<Sent>> {
+    with_payload(message, text, |kind, data| ws.send_checked(kind, data))
+}
+
+/// The payload of a ping or pong.
+pub(crate) fn control_payload(data: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    with_payload(data, None, |_, data| data.to_vec())
+}

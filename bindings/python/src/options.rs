@@ -1,0 +1,49 @@
+//! Options as the Python side hands them over, already checked there for what Python programs get wrong.
+
+use std::time::Duration;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use sockline::Settings;
+
+/// `sockline._options.Limits`. Seconds, where `None` means no timeout; bytes, where `None` means no limit.
+#[derive(FromPyObject)]
+pub(crate) struct Limits {
+    max_size: Option<usize>,
+    ping_interval: Option<f64>,
+    ping_timeout: Option<f64>,
+    close_timeout: Option<f64>,
+    high_water_mark: usize,
+    hard_limit: Option<usize>,
+}
+
+impl Limits {
+    pub(crate) fn settings(&self) -> PyResult<Settings> {
+        Ok(Settings {
+            max_message: self.max_size.unwrap_or(usize::MAX),
+            ping_interval: duration("ping_interval", self.ping_interval)?,
+            ping_timeout: duration("ping_timeout", self.ping_timeout)?,
+            close_timeout: duration("close_timeout", self.close_timeout)?,
+            high_water_mark: self.high_water_mark,
+            hard_limit: self.hard_limit.unwrap_or(0),
+            ..Settings::client()
+        })
+    }
+}
+
+/// `None` becomes zero, the core's word for "no timeout".
+///
+/// # Errors
+/// `ValueError` for what is no positive number of seconds: zero would silently mean the opposite of what it says.
+pub(crate) fn duration(name: &str, seconds: Option<f64>) -> PyResult<Duration> {
+    let Some(seconds) = seconds else {
+        return Ok(Duration::ZERO);
+    };
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ if seconds == f64::INFINITY => Ok(Duration::ZERO),
+        _ => Err(PyValueError::new_err(format!(
+            "{name} must be None or more than 0 seconds, not {seconds}"
+        ))),
+    }
+}

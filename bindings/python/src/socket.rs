@@ -1,0 +1,239 @@
+//! The callback face: the core calls, Python answers.
+
+use std::sync::Arc;
+
+use pyo3::call::PyCallArgs;
+use pyo3::exceptions::PyIndexError;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use sockline::{CloseEvent, Error, Handler, Message, Sent, WebSocket};
+
+use crate::errors::raise;
+use crate::guarded::Guarded;
+use crate::handle::{Events, Handle, Owner, bytes};
+use crate::hub::{Hub, Keeper};
+use crate::message;
+
+/// The callbacks, by their places in `sockline._callbacks`.
+const OPEN: usize = 0;
+const MESSAGE: usize = 1;
+const CLOSE: usize = 2;
+const ERROR: usize = 3;
+const DRAIN: usize = 4;
+const PING: usize = 5;
+const PONG: usize = 6;
+const CALLBACKS: usize = 7;
+
+/// What may wait for `onmessage`, as in the core.
+const MAX_HELD: usize = 1 << 20;
+const MESSAGE_COST: usize = 64;
+
+/// Base of `sockline.WebSocket`.
+#[pyclass(extends = Handle, subclass, frozen, module = "sockline._native")]
+pub(crate) struct Socket {
+    callbacks: Guarded<[Option<Py<PyAny>>; CALLBACKS]>,
+    held: Guarded<Held>,
+}
+
+/// Messages that came before there was an `onmessage`.
+#[derive(Default)]
+struct Held {
+    messages: Vec<Py<PyAny>>,
+    bytes: usize,
+}
+
+#[pymethods]
+impl Socket {
+    #[new]
+    fn new(owner: Owner<'_>) -> PyClassInitializer<Socket> {
+        let socket = Socket {
+            callbacks: Guarded::new(Default::default()),
+            held: Guarded::new(Held::default()),
+        };
+        PyClassInitializer::from(Handle::new(owner.hub())).add_subclass(socket)
+    }
+
+    fn _callback(&self, py: Python<'_>, place: usize) -> PyResult<Option<Py<PyAny>>> {
+        self.check(place)?;
+        Ok(self.callback(py, place))
+    }
+
+    fn _set_callback(&self, py: Python<'_>, place: usize, callback: Option<Py<PyAny>>) -> PyResult<()> {
+        self.check(place)?;
+        drop(
+            self.callbacks
+                .with(py, |callbacks| std::mem::replace(&mut callbacks[place], callback)),
+        );
+        Ok(())
+    }
+
+    /// Whether messages wait for an `onmessage`.
+    fn _holds(&self, py: Python<'_>) -> bool {
+        self.held.with(py, |held| !held.messages.is_empty())
+    }
+
+    /// Gives what waits to `onmessage`. On the loop's thread.
+    fn _release(slf: &Bound<'_, Socket>) {
+        let py = slf.py();
+        for message in slf.get().held.take(py).messages {
+            let Some(callback) = slf.get().callback(py, MESSAGE) else {
+                return;
+            };
+            if let Err(error) = callback.call1(py, (slf, message)) {
+                slf.as_super().get().hub.report(py, error, Some(slf));
+            }
+        }
+    }
+
+    /// Sends a message; says whether there is room for more.
+    #[pyo3(signature = (message, text=None))]
+    fn send(slf: &Bound<'_, Socket>, message: &Bound<'_, PyAny>, text: Option<bool>) -> PyResult<bool> {
+        let py = slf.py();
+        let Some(ws) = slf.as_super().get().ws(py) else {
+            return Err(raise(py, &sockline::ErrorCode::NotOpen.into()));
+        };
+        match message::send(ws, message, text)? {
+            Ok(sent) => Ok(sent == Sent::Queued),
+            Err(error) => Err(raise(py, &error)),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.callbacks
+            .visit(|callbacks| callbacks.iter().try_for_each(|callback| visit.call(callback)))
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        drop(self.callbacks.take(py));
+    }
+}
+
+impl Socket {
+    fn check(&self, place: usize) -> PyResult<()> {
+        if place < CALLBACKS {
+            Ok(())
+        } else {
+            Err(PyIndexError::new_err("there is no such callback"))
+        }
+    }
+
+    fn callback(&self, py: Python<'_>, place: usize) -> Option<Py<PyAny>> {
+        self.callbacks.with(py, |callbacks| {
+            callbacks[place].as_ref().map(|callback| callback.clone_ref(py))
+        })
+    }
+
+    /// Keeps a message for later, or gives it back if there is no room.
+    fn hold(&self, py: Python<'_>, message: Py<PyAny>, length: usize) -> Option<Py<PyAny>> {
+        self.held.with(py, |held| {
+            if held.bytes + length + MESSAGE_COST > MAX_HELD {
+                return Some(message);
+            }
+            held.bytes += length + MESSAGE_COST;
+            held.messages.push(message);
+            None
+        })
+    }
+}
+
+/// The core's way to a socket.
+struct CallbackEvents {
+    socket: Py<Socket>,
+    hub: Arc<Hub>,
+}
+
+pub(crate) fn events(py: Python<'_>, socket: &Py<Socket>) -> Events {
+    let hub = socket.bind(py).as_super().get().hub.clone();
+    let events = Arc::new(CallbackEvents {
+        socket: socket.clone_ref(py),
+        hub,
+    });
+    (events.clone(), events)
+}
+
+impl CallbackEvents {
+    /// Calls a callback, if there is one.
+    fn call<'py>(&self, py: Python<'py>, place: usize, arguments: impl PyCallArgs<'py>) {
+        if let Some(callback) = self.socket.get().callback(py, place)
+            && !self.hub.is_over(py)
+            && let Err(error) = callback.bind(py).call1(arguments)
+        {
+            self.hub.report(py, error, Some(self.socket.bind(py)));
+        }
+    }
+
+    fn message(&self, py: Python<'_>, message: &Message<'_>) {
+        let socket = self.socket.get();
+        let payload = message::to_python(py, message);
+        if socket.callback(py, MESSAGE).is_some() && !socket._holds(py) {
+            return self.call(py, MESSAGE, (&self.socket, payload));
+        }
+        if socket
+            .hold(py, payload.unbind(), message.as_bytes().len())
+            .is_some()
+        {
+            self.tell(py, "_dropped", ());
+        }
+    }
+
+    /// Tells the Python class itself.
+    fn tell<'py>(&self, py: Python<'py>, name: &str, arguments: impl PyCallArgs<'py>) {
+        let socket = self.socket.bind(py);
+        if !self.hub.is_over(py)
+            && let Err(error) = socket.getattr(name).and_then(|method| method.call1(arguments))
+        {
+            self.hub.report(py, error, Some(socket));
+        }
+    }
+}
+
+impl Keeper for CallbackEvents {
+    fn visit(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.socket)
+    }
+}
+
+impl Handler for CallbackEvents {
+    fn on_open(&self, _: WebSocket) {
+        Python::attach(|py| {
+            self.tell(py, "_opened", ());
+            self.call(py, OPEN, (&self.socket,));
+        });
+    }
+
+    fn on_message(&self, _: WebSocket, message: Message<'_>) {
+        Python::attach(|py| self.message(py, &message));
+    }
+
+    fn on_ping(&self, _: WebSocket, payload: &[u8]) {
+        Python::attach(|py| self.call(py, PING, (&self.socket, bytes(py, payload))));
+    }
+
+    fn on_pong(&self, _: WebSocket, payload: &[u8]) {
+        Python::attach(|py| self.call(py, PONG, (&self.socket, bytes(py, payload))));
+    }
+
+    fn on_drain(&self, _: WebSocket) {
+        Python::attach(|py| self.call(py, DRAIN, (&self.socket,)));
+    }
+
+    fn on_error(&self, _: WebSocket, error: &Error) {
+        Python::attach(|py| {
+            let error = raise(py, error).into_value(py);
+            self.call(py, ERROR, (&self.socket, error));
+        });
+    }
+
+    fn on_close(&self, ws: WebSocket, event: &CloseEvent) {
+        Python::attach(|py| {
+            drop(self.socket.get().held.take(py));
+            self.tell(py, "_ended", ());
+            self.call(
+                py,
+                CLOSE,
+                (&self.socket, event.code, event.reason.as_str(), event.was_clean),
+            );
+            self.hub.forget(py, ws.raw());
+        });
+    }
+}
