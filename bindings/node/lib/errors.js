@@ -1,0 +1,50 @@
+'use strict';
+// Errors from the records of src/errors.rs: code, text, the system's number and the HTTP status, between NULs.
+
+const { getSystemErrorName } = require('util');
+
+const SYSTEM_CALL = new Map([
+  ['SOCKLINE_ERR_CONNECT_FAILED', 'connect'],
+  ['SOCKLINE_ERR_LISTEN_FAILED', 'listen'],
+]);
+
+/** What ws makes a RangeError. */
+const FRAME_ERROR = /^WS_ERR_(?!INVALID_UTF8)/;
+/** The engine's code of an error, even if `code` is the system's. */
+const ENGINE_CODE = Symbol('engineCode');
+
+/** The error that a record speaks of. Where the system has a name for it, `code` is that, as with Node's sockets. */
+function fromRecord(record, Type) {
+  const [code, text, number, status] = record.split('\0');
+  const Class = Type ?? (FRAME_ERROR.test(code) ? RangeError : Error);
+  const error = new Class(text);
+  error.code = code;
+  Object.defineProperty(error, ENGINE_CODE, { value: code });
+  if (number) {
+    error.errno = -Number(number);
+    error.code = getSystemErrorName(error.errno);
+    error.syscall = SYSTEM_CALL.get(code) ?? 'socket';
+  }
+  if (status) error.statusCode = Number(status);
+  return error;
+}
+
+/** Calls into the addon; what it throws becomes an error as `fromRecord` makes it. */
+function calling(call, Type) {
+  try {
+    return call();
+  } catch (error) {
+    if (!error.message.includes('\0')) throw error;
+    const converted = fromRecord(error.message, Type);
+    Error.captureStackTrace(converted, calling);
+    throw converted;
+  }
+}
+
+/** An error with a code, for what is refused before the addon hears of it. */
+function withCode(error, code) {
+  error.code = code;
+  return error;
+}
+
+module.exports = { ENGINE_CODE, fromRecord, calling, withCode };

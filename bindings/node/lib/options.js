@@ -1,0 +1,73 @@
+'use strict';
+// Options under ws's names, with ws's defaults; and clear words about what sockline does not have.
+
+const { withCode } = require('./errors');
+
+const MAX_PAYLOAD = 100 * 1024 * 1024;
+const CLOSE_TIMEOUT = 30_000; // ms
+const HEAD_TIMEOUT = 60_000; // ms, as http.Server's headersTimeout
+
+/** What ws can and sockline can't yet: ignoring these would change what a program does. */
+const REFUSED = {
+  perMessageDeflate: (value) => Boolean(value) && 'there is no compression yet; leave it out or say false',
+  autoPong: (value) => value === false && 'pings are always answered',
+  allowSynchronousEvents: (value) => value === false && 'events of one read come in one go',
+};
+const REFUSED_OF_CLIENT = {
+  ...REFUSED,
+  agent: (value) => Boolean(value) && 'there are no agents: connections are not made by the http module',
+  createConnection: (value) => Boolean(value) && 'connections are not made by the net module',
+  finishRequest: (value) => Boolean(value) && 'requests are not made by the http module; use headers',
+  followRedirects: (value) => Boolean(value) && 'redirects are not followed yet',
+};
+const REFUSED_OF_SERVER = {
+  ...REFUSED,
+  server: (value) => Boolean(value) && 'attaching to a server of the http module is not possible yet; use port',
+  noServer: (value) => Boolean(value) && 'there is no handleUpgrade yet; use port',
+};
+
+function refuse(options, refused) {
+  for (const [name, judge] of Object.entries(refused)) {
+    const reason = judge(options[name]);
+    if (reason) throw withCode(new Error(`option ${name}: ${reason}`), 'SOCKLINE_ERR_UNSUPPORTED');
+  }
+}
+
+/** A number of bytes or milliseconds, 0 for none. */
+function amount(options, name, byDefault) {
+  const value = options[name] ?? byDefault;
+  if (typeof value !== 'number' || !(value >= 0)) {
+    throw withCode(new RangeError(`option ${name} must be a number from 0 on, not ${value}`), 'ERR_OUT_OF_RANGE');
+  }
+  return Math.min(Math.ceil(value), Number.MAX_SAFE_INTEGER);
+}
+
+/** What the addon's `Limits` holds. */
+function limits(options, handshakeTimeout) {
+  return {
+    maxPayload: amount(options, 'maxPayload', MAX_PAYLOAD) || Number.MAX_SAFE_INTEGER,
+    handshakeTimeout: amount(options, 'handshakeTimeout', handshakeTimeout),
+    closeTimeout: amount(options, 'closeTimeout', CLOSE_TIMEOUT),
+    pingInterval: amount(options, 'pingInterval', 0),
+    pingTimeout: amount(options, 'pingTimeout', options.pingInterval ?? 0),
+  };
+}
+
+function clientLimits(options) {
+  refuse(options, REFUSED_OF_CLIENT);
+  return limits(options, 0);
+}
+
+function serverLimits(options) {
+  refuse(options, REFUSED_OF_SERVER);
+  return limits(options, HEAD_TIMEOUT);
+}
+
+/** Headers as names and values in turn, as the addon takes them. */
+function flatten(headers) {
+  return Object.entries(headers ?? {}).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).flatMap((one) => [name, String(one)]),
+  );
+}
+
+module.exports = { clientLimits, serverLimits, flatten };

@@ -1,0 +1,51 @@
+'use strict';
+// What an application may hand over, in the forms that the engine takes.
+
+/** Bits of the engine's type of a message: binary, and given as a string. */
+const BINARY = 1;
+const STRING = 2;
+
+const EMPTY = Buffer.alloc(0);
+const MAX_CONTROL = 125; // RFC 6455 §5.5
+const MAX_REASON = MAX_CONTROL - 2; // §5.5.1: the code comes first
+
+/** A view of an ArrayBuffer of what is not a string: nothing for what is falsy, as in ws. */
+function toView(data) {
+  if (ArrayBuffer.isView(data)) return data;
+  if (!data) return EMPTY;
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (typeof Blob !== 'undefined' && data instanceof Blob) {
+    throw new TypeError('a Blob can only be read later; send what its arrayBuffer() resolves to');
+  }
+  return Buffer.from(data);
+}
+
+/** The payload of a ping or pong. */
+function controlPayload(data) {
+  if (typeof data === 'number') data = data.toString();
+  const view = typeof data === 'string' ? Buffer.from(data) : toView(data);
+  if (view.byteLength > MAX_CONTROL) throw new RangeError('The data size must not be greater than 125 bytes');
+  return Buffer.from(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** The reason of a close, as a string; checks the code, too. */
+function closeReason(code, reason) {
+  if (code === undefined) return '';
+  if (typeof code !== 'number' || !isSendable(code)) {
+    throw new TypeError('First argument must be a valid error code number');
+  }
+  if (reason === undefined || !reason.length) return '';
+  if (Buffer.byteLength(reason) > MAX_REASON) {
+    throw new RangeError('The message must not be greater than 123 bytes');
+  }
+  if (typeof reason === 'string') return reason;
+  if (reason instanceof Uint8Array) return Buffer.from(reason).toString();
+  throw new TypeError('Second argument must be a string or a Uint8Array');
+}
+
+/** RFC 6455 §7.4: 1004 to 1006 are never sent. */
+function isSendable(code) {
+  return (code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) || (code >= 3000 && code <= 4999);
+}
+
+module.exports = { BINARY, STRING, toView, controlPayload, closeReason };

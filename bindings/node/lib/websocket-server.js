@@ -1,0 +1,217 @@
+'use strict';
+
+const { AsyncResource } = require('async_hooks');
+const { createHash } = require('crypto');
+const EventEmitter = require('events');
+const { STATUS_CODES } = require('http');
+
+const { TOKEN } = require('./client');
+const { KIND, addTarget, engine, removeTarget } = require('./engine');
+const { calling } = require('./errors');
+const { flatten, serverLimits } = require('./options');
+const { UpgradeRequest } = require('./upgrade-request');
+const WebSocket = require('./websocket');
+
+const RUNNING = 0;
+const CLOSING = 1;
+const CLOSED = 2;
+
+const BACKLOG = 511; // as in the net module
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'; // RFC 6455 §1.3
+
+/** Listens on a port, and emits 'connection' with a WebSocket and the request for each client. */
+class WebSocketServer extends EventEmitter {
+  /**
+   * @param {object} options see index.d.ts
+   * @param {Function} [callback] a listener for 'listening'
+   */
+  constructor(options, callback) {
+    super();
+    this.options = { clientTracking: true, WebSocket, ...options };
+    const limits = serverLimits(this.options);
+    if (this.options.port == null) throw new TypeError('The "port" option must be specified');
+    if (this.options.clientTracking) this.clients = new Set();
+    this._resource = new AsyncResource('SocklineWebSocketServer');
+    this._key = addTarget(this);
+    this._handle = 0;
+    this._state = RUNNING;
+    if (callback) this.once('listening', callback);
+    this._listen(limits);
+  }
+
+  /** Binds at once, so that `address()` knows the port; the events come as late as those of the net module. */
+  _listen(limits) {
+    const { host, port, backlog, static: folder } = this.options;
+    const description = {
+      key: this._key,
+      host: host ?? '',
+      port: checkPort(port),
+      backlog: backlog ?? BACKLOG,
+      folder: folder == null ? undefined : String(folder),
+      limits,
+    };
+    let event = ['listening'];
+    try {
+      this._handle = calling(() => engine.listen(description));
+    } catch (error) {
+      Object.assign(error, { address: host ?? '::', port: description.port });
+      event = ['error', error];
+    }
+    process.nextTick(() => {
+      if (event[0] === 'error' || this._state === RUNNING) this.emit(...event);
+    });
+  }
+
+  /** Where the server listens: `{ address, family, port }`; null if it doesn't. */
+  address() {
+    const [address, port] = this._handle === 0 ? [] : engine.localAddress(this._handle);
+    if (address === undefined) return null;
+    return { address, family: address.includes(':') ? 'IPv6' : 'IPv4', port: Number(port) };
+  }
+
+  /** Stops listening. Connections live on; 'close' comes when the last of them has ended. */
+  close(callback) {
+    if (this._state === CLOSED) {
+      if (callback) this.once('close', () => callback(new Error('The server is not running')));
+      process.nextTick(() => this.emit('close'));
+      return;
+    }
+    if (callback) this.once('close', callback);
+    if (this._state === CLOSING) return;
+    this._state = CLOSING;
+    if (this._handle === 0) process.nextTick(() => this._closed());
+    else engine.closeServer(this._handle);
+  }
+
+  _closed() {
+    this._state = CLOSED;
+    this._handle = 0;
+    removeTarget(this._key);
+    this.emit('close');
+  }
+
+  /** Whether a request is for this server; a subclass may know better. */
+  shouldHandle(request) {
+    const { path } = this.options;
+    return !path || request.url.split('?', 1)[0] === path;
+  }
+
+  /** Attaching to a server of the http module is not possible yet. */
+  handleUpgrade() {
+    throw new Error('handleUpgrade is not possible yet: the server listens on its own port');
+  }
+
+  /** An event from the engine. */
+  _handleEvent(kind, extra, data) {
+    if (kind === KIND.UPGRADE) {
+      const { handle, request } = UpgradeRequest.fromRecord(data.latin1Slice());
+      this._upgrade(handle, request);
+    } else if (kind === KIND.SERVER_CLOSED) {
+      this._closed();
+    }
+  }
+
+  _upgrade(handle, request) {
+    if (!this.shouldHandle(request)) {
+      refuse(handle, 400);
+      return;
+    }
+    const protocols = parseProtocols(request.headers['sec-websocket-protocol']);
+    if (protocols === null) {
+      refuse(handle, 400, 'Invalid Sec-WebSocket-Protocol header');
+      return;
+    }
+    const { verifyClient } = this.options;
+    if (!verifyClient) {
+      this._complete(handle, protocols, request);
+      return;
+    }
+    const info = { origin: request.headers.origin, secure: false, req: request };
+    const settle = (verified, status, message, headers) => {
+      if (verified) this._complete(handle, protocols, request);
+      else refuse(handle, status || 401, message, headers);
+    };
+    if (verifyClient.length === 2) verifyClient(info, settle);
+    else settle(verifyClient(info));
+  }
+
+  _complete(handle, protocols, request) {
+    if (this._state !== RUNNING) {
+      refuse(handle, 503);
+      return;
+    }
+    const protocol = this._chooseProtocol(protocols, request);
+    const headers = this._extraHeaders(protocol, request);
+    const socket = new this.options.WebSocket(null, undefined, this.options);
+    try {
+      const accept = (key) => calling(() => engine.accept(handle, key, protocol || undefined, headers));
+      socket._accept(handle, protocol || '', request, accept);
+    } catch (error) {
+      if (error.code === 'SOCKLINE_ERR_CLOSED') return; // the client has gone
+      refuse(handle, 500);
+      throw error;
+    }
+    if (this.clients) {
+      this.clients.add(socket);
+      socket.on('close', () => this.clients.delete(socket));
+    }
+    this.emit('connection', socket, request);
+  }
+
+  _chooseProtocol(protocols, request) {
+    if (protocols.size === 0) return '';
+    const { handleProtocols } = this.options;
+    return handleProtocols ? handleProtocols(protocols, request) : protocols.values().next().value;
+  }
+
+  /** Lets listeners of 'headers' add lines to the response; names and values in turn. */
+  _extraHeaders(protocol, request) {
+    if (this.listenerCount('headers') === 0) return [];
+    const digest = createHash('sha1').update(request.headers['sec-websocket-key'] + GUID);
+    const lines = [
+      'HTTP/1.1 101 Switching Protocols',
+      'Upgrade: websocket',
+      'Connection: Upgrade',
+      `Sec-WebSocket-Accept: ${digest.digest('base64')}`,
+    ];
+    if (protocol) lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
+    const own = new Set(lines);
+    this.emit('headers', lines, request);
+    return lines.filter((line) => !own.has(line)).flatMap(splitHeader);
+  }
+}
+
+function checkPort(port) {
+  const number = Number(port);
+  if (!Number.isInteger(number) || number < 0 || number > 65_535) {
+    const error = new RangeError(`option port must be 0 to 65535, not ${port}`);
+    error.code = 'ERR_SOCKET_BAD_PORT';
+    throw error;
+  }
+  return number;
+}
+
+/** The offered subprotocols; null if the header breaks RFC 6455 §4.1. */
+function parseProtocols(header) {
+  if (header === undefined) return new Set();
+  const names = header.split(',').map((name) => name.trim());
+  const protocols = new Set(names);
+  return protocols.size === names.length && names.every((name) => TOKEN.test(name)) ? protocols : null;
+}
+
+function splitHeader(line) {
+  const at = line.indexOf(':');
+  return [line.slice(0, at).trim(), line.slice(at + 1).trim()];
+}
+
+/** Answers with a status instead; to a client that has gone there is nothing to answer. */
+function refuse(handle, status, message = STATUS_CODES[status] ?? '', headers = {}) {
+  const lines = flatten({ 'Content-Type': 'text/html', ...headers });
+  try {
+    calling(() => engine.refuse(handle, status, lines, message));
+  } catch (error) {
+    if (error.code !== 'SOCKLINE_ERR_CLOSED') throw error;
+  }
+}
+
+module.exports = WebSocketServer;

@@ -1,0 +1,377 @@
+'use strict';
+
+const { AsyncResource } = require('async_hooks');
+const EventEmitter = require('events');
+
+const { FastBuffer, KIND, addTarget, awaitSent, engine, removeTarget, send } = require('./engine');
+const { ENGINE_CODE, calling, fromRecord, withCode } = require('./errors');
+const { mixInto } = require('./events');
+const { describeClient } = require('./client');
+const { EarlyMessages } = require('./early-messages');
+const { BINARY, STRING, closeReason, controlPayload, toView } = require('./payloads');
+
+const CONNECTING = 0;
+const OPEN = 1;
+const CLOSING = 2;
+const CLOSED = 3;
+const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'];
+
+const EMPTY = Buffer.alloc(0);
+const BINARY_TYPES = ['nodebuffer', 'arraybuffer', 'fragments', 'blob'];
+/** Results of `send` that say that the connection is not open any more. */
+const NOT_OPEN = -3;
+const ENDED = -4;
+const INVALID_UTF8 = -6;
+/** After the handshake, ws tells of these only by the close code 1006. */
+const TOLD_BY_CLOSE = new Set(['SOCKLINE_ERR_IO', 'SOCKLINE_ERR_CLOSE_TIMEOUT']);
+
+/**
+ * A WebSocket: a client's, made with a URL, or one that a WebSocketServer hands out.
+ * An EventEmitter as in npm ws, and an EventTarget as in browsers.
+ */
+class WebSocket extends EventEmitter {
+  /**
+   * @param {string|URL|null} address where to connect to; null is the server's way to make one
+   * @param {string|string[]} [protocols] the subprotocols to offer
+   * @param {object} [options] see index.d.ts
+   */
+  constructor(address, protocols, options) {
+    super();
+    this._resource = new AsyncResource('SocklineWebSocket');
+    this._handle = 0;
+    this._key = 0;
+    this._readyState = CONNECTING;
+    this._binaryType = 'nodebuffer';
+    this._isServer = address === null;
+    this._paused = false;
+    this._protocol = '';
+    this._url = undefined;
+    this._wasClean = false;
+    this._givenUp = false; // closed while connecting
+    this._heard = false; // a message has found a listener
+    this._early = null; // messages that have found none
+    this._parts = null; // of a message that is sent in fragments
+    this._sent = 0; // bytes handed to `send`, at least
+    this._pending = null; // callbacks of `send`, with what `_sent` was then
+    this._bufferedAfterClose = 0;
+    this._peer = undefined;
+    if (address !== null) this._connect(address, protocols, options);
+  }
+
+  _connect(address, protocols, options) {
+    const { url, ...description } = describeClient(address, protocols, options);
+    this._url = url;
+    this._key = addTarget(this);
+    try {
+      this._handle = calling(() => engine.connect({ key: this._key, url, ...description }), SyntaxError);
+    } catch (error) {
+      removeTarget(this._key);
+      throw error;
+    }
+  }
+
+  /** Becomes the server's end of a connection; `accept(key)` answers the client. */
+  _accept(handle, protocol, request, accept) {
+    this._key = addTarget(this);
+    try {
+      accept(this._key);
+    } catch (error) {
+      removeTarget(this._key);
+      throw error;
+    }
+    this._handle = handle;
+    this._protocol = protocol;
+    this._peer = request.socket;
+    this._readyState = OPEN;
+  }
+
+  get binaryType() {
+    return this._binaryType;
+  }
+
+  set binaryType(type) {
+    if (BINARY_TYPES.includes(type)) this._binaryType = type;
+  }
+
+  get bufferedAmount() {
+    const waiting = this._readyState === CLOSED ? 0 : engine.bufferedAmount(this._handle);
+    return waiting + this._bufferedAfterClose;
+  }
+
+  get extensions() {
+    return '';
+  }
+
+  get isPaused() {
+    return this._paused;
+  }
+
+  get protocol() {
+    return this._protocol;
+  }
+
+  get readyState() {
+    if (this._readyState !== OPEN) return this._readyState;
+    // The peer may have closed, which is known before the messages that came with it are all delivered.
+    return engine.readyState(this._handle) === OPEN ? OPEN : CLOSING;
+  }
+
+  get url() {
+    return this._url;
+  }
+
+  /** The peer's address, where programs that know ws look for it. */
+  get _socket() {
+    if (this._handle === 0) return null;
+    if (this._peer === undefined) {
+      const [remoteAddress, port] = engine.remoteAddress(this._handle);
+      this._peer = { remoteAddress, remotePort: port && Number(port) };
+    }
+    return this._peer;
+  }
+
+  /** Sends a message; `callback(error)` is called when the system has taken it, or never will. */
+  send(data, options, callback) {
+    if (this._readyState === CONNECTING) throw notOpen(CONNECTING);
+    if (typeof options === 'function') {
+      callback = options;
+      options = undefined;
+    }
+    if (typeof data === 'number') data = data.toString();
+    const isString = typeof data === 'string';
+    if (!isString) data = toView(data);
+    if (options?.fin === false || this._parts !== null) {
+      this._sendPart(data, isString, options, callback);
+      return;
+    }
+    const binary = options?.binary ?? !isString;
+    this._send(data, (binary ? BINARY : 0) | (isString ? STRING : 0), callback);
+  }
+
+  _send(data, type, callback) {
+    const result = this._readyState === OPEN ? send(this._handle, type, data) : NOT_OPEN;
+    if (result >= 0) {
+      this._sent += data.length ?? data.byteLength; // a string has no fewer bytes than code units
+      if (callback) this._awaitSent(callback);
+      return;
+    }
+    if (result === INVALID_UTF8) {
+      throw withCode(new TypeError('a text message must be valid UTF-8'), 'SOCKLINE_ERR_INVALID_UTF8');
+    }
+    if (result !== NOT_OPEN && result !== ENDED) throw new Error(`sending failed with status ${result}`);
+    this._sendAfterClose(data, callback);
+  }
+
+  /** Fragments of the application's are put together: the peer can't tell the difference. */
+  _sendPart(data, isString, options, callback) {
+    this._parts ??= { chunks: [], binary: options?.binary ?? !isString };
+    const { chunks, binary } = this._parts;
+    chunks.push(isString ? Buffer.from(data) : Buffer.from(toBuffer(data)));
+    if (options?.fin === false) {
+      if (callback) process.nextTick(callback);
+      return;
+    }
+    this._parts = null;
+    this._send(Buffer.concat(chunks), binary ? BINARY : 0, callback);
+  }
+
+  _sendAfterClose(data, callback) {
+    const length = typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength;
+    this._bufferedAfterClose += length;
+    if (callback) process.nextTick(callback, notOpen(this.readyState));
+  }
+
+  _awaitSent(callback) {
+    this._pending ??= [];
+    this._pending.push({ mark: this._sent, callback });
+    awaitSent(this);
+  }
+
+  /** Calls back those whose data has left: all that waits now was sent after it. True if nobody is left. */
+  _settleSent(error) {
+    const pending = this._pending;
+    if (pending === null) return true;
+    const waiting = this._readyState === CLOSED ? 0 : engine.bufferedAmount(this._handle);
+    let done = 0;
+    while (done < pending.length && (error || this._sent - pending[done].mark >= waiting)) done++;
+    const settled = pending.splice(0, done);
+    if (pending.length === 0) this._pending = null;
+    this._resource.runInAsyncScope(callAll, null, settled, error);
+    return this._pending === null;
+  }
+
+  /** Sends a ping of at most 125 bytes. */
+  ping(data, mask, callback) {
+    this._sendControl(false, data, mask, callback);
+  }
+
+  /** Sends a pong of at most 125 bytes. Pings are answered without it. */
+  pong(data, mask, callback) {
+    this._sendControl(true, data, mask, callback);
+  }
+
+  _sendControl(isPong, data, mask, callback) {
+    if (this._readyState === CONNECTING) throw notOpen(CONNECTING);
+    if (typeof data === 'function') [data, callback] = [undefined, data];
+    else if (typeof mask === 'function') callback = mask;
+    const payload = controlPayload(data);
+    if (this.readyState !== OPEN) {
+      this._sendAfterClose(payload, callback);
+      return;
+    }
+    calling(() => engine.sendControl(this._handle, isPong, payload));
+    if (callback) this._awaitSent(callback);
+  }
+
+  /** Starts the closing handshake; while connecting, gives up. */
+  close(code, data) {
+    if (this._readyState === CLOSED || this._readyState === CLOSING) return;
+    if (this._readyState === CONNECTING) {
+      this._giveUp();
+      return;
+    }
+    const reason = closeReason(code, data);
+    this._readyState = CLOSING;
+    calling(() => engine.close(this._handle, code, reason));
+  }
+
+  /** Cuts the connection without a closing handshake. */
+  terminate() {
+    if (this._readyState === CLOSED) return;
+    if (this._readyState === CONNECTING) {
+      this._giveUp();
+      return;
+    }
+    this._readyState = CLOSING;
+    engine.terminate(this._handle);
+  }
+
+  _giveUp() {
+    this._givenUp = true;
+    this._readyState = CLOSING;
+    engine.terminate(this._handle);
+  }
+
+  /** Stops reading from the socket. */
+  pause() {
+    this._setPaused(true);
+  }
+
+  /** Reads on. */
+  resume() {
+    this._setPaused(false);
+  }
+
+  _setPaused(paused) {
+    if (this._readyState === CONNECTING || this._readyState === CLOSED) return;
+    this._paused = paused;
+    engine.setPaused(this._handle, paused);
+  }
+
+  /** An event from the engine. */
+  _handleEvent(kind, extra, data) {
+    switch (kind) {
+      case KIND.BINARY:
+        this._receive(this._binaryType === 'nodebuffer' ? data : toBinaryType(data, this._binaryType), true);
+        break;
+      case KIND.TEXT:
+        this._receive(data, false);
+        break;
+      case KIND.PING:
+        this.emit('ping', data);
+        break;
+      case KIND.PONG:
+        this.emit('pong', data);
+        break;
+      case KIND.OPEN:
+        this._opened();
+        break;
+      case KIND.ERROR:
+        this._failed(fromRecord(data.utf8Slice()));
+        break;
+      case KIND.CLOSE:
+        this._ended(extra, data);
+        break;
+    }
+  }
+
+  _receive(data, isBinary) {
+    if (this._early === null && (this.emit('message', data, isBinary) || this._heard)) {
+      this._heard = true;
+      return;
+    }
+    this._early ??= new EarlyMessages(this);
+    this._early.keep(data, isBinary);
+  }
+
+  _opened() {
+    if (this._isServer || this._givenUp) return; // a server's connection is open when it is handed out
+    this._protocol = engine.protocol(this._handle);
+    this._readyState = OPEN;
+    this.emit('open');
+  }
+
+  _failed(error) {
+    const wasConnecting = this._readyState === CONNECTING;
+    if (this._givenUp || (!wasConnecting && TOLD_BY_CLOSE.has(error[ENGINE_CODE]))) return;
+    this._readyState = CLOSING;
+    this.emit('error', error);
+  }
+
+  _ended(code, data) {
+    this._early?.release();
+    this._readyState = CLOSED;
+    this._wasClean = data[0] === 0x31; // '1'
+    removeTarget(this._key);
+    if (this._pending !== null) this._settleSent(notOpen(CLOSED));
+    try {
+      if (this._givenUp) this.emit('error', new Error('WebSocket was closed before the connection was established'));
+    } finally {
+      this.emit('close', code, data.length > 1 ? Buffer.from(data.subarray(1)) : EMPTY);
+    }
+  }
+}
+
+function notOpen(state) {
+  return new Error(`WebSocket is not open: readyState ${state} (${STATES[state]})`);
+}
+
+function callAll(settled, error) {
+  for (const { callback } of settled) {
+    try {
+      callback(error);
+    } catch (thrown) {
+      engine.reportException(thrown);
+    }
+  }
+}
+
+function toBuffer(view) {
+  return new FastBuffer(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** A payload is a view on memory that others have parts of. */
+function toBinaryType(data, type) {
+  switch (type) {
+    case 'arraybuffer':
+      return data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength);
+    case 'blob':
+      return new Blob([data]);
+    default:
+      return [data]; // fragments are put together before they come here
+  }
+}
+
+STATES.forEach((name, state) => {
+  for (const owner of [WebSocket, WebSocket.prototype]) {
+    Object.defineProperty(owner, name, { enumerable: true, value: state });
+  }
+});
+
+for (const name of ['binaryType', 'bufferedAmount', 'extensions', 'isPaused', 'protocol', 'readyState', 'url']) {
+  Object.defineProperty(WebSocket.prototype, name, { enumerable: true });
+}
+
+mixInto(WebSocket.prototype);
+
+module.exports = WebSocket;

@@ -1,0 +1,49 @@
+'use strict';
+// Builds the addon with cargo and puts it beside index.js: the package's install script.
+//
+// What cargo has fetched before it doesn't fetch again, so this works without a network, too. Until there are
+// prebuilt packages it needs the whole repository around it, and Rust (https://rustup.rs).
+
+const { execFileSync } = require('child_process');
+const fs = require('fs');
+const path = require('path');
+
+const PACKAGE = path.dirname(__dirname);
+const WORKSPACE = path.resolve(PACKAGE, '../..');
+const CRATE = 'sockline-node';
+const LIBRARIES = { darwin: 'libsockline_node.dylib', win32: 'sockline_node.dll' };
+
+function main() {
+  if (!fs.existsSync(path.join(WORKSPACE, 'core/Cargo.toml'))) {
+    fail('this folder is not in a checkout of sockline, whose Rust code it needs');
+  }
+  cargo(['build', '--release', '--locked', '--package', CRATE], 'inherit');
+  const library = path.join(targetDirectory(), 'release', LIBRARIES[process.platform] ?? 'libsockline_node.so');
+  // A process may have the old addon mapped: it keeps its file, and this one gets the name in one step.
+  const fresh = path.join(PACKAGE, `sockline.${process.pid}.node`);
+  fs.copyFileSync(library, fresh);
+  fs.renameSync(fresh, path.join(PACKAGE, 'sockline.node'));
+}
+
+/** The workspace's, wherever its configuration puts it. */
+function targetDirectory() {
+  const metadata = cargo(['metadata', '--format-version=1', '--no-deps', '--locked'], ['ignore', 'pipe', 'inherit']);
+  return JSON.parse(metadata).target_directory;
+}
+
+function cargo(args, stdio) {
+  const program = process.env.CARGO ?? 'cargo';
+  try {
+    return execFileSync(program, args, { cwd: WORKSPACE, stdio, maxBuffer: 64 << 20 });
+  } catch (error) {
+    if (error.code === 'ENOENT') fail(`${program} was not found: install Rust from https://rustup.rs`);
+    return fail(`"cargo ${args.join(' ')}" failed (${error.message})`);
+  }
+}
+
+function fail(reason) {
+  console.error(`sockline: the native addon can't be built: ${reason}`);
+  process.exit(1);
+}
+
+main();

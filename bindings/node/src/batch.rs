@@ -1,0 +1,203 @@
+//! The events of a turn on their way to JavaScript: one call for many.
+//!
+//! An event is a record of four words in a table that both sides see, [key, kind, offset, length], and its payload
+//! lies in the slab: memory that JavaScript has allocated, that is filled once from its beginning to its end and never
+//! written again, so that what a handler keeps of it stays as it is. A fresh slab follows when one is full.
+//! A large payload gets memory of its own. Where JavaScript can't be called (between turns), events wait in a spill.
+
+use std::cell::{Cell, RefCell};
+
+use napi::sys;
+
+use crate::js::{self, Kept, Scope};
+
+/// How many records the table holds; JavaScript is called when it is full, and at the end of the turn.
+pub(crate) const RECORDS: usize = 1024;
+/// Words of one record.
+pub(crate) const WORDS: usize = 4;
+/// The size of a slab.
+const SLAB: usize = 64 << 10;
+/// From here on a payload gets memory of its own. A view on a slab keeps all of the slab alive, and what is left of
+/// a slab when the next payload doesn't fit is lost: with 4 KiB that is a sixteenth at most.
+const LARGE: usize = 4 << 10;
+/// Marks a kind whose payload has memory of its own, the next in order.
+const OWN_MEMORY: u32 = 0x100;
+/// Where the word of a record's kind holds what else there is to say.
+const EXTRA_SHIFT: u32 = 16;
+/// The key of no connection and no server.
+const NOBODY: u32 = 0;
+
+/// What a record says; `lib/engine.js` has the same table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Kind {
+    /// The records that follow lie in the next slab.
+    NextSlab = 0,
+    Text = 1,
+    Binary = 2,
+    Open = 3,
+    Ping = 4,
+    Pong = 5,
+    Drain = 6,
+    /// The payload: name, text, the system's number and the HTTP status, separated by NUL.
+    Error = 7,
+    /// The extra half word: the code. The payload: "1" if clean else "0", then the reason.
+    Close = 8,
+    /// The payload: handle, method, target, address and port of the peer, then names and values of headers,
+    /// separated by NUL.
+    Upgrade = 9,
+    ServerClosed = 10,
+}
+
+struct Spilled {
+    key: u32,
+    kind: Kind,
+    extra: u16,
+    payload: Box<[u8]>,
+}
+
+pub(crate) struct Batch {
+    env: sys::napi_env,
+    /// `deliver(count)`: JavaScript takes the records of the table.
+    deliver: Kept,
+    /// `allocate(size)`: an ArrayBuffer for the next slab, or the next payload with memory of its own.
+    allocate: Kept,
+    table: *mut u32,
+    /// Keeps the table's memory.
+    _table: Kept,
+    count: Cell<usize>,
+    slab: Cell<*mut u8>,
+    used: Cell<usize>,
+    /// Whether this is inside of a function that JavaScript has called, so that it can be called.
+    in_javascript: Cell<bool>,
+    spill: RefCell<Vec<Spilled>>,
+}
+
+impl Batch {
+    /// `table` has to be a buffer of [`RECORDS`] times [`WORDS`] times 4 bytes.
+    pub(crate) fn new(
+        env: sys::napi_env,
+        table: sys::napi_value,
+        deliver: sys::napi_value,
+        allocate: sys::napi_value,
+    ) -> Option<Batch> {
+        let (memory, length) = js::array_buffer(env, table)?;
+        if length != RECORDS * WORDS * size_of::<u32>() {
+            return None;
+        }
+        Some(Batch {
+            env,
+            deliver: Kept::new(env, deliver)?,
+            allocate: Kept::new(env, allocate)?,
+            table: memory.cast(),
+            _table: Kept::new(env, table)?,
+            count: Cell::new(0),
+            slab: Cell::new(std::ptr::null_mut()),
+            used: Cell::new(SLAB), // full, so that the first payload asks for a slab
+            in_javascript: Cell::new(false),
+            spill: RefCell::default(),
+        })
+    }
+
+    /// Does `collect` with JavaScript within reach, and hands over all events there are then; none, too, if `always`.
+    pub(crate) fn collect_and_deliver(&self, always: bool, collect: impl FnOnce()) {
+        self.in_javascript.set(true);
+        for event in self.spill.take() {
+            self.push(event.key, event.kind, event.extra, &event.payload);
+        }
+        collect();
+        if self.count.get() > 0 || always {
+            self.deliver();
+        }
+        self.in_javascript.set(false);
+    }
+
+    /// Whether events wait for JavaScript to be called.
+    pub(crate) fn has_spilled(&self) -> bool {
+        !self.spill.borrow().is_empty()
+    }
+
+    /// Takes an event over.
+    pub(crate) fn push(&self, key: u32, kind: Kind, extra: u16, payload: &[u8]) {
+        if !self.in_javascript.get() {
+            let payload = payload.into();
+            return self.spill.borrow_mut().push(Spilled {
+                key,
+                kind,
+                extra,
+                payload,
+            });
+        }
+        let word = kind as u32 | u32::from(extra) << EXTRA_SHIFT;
+        let length = payload.len();
+        if length >= LARGE {
+            if self.copy_to_own(payload) {
+                self.record([key, word | OWN_MEMORY, 0, length as u32]);
+            }
+            return;
+        }
+        if self.used.get() + length > SLAB && !self.next_slab() {
+            return; // the environment is going down: nobody is there to hear of it
+        }
+        let offset = self.used.get();
+        // SAFETY: the slab has room for `length` bytes from `offset` on, and they are written this once.
+        unsafe { std::ptr::copy_nonoverlapping(payload.as_ptr(), self.slab.get().add(offset), length) };
+        self.used.set(offset + length);
+        self.record([key, word, offset as u32, length as u32]);
+    }
+
+    fn record(&self, words: [u32; WORDS]) {
+        let at = self.count.get();
+        // SAFETY: `at` is below RECORDS, since `deliver` sets it to 0 when it gets there. JavaScript doesn't run now.
+        unsafe { self.table.add(at * WORDS).cast::<[u32; WORDS]>().write(words) };
+        self.count.set(at + 1);
+        if at + 1 == RECORDS {
+            self.deliver();
+        }
+    }
+
+    fn deliver(&self) {
+        let Some(_scope) = Scope::open(self.env) else {
+            return;
+        };
+        let count = self.count.replace(0);
+        let delivered = self
+            .deliver
+            .get(self.env)
+            .and_then(|deliver| js::call(self.env, deliver, count as u32));
+        if delivered.is_none() {
+            js::report_exception(self.env);
+        }
+    }
+
+    fn next_slab(&self) -> bool {
+        let Some(slab) = self.allocate(SLAB) else {
+            return false;
+        };
+        self.slab.set(slab);
+        self.used.set(0);
+        self.record([NOBODY, Kind::NextSlab as u32, 0, 0]);
+        true
+    }
+
+    fn copy_to_own(&self, payload: &[u8]) -> bool {
+        let Some(memory) = self.allocate(payload.len()) else {
+            return false;
+        };
+        // SAFETY: `allocate` has seen to it that there are so many bytes, and nobody else has them yet.
+        unsafe { std::ptr::copy_nonoverlapping(payload.as_ptr(), memory, payload.len()) };
+        true
+    }
+
+    /// Memory from JavaScript, which keeps it until the record that speaks of it was delivered.
+    fn allocate(&self, size: usize) -> Option<*mut u8> {
+        let _scope = Scope::open(self.env)?;
+        let buffer = js::call(self.env, self.allocate.get(self.env)?, u32::try_from(size).ok()?);
+        let Some(buffer) = buffer else {
+            js::report_exception(self.env);
+            return None;
+        };
+        let (memory, length) = js::array_buffer(self.env, buffer)?;
+        (length >= size).then_some(memory)
+    }
+}

@@ -1,0 +1,72 @@
+//! Failures under the codes and texts that npm `ws` gives them, else under our own.
+
+use sockline::ws::ProtocolError;
+use sockline::{Error, ErrorCode};
+
+/// An error as a record: its code, its text, the system's number and the HTTP status (or nothing), between NULs.
+pub(crate) fn record(error: &Error) -> String {
+    let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
+    let (code, text) = name(error);
+    let system = number(error.os_error().map(i64::from));
+    let status = number(error.http_status().map(i64::from));
+    [code, text.as_str(), system.as_str(), status.as_str()].join("\0")
+}
+
+fn name(error: &Error) -> (&'static str, String) {
+    if let Some(protocol) = error.protocol_error() {
+        return of_protocol(protocol);
+    }
+    let text = match (error.code(), error.http_status()) {
+        (ErrorCode::Refused, Some(status)) => format!("Unexpected server response: {status}"),
+        (ErrorCode::HandshakeTimeout, _) => "Opening handshake has timed out".to_owned(),
+        _ => error.text().to_owned(),
+    };
+    (error.code().name(), text)
+}
+
+/// The codes of ws's receiver, and its texts.
+fn of_protocol(error: ProtocolError) -> (&'static str, String) {
+    use ProtocolError::*;
+    let frame = |what: String| format!("Invalid WebSocket frame: {what}");
+    let opcode = |opcode: u8| ("WS_ERR_INVALID_OPCODE", frame(format!("invalid opcode {opcode}")));
+    let length = |length: u64| {
+        (
+            "WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH",
+            frame(format!("invalid payload length {length}")),
+        )
+    };
+    match error {
+        ReservedBits(bits) if bits & 0b011 != 0 => (
+            "WS_ERR_UNEXPECTED_RSV_2_3",
+            frame("RSV2 and RSV3 must be clear".into()),
+        ),
+        ReservedBits(_) => ("WS_ERR_UNEXPECTED_RSV_1", frame("RSV1 must be clear".into())),
+        ReservedOpcode(number) | ExpectedContinuation(number) => opcode(number),
+        UnexpectedContinuation => opcode(0),
+        Unmasked => ("WS_ERR_EXPECTED_MASK", frame("MASK must be set".into())),
+        Masked => ("WS_ERR_UNEXPECTED_MASK", frame("MASK must be clear".into())),
+        FragmentedControl(_) => ("WS_ERR_EXPECTED_FIN", frame("FIN must be set".into())),
+        ControlTooLong(bytes) => length(bytes),
+        TruncatedCloseCode => length(1),
+        InvalidLength(_) => (
+            "WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH",
+            "Unsupported WebSocket frame: payload length > 2^53 - 1".into(),
+        ),
+        InvalidCloseCode(code) => (
+            "WS_ERR_INVALID_CLOSE_CODE",
+            frame(format!("invalid status code {code}")),
+        ),
+        InvalidCloseReason(_) | InvalidText(_) => {
+            ("WS_ERR_INVALID_UTF8", frame("invalid UTF-8 sequence".into()))
+        }
+        MessageTooBig { .. } => (
+            "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH",
+            "Max payload size exceeded".into(),
+        ),
+        TooManyFragments { .. } => (
+            "WS_ERR_TOO_MANY_BUFFERED_PARTS",
+            "Too many message fragments".into(),
+        ),
+        _ => (ErrorCode::Protocol.name(), error.to_string()),
+    }
+}

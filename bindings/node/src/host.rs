@@ -1,0 +1,342 @@
+//! One loop of the core in one JavaScript environment: its beginning, its turns, its end.
+//!
+//! A turn: libuv says that the loop's descriptor is readable; one call of a *native* function through
+//! `napi_make_callback`, which polls the core, collects the events and hands them to JavaScript; when that has
+//! returned, with all next ticks and microtasks done, what the handlers have sent leaves in one write per socket.
+//! What is sent between turns is flushed once, before libuv waits again.
+//!
+//! Everything here happens on the environment's thread. All state is in cells, none borrowed while JavaScript runs.
+//!
+//! Only [`Host::start`] knows that it is libuv that says when: a runtime without it needs another watcher that calls
+//! [`Host::turn`] on the environment's thread, for instance a thread that waits for the descriptor and rings a
+//! ThreadsafeFunction, and nothing else.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::ffi::{c_int, c_void};
+use std::ptr::null_mut;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use napi::sys;
+use sockline::{Handler, Loop, LoopOptions};
+
+use crate::batch::Batch;
+use crate::js::{self, Kept, Scope};
+use crate::listener::Connections;
+use crate::uv::{self, Watcher};
+
+/// How many events of the system one turn takes: more wait for the next one, after Node's other work.
+const EVENTS: usize = 64;
+/// How often a turn goes on with what its own flush has brought about, before Node's other work.
+const ROUNDS: usize = 4;
+
+pub(crate) struct Host {
+    env: sys::napi_env,
+    pub(crate) batch: Batch,
+    /// The native function that polls and delivers.
+    collect: OnceCell<Kept>,
+    running: OnceCell<Running>,
+    /// Open servers and connections: while there are any, the process doesn't end.
+    alive: Cell<usize>,
+    in_turn: Cell<bool>,
+    /// When the timer rings, if it is set.
+    due: Cell<Option<Instant>>,
+    /// Strings on their way out, as UTF-8.
+    pub(crate) scratch: RefCell<Vec<u8>>,
+    /// JavaScript wants to hear of flushes, whether they bring events or not.
+    watching: Cell<bool>,
+    /// The environment is going down.
+    ending: Cell<bool>,
+    /// Handles of libuv that are not closed yet, then.
+    handles: Cell<usize>,
+    hook: Cell<sys::napi_async_cleanup_hook_handle>,
+}
+
+/// What there is once something was opened.
+struct Running {
+    on_loop: Loop,
+    watcher: Watcher,
+    handler: Arc<dyn Handler>,
+}
+
+/// A host as the core's handlers hold it.
+#[derive(Clone, Copy)]
+pub(crate) struct HostPointer(*const Host);
+
+// SAFETY: the core calls handlers, and drops them, on the thread that turns the loop, or in `Loop::drop`; both happen
+// on the environment's thread only.
+unsafe impl Send for HostPointer {}
+// SAFETY: as above.
+unsafe impl Sync for HostPointer {}
+
+impl HostPointer {
+    pub(crate) fn from_raw(data: *mut c_void) -> HostPointer {
+        HostPointer(data.cast())
+    }
+
+    pub(crate) fn into_raw(self) -> *mut c_void {
+        self.0.cast_mut().cast()
+    }
+
+    pub(crate) fn get(&self) -> &Host {
+        // SAFETY: a host is freed only after its loop, and the loop holds the handlers.
+        unsafe { &*self.0 }
+    }
+}
+
+impl Host {
+    /// A host for the environment, which frees it when it ends.
+    pub(crate) fn create(env: sys::napi_env, batch: Batch) -> Option<HostPointer> {
+        let host = Box::new(Host {
+            env,
+            batch,
+            collect: OnceCell::new(),
+            running: OnceCell::new(),
+            alive: Cell::new(0),
+            in_turn: Cell::new(false),
+            due: Cell::new(None),
+            scratch: RefCell::default(),
+            watching: Cell::new(false),
+            ending: Cell::new(false),
+            handles: Cell::new(0),
+            hook: Cell::new(null_mut()),
+        });
+        let host = Box::into_raw(host);
+        let pointer = HostPointer(host);
+        let collect = js::function(env, Some(collect), host.cast())?;
+        let _ = pointer.get().collect.set(Kept::new(env, collect)?);
+        // SAFETY: the hook gets the host, which lives until the hook frees it. Without a handle to remove it the hook
+        // stays, so it runs exactly once.
+        unsafe { sys::napi_add_async_cleanup_hook(env, Some(end), host.cast(), null_mut()) };
+        Some(pointer)
+    }
+
+    /// The loop and its handler, started if this is the first time.
+    ///
+    /// # Errors
+    /// Why there is no loop to be had in this runtime.
+    pub(crate) fn start(&self) -> Result<(&Loop, Arc<dyn Handler>), String> {
+        if self.ending.get() {
+            return Err("the environment is ending".to_owned());
+        }
+        let running = match self.running.get() {
+            Some(running) => running,
+            None => {
+                let fresh = self.begin()?;
+                self.running.get_or_init(|| fresh)
+            }
+        };
+        Ok((&running.on_loop, running.handler.clone()))
+    }
+
+    fn begin(&self) -> Result<Running, String> {
+        let pointer = HostPointer(self);
+        let options = LoopOptions {
+            max_events: EVENTS,
+            flush_hook: Some(Arc::new(move || pointer.get().flush_soon())),
+        };
+        let on_loop = Loop::new(options).map_err(|error| error.to_string())?;
+        let mut uv_loop = null_mut();
+        // SAFETY: the environment is alive on this thread.
+        unsafe { sys::napi_get_uv_event_loop(self.env, &mut uv_loop) };
+        if uv_loop.is_null() {
+            return Err("this runtime has no libuv: sockline needs Node.js or Electron".to_owned());
+        }
+        let owner = std::ptr::from_ref(self).cast_mut().cast();
+        let watcher = Watcher::start(uv_loop.cast(), on_loop.fd(), owner, readable)?;
+        // From its first turn on the loop knows its thread, so that calls act at once.
+        on_loop
+            .poll(Some(Duration::ZERO))
+            .map_err(|error| error.to_string())?;
+        Ok(Running {
+            on_loop,
+            watcher,
+            handler: Arc::new(Connections(pointer)),
+        })
+    }
+
+    /// Something was opened: the process has to stay.
+    pub(crate) fn retain(&self) {
+        let alive = self.alive.get();
+        self.alive.set(alive + 1);
+        if let (0, Some(running)) = (alive, self.running.get()) {
+            running.watcher.retain();
+        }
+    }
+
+    /// Something that was opened has ended.
+    pub(crate) fn release(&self) {
+        let alive = self.alive.get().saturating_sub(1);
+        self.alive.set(alive);
+        if let (0, false, Some(running)) = (alive, self.ending.get(), self.running.get()) {
+            running.watcher.release();
+        }
+    }
+
+    /// Whether JavaScript is called after each flush.
+    pub(crate) fn watch_flushes(&self, on: bool) {
+        self.watching.set(on);
+    }
+
+    /// A turn of the loop, from a callback of libuv.
+    fn turn(&self) {
+        let Some(running) = self.running.get().filter(|_| !self.ending.get()) else {
+            return;
+        };
+        self.in_turn.set(true);
+        for round in 0..ROUNDS {
+            if !self.call_collect() {
+                break;
+            }
+            self.flush(running);
+            let told = round > 0 || !self.watching.get();
+            if told && !self.batch.has_spilled() {
+                break;
+            }
+        }
+        self.in_turn.set(false);
+        if self.ending.get() {
+            return;
+        }
+        if self.batch.has_spilled() {
+            self.flush_soon();
+        }
+        self.arm(running);
+    }
+
+    /// Sends what JavaScript has left between turns.
+    fn flush_now(&self) {
+        let Some(running) = self.running.get().filter(|_| !self.ending.get()) else {
+            return;
+        };
+        running.watcher.no_call_before_wait();
+        self.in_turn.set(true);
+        self.flush(running);
+        self.in_turn.set(false);
+        if self.batch.has_spilled() || self.watching.get() {
+            self.turn()
+        } else {
+            self.arm(running)
+        }
+    }
+
+    fn flush(&self, running: &Running) {
+        if self.ending.get() {
+            return;
+        }
+        if let Err(error) = running.on_loop.flush() {
+            eprintln!("sockline: flushing failed: {error}");
+        }
+    }
+
+    /// The core's flush hook: something was left to send. A turn flushes at its end anyway.
+    fn flush_soon(&self) {
+        if let (false, false, Some(running)) = (self.in_turn.get(), self.ending.get(), self.running.get()) {
+            running.watcher.call_before_wait(before_wait);
+        }
+    }
+
+    /// Calls `collect` the way that libuv's callbacks call JavaScript; false if JavaScript can't be called.
+    fn call_collect(&self) -> bool {
+        let Some(_scope) = Scope::open(self.env) else {
+            return false;
+        };
+        let called = self
+            .collect
+            .get()
+            .and_then(|collect| js::make_callback(self.env, collect.get(self.env)?));
+        if called.is_none() {
+            js::report_exception(self.env);
+        }
+        called.is_some()
+    }
+
+    /// Polls the core and delivers; JavaScript is within reach.
+    fn collect(&self) {
+        let Some(running) = self.running.get().filter(|_| !self.ending.get()) else {
+            return;
+        };
+        self.batch.collect_and_deliver(self.watching.get(), || {
+            if let Err(error) = running.on_loop.poll(Some(Duration::ZERO)) {
+                eprintln!("sockline: polling failed: {error}");
+            }
+        });
+    }
+
+    /// Sets the timer for what is due next, if it doesn't ring before that anyway.
+    fn arm(&self, running: &Running) {
+        let Some(wait) = running.on_loop.next_timeout() else {
+            return;
+        };
+        let next = Instant::now() + wait;
+        if self.due.get().is_none_or(|due| next < due) {
+            self.due.set(Some(next));
+            // One more, since libuv counts from the beginning of its own turn, and in whole milliseconds.
+            running.watcher.call_in(wait.as_millis() as u64 + 1, due);
+        }
+    }
+}
+
+/// The host that a handle of libuv belongs to.
+fn host_of(handle: uv::Handle) -> HostPointer {
+    HostPointer::from_raw(uv::owner_of(handle))
+}
+
+extern "C" fn readable(handle: uv::Handle, _status: c_int, _events: c_int) {
+    host_of(handle).get().turn();
+}
+
+extern "C" fn due(handle: uv::Handle) {
+    let host = host_of(handle);
+    host.get().due.set(None);
+    host.get().turn();
+}
+
+extern "C" fn before_wait(handle: uv::Handle) {
+    host_of(handle).get().flush_now();
+}
+
+unsafe extern "C" fn collect(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    if let Some(([], host)) = js::arguments::<0>(env, info) {
+        HostPointer::from_raw(host).get().collect();
+    }
+    null_mut()
+}
+
+/// The environment goes down: libuv has to let go of the handles before it may end. No JavaScript from here on.
+unsafe extern "C" fn end(hook: sys::napi_async_cleanup_hook_handle, host: *mut c_void) {
+    let host = HostPointer::from_raw(host);
+    let this = host.get();
+    this.ending.set(true);
+    this.hook.set(hook);
+    match this.running.get() {
+        Some(running) => {
+            this.handles.set(Watcher::HANDLES);
+            running.watcher.close(handle_closed);
+        }
+        None => free(host),
+    }
+}
+
+extern "C" fn handle_closed(handle: uv::Handle) {
+    let host = host_of(handle);
+    let left = host.get().handles.get() - 1;
+    host.get().handles.set(left);
+    if left == 0 {
+        free(host);
+    }
+}
+
+/// The end of a host, once libuv knows nothing of it any more.
+fn free(host: HostPointer) {
+    let this = host.0.cast_mut();
+    // SAFETY: made by `Box::into_raw` in `Host::create`. The loop goes first, while its handlers still find the host;
+    // the exclusive borrow ends before that. Nobody has the pointer after this: the environment calls no more.
+    let (running, hook) = unsafe { ((*this).running.take(), (*this).hook.get()) };
+    drop(running);
+    // SAFETY: as above; the hook's handle is the one that `end` was given.
+    unsafe {
+        drop(Box::from_raw(this));
+        sys::napi_remove_async_cleanup_hook(hook);
+    }
+}

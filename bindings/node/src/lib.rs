@@ -1,0 +1,19 @@
+//! The Node face of sockline: what `lib/*.js` calls.
+//!
+//! | room | what happens there |
+//! |---|---|
+//! | `engine` | the functions that JavaScript calls, and the shape of what it hands over |
+//! | `host` | one loop and one environment (the main thread or a worker): its turns, its beginning and end |
+//! | `uv` | libuv, found at run time: the descriptor, the timer and the flush watched from Node's own loop |
+//! | `batch` | the events of a turn on their way to JavaScript: a table, and payloads in a slab |
+//! | `listener` | what the core calls: turns events into records of the batch |
+//! | `errors` | failures under the codes and texts that npm `ws` gives them |
+//! | `js` | Node-API calls that napi-rs has no cheap form of |
+
+mod batch;
+mod engine;
+mod errors;
+mod host;
+mod js;
+mod listener;
+mod uv;

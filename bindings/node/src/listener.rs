@@ -1,0 +1,94 @@
+//! What the core calls: its events become records of the batch.
+
+use sockline::{
+    CloseEvent, Error, Handler, Message, MessageType, Server, ServerHandler, UpgradeRequest, WebSocket,
+};
+
+use crate::batch::Kind;
+use crate::errors;
+use crate::host::HostPointer;
+
+/// Hears all connections of a host; their user data are the keys that JavaScript knows them by.
+pub(crate) struct Connections(pub(crate) HostPointer);
+
+impl Handler for Connections {
+    fn on_open(&self, ws: WebSocket) {
+        self.push(ws, Kind::Open, 0, &[]);
+    }
+
+    fn on_message(&self, ws: WebSocket, message: Message<'_>) {
+        let kind = match message.kind() {
+            MessageType::Text => Kind::Text,
+            MessageType::Binary => Kind::Binary,
+        };
+        self.push(ws, kind, 0, message.as_bytes());
+    }
+
+    fn on_ping(&self, ws: WebSocket, payload: &[u8]) {
+        self.push(ws, Kind::Ping, 0, payload);
+    }
+
+    fn on_pong(&self, ws: WebSocket, payload: &[u8]) {
+        self.push(ws, Kind::Pong, 0, payload);
+    }
+
+    fn on_drain(&self, ws: WebSocket) {
+        self.push(ws, Kind::Drain, 0, &[]);
+    }
+
+    fn on_error(&self, ws: WebSocket, error: &Error) {
+        self.push(ws, Kind::Error, 0, errors::record(error).as_bytes());
+    }
+
+    fn on_close(&self, ws: WebSocket, event: &CloseEvent) {
+        let clean = if event.was_clean { "1" } else { "0" };
+        self.push(
+            ws,
+            Kind::Close,
+            event.code,
+            format!("{clean}{}", event.reason).as_bytes(),
+        );
+        self.0.get().release();
+    }
+}
+
+impl Connections {
+    fn push(&self, ws: WebSocket, kind: Kind, extra: u16, payload: &[u8]) {
+        self.0
+            .get()
+            .batch
+            .push(ws.user_data() as u32, kind, extra, payload);
+    }
+}
+
+/// Hears one server.
+pub(crate) struct Listener {
+    pub(crate) host: HostPointer,
+    pub(crate) key: u32,
+}
+
+impl ServerHandler for Listener {
+    fn on_upgrade(&self, request: &UpgradeRequest<'_>) {
+        let mut payload = Vec::with_capacity(1024);
+        let (address, port) = match request.remote_address() {
+            Some(remote) => (remote.ip().to_string(), remote.port().to_string()),
+            None => Default::default(),
+        };
+        let handle = request.websocket().raw().to_string();
+        let fixed: [&str; 5] = [&handle, "GET", request.target(), &address, &port];
+        payload.extend_from_slice(fixed.join("\0").as_bytes());
+        // Neither names nor values of headers can hold NUL (RFC 9110 §5.5), so it can separate them.
+        for (name, value) in request.headers() {
+            payload.push(0);
+            payload.extend_from_slice(name.as_bytes());
+            payload.push(0);
+            payload.extend_from_slice(value);
+        }
+        self.host.get().batch.push(self.key, Kind::Upgrade, 0, &payload);
+    }
+
+    fn on_server_closed(&self, _: Server) {
+        self.host.get().batch.push(self.key, Kind::ServerClosed, 0, &[]);
+        self.host.get().release();
+    }
+}
