@@ -145,7 +145,13 @@ impl LoopCore {
             head: Vec::new(),
         };
         let profile = Arc::new(Profile::new(&settings));
-        let mut conn = Conn::new(id, slot, NO_SERVER, Stage::Connecting(Box::new(connecting)), profile);
+        let mut conn = Conn::new(
+            id,
+            slot,
+            NO_SERVER,
+            Stage::Connecting(Box::new(connecting)),
+            profile,
+        );
         conn.handler = handler;
         conn.user_data = user_data;
         self.adopt(conn);

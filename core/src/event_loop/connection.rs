@@ -7,6 +7,7 @@ use super::outbox::Outbox;
 use super::serving::Serving;
 use super::slots::Slot;
 use super::stream::Stream;
+use super::writing::CORK;
 use crate::error::Error;
 use crate::handle::Id;
 use crate::handler::{CloseEvent, Handler};
@@ -14,6 +15,8 @@ use crate::settings::Settings;
 use crate::websocket::WebSocket;
 use crate::ws::{self, MessageType, Millis};
 
+/// The longest header of a frame.
+const MAX_HEADER: usize = 14;
 /// No deadline is set.
 pub(crate) const NEVER: Millis = Millis::MAX;
 /// No server: a client's connection.
@@ -26,6 +29,8 @@ pub(crate) struct Profile {
     pub(crate) high_water_mark: usize,
     /// `usize::MAX` where there is no limit.
     pub(crate) hard_limit: usize,
+    /// What the cork may hold of one connection without anything to be looked at.
+    pub(crate) cork_room: usize,
 }
 
 impl Profile {
@@ -39,6 +44,8 @@ impl Profile {
             protocol: settings.protocol(),
             high_water_mark: settings.high_water_mark,
             hard_limit,
+            // A frame's header is part of what counts.
+            cork_room: settings.high_water_mark.min(CORK).saturating_sub(MAX_HEADER),
         }
     }
 }

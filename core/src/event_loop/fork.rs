@@ -26,7 +26,11 @@ pub(crate) fn watch() {
 /// [`ErrorCode::Forked`] in the child of a process that had loops.
 #[inline]
 pub(crate) fn check() -> Result<()> {
-    if FORKED.load(Ordering::Relaxed) { Err(refusal()) } else { Ok(()) }
+    if FORKED.load(Ordering::Relaxed) {
+        Err(refusal())
+    } else {
+        Ok(())
+    }
 }
 
 #[cold]

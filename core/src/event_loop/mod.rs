@@ -80,7 +80,9 @@ pub(crate) fn addresses(id: Id) -> Option<Addresses> {
 
 pub(crate) fn user_data(id: Id) -> usize {
     let Ok((shared, _)) = Shared::of(id) else { return 0 };
-    let now = shared.enter().and_then(|core| core.with_conn(id, |conn| conn.user_data));
+    let now = shared
+        .enter()
+        .and_then(|core| core.with_conn(id, |conn| conn.user_data));
     now.unwrap_or_default()
 }
 

@@ -1,16 +1,17 @@
 //! From the socket to the handler.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::connection::{Conn, Held, Stage};
 use super::core::{LoopCore, NOBODY, RECEIVE_BUFFER};
+use super::writing::CORK;
 use crate::error::Error;
 use crate::handle::Id;
 use crate::handler::{Handler, Message};
-use super::writing::CORK;
 use crate::websocket::WebSocket;
-use crate::ws::{Event, MessageType, Payload, ReadyState};
+use crate::ws::{Event, MessageType, Millis, Payload, ReadyState, Received};
 
 /// How often one socket fills the receive buffer before the others get their turn.
 const FULL_READS: usize = 8;
@@ -99,51 +100,87 @@ impl LoopCore {
         let now = self.now();
         let mut handler: Option<Arc<dyn Handler>> = None;
         let mut at = 0;
-        while at < data.len() {
-            let (ws, event) = {
-                let mut conns = self.conns.borrow_mut();
-                let Some(Some(conn)) = conns.get_mut(id.slot() as usize) else {
-                    break;
-                };
-                let Stage::Open(machine) = &mut conn.stage else {
-                    break;
-                };
-                if conn.flags.paused {
-                    break;
+        while let Some(rest) = data.get_mut(at..).filter(|rest| !rest.is_empty()) {
+            if let Some((ws, kind, range)) = self.whole_message(id, rest, now, &mut handler) {
+                at += range.end;
+                // The machine has found the range in `rest`.
+                let payload = rest.get(range).unwrap_or_default();
+                match &handler {
+                    Some(handler) => handler.on_message(ws, Message::new(kind, payload)),
+                    None => self.hold(ws, kind, payload),
                 }
-                let mut scratch = self.scratch.borrow_mut();
-                let mut cork = self.cork.borrow_mut();
-                let received = machine.receive(
-                    &mut data[at..],
-                    now,
-                    &conn.profile.protocol,
-                    &mut scratch,
-                    &mut cork,
-                );
+            } else {
+                let Some((ws, received)) = self.any_event(id, rest, now, &mut handler) else {
+                    break;
+                };
                 at += received.consumed;
-                if !is_same(&handler, &conn.handler) {
-                    handler.clone_from(&conn.handler);
-                }
-                (conn.websocket(), received.event)
-            };
-            match event {
-                Some(Event::Message { kind, payload }) => {
-                    match &handler {
-                        Some(handler) => handler.on_message(ws, Message::new(kind, &payload)),
-                        None => self.hold(ws, kind, &payload),
-                    }
-                    if let Payload::Owned(spent) = payload {
-                        self.scratch.borrow_mut().recycle(spent);
-                    }
-                }
-                Some(other) => self.control(ws, handler.as_deref(), other),
-                None => {}
+                self.deliver(ws, handler.as_deref(), received.event);
             }
             if self.cork.borrow().len() >= CORK {
                 self.flush_cork(id);
             }
         }
         at
+    }
+
+    /// The usual next message, if it is that.
+    #[inline(always)]
+    fn whole_message(
+        &self,
+        id: Id,
+        data: &mut [u8],
+        now: Millis,
+        handler: &mut Option<Arc<dyn Handler>>,
+    ) -> Option<(WebSocket, MessageType, Range<usize>)> {
+        let mut conns = self.conns.borrow_mut();
+        let conn = conns.get_mut(id.slot() as usize)?.as_mut()?;
+        let Stage::Open(machine) = &mut conn.stage else {
+            return None;
+        };
+        if conn.flags.paused {
+            return None;
+        }
+        let (kind, range) = machine.whole_message(data, now, &conn.profile.protocol)?;
+        keep_current(handler, &conn.handler);
+        Some((conn.websocket(), kind, range))
+    }
+
+    /// The next event of any kind; `None` if the connection takes no frames any more.
+    fn any_event<'a>(
+        &self,
+        id: Id,
+        data: &'a mut [u8],
+        now: Millis,
+        handler: &mut Option<Arc<dyn Handler>>,
+    ) -> Option<(WebSocket, Received<'a>)> {
+        self.with_conn(id, |conn| {
+            let Stage::Open(machine) = &mut conn.stage else {
+                return None;
+            };
+            if conn.flags.paused {
+                return None;
+            }
+            let (mut scratch, mut cork) = (self.scratch.borrow_mut(), self.cork.borrow_mut());
+            let received = machine.receive(data, now, &conn.profile.protocol, &mut scratch, &mut cork);
+            keep_current(handler, &conn.handler);
+            Some((conn.websocket(), received))
+        })?
+    }
+
+    fn deliver(&self, ws: WebSocket, handler: Option<&dyn Handler>, event: Option<Event<'_>>) {
+        match event {
+            Some(Event::Message { kind, payload }) => {
+                match handler {
+                    Some(handler) => handler.on_message(ws, Message::new(kind, &payload)),
+                    None => self.hold(ws, kind, &payload),
+                }
+                if let Payload::Owned(spent) = payload {
+                    self.scratch.borrow_mut().recycle(spent);
+                }
+            }
+            Some(other) => self.control(ws, handler, other),
+            None => {}
+        }
     }
 
     fn control(&self, ws: WebSocket, handler: Option<&dyn Handler>, event: Event<'_>) {
@@ -296,10 +333,15 @@ impl Conn {
     }
 }
 
-fn is_same(one: &Option<Arc<dyn Handler>>, other: &Option<Arc<dyn Handler>>) -> bool {
-    match (one, other) {
+/// A handler may be exchanged between two messages of one read; mostly it is not, and no count is touched.
+#[inline(always)]
+fn keep_current(handler: &mut Option<Arc<dyn Handler>>, current: &Option<Arc<dyn Handler>>) {
+    let same = match (&*handler, current) {
         (Some(one), Some(other)) => Arc::ptr_eq(one, other),
         (None, None) => true,
         _ => false,
+    };
+    if !same {
+        handler.clone_from(current);
     }
 }

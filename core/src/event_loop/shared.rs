@@ -103,7 +103,9 @@ impl Shared {
     #[inline]
     pub(crate) fn at(id: Id) -> Result<&'static Shared> {
         fork::check()?;
-        LOOPS[id.loop_index()].get().ok_or_else(|| ErrorCode::Closed.into())
+        LOOPS[id.loop_index()]
+            .get()
+            .ok_or_else(|| ErrorCode::Closed.into())
     }
 
     /// The core, if this is the thread that turns the loop: calls then act at once.

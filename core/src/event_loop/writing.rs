@@ -15,14 +15,40 @@ use crate::ws::{MessageType, ReadyState, Role, Scratch, SendError};
 /// From here on a payload leaves beside its header, uncopied, where nothing waits before it.
 const DIRECT: usize = 16 << 10;
 /// The cork is flushed in the middle of a turn when it holds more.
-pub(super) const CORK: usize = 64 << 10;
+pub(crate) const CORK: usize = 64 << 10;
 /// A cork that grew larger than this for one big message is given back.
 const KEPT_CORK: usize = 1 << 20;
 
 impl LoopCore {
     /// Sends a message of this thread's.
+    #[inline]
     pub(crate) fn send(&self, id: Id, kind: MessageType, payload: &[u8]) -> Result<Sent> {
-        self.send_within(id, kind, payload, None)
+        match self.cork_up(id, kind, payload) {
+            Some(sent) => Ok(sent),
+            None => self.send_within(id, kind, payload, None),
+        }
+    }
+
+    /// The usual case, and nothing else: the socket whose turn it is has nothing waiting, and the message fits the cork
+    /// below every mark.
+    #[inline(always)]
+    fn cork_up(&self, id: Id, kind: MessageType, payload: &[u8]) -> Option<Sent> {
+        if self.corked.get() != id.slot() {
+            return None;
+        }
+        let mut conns = self.conns.borrow_mut();
+        let conn = find(&mut conns, id)?;
+        let Stage::Open(machine) = &mut conn.stage else {
+            return None;
+        };
+        let mut cork = self.cork.borrow_mut();
+        if cork.len() + payload.len() >= conn.profile.cork_room || !conn.outbox.is_empty() {
+            return None;
+        }
+        machine
+            .send(kind, payload, &mut self.scratch.borrow_mut(), &mut cork)
+            .ok()?;
+        Some(Sent::Queued)
     }
 
     /// Sends a message that was accepted when another thread queued it: no limit applies any more.
@@ -30,21 +56,22 @@ impl LoopCore {
         self.send_within(id, kind, payload, Some(usize::MAX))
     }
 
-    #[inline]
-    fn send_within(
-        &self,
-        id: Id,
-        kind: MessageType,
-        payload: &[u8],
-        limit: Option<usize>,
-    ) -> Result<Sent> {
+    #[inline(never)]
+    fn send_within(&self, id: Id, kind: MessageType, payload: &[u8], limit: Option<usize>) -> Result<Sent> {
         let corked = self.corked.get() == id.slot();
         let mut conns = self.conns.borrow_mut();
-        let conn = find(&mut conns, id)?;
+        let conn = find(&mut conns, id).ok_or(ErrorCode::Closed)?;
         let slot = conn.slot;
         let Stage::Open(machine) = &mut conn.stage else {
             return Err(not_open(slot));
         };
+        if conn.flags.broken {
+            // A handler that sends until it is told to wait would never be told, for nothing waits any more.
+            return Err(Error::new(
+                ErrorCode::Closed,
+                "the peer takes nothing more; on_close follows",
+            ));
+        }
         let mut cork = self.cork.borrow_mut();
         let waiting = conn.outbox.len() + if corked { cork.len() } else { 0 };
         let limit = limit.unwrap_or(conn.profile.hard_limit);
@@ -146,7 +173,7 @@ impl LoopCore {
         let closing = {
             let mut cork = self.cork.borrow_mut();
             let mut conns = self.conns.borrow_mut();
-            let Ok(conn) = find(&mut conns, id) else {
+            let Some(conn) = find(&mut conns, id) else {
                 cork.clear();
                 return;
             };
@@ -258,11 +285,10 @@ impl Conn {
     }
 }
 
-fn find(conns: &mut [Option<Box<Conn>>], id: Id) -> Result<&mut Conn> {
-    match conns.get_mut(id.slot() as usize) {
-        Some(Some(conn)) if conn.id == id => Ok(conn),
-        _ => Err(ErrorCode::Closed.into()),
-    }
+#[inline(always)]
+fn find(conns: &mut [Option<Box<Conn>>], id: Id) -> Option<&mut Conn> {
+    let conn = conns.get_mut(id.slot() as usize)?.as_mut()?;
+    (conn.id == id).then_some(conn)
 }
 
 pub(super) fn not_open(slot: &Slot) -> Error {

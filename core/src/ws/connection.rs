@@ -1,5 +1,7 @@
 //! One connection after its opening handshake: the rules of RFC 6455 §5 to §7 on both directions together.
 
+use std::ops::Range;
+
 use super::close::{self, ClosePayload, MAX_REASON};
 use super::frame::{self, MAX_CONTROL, Opcode};
 use super::liveness::{Due, Liveness};
@@ -49,13 +51,33 @@ impl Connection {
         }
     }
 
+    /// The fast way for what comes most: where `input` begins with a whole, unfragmented message below 64 KiB, unmasks
+    /// it in place and returns its type and where its payload is; what follows that is the rest of the input. `None`
+    /// for anything else, and then nothing has happened: [`receive`](Self::receive) takes it, as it takes this.
+    #[inline(always)]
+    pub fn whole_message(
+        &mut self,
+        input: &mut [u8],
+        now: Millis,
+        config: &Config,
+    ) -> Option<(MessageType, Range<usize>)> {
+        if self.close_received || self.state == State::Closed {
+            return None;
+        }
+        let found = self
+            .receiver
+            .whole_message(input, self.role, config.max_message)?;
+        self.liveness.heard(now);
+        Some(found)
+    }
+
     /// Reads what came from the peer, up to the next event. Call it again with the rest of `input` until all is
     /// consumed. Answers that the RFC demands (pongs, the close frame) are appended to `out`.
     ///
     /// A message or control frame that lies whole in `input` is unmasked there and borrowed; one that spans calls or
     /// fragments is copied. After the peer's close frame and after a failure, everything is consumed and ignored.
     /// Messages that arrive after our own close frame, before the peer's, are still events.
-    #[inline(always)]
+    #[inline]
     pub fn receive<'a>(
         &mut self,
         input: &'a mut [u8],
@@ -98,7 +120,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`SendError::NotOpen`] unless the state is open.
-    #[inline]
+    #[inline(always)]
     pub fn send(
         &mut self,
         kind: MessageType,
@@ -393,7 +415,7 @@ impl Connection {
     }
 
     /// §5.1: a client masks every frame, with a fresh mask, and a server none.
-    #[inline]
+    #[inline(always)]
     fn write(
         &self,
         opcode: Opcode,

@@ -68,37 +68,6 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// The header of a frame of less than 64 KiB, if it is whole and its opcode known. tungstenite reads through a
-    /// cursor, piece by piece, which would be more than the rest of what a small message costs.
-    #[inline]
-    pub(super) fn parse_short(bytes: &[u8]) -> Option<(Header, usize)> {
-        let (&[first, second], rest) = bytes.split_first_chunk()?;
-        let opcode = Opcode::from_number(first & 15)?;
-        let (len, rest) = match second & 0x7f {
-            127 => return None,
-            126 => rest
-                .split_first_chunk()
-                .map(|(len, rest)| (u16::from_be_bytes(*len), rest))?,
-            len => (u16::from(len), rest),
-        };
-        let (mask, rest) = match rest.split_first_chunk() {
-            _ if second & 0x80 == 0 => (None, rest),
-            Some((mask, rest)) => (Some(*mask), rest),
-            None => return None,
-        };
-        let (fin, reserved) = (first & 0x80 != 0, first >> 4 & 7);
-        Some((
-            Header {
-                fin,
-                reserved,
-                opcode,
-                mask,
-                len: len.into(),
-            },
-            bytes.len() - rest.len(),
-        ))
-    }
-
     /// Reads the header that `bytes` begin with and says how long it is; `None` if there is only a part of it.
     pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Header, usize)>, ProtocolError> {
         let mut cursor = Cursor::new(bytes);
@@ -155,16 +124,17 @@ pub(super) fn write(opcode: Opcode, payload: &[u8], mask: Option<[u8; 4]>, out: 
 
 /// Of an unmasked frame: what a server writes before nearly every message, so it doesn't go through tungstenite's
 /// generic writer, which would cost more than the rest.
-#[inline]
+#[inline(always)]
 fn write_short_header(opcode: Opcode, len: usize, out: &mut Vec<u8>) {
     let first = 0x80 | opcode as u8;
     match len {
-        0..=125 => out.extend_from_slice(&[first, len as u8]),
-        126..=0xffff => out.extend_from_slice(&[first, 126, (len >> 8) as u8, len as u8]),
+        0..=125 => out.extend([first, len as u8]),
+        126..=0xffff => out.extend([first, 126, (len >> 8) as u8, len as u8]),
         _ => write_header(opcode, len, None, out),
     }
 }
 
+#[inline(never)]
 fn write_masked(opcode: Opcode, payload: &[u8], mut mask: [u8; 4], out: &mut Vec<u8>) {
     write_header(opcode, payload.len(), Some(mask), out);
     for block in payload.chunks(MASK_BLOCK) {

@@ -53,43 +53,57 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    /// Reads `input` up to and including the next unit, and says how far that is. A payload that lies whole in
-    /// `input` is unmasked there and stays there, anything else is copied. After an error the receiver is of no use.
+    /// The usual case, and nothing else: an unfragmented message below 64 KiB that lies whole at the beginning of
+    /// `input`. It is unmasked there and stays there. `None` if it is anything else or breaks a rule, and then
+    /// nothing has happened: [`Receiver::receive`] finds out what it is. Here everything stays in registers, which
+    /// halves what a small message costs.
     #[inline(always)]
-    pub(super) fn receive(
-        &mut self,
-        input: &mut [u8],
-        role: Role,
-        max_message: usize,
-        scratch: &mut Scratch,
-    ) -> Result<(usize, Option<Unit>), ProtocolError> {
-        match self.receive_short(input, role, max_message)? {
-            Some((at, unit)) => Ok((at, Some(unit))),
-            None => self.receive_any(input, role, max_message, scratch),
-        }
-    }
-
-    /// The usual case: a frame below 64 KiB that lies whole in the input and is a unit. `None` if it is anything else,
-    /// and then nothing has happened. Here the header stays in registers, which halves what a small message costs.
-    #[inline(always)]
-    fn receive_short(
+    pub(super) fn whole_message(
         &self,
         input: &mut [u8],
         role: Role,
         max_message: usize,
-    ) -> Result<Option<(usize, Unit)>, ProtocolError> {
-        if self.frame.is_some() || self.carried > 0 {
-            return Ok(None);
+    ) -> Option<(MessageType, Range<usize>)> {
+        if self.frame.is_some() || self.message.is_some() || self.carried > 0 {
+            return None;
         }
-        let Some((header, mut at)) = Header::parse_short(input) else {
-            return Ok(None);
+        let (&[first, second], rest) = input.split_first_chunk()?;
+        let kind = match first {
+            0x81 => MessageType::Text,
+            0x82 => MessageType::Binary,
+            _ => return None,
         };
-        self.check(&header, role, max_message)?;
-        Ok(take_whole(&header, input, &mut at)?.map(|unit| (at, unit)))
+        let (len, start) = match second & 0x7f {
+            127 => return None,
+            126 => (usize::from(u16::from_be_bytes(*rest.first_chunk()?)), 4),
+            len => (usize::from(len), 2),
+        };
+        let is_masked = second & 0x80 != 0;
+        if is_masked != (role == Role::Server) || len > max_message {
+            return None;
+        }
+        let mask = if is_masked {
+            *input.get(start..)?.first_chunk()?
+        } else {
+            [0; 4]
+        };
+        let start = if is_masked { start + 4 } else { start };
+        let payload = input.get_mut(start..start + len)?;
+        if is_masked {
+            mask::apply(payload, mask);
+        }
+        // With permessage-deflate, this is where a message that lies in the input is inflated.
+        if kind == MessageType::Text && utf8::check(payload).is_err() {
+            mask::apply(payload, mask);
+            return None;
+        }
+        Some((kind, start..start + len))
     }
 
+    /// Reads `input` up to and including the next unit, and says how far that is. A payload that lies whole in
+    /// `input` is unmasked there and stays there, anything else is copied. After an error the receiver is of no use.
     #[inline(never)]
-    fn receive_any(
+    pub(super) fn receive(
         &mut self,
         input: &mut [u8],
         role: Role,
@@ -279,7 +293,6 @@ impl Receiver {
 }
 
 /// An unfragmented message or a control frame whose payload is all in the input, from `at`: steps over it if it is one.
-#[inline(always)]
 fn take_whole(header: &Header, input: &mut [u8], at: &mut usize) -> Result<Option<Unit>, ProtocolError> {
     // The length was found to be below the limit of a message, which is a usize.
     let range = *at..at.saturating_add(header.len as usize);
@@ -293,7 +306,7 @@ fn take_whole(header: &Header, input: &mut [u8], at: &mut usize) -> Result<Optio
     if let Some(mask) = header.mask {
         mask::apply(payload, mask);
     }
-    // With permessage-deflate, this is where a message that lies in the input is inflated.
+    // With permessage-deflate, this too is where a message that lies in the input is inflated.
     if header.opcode == Opcode::Text {
         utf8::check(payload).map_err(ProtocolError::InvalidText)?;
     }
@@ -302,7 +315,6 @@ fn take_whole(header: &Header, input: &mut [u8], at: &mut usize) -> Result<Optio
 }
 
 /// `None` for a continuation, which is no unit by itself.
-#[inline(always)]
 fn unit(opcode: Opcode, body: Body) -> Option<Unit> {
     Some(match opcode {
         Opcode::Text => Unit::Message(MessageType::Text, body),
