@@ -236,3 +236,26 @@ fn what_waits_is_dropped_with_the_connection() {
     drop(served.on_loop);
     assert_eq!(served.events.so_far(), [], "no on_drain for what never left");
 }
+
+#[test]
+fn a_handler_that_sends_until_it_is_told_to_wait_is_told_when_the_peer_has_gone() {
+    let (gone, wait) = bounded::<()>(1);
+    let (sender, result) = bounded(1);
+    let (handler, events) = reacting(move |ws, what| {
+        if let What::Text(_) = what {
+            wait.recv().unwrap();
+            sender.send(fill(ws).pop()).unwrap();
+        }
+    });
+    let on_loop = started();
+    let mut peer = Peer::upgraded(port(serve(&on_loop, local(), handler)));
+    events.open();
+    peer.send(&masked(0x81, b"go"));
+    events.text("go");
+    peer.reset();
+    gone.send(()).unwrap();
+    let (_, last, _) = result.recv_timeout(PATIENCE).unwrap().unwrap();
+    assert_eq!(last.unwrap_err().code(), ErrorCode::Closed);
+    assert_eq!(events.error().code(), ErrorCode::Io);
+    events.cut();
+}

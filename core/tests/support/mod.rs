@@ -2,7 +2,7 @@
 //!
 //! Tests wait for events, never for time to pass: [`PATIENCE`] is only how long a broken build may hang.
 
-#![allow(dead_code)] // each test binary uses a part of it
+#![allow(dead_code, unused_imports)] // each test program uses a part of it
 
 pub mod child;
 pub mod peer;

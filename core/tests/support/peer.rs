@@ -149,13 +149,6 @@ impl Peer {
             .set_linger(Some(Duration::ZERO))
             .unwrap();
     }
-
-    /// Makes the kernel's buffers small, so that little fits between the two ends.
-    pub fn shrink(&self) {
-        socket2::SockRef::from(&self.stream)
-            .set_recv_buffer_size(4096)
-            .unwrap();
-    }
 }
 
 /// A listening socket for clients of ours.

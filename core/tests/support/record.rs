@@ -1,5 +1,6 @@
 //! A handler that sends what it hears into a channel, and may react to it inside the callback.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -7,7 +8,7 @@ use sockline::{CloseEvent, Error, Handler, Message, WebSocket};
 
 use super::PATIENCE;
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum What {
     Open,
     Text(String),
@@ -17,6 +18,27 @@ pub enum What {
     Drain,
     Error(Error),
     Close(CloseEvent),
+}
+
+/// Payloads by their beginning and length: a test that fails with 16 MiB must still be readable.
+impl fmt::Debug for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            What::Open => f.write_str("Open"),
+            What::Drain => f.write_str("Drain"),
+            What::Text(text) => write!(f, "Text({text:.40?}, {} bytes)", text.len()),
+            What::Binary(data) => write!(
+                f,
+                "Binary({:?}…, {} bytes)",
+                &data[..data.len().min(8)],
+                data.len()
+            ),
+            What::Ping(data) => write!(f, "Ping({data:?})"),
+            What::Pong(data) => write!(f, "Pong({data:?})"),
+            What::Error(error) => write!(f, "Error({error:?})"),
+            What::Close(event) => write!(f, "Close({event:?})"),
+        }
+    }
 }
 
 struct Recorder<F> {
@@ -60,6 +82,17 @@ impl Events {
     #[track_caller]
     pub fn text(&self, expected: &str) {
         assert_eq!(self.next(), What::Text(expected.to_owned()));
+    }
+
+    /// The next event that is not `on_drain`, which may come between any two.
+    #[track_caller]
+    pub fn next_but_drain(&self) -> What {
+        loop {
+            match self.next() {
+                What::Drain => {}
+                other => return other,
+            }
+        }
     }
 
     #[track_caller]

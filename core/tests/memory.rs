@@ -1,0 +1,183 @@
+//! What connections cost, counted by the allocator. One test after the other, because all share its count.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicIsize, Ordering};
+
+use parking_lot::Mutex;
+use sockline::{Loop, LoopOptions, ServerOptions, Settings};
+
+mod support;
+
+use support::{Peer, barrier, local, masked, port, recorder, serve, started};
+
+struct Counting;
+
+static HEAP: AtomicIsize = AtomicIsize::new(0);
+static PEAK: AtomicIsize = AtomicIsize::new(0);
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn count(bytes: isize) {
+    let now = HEAP.fetch_add(bytes, Ordering::Relaxed) + bytes;
+    PEAK.fetch_max(now, Ordering::Relaxed);
+}
+
+// SAFETY: the system's allocator does the work; counting changes nothing of it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size as isize - layout.size() as isize);
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn heap() -> isize {
+    HEAP.load(Ordering::Relaxed)
+}
+
+/// The most that was in use above `before` since this was called with it.
+fn peak_above(before: isize, act: impl FnOnce()) -> isize {
+    PEAK.store(heap(), Ordering::Relaxed);
+    act();
+    PEAK.load(Ordering::Relaxed) - before
+}
+
+/// Each of the two ends of a connection in this process needs a descriptor.
+fn allow_descriptors(count: u64) {
+    use nix::libc;
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: valid places for the limit.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
+        limit.rlim_cur = limit.rlim_max.min(count.max(limit.rlim_cur));
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
+    }
+    assert!(
+        limit.rlim_cur >= count,
+        "{count} descriptors are needed, {} are allowed",
+        limit.rlim_max
+    );
+}
+
+/// `count` connections that have exchanged a message, and a handler that records nothing.
+fn connections(server_port: u16, count: usize) -> Vec<Peer> {
+    let upgrade = |_| {
+        let mut peer = Peer::upgraded(server_port);
+        peer.send(&masked(0x81, b"hello"));
+        assert_eq!(peer.read_frame(), (0x81, b"hello".to_vec()));
+        peer
+    };
+    (0..count).map(upgrade).collect()
+}
+
+struct Echo;
+
+impl sockline::Handler for Echo {
+    fn on_message(&self, ws: sockline::WebSocket, message: sockline::Message<'_>) {
+        let _ = ws.send(message.kind(), message.as_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn an_idle_connection_costs_less_than_512_bytes() {
+    const COUNT: usize = 2000;
+    let _turn = ONE_AT_A_TIME.lock();
+    allow_descriptors(2 * COUNT as u64 + 200);
+    let on_loop = started();
+    let server = serve(&on_loop, local(), std::sync::Arc::new(Echo));
+    let warm = connections(port(server), 10);
+    barrier(server);
+    let before = heap();
+    let mut all = Vec::with_capacity(COUNT);
+    let own = heap() - before;
+    all.extend(connections(port(server), COUNT));
+    barrier(server);
+    let each = (heap() - before - own) / COUNT as isize;
+    assert!(each < 512, "{each} bytes for each connection");
+    drop((all, warm));
+}
+
+#[test]
+fn a_declared_huge_length_reserves_little() {
+    let _turn = ONE_AT_A_TIME.lock();
+    let on_loop = started();
+    let (handler, events) = recorder();
+    let settings = Settings {
+        max_message: 1 << 30,
+        ..Settings::server()
+    };
+    let server = serve(&on_loop, ServerOptions { settings, ..local() }, handler);
+    let mut peer = Peer::upgraded(port(server));
+    events.open();
+    barrier(server);
+    let declared = [
+        &[0x82, 0x80 | 127][..],
+        &(1_u64 << 29).to_be_bytes(),
+        &[0; 4],
+        b"little",
+    ]
+    .concat();
+    let before = heap();
+    let cost = peak_above(before, || {
+        peer.send(&declared);
+        barrier(server);
+    });
+    assert!(
+        cost < 128 << 10,
+        "{cost} bytes for a length that was only declared"
+    );
+    drop(peer);
+    events.cut();
+}
+
+#[test]
+fn a_loop_is_small_whatever_the_limit_of_descriptors_is() {
+    let _turn = ONE_AT_A_TIME.lock();
+    allow_descriptors(1000);
+    drop(Loop::new(LoopOptions::default()).unwrap());
+    let before = heap();
+    let cost = peak_above(before, || {
+        let on_loop = Loop::new(LoopOptions::default()).unwrap();
+        on_loop.poll(Some(std::time::Duration::ZERO)).unwrap();
+    });
+    assert!(cost < 256 << 10, "{cost} bytes for a loop");
+    let left = heap() - before;
+    assert!(left < 1024, "{left} bytes are left of it");
+}
+
+#[test]
+fn what_ended_leaves_nothing() {
+    let _turn = ONE_AT_A_TIME.lock();
+    let round = || {
+        let on_loop = started();
+        let server = serve(&on_loop, local(), std::sync::Arc::new(Echo));
+        drop(connections(port(server), 20));
+        drop(on_loop);
+    };
+    round();
+    round();
+    let before = heap();
+    (0..10).for_each(|_| round());
+    let left = heap() - before;
+    assert!(
+        left < 4096,
+        "{left} bytes are left of ten loops with twenty connections each"
+    );
+}
