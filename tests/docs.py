@@ -1,0 +1,43 @@
+"""The documents say what the code does: code blocks are cut from programs that run, links lead somewhere."""
+
+import re
+import subprocess
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BLOCK = re.compile(r"<!-- from (\S+) -->\n```\w*\n(.*?)```", re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+
+
+def tracked(pattern: str) -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", pattern], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / line for line in listed.stdout.splitlines()]
+
+
+class Documents(unittest.TestCase):
+    def test_code_blocks_are_cut_from_their_files(self) -> None:
+        blocks = 0
+        for document in tracked("*.md"):
+            for path, code in BLOCK.findall(document.read_text()):
+                with self.subTest(document=document.name, source=path):
+                    self.assertIn(code, (ROOT / path).read_text())
+                blocks += 1
+        self.assertGreater(blocks, 2)
+
+    def test_links_lead_somewhere(self) -> None:
+        for document in tracked("*.md"):
+            for target in LINK.findall(document.read_text()):
+                with self.subTest(document=document.name, link=target):
+                    self.assertTrue((document.parent / target).exists())
+
+    def test_every_make_target_that_is_named_exists(self) -> None:
+        makefile = (ROOT / "Makefile").read_text()
+        for document in tracked("*.md"):
+            for target in re.findall(r"`make ([a-z-]+)", document.read_text()):
+                with self.subTest(document=document.name, target=target):
+                    self.assertRegex(makefile, rf"(?m)^{target}:")
+
+
+if __name__ == "__main__":
+    unittest.main()
