@@ -202,6 +202,16 @@ impl Conn {
         }
     }
 
+    /// When the timer has to look at the connection. An answer makes the next ping due before the unanswered peer
+    /// would have been given up, and data sets no timer: so it looks at least once in a ping interval.
+    pub(crate) fn look_at(&self, now: Millis) -> Millis {
+        let deadline = self.deadline();
+        match (&self.stage, self.profile.protocol.ping_interval) {
+            (Stage::Open(_), 1..) => deadline.min(now.saturating_add(self.profile.protocol.ping_interval)),
+            _ => deadline,
+        }
+    }
+
     pub(crate) fn ending(&mut self) -> &mut Ending {
         self.ending.get_or_insert_default()
     }

@@ -361,7 +361,7 @@ impl LoopCore {
     /// Sets the connection's timer, if its deadline is earlier than what is set.
     pub(crate) fn arm(&self, id: Id) {
         let entry = self.with_conn(id, |conn| {
-            let deadline = conn.deadline();
+            let deadline = conn.look_at(self.now());
             if deadline >= conn.armed {
                 return None;
             }
