@@ -232,6 +232,7 @@ fn what_waits_is_dropped_with_the_connection() {
     let served = stuffed();
     served.ws.terminate().unwrap();
     served.events.cut();
+    barrier(served.server);
     assert_eq!(served.ws.buffered_amount(), 0);
     drop(served.on_loop);
     assert_eq!(served.events.so_far(), [], "no on_drain for what never left");

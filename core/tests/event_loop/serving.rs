@@ -420,6 +420,7 @@ fn closing_a_server_without_a_code_lets_its_connections_live() {
     let mut peer = Peer::upgraded(server_port);
     events.open();
     let mut idle = Peer::connect(server_port);
+    barrier(server); // it is accepted now
     server.close(None, "").unwrap();
     assert_eq!(
         idle.read_to_end(),

@@ -89,11 +89,12 @@ fn what_a_thread_sent_before_it_closed_arrives_before_the_close() {
 
 /// Sends numbered messages until the connection does not take them any more; returns how many it took.
 fn send_until_closed(ws: WebSocket, thread: u8) -> u32 {
-    for count in 0_u32.. {
+    let mut count = 0_u32;
+    loop {
         let message = [&[thread][..], &count.to_be_bytes()].concat();
         match ws.send_binary(&message) {
-            Ok(_) => {}
-            Err(error) if error.code() == ErrorCode::OutboxFull => return count,
+            Ok(_) => count += 1,
+            Err(error) if error.code() == ErrorCode::OutboxFull => std::thread::yield_now(),
             Err(error) => {
                 assert!(
                     matches!(error.code(), ErrorCode::NotOpen | ErrorCode::Closed),
@@ -103,12 +104,12 @@ fn send_until_closed(ws: WebSocket, thread: u8) -> u32 {
             }
         }
     }
-    unreachable!("the connection is closed before the numbers end")
 }
 
 #[test]
 fn a_close_among_the_sends_of_other_threads_is_an_end_and_nothing_else() {
-    let pair = crate::support::pair_with(settings(|it| it.hard_limit = 0), Settings::client());
+    let low = settings(|it| (it.high_water_mark, it.hard_limit) = (10_000, 10_000));
+    let pair = crate::support::pair_with(Settings::server(), low);
     let senders: Vec<_> = (0..4)
         .map(|thread| std::thread::spawn(move || send_until_closed(pair.client, thread)))
         .collect();
@@ -129,7 +130,11 @@ fn a_close_among_the_sends_of_other_threads_is_an_end_and_nothing_else() {
         next.iter().zip(&taken).all(|(arrived, taken)| arrived <= taken),
         "{next:?} {taken:?}"
     );
-    pair.client_events.answered(1000);
+    let end = pair.client_events.next_but_drain();
+    assert!(
+        matches!(&end, What::Close(event) if event.code == 1000 && event.was_clean),
+        "{end:?}"
+    );
 }
 
 fn take(what: &What, next: &mut [u32; 4]) {
