@@ -128,8 +128,12 @@ pub(super) fn write(opcode: Opcode, payload: &[u8], mask: Option<[u8; 4]>, out: 
 fn write_short_header(opcode: Opcode, len: usize, out: &mut Vec<u8>) {
     let first = 0x80 | opcode as u8;
     match len {
-        0..=125 => out.extend([first, len as u8]),
-        126..=0xffff => out.extend([first, 126, (len >> 8) as u8, len as u8]),
+        // Byte by byte: room is reserved, and a copy of two bytes would be a call.
+        0..=125 => {
+            out.push(first);
+            out.push(len as u8);
+        }
+        126..=0xffff => out.extend_from_slice(&[first, 126, (len >> 8) as u8, len as u8]),
         _ => write_header(opcode, len, None, out),
     }
 }
