@@ -1,0 +1,65 @@
+/* The header alone: it compiles in every dialect, twice, each INIT macro works, and the structs are laid out as the
+ * library takes them. Also compiled as C++. */
+
+#include <sockline.h>
+#include <sockline.h>
+
+#if defined(__cplusplus)
+#define ASSERT(condition) static_assert(condition, #condition)
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define ASSERT(condition) _Static_assert(condition, #condition)
+#else
+#define ASSERT_NAMED(condition, line) typedef char assertion_##line[(condition) ? 1 : -1]
+#define ASSERT_AT(condition, line) ASSERT_NAMED(condition, line)
+#define ASSERT(condition) ASSERT_AT(condition, __LINE__)
+#endif
+
+/* In words, that is in the size of a pointer; ffi/src/layout.rs has the same numbers for 64 bits. */
+#define WORDS(type, words) ASSERT(sizeof(void *) != 8 || sizeof(type) == 8 * (words))
+#define AT(type, field, offset) ASSERT(sizeof(void *) != 8 || offsetof(type, field) == (offset))
+
+ASSERT(sizeof(sockline_status) == 4);
+ASSERT(sizeof(sockline_ws) == 8 && sizeof(sockline_server) == 8);
+WORDS(sockline_string, 2);
+WORDS(sockline_header, 4);
+WORDS(sockline_settings, 7);
+AT(sockline_settings, hard_limit, 48);
+WORDS(sockline_loop_options, 4);
+AT(sockline_loop_options, flush_hook_data, 24);
+WORDS(sockline_options, 7);
+AT(sockline_options, settings, 48);
+WORDS(sockline_server_options, 14);
+AT(sockline_server_options, port, 24);
+AT(sockline_server_options, threads, 28);
+AT(sockline_server_options, settings, 104);
+WORDS(sockline_request, 12);
+AT(sockline_request, headers, 80);
+WORDS(sockline_error_event, 4);
+AT(sockline_error_event, text, 16);
+WORDS(sockline_close_event, 4);
+AT(sockline_close_event, reason, 16);
+WORDS(sockline_handlers, 10);
+AT(sockline_handlers, on_close, 56);
+AT(sockline_handlers, on_server_closed, 72);
+WORDS(sockline_accept_options, 7);
+AT(sockline_accept_options, user_data, 48);
+WORDS(sockline_refusal, 6);
+AT(sockline_refusal, body_len, 40);
+
+/* Each struct begins with its size, and its INIT macro sets that and no more. */
+#define FRESH(type, macro, last)                                                                   \
+    do {                                                                                           \
+        type fresh = macro;                                                                        \
+        if (fresh.size != sizeof(type) || fresh.last != 0 || offsetof(type, size) != 0) return 1;  \
+    } while (0)
+
+int main(void) {
+    FRESH(sockline_settings, SOCKLINE_SETTINGS_INIT, hard_limit);
+    FRESH(sockline_loop_options, SOCKLINE_LOOP_OPTIONS_INIT, flush_hook_data);
+    FRESH(sockline_options, SOCKLINE_OPTIONS_INIT, settings);
+    FRESH(sockline_server_options, SOCKLINE_SERVER_OPTIONS_INIT, settings);
+    FRESH(sockline_handlers, SOCKLINE_HANDLERS_INIT, on_server_closed);
+    FRESH(sockline_accept_options, SOCKLINE_ACCEPT_OPTIONS_INIT, user_data);
+    FRESH(sockline_refusal, SOCKLINE_REFUSAL_INIT, body_len);
+    return sockline_str("four").len == 4 ? 0 : 1;
+}

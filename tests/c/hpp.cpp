@@ -1,0 +1,166 @@
+// The C++ face: callbacks, ownership, and exceptions that must not pass through C.
+
+#include <sockline.hpp>
+#include <sockline.hpp>
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                   \
+            std::exit(1);                                                                          \
+        }                                                                                          \
+    } while (0)
+
+#define RUN(test)                                                                                  \
+    do {                                                                                           \
+        alarm(120);                                                                                \
+        test();                                                                                    \
+        std::printf("ok %s\n", #test);                                                             \
+        std::fflush(stdout);                                                                       \
+    } while (0)
+
+namespace {
+
+sockline::Server listen_here(sockline::Loop &loop, sockline::ServerHandlers handlers) {
+    sockline::ServerOptions options;
+    options.host = "127.0.0.1";
+    return sockline::listen(loop, options, std::move(handlers));
+}
+
+std::string url_of(sockline::Server server) {
+    return "ws://127.0.0.1:" + std::to_string(server.port()) + "/chat";
+}
+
+template <typename Condition> void until(sockline::Loop &loop, Condition &&condition) {
+    while (!condition()) CHECK(loop.poll(-1));
+}
+
+void messages_go_both_ways() {
+    sockline::Loop loop;
+    std::string heard, reason;
+    int closed = 0;
+    sockline::ServerHandlers serving;
+    serving.on_close = [&](sockline::WebSocket, const sockline::CloseEvent &event) {
+        reason = event.reason;
+        closed++;
+    };
+    serving.on_message = [](sockline::WebSocket ws, sockline::Message message) { ws.send(message.type, message.data); };
+    sockline::Handlers handlers;
+    handlers.on_open = [](sockline::WebSocket ws) { CHECK(ws.send("hello")); };
+    handlers.on_message = [&](sockline::WebSocket ws, sockline::Message message) {
+        CHECK(message.is_text());
+        heard = message.data;
+        ws.close(3000, "bye");
+    };
+    handlers.on_close = [&](sockline::WebSocket, const sockline::CloseEvent &event) {
+        CHECK(event.code == 3000 && event.was_clean);
+        closed++;
+    };
+    sockline::Server server = listen_here(loop, std::move(serving));
+    sockline::WebSocket ws = sockline::connect(loop, url_of(server), std::move(handlers));
+    CHECK(ws.ready_state() == SOCKLINE_CONNECTING && ws.url() == url_of(server));
+    until(loop, [&] { return closed == 2; });
+    CHECK(heard == "hello" && reason == "bye" && ws.ready_state() == SOCKLINE_CLOSED && ws.url().empty());
+}
+
+void failed_calls_throw() {
+    try {
+        sockline::connect("ftp://x/", {});
+        CHECK(false);
+    } catch (const sockline::Error &error) {
+        CHECK(error.status() == SOCKLINE_ERR_INVALID_URL && std::string(error.what()).size() > 5);
+    }
+    try {
+        sockline::WebSocket().send("x");
+        CHECK(false);
+    } catch (const sockline::Error &error) {
+        CHECK(error.status() == SOCKLINE_ERR_WRONG_HANDLE);
+    }
+}
+
+void keep_line(std::int32_t, const char *text, void *user_data) {
+    *static_cast<std::string *>(user_data) += text;
+}
+
+void an_exception_closes_its_connection_and_is_logged() {
+    std::string log;
+    CHECK(sockline_set_log(SOCKLINE_LOG_ERROR, keep_line, &log) == SOCKLINE_OK);
+    {
+        sockline::Loop loop;
+        int code = 0;
+        sockline::ServerHandlers serving;
+        serving.on_message = [](sockline::WebSocket, sockline::Message) { throw std::runtime_error("too much"); };
+        sockline::Handlers handlers;
+        handlers.on_open = [](sockline::WebSocket ws) { ws.send("x"); };
+        handlers.on_close = [&](sockline::WebSocket, const sockline::CloseEvent &event) {
+            code = event.code;
+            throw 7; // not even a std::exception
+        };
+        sockline::connect(loop, url_of(listen_here(loop, std::move(serving))), std::move(handlers));
+        until(loop, [&] { return code != 0; });
+        CHECK(code == 1011);
+    }
+    CHECK(sockline_set_log(SOCKLINE_LOG_OFF, nullptr, nullptr) == SOCKLINE_OK);
+    CHECK(log.find("an exception left on_message: too much") != std::string::npos);
+    CHECK(log.find("an exception left on_close: not a std::exception") != std::string::npos);
+}
+
+void callbacks_are_freed_with_what_they_belong_to() {
+    auto counted = std::make_shared<int>(0);
+    {
+        sockline::Loop loop;
+        sockline::ServerHandlers serving;
+        serving.on_upgrade = [counted](sockline::WebSocket ws, const sockline::Request &request) {
+            CHECK(request.path() == "/chat" && !request.query() && request.header("HOST"));
+            CHECK(request.subprotocols().size() == 1);
+            sockline::Handlers own;
+            own.on_open = [counted](sockline::WebSocket) { ++*counted; };
+            ws.accept(std::move(own), "v1", {{"X-Served-By", "sockline"}});
+        };
+        serving.on_server_closed = [counted](sockline::Server) { *counted += 10; };
+        sockline::Handlers handlers;
+        handlers.on_open = [counted](sockline::WebSocket ws) {
+            CHECK(ws.protocol() == "v1");
+            ++*counted;
+        };
+        sockline::Options options;
+        options.subprotocols = {"v1"};
+        sockline::connect(loop, url_of(listen_here(loop, std::move(serving))), std::move(handlers), options);
+        until(loop, [&] { return *counted == 2; });
+        sockline::Loop moved = std::move(loop);
+        CHECK(loop.raw() == nullptr && moved.poll(0));
+    }
+    CHECK(*counted == 12 && counted.use_count() == 1);
+}
+
+void a_refusal_is_an_error() {
+    sockline::Loop loop;
+    sockline_status status = SOCKLINE_OK;
+    bool closed = false;
+    sockline::ServerHandlers serving;
+    serving.on_upgrade = [](sockline::WebSocket ws, const sockline::Request &) { ws.refuse(401, "who are you?"); };
+    sockline::Handlers handlers;
+    handlers.on_error = [&](sockline::WebSocket, const sockline::Error &error) { status = error.status(); };
+    handlers.on_close = [&](sockline::WebSocket, const sockline::CloseEvent &) { closed = true; };
+    sockline::connect(loop, url_of(listen_here(loop, std::move(serving))), std::move(handlers));
+    until(loop, [&] { return closed; });
+    CHECK(status == SOCKLINE_ERR_REFUSED);
+}
+
+} // namespace
+
+int main() {
+    RUN(messages_go_both_ways);
+    RUN(failed_calls_throw);
+    RUN(an_exception_closes_its_connection_and_is_logged);
+    RUN(callbacks_are_freed_with_what_they_belong_to);
+    RUN(a_refusal_is_an_error);
+}

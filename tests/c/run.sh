@@ -1,0 +1,140 @@
+#!/bin/sh
+# Tests the C and C++ faces: run.sh [headers] [programs] [sanitizers] [valgrind] [examples] [install]; all of them if none is named.
+#
+# It needs target/release/libsockline.so (cargo build --release), gcc, clang, valgrind and curl.
+
+set -eu
+cd "$(dirname "$0")"
+root=$(cd ../.. && pwd)
+target=${TARGET:-$root/target/release}
+build=$root/target/tests-c
+strict="-Wall -Wextra -pedantic -Werror -I$root/include"
+mkdir -p "$build"
+
+need() {
+    command -v "$1" >/dev/null || { echo "$1 is missing; install it with: apt-get install $2" >&2; exit 1; }
+}
+
+library() {
+    [ -e "$target/libsockline.so" ] || { echo "libsockline.so is missing; build it with: cargo build --release" >&2; exit 1; }
+    ln -sf libsockline.so "$target/libsockline.so.0"
+}
+
+link() { echo "$target/libsockline.so.0 -Wl,-rpath,$target -lpthread"; }
+
+headers() {
+    for compiler in gcc clang; do
+        for standard in c99 c11 c17; do
+            $compiler -x c -std=$standard $strict -fsyntax-only header.c
+        done
+        for standard in c++11 c++14 c++17 c++20; do
+            $compiler -x c++ -std=$standard $strict -fsyntax-only header.c
+        done
+        for standard in c++17 c++20; do
+            $compiler -x c++ -std=$standard $strict -fsyntax-only hpp.cpp
+        done
+    done
+    # shellcheck disable=SC2046
+    gcc -std=c99 $strict header.c -o "$build/header" $(link)
+    "$build/header"
+    echo "the headers are clean"
+}
+
+# Builds the tests with these flags into a folder of this name.
+compile() {
+    folder=$build/$1; shift
+    mkdir -p "$folder"
+    for test in contract calls threads upgrade; do
+        gcc -g -std=c11 $strict "$@" $test.c -o "$folder/$test" $(link)
+    done
+    g++ -g -std=c++17 $strict "$@" hpp.cpp -o "$folder/hpp" $(link)
+}
+
+# Runs the tests of a folder; the rest is put before each command.
+run() {
+    folder=$build/$1; messages=$2; shift 2
+    for test in contract calls upgrade hpp; do "$@" "$folder/$test"; done
+    "$@" "$folder/threads" "$messages"
+}
+
+programs() {
+    compile plain -O2
+    run plain 100000 env
+}
+
+sanitizers() {
+    compile sanitized -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+    run sanitized 20000 env ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1
+}
+
+memory_check="valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=99"
+
+in_valgrind() {
+    compile plain -O2
+    # shellcheck disable=SC2086
+    run plain 1000 $memory_check
+}
+
+# An echo and a chat, each program of them in valgrind.
+examples() {
+    make --quiet -C "$root/examples/c" TARGET="$target"
+    make --quiet -C "$root/examples/cpp" TARGET="$target"
+    for language in c cpp; do
+        serve "$root/examples/$language/build/echo_server"
+        for arguments in "2000 64" "50 70000" "1 0" "0 10"; do
+            $memory_check "$root/examples/$language/build/echo_client" "ws://127.0.0.1:$port/" $arguments
+        done
+        finish
+    done
+    serve "$root/examples/c/build/chat_server"
+    said=$(printf 'one\ntwo "quoted" \\ caf\303\251\n\nlast' |
+        $memory_check "$root/examples/c/build/chat_client" "ws://127.0.0.1:$port/ws" "a\"name")
+    [ "$said" = "$(printf 'a"name: one\na"name: two "quoted" \\ caf\303\251\na"name: last')" ]
+    curl --silent --fail "http://127.0.0.1:$port/" | grep -qi '<html'
+    finish
+    echo "the examples are clean"
+}
+
+# Starts a server on a free port, which it prints.
+serve() {
+    rm -f "$build/says"
+    mkfifo "$build/says"
+    $memory_check "$1" 0 >"$build/says" &
+    server=$!
+    read -r line <"$build/says"
+    port=$(echo "$line" | sed 's/[^:]*:\/\/localhost:\([0-9]*\).*/\1/')
+}
+
+finish() {
+    kill -TERM $server
+    wait $server
+}
+
+# A program finds an installed library through pkg-config, and the archive does too.
+install() {
+    rm -rf "$build/stage"
+    make --quiet -C "$root" -f ffi/install.mk install PREFIX=/opt/sockline DESTDIR="$build/stage" TARGET="$target"
+    flags=$(PKG_CONFIG_PATH=$build/stage/opt/sockline/lib/pkgconfig \
+        pkg-config --define-variable=prefix="$build/stage/opt/sockline" --cflags --libs sockline)
+    gcc -std=c99 -Wall -Wextra -pedantic -Werror header.c -o "$build/installed" $flags
+    LD_LIBRARY_PATH=$build/stage/opt/sockline/lib "$build/installed"
+    flags=$(PKG_CONFIG_PATH=$build/stage/opt/sockline/lib/pkgconfig \
+        pkg-config --define-variable=prefix="$build/stage/opt/sockline" --static --libs-only-l sockline | sed 's/-lsockline//')
+    gcc -std=c11 $strict contract.c -o "$build/static" "$build/stage/opt/sockline/lib/libsockline.a" $flags
+    "$build/static" | tail -n 1
+    echo "the installed library works, shared and static"
+}
+
+need gcc gcc; need g++ g++; need clang clang; need curl curl
+library
+[ $# -gt 0 ] || set -- headers programs sanitizers valgrind examples install
+for part in "$@"; do
+    case $part in
+        headers | programs | sanitizers) $part ;;
+        examples) need valgrind valgrind; need make make; examples ;;
+        install) need pkg-config pkg-config; install ;;
+        valgrind) need valgrind valgrind; in_valgrind ;;
+        *) echo "there is no part $part" >&2; exit 2 ;;
+    esac
+done
+echo "all is well in C"
