@@ -136,6 +136,7 @@ impl LoopCore {
         *self.cork.borrow_mut() = Vec::new();
         *self.receive_buffer.borrow_mut() = Vec::new();
         *self.conns.borrow_mut() = Vec::new();
+        *self.servers.borrow_mut() = HashMap::new();
         *self.registry.borrow_mut() = None;
         *self.poll.borrow_mut() = None;
         *self.options.borrow_mut() = LoopOptions::default();
