@@ -14,6 +14,7 @@ mod files;
 mod foreign;
 mod inside;
 mod processes;
+mod queue;
 mod reading;
 mod serving;
 mod threads;
