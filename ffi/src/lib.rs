@@ -10,6 +10,8 @@
 
 mod abi;
 mod guard;
+#[cfg(target_pointer_width = "64")]
+mod layout;
 
 pub mod client;
 pub mod event_loop;
