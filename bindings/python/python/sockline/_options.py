@@ -18,7 +18,7 @@ except PackageNotFoundError:  # imported from a folder that was never installed
 USER_AGENT = f"Python/{sys.version_info.major}.{sys.version_info.minor} sockline/{VERSION}"
 """The default of the User-Agent and Server headers."""
 
-Limit = int | tuple[int, int | None] | None
+Limit = int | tuple[int | None, int | None] | None
 
 
 class Limits(NamedTuple):

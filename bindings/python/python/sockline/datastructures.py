@@ -75,7 +75,7 @@ class Headers(MutableMapping[str, str]):
         self._values = {}
         self._items = []
 
-    def update(self, *args: HeadersLike, **kwargs: str) -> None:  # type: ignore[override]
+    def update(self, *args: HeadersLike, **kwargs: str) -> None:
         """Adds what another mapping, or pairs of names and values, have."""
         pairs = (arg.raw_items() if isinstance(arg, Headers) else arg for arg in args)
         super().update(*pairs, **kwargs)

@@ -216,7 +216,7 @@ class Connection(_native.Connection):
     # Receiving
 
     async def _recv_as(self, decode: bool) -> Data:
-        message = await self.recv()
+        message: Data = await self.recv()
         if not decode:
             return message.encode() if isinstance(message, str) else message
         if isinstance(message, str):
@@ -288,7 +288,7 @@ class Connection(_native.Connection):
             self._received = Close(code, reason)
             self._received_then_sent = self._sent is None
             if self._sent is None:
-                self._sent = Close(code, reason)  # the engine has answered with the same
+                self._sent = Close(code, "")  # the engine has answered with the same code
         if self._failure is not None and self._received is None:
             self._received_then_sent = None
         if not self._end.done():

@@ -1,0 +1,62 @@
+"""What the tests share: both event loops, servers of ours and of others, and a limit of time for each test."""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import gc
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvloop
+from websockets.asyncio.server import serve as foreign_serve
+
+import sockline
+
+SECONDS = 60
+"""No test takes so long: one that does hangs, and says where."""
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@pytest.fixture(autouse=True)
+def time_limit() -> Iterator[None]:
+    faulthandler.dump_traceback_later(SECONDS, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Runs a coroutine to its end, on each of the loops in turn."""
+    if request.param == "uvloop":
+        return lambda main: uvloop.run(main)
+    return lambda main: asyncio.run(main)
+
+
+async def echo(connection: Any) -> None:
+    """Works on our connections and on those of websockets."""
+    async for message in connection:
+        await connection.send(message)
+
+
+@asynccontextmanager
+async def our_server(handler: Any = echo, **options: Any) -> AsyncIterator[str]:
+    """The URL of a server of ours."""
+    async with sockline.serve(handler, "127.0.0.1", 0, **options) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@asynccontextmanager
+async def foreign_server(handler: Any = echo, **options: Any) -> AsyncIterator[str]:
+    """The URL of a server of websockets'."""
+    async with foreign_serve(handler, "127.0.0.1", 0, **options) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def open_descriptors() -> int:
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))
