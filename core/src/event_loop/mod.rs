@@ -8,9 +8,10 @@
 //! | `reading`, `writing`, `outbox` | the path of a byte |
 //! | `connection`, `ending` | what a connection is at, and how it ends |
 //! | `connecting`, `resolver` | a client's way to an open connection |
-//! | `listener`, `serving`, `files` | a server's: accepting, HTTP, upgrades, static files |
+//! | `binding`, `listener`, `serving`, `sending`, `files` | a server's: listening, accepting, HTTP, upgrades, static files |
 //! | `timers`, `stream`, `thread`, `fork` | deadlines and what the system offers |
 
+mod binding;
 mod calls;
 mod command;
 mod connecting;
@@ -23,6 +24,7 @@ mod listener;
 mod outbox;
 mod reading;
 mod resolver;
+mod sending;
 mod serving;
 mod shared;
 mod slots;

@@ -1,29 +1,18 @@
 //! A server's connection while it speaks HTTP: requests, upgrades, files.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use super::connection::{Conn, Stage};
 use super::core::LoopCore;
-use super::files::{Folder, Found};
 use super::listener::Site;
 use super::slots::Info;
-use ::http::Method;
-
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
-use crate::http::{
-    self, BodyDecoder, Framing, Request, encode_response, encode_whole_response, files, parse_request,
-};
+use crate::http::{self, Request, encode_whole_response, parse_request};
 use crate::server::{Accept, Refusal, UpgradeRequest};
 use crate::settings::millis;
 use crate::ws::{Connection, Millis, ReadyState, Role, handshake};
-
-/// How much of a file is read at a time.
-const FILE_CHUNK: usize = 64 << 10;
 
 /// Before, or without, an upgrade.
 pub(crate) struct Serving {
@@ -31,11 +20,10 @@ pub(crate) struct Serving {
     pub(crate) deadline: Millis,
     /// The request head, as far as it has come.
     head: Vec<u8>,
-    served: u32,
-    phase: Phase,
+    pub(super) phase: Phase,
 }
 
-enum Phase {
+pub(super) enum Phase {
     Reading,
     /// An upgrade waits for its answer.
     Asked(Asked),
@@ -47,7 +35,7 @@ enum Phase {
     },
 }
 
-struct Asked {
+pub(super) struct Asked {
     accept: String,
     subprotocols: Vec<String>,
     target: Box<str>,
@@ -60,7 +48,6 @@ impl Serving {
             site,
             deadline,
             head: Vec::new(),
-            served: 0,
             phase: Phase::Reading,
         }
     }
@@ -76,7 +63,7 @@ impl Conn {
         matches!(&self.stage, Stage::Serving(serving) if matches!(serving.phase, Phase::Sending { .. }))
     }
 
-    fn serving(&mut self) -> Option<&mut Serving> {
+    pub(super) fn serving(&mut self) -> Option<&mut Serving> {
         match &mut self.stage {
             Stage::Serving(serving) => Some(serving),
             _ => None,
@@ -229,7 +216,7 @@ impl LoopCore {
     }
 
     /// A response that ends the connection: what follows in the stream can't be trusted to be a request.
-    fn answer_and_close(&self, id: Id, refusal: &Refusal) {
+    pub(super) fn answer_and_close(&self, id: Id, refusal: &Refusal) {
         let Some(slot) = self.shared().slots.get(id) else {
             return;
         };
@@ -257,115 +244,9 @@ impl LoopCore {
             None => self.finish(id, None, false),
         }
     }
-
-    fn serve_file(&self, id: Id, site: &Site, folder: &Folder, request: &Request) {
-        // A body is of no use here; to wait for its end would be, too, so the connection closes instead.
-        let keep_alive = match BodyDecoder::for_request(request, &site.limits) {
-            Ok(body) => body.is_done() && request.keep_alive(),
-            Err(error) => return self.answer_and_close(id, &Refusal::new(error.status, &error.text)),
-        };
-        let date = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok();
-        let answer = match folder.find(request.path()) {
-            Ok(found) => file_answer(request, found, date, keep_alive),
-            Err(error) => Answer::text(request, error.status, &error.text, keep_alive),
-        };
-        self.send_answer(id, answer, keep_alive);
-    }
-
-    fn send_answer(&self, id: Id, answer: Answer, keep_alive: bool) {
-        let now = self.now();
-        let Some(slot) = self.shared().slots.get(id) else {
-            return;
-        };
-        let close = self.with_conn(id, |conn| {
-            self.write_control(conn, slot, |_, out| out.extend_from_slice(&answer.head));
-            let serving = conn.serving()?;
-            serving.served += 1;
-            serving.deadline = serving.site.deadline(now);
-            if let Some((file, left)) = answer.body {
-                serving.phase = Phase::Sending {
-                    file,
-                    left,
-                    keep_alive,
-                };
-                self.mark_dirty(conn);
-                return Some(false);
-            }
-            Some(!keep_alive)
-        });
-        if close.flatten() == Some(true) {
-            self.finish(id, None, true);
-        }
-    }
-
-    /// Sends the next part of a file, once what was sent before has left.
-    pub(crate) fn serve_on(&self, id: Id) {
-        while let Some(progress) = self.with_conn(id, |conn| conn.next_part(self.now())).flatten() {
-            match progress {
-                Progress::Part(count) => {
-                    let Some(slot) = self.shared().slots.get(id) else {
-                        return;
-                    };
-                    slot.add_buffered(count);
-                    let flushed = self.with_conn(id, |conn| match &conn.stream {
-                        Some(stream) => conn.outbox.flush(stream),
-                        None => Ok(0),
-                    });
-                    match flushed {
-                        Some(Ok(count)) => slot.sub_buffered(count),
-                        Some(Err(error)) => return self.transport_failed(id, &error),
-                        None => return,
-                    }
-                }
-                Progress::Done { keep_alive: true } => self.with_turn(id, || self.feed_stash(id)),
-                Progress::Done { keep_alive: false } => return self.finish(id, None, true),
-                Progress::Failed => return self.finish(id, None, false),
-            }
-        }
-    }
-}
-
-enum Progress {
-    Part(usize),
-    Done { keep_alive: bool },
-    Failed,
 }
 
 impl Conn {
-    fn next_part(&mut self, now: Millis) -> Option<Progress> {
-        if !self.outbox.is_empty() {
-            return None;
-        }
-        let Stage::Serving(serving) = &mut self.stage else {
-            return None;
-        };
-        let Phase::Sending {
-            file,
-            left,
-            keep_alive,
-        } = &mut serving.phase
-        else {
-            return None;
-        };
-        let keep_alive = *keep_alive;
-        if *left == 0 {
-            serving.phase = Phase::Reading;
-            return Some(Progress::Done { keep_alive });
-        }
-        let length = FILE_CHUNK.min(usize::try_from(*left).unwrap_or(FILE_CHUNK));
-        let mut chunk = vec![0; length];
-        match file.read(&mut chunk) {
-            // A file that has become shorter can't fill its Content-Length: only cutting says so.
-            Ok(0) | Err(_) => Some(Progress::Failed),
-            Ok(count) => {
-                *left -= count as u64;
-                serving.deadline = serving.site.deadline(now);
-                self.outbox.push(&chunk[..count]);
-                Some(Progress::Part(count))
-            }
-        }
-    }
-
     /// The upgrade that waits for an answer, if `check` agrees with the answer.
     fn take_asked(&mut self, check: impl FnOnce(&Asked) -> Result<()>) -> Result<Asked> {
         if self.flags.ended {
@@ -395,65 +276,6 @@ impl Asked {
                 Err(Error::new(ErrorCode::InvalidArgument, text))
             }
             _ => Ok(()),
-        }
-    }
-}
-
-struct Answer {
-    head: Vec<u8>,
-    body: Option<(File, u64)>,
-}
-
-impl Answer {
-    fn text(request: &Request, status: u16, text: &str, keep_alive: bool) -> Answer {
-        let headers = [
-            ("Content-Type", "text/plain; charset=utf-8"),
-            ("Connection", persistence(keep_alive)),
-        ];
-        let mut head = Vec::new();
-        let encoded = encode_response(status, &headers, Framing::Length(text.len() as u64), &mut head);
-        if let Err(error) = encoded {
-            log::error!("an answer could not be encoded: {error}");
-        }
-        if request.method != Method::HEAD {
-            head.extend_from_slice(text.as_bytes());
-        }
-        Answer { head, body: None }
-    }
-
-    fn redirect(location: &str, keep_alive: bool) -> Answer {
-        let headers = [("Location", location), ("Connection", persistence(keep_alive))];
-        let mut head = Vec::new();
-        if let Err(error) = encode_whole_response(301, &headers, b"", &mut head) {
-            log::error!("a redirect could not be encoded: {error}");
-        }
-        Answer { head, body: None }
-    }
-}
-
-fn persistence(keep_alive: bool) -> &'static str {
-    if keep_alive { "keep-alive" } else { "close" }
-}
-
-fn file_answer(request: &Request, found: Found, date: Option<Duration>, keep_alive: bool) -> Answer {
-    match found {
-        Found::File { mut file, path, meta } => {
-            let response = files::respond(request, &path, &meta, date);
-            let Range { start, end } = response.range;
-            if start > 0 && file.seek(SeekFrom::Start(start)).is_err() {
-                return Answer::text(request, 500, "the file can't be read from there", keep_alive);
-            }
-            Answer {
-                head: response.head,
-                body: (end > start).then_some((file, end - start)),
-            }
-        }
-        Found::Folder => {
-            let query = request
-                .query()
-                .map(|query| format!("?{query}"))
-                .unwrap_or_default();
-            Answer::redirect(&format!("{}/{query}", request.path()), keep_alive)
         }
     }
 }
