@@ -152,7 +152,8 @@ impl WebSocket {
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`] for a header or subprotocol that can't be sent,
-    /// [`ErrorCode::AlreadyAnswered`] if it was answered before.
+    /// [`ErrorCode::AlreadyAnswered`] if it was answered before. From another thread the answer is queued, and these
+    /// are found later: then a handler that `accept` names hears `on_error` and `on_close`, and nothing else.
     pub fn accept(self, accept: Accept) -> Result<()> {
         accept.check()?;
         event_loop::call(self.id, Call::Accept(Box::new(accept)))

@@ -94,9 +94,11 @@ pub unsafe extern "C" fn sockline_request_header(
 
 /// Accepts an upgrade request: answers 101 and opens the connection; on_open follows (RFC 6455 section 4.2.2).
 ///
-/// options: copied; NULL for none. Once this returned SOCKLINE_OK on the loop's thread, on_close will come.
+/// options: copied; NULL for none.
 /// Errors: SOCKLINE_ERR_INVALID_ARGUMENT for a header or subprotocol that can't be sent,
 /// SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_CLOSED if the client has left or the handshake timeout has passed.
+/// From another thread the answer is queued; if it then comes too late, the handlers given here hear of that by
+/// on_error and on_close. So on_close always follows SOCKLINE_OK; give handlers where you give user_data to be freed.
 /// Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sockline_accept(

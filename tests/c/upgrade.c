@@ -117,6 +117,29 @@ static void another_thread_may_accept_later(void) {
     CHECK(strcmp(hook.record.events, "oc") == 0);
 }
 
+static void *accept_twice(void *given) {
+    struct hook *hooks = given;
+    CHECK_STATUS(SOCKLINE_OK, accept_with_record(&hooks[0], hooks[0].asked));
+    CHECK_STATUS(SOCKLINE_OK, accept_with_record(&hooks[1], hooks[0].asked));
+    return NULL;
+}
+
+/* Both are queued, so both are told that the answer is on its way: on_close has to come for both user_data. */
+static void an_answer_that_comes_too_late_gets_its_on_close(void) {
+    sockline_loop *loop = new_loop();
+    struct hook hooks[2] = {{0}, {0}};
+    struct record record = {0};
+    ask(loop, listen_with(loop, &hooks[0], 0), &record);
+    UNTIL(loop, hooks[0].asked);
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, accept_twice, hooks) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    UNTIL(loop, has(&hooks[1].record, 'c') && has(&record, 'o'));
+    sockline_loop_free(loop);
+    CHECK(strcmp(hooks[0].record.events, "oc") == 0 && strcmp(hooks[1].record.events, "ec") == 0);
+    CHECK(hooks[1].record.error == SOCKLINE_ERR_ALREADY_ANSWERED && hooks[1].record.close_code == 1006);
+}
+
 static sockline_status refuse_with(sockline_ws ws, uint64_t status, const char *body) {
     const sockline_header headers[] = {{sockline_str("X-Reason"), sockline_str("teapot")}};
     sockline_refusal refusal = SOCKLINE_REFUSAL_INIT;
@@ -205,6 +228,7 @@ static void a_client_that_leaves_makes_the_answer_too_late(void) {
 int main(void) {
     RUN(an_accepted_connection_has_its_own_user_data);
     RUN(another_thread_may_accept_later);
+    RUN(an_answer_that_comes_too_late_gets_its_on_close);
     RUN(a_refusal_reaches_the_client);
     RUN(a_refusal_carries_status_headers_and_body);
     RUN(no_answer_in_time_is_a_503);

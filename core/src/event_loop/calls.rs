@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::command::{Call, Command};
-use super::connection::{Conn, Stage};
+use super::connection::{Conn, Ending, Stage};
 use super::core::LoopCore;
 use super::slots::Slot;
 use crate::error::{ErrorCode, Result};
 use crate::handle::Id;
 use crate::handler::Handler;
+use crate::server::Accept;
+use crate::websocket::WebSocket;
 use crate::ws::{Connection, ReadyState, Scratch, SendError};
 
 impl LoopCore {
@@ -30,6 +32,7 @@ impl LoopCore {
     fn run_command(&self, command: Command) {
         match command {
             Command::Send(id, kind, payload) => self.queued_send(id, kind, &payload),
+            Command::Call(id, Call::Accept(accept)) => self.queued_accept(id, *accept),
             Command::Call(id, call) => {
                 if let Err(error) = self.call(id, call) {
                     log::warn!("a call from another thread could not be done any more: {error}");
@@ -59,6 +62,21 @@ impl LoopCore {
         match self.send_accepted(id, kind, payload) {
             Ok(_) => {}
             Err(error) => log::debug!("a message from another thread was dropped: {error}"),
+        }
+    }
+
+    /// Another thread was told that its answer is on the way. If it comes too late, its own handler has to hear of
+    /// the end that it will never get otherwise: that is where its user data is freed.
+    fn queued_accept(&self, id: Id, accept: Accept) {
+        let (handler, user_data) = (accept.handler.clone(), accept.user_data.unwrap_or_default());
+        let Err(error) = self.call(id, Call::Accept(Box::new(accept))) else {
+            return;
+        };
+        log::warn!("an upgrade could not be accepted any more: {error}");
+        if let Some(handler) = handler {
+            let ws = WebSocket::new(id, user_data);
+            handler.on_error(ws, &error);
+            handler.on_close(ws, &Ending::default().event());
         }
     }
 
