@@ -6,6 +6,8 @@
 //!
 //! The protocol machines in [`ws`] and [`http`] do no I/O and can be used alone.
 
+#![warn(clippy::unwrap_used)]
+
 pub mod http;
 pub mod ws;
 
