@@ -107,7 +107,7 @@ class WebSocketServer extends EventEmitter {
       const { handle, request } = UpgradeRequest.fromRecord(data.latin1Slice());
       this._upgrade(handle, request);
     } else if (kind === KIND.SERVER_CLOSED) {
-      this._closed();
+      setImmediate(() => this._closed()); // after the ends of its connections, which come as late
     }
   }
 

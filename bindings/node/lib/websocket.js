@@ -286,11 +286,13 @@ class WebSocket extends EventEmitter {
       case KIND.OPEN:
         this._opened();
         break;
+      // The end may come in the same turn as what was before it. Whoever awaits that must have had the chance to
+      // listen for the end, so the microtasks run first, as they do in ws.
       case KIND.ERROR:
-        this._failed(fromRecord(data.utf8Slice()));
+        setImmediate(() => this._failed(fromRecord(data.utf8Slice())));
         break;
       case KIND.CLOSE:
-        this._ended(extra, data);
+        setImmediate(() => this._ended(extra, data));
         break;
     }
   }

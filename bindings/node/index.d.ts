@@ -1,0 +1,219 @@
+/// <reference types="node" />
+
+import { EventEmitter } from 'events';
+import type { AddressInfo } from 'net';
+
+/** What can be sent: text as a string or number, binary as anything that holds bytes. */
+type Data = string | number | ArrayBufferLike | NodeJS.ArrayBufferView | readonly number[];
+
+/**
+ * A WebSocket: a client's, made with a URL, or one that a {@link WebSocket.WebSocketServer} hands out.
+ * An EventEmitter as in npm `ws`, and an EventTarget as in browsers.
+ */
+declare class WebSocket extends EventEmitter {
+  static readonly CONNECTING: 0;
+  static readonly OPEN: 1;
+  static readonly CLOSING: 2;
+  static readonly CLOSED: 3;
+  readonly CONNECTING: 0;
+  readonly OPEN: 1;
+  readonly CLOSING: 2;
+  readonly CLOSED: 3;
+
+  /** Starts to connect; 'open' or 'error' and 'close' follow. Throws if the arguments can't be used. */
+  constructor(address: string | URL, options?: WebSocket.ClientOptions);
+  constructor(address: string | URL, protocols?: string | string[], options?: WebSocket.ClientOptions);
+
+  /** What binary messages are. Default: 'nodebuffer'. */
+  binaryType: 'nodebuffer' | 'arraybuffer' | 'fragments' | 'blob';
+  /** Bytes handed to `send` that the system has not taken yet, framing included. */
+  readonly bufferedAmount: number;
+  /** The extensions in use; none so far. */
+  readonly extensions: string;
+  readonly isPaused: boolean;
+  /** The subprotocol in use; empty if none was agreed on. */
+  readonly protocol: string;
+  readonly readyState: 0 | 1 | 2 | 3;
+  /** The URL connected to; undefined on the server's side. */
+  readonly url: string | undefined;
+
+  onopen: ((event: WebSocket.Event) => void) | null;
+  onmessage: ((event: WebSocket.MessageEvent) => void) | null;
+  onerror: ((event: WebSocket.ErrorEvent) => void) | null;
+  onclose: ((event: WebSocket.CloseEvent) => void) | null;
+
+  /** Sends a message; `callback` is called when the system has taken it, or with an error. */
+  send(data: Data | null | undefined, callback?: (error?: Error) => void): void;
+  send(data: Data | null | undefined, options: WebSocket.SendOptions, callback?: (error?: Error) => void): void;
+  /** Sends a ping of at most 125 bytes. */
+  ping(data?: Data, mask?: boolean, callback?: (error?: Error) => void): void;
+  /** Sends a pong of at most 125 bytes; pings are answered without it. */
+  pong(data?: Data, mask?: boolean, callback?: (error?: Error) => void): void;
+  /** Starts the closing handshake; while connecting, gives up with an 'error'. */
+  close(code?: number, reason?: string | Uint8Array): void;
+  /** Cuts the connection; 'close' comes with 1006. */
+  terminate(): void;
+  pause(): void;
+  resume(): void;
+
+  addEventListener<K extends keyof WebSocket.EventMap>(
+    type: K,
+    listener: ((event: WebSocket.EventMap[K]) => void) | { handleEvent(event: WebSocket.EventMap[K]): void },
+    options?: { once?: boolean },
+  ): void;
+  removeEventListener<K extends keyof WebSocket.EventMap>(
+    type: K,
+    listener: ((event: WebSocket.EventMap[K]) => void) | { handleEvent(event: WebSocket.EventMap[K]): void },
+  ): void;
+
+  on<K extends keyof WebSocket.Listeners>(event: K, listener: WebSocket.Listeners[K]): this;
+  on(event: string | symbol, listener: (...args: any[]) => void): this;
+  once<K extends keyof WebSocket.Listeners>(event: K, listener: WebSocket.Listeners[K]): this;
+  once(event: string | symbol, listener: (...args: any[]) => void): this;
+  off<K extends keyof WebSocket.Listeners>(event: K, listener: WebSocket.Listeners[K]): this;
+  off(event: string | symbol, listener: (...args: any[]) => void): this;
+}
+
+declare namespace WebSocket {
+  export { WebSocket };
+
+  /** What `on('message')` hands over: text is a Buffer too, with `isBinary` false. */
+  export type RawData = Buffer | ArrayBuffer | Buffer[] | Blob;
+
+  export interface Limits {
+    /** The longest message to accept, in bytes; 0 for no limit. Default: 100 MiB. */
+    maxPayload?: number;
+    /** Milliseconds for the opening handshake; 0 for no limit, a client's default. A server's: 60,000. */
+    handshakeTimeout?: number;
+    /** Milliseconds for the closing handshake. Default: 30,000. */
+    closeTimeout?: number;
+    /** A ping goes out when nothing has come for so many milliseconds. Default: 0, none. */
+    pingInterval?: number;
+    /** The peer is given up when nothing has come for so many milliseconds after that. Default: pingInterval. */
+    pingTimeout?: number;
+    /** There is no compression yet. */
+    perMessageDeflate?: false;
+  }
+
+  export interface ClientOptions extends Limits {
+    protocols?: string | string[];
+    headers?: Record<string, string | number | readonly string[]>;
+    origin?: string;
+    /** `user:password` for basic authentication. */
+    auth?: string;
+    protocolVersion?: 13;
+  }
+
+  export interface SendOptions {
+    /** Default: whether the data is no string. */
+    binary?: boolean;
+    /** Whether the message ends here. Default: true. */
+    fin?: boolean;
+    mask?: boolean;
+    compress?: boolean;
+  }
+
+  export interface ServerOptions extends Limits {
+    /** 0 lets the system choose one. */
+    port: number;
+    /** Default: every address. */
+    host?: string;
+    /** Connections that were not accepted yet. Default: 511. */
+    backlog?: number;
+    /** Upgrades are taken at this path only. Default: every path. */
+    path?: string;
+    /** A folder whose files are served to GET and HEAD on the same port. sockline's own. */
+    static?: string;
+    /** Whether `clients` is kept. Default: true. */
+    clientTracking?: boolean;
+    verifyClient?: VerifyClient;
+    /** Chooses one of the offered subprotocols, or none. Default: the first. */
+    handleProtocols?: (protocols: Set<string>, request: UpgradeRequest) => string | false | undefined;
+    /** The class of the server's WebSockets. */
+    WebSocket?: typeof WebSocket;
+  }
+
+  export interface VerifyInfo {
+    origin: string | undefined;
+    secure: boolean;
+    req: UpgradeRequest;
+  }
+  export type VerifyClient =
+    | ((info: VerifyInfo) => boolean)
+    | ((
+        info: VerifyInfo,
+        settle: (ok: boolean, status?: number, message?: string, headers?: Record<string, string>) => void,
+      ) => void);
+
+  /** The client's request, in the shape of http.IncomingMessage. */
+  export interface UpgradeRequest {
+    readonly method: string;
+    readonly url: string;
+    readonly httpVersion: string;
+    readonly headers: Record<string, string>;
+    readonly rawHeaders: string[];
+    readonly socket: { remoteAddress?: string; remotePort?: number; remoteFamily?: string };
+    readonly connection: UpgradeRequest['socket'];
+  }
+
+  export interface Event {
+    readonly type: string;
+    readonly target: WebSocket;
+  }
+  export interface MessageEvent extends Event {
+    readonly data: string | RawData;
+  }
+  export interface CloseEvent extends Event {
+    readonly code: number;
+    readonly reason: string;
+    readonly wasClean: boolean;
+  }
+  export interface ErrorEvent extends Event {
+    readonly error: Error;
+    readonly message: string;
+  }
+  export interface EventMap {
+    open: Event;
+    message: MessageEvent;
+    close: CloseEvent;
+    error: ErrorEvent;
+  }
+  export interface Listeners {
+    open: (this: WebSocket) => void;
+    message: (this: WebSocket, data: RawData, isBinary: boolean) => void;
+    close: (this: WebSocket, code: number, reason: Buffer) => void;
+    error: (this: WebSocket, error: Error) => void;
+    ping: (this: WebSocket, data: Buffer) => void;
+    pong: (this: WebSocket, data: Buffer) => void;
+  }
+  export interface ServerListeners {
+    connection: (this: WebSocketServer, socket: WebSocket, request: UpgradeRequest) => void;
+    listening: (this: WebSocketServer) => void;
+    error: (this: WebSocketServer, error: Error) => void;
+    close: (this: WebSocketServer) => void;
+    headers: (this: WebSocketServer, lines: string[], request: UpgradeRequest) => void;
+  }
+
+  /** Listens on a port, and emits 'connection' with a WebSocket and the request for each client. */
+  export class WebSocketServer extends EventEmitter {
+    constructor(options: ServerOptions, callback?: () => void);
+    readonly options: ServerOptions;
+    /** The open connections, unless `clientTracking` is false. */
+    readonly clients: Set<WebSocket>;
+    /** Where it listens; null if it doesn't. */
+    address(): AddressInfo | null;
+    /** Stops listening. Connections live on; 'close' comes when the last of them has ended. */
+    close(callback?: (error?: Error) => void): void;
+    /** Whether a request is for this server; a subclass may know better. */
+    shouldHandle(request: UpgradeRequest): boolean;
+    on<K extends keyof ServerListeners>(event: K, listener: ServerListeners[K]): this;
+    on(event: string | symbol, listener: (...args: any[]) => void): this;
+    once<K extends keyof ServerListeners>(event: K, listener: ServerListeners[K]): this;
+    once(event: string | symbol, listener: (...args: any[]) => void): this;
+  }
+
+  export const Server: typeof WebSocketServer;
+  export type Server = WebSocketServer;
+}
+
+export = WebSocket;

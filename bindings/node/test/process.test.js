@@ -1,0 +1,118 @@
+'use strict';
+// What concerns the process: its end, workers, exceptions, contexts, memory, modules and types.
+
+const assert = require('node:assert');
+const { AsyncLocalStorage } = require('node:async_hooks');
+const { execFile } = require('node:child_process');
+const path = require('node:path');
+const { test } = require('node:test');
+const { promisify } = require('node:util');
+const { Worker } = require('node:worker_threads');
+const { connect, finish, listen, next, ours, theirs } = require('./support');
+
+const run = promisify(execFile);
+const PACKAGE = path.dirname(__dirname);
+
+/** What a program prints that has to end by itself. */
+async function program(...args) {
+  const { stdout } = await run(process.execPath, args, { cwd: PACKAGE, timeout: 10_000 });
+  return stdout.trim();
+}
+
+test('a program with nothing open ends by itself', async () => {
+  await program('-e', "require('sockline')");
+  const once = `
+    const WebSocket = require('sockline');
+    const server = new WebSocket.Server({ port: 0, host: '127.0.0.1' });
+    server.on('connection', (socket) => socket.on('message', () => socket.close()));
+    const socket = new WebSocket('ws://127.0.0.1:' + server.address().port);
+    socket.on('open', () => socket.send('x'));
+    socket.on('close', (code) => { console.log(code); server.close(); });`;
+  assert.strictEqual(await program('-e', once), '1005');
+  const refused = "new (require('sockline'))('ws://127.0.0.1:1').on('error', (error) => console.log(error.code))";
+  assert.strictEqual(await program('-e', refused), 'ECONNREFUSED');
+});
+
+test('ES modules import it', async () => {
+  assert.strictEqual(await program('test/programs/esm.mjs'), 'closed with 1000');
+});
+
+test('an exception in a handler does not stop the batch', async () => {
+  const { caught, got } = JSON.parse(await program('test/programs/uncaught.js'));
+  assert.deepStrictEqual(caught, ['of a handler']);
+  assert.deepStrictEqual(got, ['one', 'two', 'three']);
+});
+
+test('the types are those of the package', async () => {
+  const tsc = path.join(PACKAGE, 'node_modules/typescript/bin/tsc');
+  await run(process.execPath, [tsc, '--project', 'test/types'], { cwd: PACKAGE }).catch((error) => {
+    assert.fail(error.stdout);
+  });
+});
+
+test('50 workers in a row are terminated with live connections', async () => {
+  for (let i = 0; i < 50; i++) {
+    const worker = new Worker(path.join(__dirname, 'programs/worker.js'));
+    await next(worker, 'message');
+    await worker.terminate();
+  }
+});
+
+test('a worker ends by itself when all is closed', async () => {
+  const worker = new Worker(path.join(__dirname, 'programs/worker.js'));
+  await next(worker, 'message');
+  worker.postMessage('end');
+  assert.deepStrictEqual(await next(worker, 'exit'), [0]);
+});
+
+test('handlers see the AsyncLocalStorage of the constructor', async () => {
+  const storage = new AsyncLocalStorage();
+  const server = await listen(theirs);
+  const seen = [];
+  const done = new Promise((resolve) => {
+    for (const name of ['one', 'two']) {
+      storage.run(name, () => {
+        const socket = new ours(server.url);
+        socket.on('open', () => socket.send(name));
+        socket.on('message', (data) => {
+          seen.push([String(data), storage.getStore()]);
+          socket.close();
+        });
+        socket.on('close', () => seen.push(['close', storage.getStore()]) === 4 && resolve());
+      });
+    }
+  });
+  await done;
+  for (const [sent, store] of seen) assert.ok(sent === 'close' || sent === store, `${sent} in ${store}`);
+  await finish(server);
+});
+
+test('microtasks run between the open and the close that came in one turn', async () => {
+  const server = await listen(ours, (socket) => socket.close(4000));
+  for (let i = 0; i < 20; i++) {
+    const socket = await connect(ours, server.url);
+    assert.strictEqual((await next(socket, 'close'))[0], 4000);
+  }
+  await finish(server);
+});
+
+test('memory does not grow with the number of messages', async () => {
+  const script = `
+    const WebSocket = require('sockline');
+    const server = new WebSocket.Server({ port: 0, host: '127.0.0.1' });
+    server.on('connection', (socket) => socket.on('message', (data) => socket.send(data)));
+    const socket = new WebSocket('ws://127.0.0.1:' + server.address().port);
+    const payload = Buffer.alloc(1000);
+    let left = 200_000, half;
+    const measure = () => { gc(); gc(); return process.memoryUsage.rss(); };
+    socket.on('open', () => { for (let i = 0; i < 50; i++) socket.send(payload); });
+    socket.on('message', () => {
+      left -= 1;
+      if (left === 100_000) half = measure();
+      if (left > 0) return socket.send(payload);
+      if (left === 0) console.log(measure() - half);
+      socket.close(); server.close();
+    });`;
+  const grown = Number(await program('--expose-gc', '-e', script));
+  assert.ok(grown < 8 << 20, `${grown} bytes more after 100,000 messages more`);
+});

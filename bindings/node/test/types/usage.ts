@@ -1,0 +1,24 @@
+// Has to compile under --strict; what must not is marked, and an error that is missing is an error.
+
+import WebSocket, { WebSocketServer } from 'sockline';
+
+const server = new WebSocketServer({ port: 0, verifyClient: (info) => info.req.headers.cookie !== undefined });
+server.on('connection', (socket, request) => {
+  const address: string | undefined = request.socket.remoteAddress;
+  socket.on('message', (data, isBinary) => socket.send(data as Buffer, { binary: isBinary }));
+  socket.once('close', (code: number, reason: Buffer) => console.log(address, code, reason.toString()));
+});
+
+const socket: WebSocket = new WebSocket('ws://localhost', ['chat'], { headers: { Cookie: 'a=b' }, maxPayload: 10 });
+socket.onmessage = ({ data }) => console.log(typeof data === 'string' ? data.length : data);
+socket.addEventListener('close', ({ wasClean }) => console.log(wasClean), { once: true });
+if (socket.readyState === WebSocket.OPEN) socket.send(new Uint8Array(3), (error) => console.log(error?.message));
+const tracked: Set<WebSocket> = server.clients;
+console.log(tracked.size, server.address()?.port);
+
+// @ts-expect-error: there is no compression yet
+new WebSocket('ws://localhost', { perMessageDeflate: true });
+// @ts-expect-error: a port is needed
+new WebSocketServer({});
+// @ts-expect-error: objects can't be sent
+socket.send({});
