@@ -165,8 +165,12 @@ impl CallbackEvents {
     fn message(&self, py: Python<'_>, message: &Message<'_>) {
         let socket = self.socket.get();
         let payload = message::to_python(py, message);
-        if socket.callback(py, MESSAGE).is_some() && !socket._holds(py) {
-            return self.call(py, MESSAGE, (&self.socket, payload));
+        let callback = socket.callback(py, MESSAGE);
+        if let Some(callback) = callback.filter(|_| !socket._holds(py)) {
+            if let Err(error) = callback.bind(py).call1((&self.socket, payload)) {
+                self.hub.report(py, error, Some(self.socket.bind(py)));
+            }
+            return;
         }
         if socket
             .hold(py, payload.unbind(), message.as_bytes().len())

@@ -5,11 +5,16 @@ from collections.abc import Callable, Coroutine, Generator, Iterable
 from types import TracebackType
 from typing import Any, Self, final
 
+from typing_extensions import disjoint_base
+
 from ._options import Limits, Listening
 from .typing import Data, DataLike
 
+__all__ = ["Connection", "Done", "Driver", "Handle", "Receive", "Server", "Socket", "Waiter", "broadcast"]
+
 _HostAndPort = tuple[str, int]
 
+@disjoint_base
 class Handle:
     @property
     def ready_state(self) -> int:
@@ -24,6 +29,7 @@ class Handle:
     def _pong(self, data: DataLike) -> None: ...
     def _terminate(self) -> None: ...
 
+@disjoint_base
 class Connection(Handle):
     def __new__(cls, owner: Driver | Server, high: int, low: int) -> Self: ...
     def recv(self, decode: bool | None = None) -> Coroutine[Any, Any, Any]:
@@ -41,6 +47,7 @@ class Connection(Handle):
     def __aiter__(self) -> Self: ...
     def __anext__(self) -> Receive: ...
 
+@disjoint_base
 class Socket(Handle):
     def __new__(cls, owner: Driver | Server) -> Self: ...
     def send(self, message: DataLike, text: bool | None = None) -> bool:
@@ -50,6 +57,7 @@ class Socket(Handle):
     def _holds(self) -> bool: ...
     def _release(self) -> None: ...
 
+@disjoint_base
 class Server:
     def __new__(cls, driver: Driver) -> Self: ...
     def broadcast(self, message: DataLike, text: bool | None = None) -> None:
