@@ -138,12 +138,11 @@ declare namespace WebSocket {
     secure: boolean;
     req: UpgradeRequest;
   }
-  export type VerifyClient =
-    | ((info: VerifyInfo) => boolean)
-    | ((
-        info: VerifyInfo,
-        settle: (ok: boolean, status?: number, message?: string, headers?: Record<string, string>) => void,
-      ) => void);
+  /** With two parameters it settles later; with one it returns its verdict. */
+  export type VerifyClient = (
+    info: VerifyInfo,
+    settle: (ok: boolean, status?: number, message?: string, headers?: Record<string, string>) => void,
+  ) => boolean | void;
 
   /** The client's request, in the shape of http.IncomingMessage. */
   export interface UpgradeRequest {
