@@ -60,3 +60,22 @@ pub(crate) fn c_text(text: &str) -> CString {
     let head = text.split('\0').next().unwrap_or_default();
     CString::new(head).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_status_and_a_text() {
+        let status = guard(|| panic!("a bug, made for this test"));
+        assert_eq!(status, ErrorCode::Internal as i32);
+        let text = with_last_error(|text| text.to_string_lossy().into_owned());
+        assert_eq!(text.as_deref(), Some(ErrorCode::Internal.text()));
+        assert_eq!(guard_value(7, || panic!("another one")), 7);
+    }
+
+    #[test]
+    fn a_text_ends_at_its_first_nul() {
+        assert_eq!(c_text("a\0b").as_bytes(), b"a");
+    }
+}

@@ -32,6 +32,7 @@ static void events_come_in_order_and_close_is_last(void) {
     CHECK(strcmp(server_side.events, "ommmc") == 0);
     CHECK(server_side.close_code == 3001 && strcmp(server_side.reason, "enough") == 0);
     CHECK(client_side.close_code == 3001 && client_side.was_clean == 1 && server_side.was_clean == 1);
+    CHECK(client_side.state_at_close == SOCKLINE_CLOSED && server_side.state_at_close == SOCKLINE_CLOSED);
     sockline_loop_free(loop);
     CHECK(client_side.count == 5 && server_side.count == 5);
 }

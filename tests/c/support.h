@@ -56,7 +56,7 @@ struct record {
     int32_t type;
     char data[256];
     size_t len;
-    int32_t close_code, was_clean;
+    int32_t close_code, was_clean, state_at_close;
     char reason[128];
     int32_t error, http_status;
     char error_text[256];
@@ -124,7 +124,7 @@ static inline void record_error(sockline_ws ws, const sockline_error_event *even
 static inline void record_close(sockline_ws ws, const sockline_close_event *event, void *user_data) {
     struct record *record = user_data;
     CHECK(event->size == sizeof *event);
-    CHECK(sockline_ready_state(ws) == SOCKLINE_CLOSED);
+    record->state_at_close = sockline_ready_state(ws);
     record->close_code = event->code;
     record->was_clean = event->was_clean;
     snprintf(record->reason, sizeof record->reason, "%s", event->reason.data);
