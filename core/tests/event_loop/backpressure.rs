@@ -52,6 +52,8 @@ fn on_drain_comes_once_per_crossing() {
     for _ in 0..3 {
         read_plenty(&mut served.peer);
         assert_eq!(served.events.next(), What::Drain);
+        assert_eq!(served.ws.send_text("small"), Ok(Sent::Queued));
+        assert_eq!(served.peer.read_frame(), (0x81, b"small".to_vec()));
         barrier(served.server);
         assert_eq!(served.events.so_far(), [], "one crossing, one on_drain");
         assert_eq!(served.ws.buffered_amount(), 0);

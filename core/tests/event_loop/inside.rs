@@ -194,21 +194,32 @@ struct Session {
 
 #[test]
 fn dropping_the_loop_is_deferred_to_the_end_of_the_turn() {
-    let (done, mut session) = with_own_loop(drop);
-    done.recv_timeout(PATIENCE).unwrap();
-    let mut last = session.events.next();
-    while let What::Text(_) = last {
-        last = session.events.next();
-    }
+    let (loop_sender, loops) = bounded::<Loop>(1);
+    let (sender, ended_inside) = bounded(1);
+    let ended = AtomicBool::new(false);
+    let on_loop = started();
+    let (handler, events) = reacting(move |_, what| match what {
+        What::Text(text) if text == "1" => {
+            drop(loops.recv().unwrap());
+            sender.send(ended.load(Ordering::SeqCst)).unwrap();
+        }
+        What::Close(_) => ended.store(true, Ordering::SeqCst),
+        _ => {}
+    });
+    let mut peer = Peer::upgraded(port(serve(&on_loop, local(), handler)));
+    events.open();
+    loop_sender.send(on_loop).unwrap();
+    peer.send(&three());
     assert_eq!(
-        last,
-        What::Close(CloseEvent {
-            code: 1006,
-            reason: String::new(),
-            was_clean: false
-        })
+        ended_inside.recv_timeout(PATIENCE),
+        Ok(false),
+        "on_close inside on_message"
     );
-    assert_eq!(session.peer.read_to_end(), b"");
+    for text in ["1", "2", "3"] {
+        events.text(text);
+    }
+    events.cut();
+    assert_eq!(peer.read_to_end(), b"");
 }
 
 #[test]

@@ -278,6 +278,23 @@ fn shutdown_closes_with_1001_and_joins() {
 }
 
 #[test]
+fn shutdown_closes_clients_too() {
+    let crate::support::Connected {
+        mut peer,
+        events,
+        on_loop,
+        ..
+    } = crate::support::connected_with(sockline::Settings::client());
+    let down = std::thread::spawn(move || on_loop.shutdown(PATIENCE));
+    let (first, payload) = peer.read_frame();
+    assert_eq!((first, &payload[..2]), (0x88, &1001_u16.to_be_bytes()[..]));
+    peer.send(&crate::support::frame(0x88, &payload));
+    drop(peer);
+    events.answered(1001);
+    down.join().unwrap();
+}
+
+#[test]
 fn shutdown_cuts_what_has_not_ended_in_time() {
     let mut served = served();
     served.on_loop.shutdown(Duration::from_millis(50));

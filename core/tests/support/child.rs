@@ -1,6 +1,6 @@
 //! Tests that need a process of their own: the test program starts itself again with one test.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 const VARIABLE: &str = "SOCKLINE_TEST_CHILD";
@@ -59,6 +59,18 @@ impl Talk {
             line.clear();
         }
         panic!("the child has ended without saying {word:?}");
+    }
+
+    /// Writes a line to the child's input.
+    pub fn say(&mut self, line: &str) {
+        writeln!(
+            self.child
+                .stdin
+                .as_ref()
+                .expect("its input is closed at the end only"),
+            "{line}"
+        )
+        .unwrap();
     }
 
     /// Closes its input, which tells it to end, and fails if it failed.
