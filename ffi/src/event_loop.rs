@@ -84,9 +84,10 @@ pub unsafe extern "C" fn sockline_loop_start(r#loop: *mut sockline_loop) -> sock
 /// to the loop; don't close it. -1 if loop is NULL. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sockline_loop_fd(r#loop: *mut sockline_loop) -> c_int {
-    // SAFETY: the header asks for NULL or a loop that is not freed yet.
     guard_value(-1, || {
-        unsafe { share(r#loop) }.map_or(-1, |on_loop| on_loop.0.fd())
+        // SAFETY: the header asks for NULL or a loop that is not freed yet.
+        let shared = unsafe { share(r#loop) };
+        shared.map_or(-1, |on_loop| on_loop.0.fd())
     })
 }
 
