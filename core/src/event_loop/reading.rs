@@ -15,6 +15,9 @@ use crate::ws::{Event, MessageType, Millis, Payload, ReadyState, Received};
 
 /// How often one socket fills the receive buffer before the others get their turn.
 const FULL_READS: usize = 8;
+/// The bits of a frame's first byte that hold the opcode, and that of a close frame (RFC 6455 §5.2).
+const OPCODE: u8 = 0x0f;
+const CLOSE: u8 = 8;
 
 impl LoopCore {
     /// A socket's turn: one read, or more while the buffer comes back full; then one write.
@@ -110,6 +113,9 @@ impl LoopCore {
                     None => self.hold(ws, kind, payload),
                 }
             } else {
+                if rest.first().is_some_and(|first| first & OPCODE == CLOSE) {
+                    self.announce_close_frame(id);
+                }
                 let Some((ws, received)) = self.any_event(id, rest, now, &mut handler) else {
                     break;
                 };
@@ -121,6 +127,15 @@ impl LoopCore {
             }
         }
         at
+    }
+
+    /// Hosts that collect messages have them answered now: after the close frame's answer nothing may follow.
+    #[cold]
+    fn announce_close_frame(&self, id: Id) {
+        let told = self.with_conn(id, |conn| Some((conn.handler.clone()?, conn.websocket())));
+        if let Some(Some((handler, ws))) = told {
+            handler.on_close_frame(ws);
+        }
     }
 
     /// The usual next message, if it is that.
