@@ -146,6 +146,13 @@ impl Batch {
         self.record([key, word, offset as u32, length as u32]);
     }
 
+    /// Hands over what there is in the middle of a turn, so that it can be answered before something else happens.
+    pub(crate) fn deliver_early(&self) {
+        if self.in_javascript.get() && self.count.get() > 0 {
+            self.deliver();
+        }
+    }
+
     fn record(&self, words: [u32; WORDS]) {
         let at = self.count.get();
         // SAFETY: `at` is below RECORDS, since `deliver` sets it to 0 when it gets there. JavaScript doesn't run now.

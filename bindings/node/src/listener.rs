@@ -32,6 +32,10 @@ impl Handler for Connections {
         self.push(ws, Kind::Pong, 0, payload);
     }
 
+    fn on_close_frame(&self, _: WebSocket) {
+        self.0.get().batch.deliver_early();
+    }
+
     fn on_drain(&self, ws: WebSocket) {
         self.push(ws, Kind::Drain, 0, &[]);
     }

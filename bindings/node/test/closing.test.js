@@ -63,6 +63,22 @@ for (const { name, Client, Server } of PAIRS) {
   });
 }
 
+test('messages that came with the close frame can still be answered', async () => {
+  for (const Server of [theirs, ours]) {
+    const server = await listen(Server);
+    const socket = await connect(theirs, server.url);
+    const got = [];
+    socket.on('message', (data) => got.push(String(data)));
+    socket._socket.cork(); // so that all of it arrives at once
+    for (const word of ['one', 'two', 'three']) socket.send(word);
+    socket.close(1000);
+    socket._socket.uncork();
+    assert.strictEqual((await next(socket, 'close'))[0], 1000);
+    assert.deepStrictEqual(got, ['one', 'two', 'three']);
+    await finish(server);
+  }
+});
+
 test('bad arguments of close are thrown, and leave the connection open', async () => {
   const server = await listen(theirs);
   const socket = await connect(ours, server.url);
