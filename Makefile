@@ -7,8 +7,6 @@
 PYTHON ?= python3
 CARGO ?= cargo
 PORT ?= 3000
-PREFIX ?= /usr/local
-DESTDIR ?=
 
 RELEASE := target/release
 VENV := .venv
@@ -17,8 +15,12 @@ PYTHON_SOURCES := $(shell find bindings/python -name '*.rs' -o -name '*.py' -o -
 NODE_SOURCES := $(shell find bindings/node -path '*/node_modules' -prune -o \( -name '*.rs' -o -name '*.js' -o -name '*.mjs' -o -name '*.ts' -o -name '*.toml' -o -name 'package*.json' \) -print)
 
 .DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+include ffi/install.mk
+
 .PHONY: help build lib c cpp rust-examples python node chat test lint test-rust test-c test-python test-node \
-        test-interop test-docs bench autobahn deny install header clean
+        test-interop test-docs bench autobahn deny header clean
 
 help:
 	@echo 'make build     libraries, bindings (.venv, examples/node/node_modules) and examples'
@@ -26,7 +28,7 @@ help:
 	@echo 'make test      all tests; make lint test-rust test-c test-python test-node test-interop are its parts'
 	@echo 'make bench     side by side with other libraries  (ONLY=echo64,idle ROUNDS=31 PEERS=sockline_c,raw_tcp)'
 	@echo 'make autobahn  Autobahn|Testsuite against the core in both roles'
-	@echo 'make install   library, headers and pkg-config file  (PREFIX=$(PREFIX) DESTDIR=)'
+	@echo 'make install   library, headers and pkg-config file, after make lib  (PREFIX=/usr/local DESTDIR=)'
 	@echo 'make header    write include/sockline.h anew from the Rust sources'
 	@echo 'make deny      licences, bans and sources of all dependencies'
 
@@ -83,7 +85,7 @@ test-rust:
 	$(CARGO) test --locked -p sockline -p sockline-ffi
 
 test-c: lib c cpp
-	tests/tools/need valgrind clang
+	tests/tools/need valgrind clang curl pkg-config
 	tests/c/run.sh
 
 $(VENV)/.test: $(VENV)/bin/python bindings/python/requirements-test.txt
@@ -94,7 +96,7 @@ test-python: python $(VENV)/.test
 	$(VENV)/bin/python -m pytest -q tests/python
 
 test-node: node
-	tests/node/run.sh
+	cd bindings/node && npm ci --no-audit --no-fund && npm test
 
 test-interop: build $(VENV)/.test
 	tests/tools/need chromium
@@ -119,14 +121,6 @@ header:
 deny:
 	@command -v cargo-deny >/dev/null || { echo 'make deny needs cargo-deny: cargo install --locked cargo-deny'; exit 1; }
 	$(CARGO) deny --all-features check bans licenses sources
-
-install: lib
-	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
-	install -m 755 $(RELEASE)/libsockline.so $(DESTDIR)$(PREFIX)/lib/libsockline.so.0
-	ln -sf libsockline.so.0 $(DESTDIR)$(PREFIX)/lib/libsockline.so
-	install -m 644 $(RELEASE)/libsockline.a $(DESTDIR)$(PREFIX)/lib/libsockline.a
-	install -m 644 include/sockline.h include/sockline.hpp $(DESTDIR)$(PREFIX)/include
-	sed 's|@PREFIX@|$(PREFIX)|' ffi/sockline.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/sockline.pc
 
 clean:
 	$(CARGO) clean
