@@ -38,6 +38,16 @@ impl ClosePayload {
         Ok(payload)
     }
 
+    /// The same as a received one.
+    pub(super) fn echo(payload: &[u8]) -> ClosePayload {
+        let mut echo = ClosePayload {
+            bytes: [0; 2 + MAX_REASON],
+            len: 0,
+        };
+        echo.push(payload); // a control frame's, so it fits
+        echo
+    }
+
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }

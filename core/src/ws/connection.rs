@@ -322,8 +322,9 @@ impl Connection {
         Event::Ping(payload)
     }
 
-    /// §5.5.1: a close frame is answered with one, and "typically echos the status code it received". A message that
-    /// is half here will never be whole, so it does not delay the answer.
+    /// §5.5.1: a close frame is answered with one, and "typically echos the status code it received". The reason comes
+    /// along, so that both ends report the same. A message that is half here will never be whole, so it does not delay
+    /// the answer.
     fn on_close<'a>(
         &mut self,
         payload: Payload<'a>,
@@ -332,6 +333,7 @@ impl Connection {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Event<'a> {
+        let echo = ClosePayload::echo(&payload);
         let (code, reason) = match close::parse(payload) {
             Ok(parsed) => parsed,
             Err(error) => return self.fail(error, scratch, out),
@@ -339,16 +341,7 @@ impl Connection {
         self.close_received = true;
         self.receiver = Receiver::default();
         if !self.close_sent {
-            let echo = code.map(u16::to_be_bytes);
-            if self
-                .write(
-                    Opcode::Close,
-                    echo.as_ref().map_or(&[], |code| code),
-                    scratch,
-                    out,
-                )
-                .is_err()
-            {
+            if self.write(Opcode::Close, echo.as_bytes(), scratch, out).is_err() {
                 return self.fail(ProtocolError::NoRandomness, scratch, out);
             }
             self.begin_closing(now, config);
