@@ -8,13 +8,13 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyWeakrefReference;
-use sockline::{ClientOptions, Loop, LoopOptions};
+use sockline::{Loop, LoopOptions};
 
 use crate::errors::raise;
 use crate::guarded::Guarded;
 use crate::handle::Face;
 use crate::hub::Hub;
-use crate::options::{Limits, duration};
+use crate::options::Opening;
 
 /// How often a turn wakes Tasks and sends what they have sent, before the host's other work gets its turn.
 const ROUNDS: usize = 4;
@@ -122,27 +122,12 @@ impl Driver {
     }
 
     /// Starts to connect.
-    fn connect(
-        &self,
-        py: Python<'_>,
-        face: Face,
-        url: &str,
-        subprotocols: Vec<String>,
-        headers: Vec<(String, String)>,
-        open_timeout: Option<f64>,
-        limits: Limits,
-    ) -> PyResult<()> {
-        let options = ClientOptions {
-            subprotocols,
-            headers,
-            handshake_timeout: duration("open_timeout", open_timeout)?,
-            settings: limits.settings()?,
-            ..ClientOptions::default()
-        };
+    fn connect(&self, py: Python<'_>, face: Face, url: &str, opening: Opening) -> PyResult<()> {
+        let options = opening.options()?;
         let (handler, keeper) = face.events(py);
         let core = self.core(py)?;
-        let ws =
-            sockline::connect(Some(&core), url, options, Some(handler)).map_err(|error| raise(py, &error))?;
+        let connected = sockline::connect(Some(&core), url, options, Some(handler));
+        let ws = connected.map_err(|error| raise(py, &error))?;
         face.handle(py).get().attach(py, ws);
         self.hub.keep(py, ws.raw(), keeper);
         Ok(())

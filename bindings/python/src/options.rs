@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use sockline::Settings;
+use sockline::{ClientOptions, Settings};
 
 /// `sockline._options.Limits`. Seconds, where `None` means no timeout; bytes, where `None` means no limit.
 #[derive(FromPyObject)]
@@ -17,6 +17,27 @@ pub(crate) struct Limits {
     hard_limit: Option<usize>,
 }
 
+/// `sockline._options.Opening`.
+#[derive(FromPyObject)]
+pub(crate) struct Opening {
+    subprotocols: Vec<String>,
+    headers: Vec<(String, String)>,
+    open_timeout: Option<f64>,
+    limits: Limits,
+}
+
+impl Opening {
+    pub(crate) fn options(self) -> PyResult<ClientOptions> {
+        Ok(ClientOptions {
+            handshake_timeout: duration("open_timeout", self.open_timeout)?,
+            settings: self.limits.settings()?,
+            subprotocols: self.subprotocols,
+            headers: self.headers,
+            ..ClientOptions::default()
+        })
+    }
+}
+
 impl Limits {
     pub(crate) fn settings(&self) -> PyResult<Settings> {
         Ok(Settings {
@@ -26,7 +47,6 @@ impl Limits {
             close_timeout: duration("close_timeout", self.close_timeout)?,
             high_water_mark: self.high_water_mark,
             hard_limit: self.hard_limit.unwrap_or(0),
-            ..Settings::client()
         })
     }
 }

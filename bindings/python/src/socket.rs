@@ -167,7 +167,7 @@ impl CallbackEvents {
         let payload = message::to_python(py, message);
         let callback = socket.callback(py, MESSAGE);
         if let Some(callback) = callback.filter(|_| !socket._holds(py)) {
-            if let Err(error) = callback.bind(py).call1((&self.socket, payload)) {
+            if let Err(error) = call_with_two(callback.bind(py), self.socket.bind(py), &payload) {
                 self.hub.report(py, error, Some(self.socket.bind(py)));
             }
             return;
@@ -189,6 +189,23 @@ impl CallbackEvents {
             self.hub.report(py, error, Some(socket));
         }
     }
+}
+
+/// `callback(first, second)` without a tuple: the stable ABI of 3.11 has no vectorcall of its own, but this call uses it.
+fn call_with_two(
+    callback: &Bound<'_, PyAny>,
+    first: &Bound<'_, PyAny>,
+    second: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let end = std::ptr::null_mut::<pyo3::ffi::PyObject>();
+    // SAFETY: the three pointers are borrowed from live objects for the time of the call, the list of arguments ends
+    // with a null pointer, and the result is a new reference, or null with an exception set.
+    let result = unsafe {
+        let result =
+            pyo3::ffi::PyObject_CallFunctionObjArgs(callback.as_ptr(), first.as_ptr(), second.as_ptr(), end);
+        Bound::from_owned_ptr_or_err(callback.py(), result)
+    };
+    result.map(drop)
 }
 
 impl Keeper for CallbackEvents {

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from . import _native
 from ._drivers import current_driver, post_to_thread
-from ._options import Limits, Listening, check_subprotocols, header_list
+from ._options import Limits, Listening, Opening, check_subprotocols, header_list
 from .datastructures import Headers, HeadersLike
 from .exceptions import SocklineError
 from .typing import PathLike
@@ -100,7 +100,7 @@ class WebSocket(_native.Socket):
         self._begin(url, (onopen, onmessage, onclose, onerror, ondrain, onping, onpong))
         limits = Limits(max_size, ping_interval, ping_timeout, close_timeout, high_water_mark, hard_limit)
         wanted = [protocols] if isinstance(protocols, str) else list(protocols)
-        current_driver().connect(self, url, wanted, header_list(headers), open_timeout, limits)
+        current_driver().connect(self, url, Opening(wanted, header_list(headers), open_timeout, limits))
 
     def _begin(self, url: str, callbacks: Sequence[Callback | None]) -> None:
         self._url = url

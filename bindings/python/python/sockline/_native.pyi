@@ -7,7 +7,7 @@ from typing import Any, Self, final
 
 from typing_extensions import disjoint_base
 
-from ._options import Limits, Listening
+from ._options import Listening, Opening
 from .typing import Data, DataLike
 
 __all__ = ["Connection", "Done", "Driver", "Handle", "Receive", "Server", "Socket", "Waiter", "broadcast"]
@@ -86,15 +86,7 @@ class Driver:
     def _timer_due(self) -> None: ...
     def wake(self) -> None: ...
     def close(self) -> None: ...
-    def connect(
-        self,
-        face: Connection | Socket,
-        url: str,
-        subprotocols: list[str],
-        headers: list[tuple[str, str]],
-        open_timeout: float | None,
-        limits: Limits,
-    ) -> None: ...
+    def connect(self, face: Connection | Socket, url: str, opening: Opening) -> None: ...
 
 @final
 class Receive:

@@ -32,6 +32,15 @@ class Limits(NamedTuple):
     hard_limit: int | None
 
 
+class Opening(NamedTuple):
+    """How a client connects."""
+
+    subprotocols: list[str]
+    headers: list[tuple[str, str]]
+    open_timeout: float | None
+    limits: Limits
+
+
 class Listening(NamedTuple):
     """Where and how a server listens."""
 

@@ -14,6 +14,7 @@ from .._drivers import running_driver
 from .._options import (
     USER_AGENT,
     Limits,
+    Opening,
     check_subprotocols,
     header_list,
     marks,
@@ -137,9 +138,9 @@ class connect:
         if self._logger is not None:
             connection.logger = self._logger
         connection.request = Request(_target(self.uri), self._headers.copy())
-        headers = header_list(self._headers)
+        opening = Opening(self._subprotocols, header_list(self._headers), self._open_timeout, self._limits)
         try:
-            driver.connect(connection, self.uri, self._subprotocols, headers, self._open_timeout, self._limits)
+            driver.connect(connection, self.uri, opening)
         except SocklineError as error:
             raise _argument_error(self.uri, error) from None
         try:
