@@ -97,9 +97,8 @@ pub unsafe extern "C" fn sockline_request_header(
 /// options: copied; NULL for none.
 /// Errors: SOCKLINE_ERR_INVALID_ARGUMENT for a header or subprotocol that can't be sent,
 /// SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_CLOSED if the client has left or the handshake timeout has passed.
-/// From another thread the answer is queued; if it then comes too late, the handlers given here hear of that by
-/// on_error and on_close. So on_close always follows SOCKLINE_OK; give handlers where you give user_data to be freed.
-/// Any thread.
+/// From another thread the answer is queued. If it can't be given then, because the client has left or was not offered
+/// the subprotocol, on_close follows without on_open: after SOCKLINE_OK, on_close always comes. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sockline_accept(
     ws: sockline_ws,

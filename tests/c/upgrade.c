@@ -120,12 +120,11 @@ static void another_thread_may_accept_later(void) {
 static void *accept_twice(void *given) {
     struct hook *hooks = given;
     CHECK_STATUS(SOCKLINE_OK, accept_with_record(&hooks[0], hooks[0].asked));
-    CHECK_STATUS(SOCKLINE_OK, accept_with_record(&hooks[1], hooks[0].asked));
+    CHECK_STATUS(SOCKLINE_ERR_ALREADY_ANSWERED, accept_with_record(&hooks[1], hooks[0].asked));
     return NULL;
 }
 
-/* Both are queued, so both are told that the answer is on its way: on_close has to come for both user_data. */
-static void an_answer_that_comes_too_late_gets_its_on_close(void) {
+static void only_the_first_answer_counts(void) {
     sockline_loop *loop = new_loop();
     struct hook hooks[2] = {{0}, {0}};
     struct record record = {0};
@@ -134,10 +133,36 @@ static void an_answer_that_comes_too_late_gets_its_on_close(void) {
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, accept_twice, hooks) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
-    UNTIL(loop, has(&hooks[1].record, 'c') && has(&record, 'o'));
+    UNTIL(loop, has(&record, 'o') && has(&hooks[0].record, 'o'));
     sockline_loop_free(loop);
-    CHECK(strcmp(hooks[0].record.events, "oc") == 0 && strcmp(hooks[1].record.events, "ec") == 0);
-    CHECK(hooks[1].record.error == SOCKLINE_ERR_ALREADY_ANSWERED && hooks[1].record.close_code == 1006);
+    CHECK(strcmp(hooks[0].record.events, "oc") == 0 && hooks[1].record.count == 0);
+}
+
+static void *accept_what_was_not_offered(void *given) {
+    struct hook *hook = given;
+    sockline_handlers handlers = recording();
+    sockline_accept_options options = SOCKLINE_ACCEPT_OPTIONS_INIT;
+    options.subprotocol = sockline_str("never-offered");
+    options.handlers = &handlers;
+    options.user_data = &hook->record;
+    CHECK_STATUS(SOCKLINE_OK, sockline_accept(hook->asked, &options));
+    return NULL;
+}
+
+/* It was queued, so the thread was told that the answer is on its way: on_close has to come for its user_data. */
+static void an_answer_that_cannot_be_given_gets_its_on_close(void) {
+    sockline_loop *loop = new_loop();
+    struct hook hook = {0};
+    struct record record = {0};
+    ask(loop, listen_with(loop, &hook, 0), &record);
+    UNTIL(loop, hook.asked);
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, accept_what_was_not_offered, &hook) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    UNTIL(loop, has(&hook.record, 'c') && has(&record, 'c'));
+    sockline_loop_free(loop);
+    CHECK(strcmp(hook.record.events, "ec") == 0 && hook.record.error == SOCKLINE_ERR_INVALID_ARGUMENT);
+    CHECK(strcmp(record.events, "ec") == 0 && record.http_status == 500);
 }
 
 static sockline_status refuse_with(sockline_ws ws, uint64_t status, const char *body) {
@@ -228,7 +253,8 @@ static void a_client_that_leaves_makes_the_answer_too_late(void) {
 int main(void) {
     RUN(an_accepted_connection_has_its_own_user_data);
     RUN(another_thread_may_accept_later);
-    RUN(an_answer_that_comes_too_late_gets_its_on_close);
+    RUN(only_the_first_answer_counts);
+    RUN(an_answer_that_cannot_be_given_gets_its_on_close);
     RUN(a_refusal_reaches_the_client);
     RUN(a_refusal_carries_status_headers_and_body);
     RUN(no_answer_in_time_is_a_503);

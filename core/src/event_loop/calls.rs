@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use super::command::{Call, Command};
-use super::connection::{Conn, Ending, Stage};
+use super::connection::{Conn, Stage};
 use super::core::LoopCore;
 use super::slots::Slot;
 use crate::error::{ErrorCode, Result};
 use crate::handle::Id;
 use crate::handler::Handler;
-use crate::server::Accept;
-use crate::websocket::WebSocket;
+use crate::server::{Accept, Refusal};
 use crate::ws::{Connection, ReadyState, Scratch, SendError};
 
 impl LoopCore {
@@ -65,19 +64,19 @@ impl LoopCore {
         }
     }
 
-    /// Another thread was told that its answer is on the way. If it comes too late, its own handler has to hear of
-    /// the end that it will never get otherwise: that is where its user data is freed.
+    /// Another thread was told that its answer is on the way. If it can't be given, the client gets status 500, and the
+    /// handler hears of the end: that is where its user data is freed.
     fn queued_accept(&self, id: Id, accept: Accept) {
-        let (handler, user_data) = (accept.handler.clone(), accept.user_data.unwrap_or_default());
+        let (handler, user_data) = (accept.handler.clone(), accept.user_data);
         let Err(error) = self.call(id, Call::Accept(Box::new(accept))) else {
             return;
         };
-        log::warn!("an upgrade could not be accepted any more: {error}");
-        if let Some(handler) = handler {
-            let ws = WebSocket::new(id, user_data);
-            handler.on_error(ws, &error);
-            handler.on_close(ws, &Ending::default().event());
-        }
+        log::warn!("an upgrade could not be accepted: {error}");
+        self.with_conn(id, |conn| {
+            conn.flags.failed_answer = true;
+            conn.change_hearer(handler, user_data);
+        });
+        self.answer_and_fail(id, &Refusal::new(500, "the server could not answer"), Some(error));
     }
 
     /// A call on a connection that is alive.

@@ -100,6 +100,10 @@ pub(crate) struct Flags {
     pub(crate) ended: bool,
     /// The application has never heard of it: it ended before an upgrade.
     pub(crate) silent: bool,
+    /// An answer to its upgrade was accepted for delivery and could not be given: its handler hears of that.
+    pub(crate) failed_answer: bool,
+    /// It ended while an answer to its upgrade was on the way from another thread, who thinks that it counts.
+    pub(crate) answering: bool,
     /// Its last events are delivered.
     pub(crate) told: bool,
     /// It ended before a handler was there.

@@ -144,7 +144,8 @@ impl LoopCore {
             if std::mem::replace(&mut conn.flags.ended, true) {
                 return false;
             }
-            conn.flags.silent = matches!(conn.stage, Stage::Serving(_));
+            conn.flags.silent = matches!(conn.stage, Stage::Serving(_)) && !conn.flags.failed_answer;
+            conn.flags.answering = conn.flags.silent && conn.is_asked() && !conn.slot.take_question();
             conn.ending().error = error;
             let lingers = linger && !conn.flags.broken && conn.stream.is_some();
             conn.stage = if lingers {
@@ -184,7 +185,11 @@ impl LoopCore {
 
     fn deliver_end(&self, id: Id) {
         let last = self.with_conn(id, |conn| {
-            if conn.handler.is_none() && !conn.flags.silent && !self.closed.get() {
+            if self.closed.get() {
+                // Nothing can come any more that its last events could wait for.
+            } else if conn.flags.answering {
+                return None;
+            } else if conn.handler.is_none() && !conn.flags.silent {
                 conn.flags.orphaned = true; // its last events, too, wait for a handler
                 return None;
             }

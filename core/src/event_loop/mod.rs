@@ -124,6 +124,9 @@ pub(crate) fn call(id: Id, call: Call) -> Result<()> {
     if slot.ready_state() == ReadyState::Closed && !matches!(call, Call::SetHandler(..)) {
         return Err(ErrorCode::Closed.into());
     }
+    if matches!(call, Call::Accept(_) | Call::Refuse(_)) && !slot.take_question() {
+        return Err(ErrorCode::AlreadyAnswered.into());
+    }
     match shared.enter() {
         Some(core) => core.call(id, call),
         None => {

@@ -9,6 +9,7 @@ use super::listener::Site;
 use super::slots::Info;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
+use crate::handler::Handler;
 use crate::http::{self, Request, encode_whole_response, parse_request};
 use crate::server::{Accept, Refusal, UpgradeRequest};
 use crate::settings::millis;
@@ -61,6 +62,19 @@ impl Conn {
     /// Whether the socket's readiness to write is waited for, besides the outbox.
     pub(crate) fn has_more_to_serve(&self) -> bool {
         matches!(&self.stage, Stage::Serving(serving) if matches!(serving.phase, Phase::Sending { .. }))
+    }
+
+    /// Whether an upgrade of it waits for its answer.
+    pub(super) fn is_asked(&self) -> bool {
+        matches!(&self.stage, Stage::Serving(serving) if matches!(serving.phase, Phase::Asked(_)))
+    }
+
+    /// Has an answer name another handler and user data; what it doesn't name stays the server's.
+    pub(super) fn change_hearer(&mut self, handler: Option<Arc<dyn Handler>>, user_data: Option<usize>) {
+        if handler.is_some() {
+            self.handler = handler;
+        }
+        self.user_data = user_data.unwrap_or(self.user_data);
     }
 
     pub(super) fn serving(&mut self) -> Option<&mut Serving> {
@@ -159,6 +173,9 @@ impl LoopCore {
             let serving = conn.serving()?;
             serving.phase = Phase::Asked(asked);
             serving.deadline = deadline;
+            conn.handler = site.handler.clone();
+            conn.user_data = site.options.user_data;
+            conn.slot.ask();
             Some(conn.websocket())
         });
         self.arm(id);
@@ -179,27 +196,11 @@ impl LoopCore {
 
     /// The application accepts an upgrade.
     pub(crate) fn accept(&self, id: Id, accept: Accept) -> Result<()> {
-        let now = self.now();
-        let slot = self.shared().slots.get(id).ok_or(ErrorCode::Closed)?;
-        let opened = self.with_conn(id, |conn| -> Result<()> {
-            let asked = conn.take_asked(|asked| asked.check_choice(&accept))?;
-            let Some(site) = conn.serving().map(|serving| serving.site.clone()) else {
-                return Err(ErrorCode::AlreadyAnswered.into());
-            };
-            let protocol = accept.subprotocol.as_deref();
-            let written = self.write_control(conn, slot, |_, out| {
-                handshake::accept_response(&asked.accept, protocol, &accept.headers, out)
-            });
-            written.map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))?;
-            slot.set_info(site.info(&asked.target, protocol.unwrap_or_default()));
-            conn.stage = Stage::Open(Connection::new(Role::Server, now));
-            conn.handler = accept.handler.or_else(|| site.handler.clone());
-            conn.user_data = accept.user_data.unwrap_or(site.options.user_data);
-            conn.flags.unannounced = true;
-            Ok(())
-        });
-        opened.unwrap_or_else(|| Err(ErrorCode::Closed.into()))?;
-        slot.set_ready_state(ReadyState::Open);
+        let opened = self.with_conn(id, |conn| self.open_server(conn, accept));
+        if !opened.unwrap_or_else(|| Err(ErrorCode::Closed.into()))? {
+            self.ended.borrow_mut().push(id.slot());
+            return Ok(());
+        }
         self.arm(id);
         if self.corked.get() != id.slot() {
             self.reconsider(id);
@@ -207,16 +208,53 @@ impl LoopCore {
         Ok(())
     }
 
+    /// Says whether there is still somebody to open it for.
+    fn open_server(&self, conn: &mut Conn, accept: Accept) -> Result<bool> {
+        let protocol = accept.subprotocol.as_deref();
+        if std::mem::take(&mut conn.flags.answering) {
+            conn.flags.silent = false;
+            conn.change_hearer(accept.handler, accept.user_data);
+            return Ok(false);
+        }
+        let asked = conn.take_asked(|asked| asked.check_choice(&accept))?;
+        let Some(site) = conn.serving().map(|serving| serving.site.clone()) else {
+            return Err(ErrorCode::AlreadyAnswered.into());
+        };
+        let written = self.write_control(conn, conn.slot, |_, out| {
+            handshake::accept_response(&asked.accept, protocol, &accept.headers, out)
+        });
+        written.map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))?;
+        conn.slot
+            .set_info(site.info(&asked.target, protocol.unwrap_or_default()));
+        conn.slot.set_ready_state(ReadyState::Open);
+        conn.stage = Stage::Open(Connection::new(Role::Server, self.now()));
+        conn.change_hearer(accept.handler, accept.user_data);
+        conn.flags.unannounced = true;
+        Ok(true)
+    }
+
     /// The application refuses an upgrade.
     pub(crate) fn refuse(&self, id: Id, refusal: &Refusal) -> Result<()> {
-        let asked = self.with_conn(id, |conn| conn.take_asked(|_| Ok(())).map(drop));
-        asked.unwrap_or_else(|| Err(ErrorCode::Closed.into()))?;
-        self.answer_and_close(id, refusal);
+        let ended = self.with_conn(id, |conn| {
+            if std::mem::take(&mut conn.flags.answering) {
+                return Ok(true);
+            }
+            conn.take_asked(|_| Ok(())).map(|_| false)
+        });
+        if ended.unwrap_or_else(|| Err(ErrorCode::Closed.into()))? {
+            self.ended.borrow_mut().push(id.slot());
+        } else {
+            self.answer_and_close(id, refusal);
+        }
         Ok(())
     }
 
     /// A response that ends the connection: what follows in the stream can't be trusted to be a request.
     pub(super) fn answer_and_close(&self, id: Id, refusal: &Refusal) {
+        self.answer_and_fail(id, refusal, None);
+    }
+
+    pub(super) fn answer_and_fail(&self, id: Id, refusal: &Refusal, error: Option<Error>) {
         let Some(slot) = self.shared().slots.get(id) else {
             return;
         };
@@ -226,7 +264,7 @@ impl LoopCore {
                 log::error!("a refusal could not be encoded: {error}");
             }
         });
-        self.finish(id, None, true);
+        self.finish(id, error, true);
     }
 
     pub(crate) fn serving_timed_out(&self, id: Id) {
@@ -252,11 +290,13 @@ impl Conn {
         if self.flags.ended {
             return Err(ErrorCode::Closed.into());
         }
+        let slot = self.slot;
         let Some(serving) = self.serving() else {
             return Err(ErrorCode::AlreadyAnswered.into());
         };
         match &serving.phase {
-            Phase::Asked(asked) => check(asked)?,
+            // An answer that is no answer leaves the question open.
+            Phase::Asked(asked) => check(asked).inspect_err(|_| slot.ask())?,
             _ => return Err(ErrorCode::AlreadyAnswered.into()),
         }
         match std::mem::replace(&mut serving.phase, Phase::Reading) {

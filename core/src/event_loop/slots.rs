@@ -41,6 +41,8 @@ pub(crate) struct Slot {
     hard_limit: AtomicU64,
     latency: AtomicU32,
     over_mark: AtomicBool,
+    /// An upgrade waits for its answer: whoever takes this gives it.
+    question: AtomicBool,
     cold: Mutex<Cold>,
 }
 
@@ -61,6 +63,7 @@ impl Slot {
             hard_limit: AtomicU64::new(0),
             latency: AtomicU32::new(NO_LATENCY),
             over_mark: AtomicBool::new(false),
+            question: AtomicBool::new(false),
             cold: Mutex::new(Cold {
                 info: None,
                 fd: NO_FD,
@@ -127,6 +130,15 @@ impl Slot {
         self.over_mark.load(Ordering::Relaxed)
             && self.buffered() <= self.high_water_mark() / 2
             && self.over_mark.swap(false, Ordering::Acquire)
+    }
+
+    pub(crate) fn ask(&self) {
+        self.question.store(true, Ordering::Release);
+    }
+
+    /// Takes the question, for one answer only.
+    pub(crate) fn take_question(&self) -> bool {
+        self.question.swap(false, Ordering::AcqRel)
     }
 
     pub(crate) fn set_latency(&self, millis: Option<u64>) {
@@ -244,6 +256,7 @@ impl Slots {
         }
         slot.buffered.store(0, Ordering::Relaxed);
         slot.over_mark.store(false, Ordering::Relaxed);
+        slot.question.store(false, Ordering::Relaxed);
         slot.latency.store(NO_LATENCY, Ordering::Relaxed);
         let spent = id.generation() == LAST_GENERATION;
         let next = if spent {
