@@ -9,6 +9,8 @@ use super::stream::Stream;
 
 /// An own chunk takes further frames until it has this length; a longer frame still lies in one piece.
 const CHUNK: usize = 64 << 10;
+/// What a fresh chunk has room for: small messages between two flushes must not make it grow step by step.
+const FIRST: usize = 4 << 10;
 /// The most chunks handed to the system at once.
 const BATCH: usize = 32;
 
@@ -49,7 +51,7 @@ impl Outbox {
     pub(crate) fn append<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         let open = matches!(self.chunks.back(), Some(Chunk::Own(bytes)) if bytes.len() < CHUNK);
         if !open {
-            self.chunks.push_back(Chunk::Own(Vec::new()));
+            self.chunks.push_back(Chunk::Own(Vec::with_capacity(FIRST)));
         }
         let Some(Chunk::Own(bytes)) = self.chunks.back_mut() else {
             unreachable!("the last chunk is an own one: it was found or just pushed")
