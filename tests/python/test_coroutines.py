@@ -212,7 +212,8 @@ def test_what_can_not_be_sent_is_refused(run: Run) -> None:
 
 def test_nobody_listens_or_answers(run: Run) -> None:
     async def main() -> None:
-        silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+        kept: list[Any] = []  # a writer that nobody keeps is closed
+        silent = await asyncio.start_server(lambda _, writer: kept.append(writer), "127.0.0.1", 0)
         port = silent.sockets[0].getsockname()[1]
         with pytest.raises(TimeoutError, match="opening handshake"):
             await sockline.connect(f"ws://127.0.0.1:{port}", open_timeout=0.05)
@@ -221,6 +222,8 @@ def test_nobody_listens_or_answers(run: Run) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        for writer in kept:
+            writer.close()
         silent.close()
         with pytest.raises(ConnectionRefusedError):
             await sockline.connect(f"ws://127.0.0.1:{port}")

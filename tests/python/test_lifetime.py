@@ -25,7 +25,8 @@ url = f"ws://127.0.0.1:{server.port}"
 
 
 def script(body: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", PRELUDE + body], capture_output=True, text=True, timeout=30)
+    # From 3.12 on Python itself warns of forks of processes that have threads.
+    return subprocess.run([sys.executable, "-W", "ignore::DeprecationWarning", "-c", PRELUDE + body], capture_output=True, text=True, timeout=30)
 
 
 EXITS = {
