@@ -94,6 +94,7 @@ fn fill(ws: WebSocket) -> Vec<(u64, sockline::Result<Sent>, u64)> {
         let before = ws.buffered_amount();
         let result = ws.send_binary(&[said.len() as u8; 10_000]);
         let full = result.is_err();
+        assert!(said.len() < 100_000, "send never says that it is too much");
         said.push((before, result, ws.buffered_amount()));
         if full {
             return said;
