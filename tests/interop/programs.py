@@ -1,0 +1,45 @@
+"""Where the programs are that the interop tests start."""
+
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parent.parent
+EXAMPLES = CHECKOUT / "examples"
+PEERS = HERE / "peers"
+PYTHON = CHECKOUT / ".venv/bin/python"
+PEERS_PYTHON = CHECKOUT / ".tools/peers/bin/python"
+
+# sockline in each language and face, on either side of a connection.
+PROBES = {
+    "c": [CHECKOUT / "target/interop/probe"],
+    "python": [PYTHON, HERE / "probes/probe.py"],
+    "python_callbacks": [PYTHON, HERE / "probes/probe_callbacks.py"],
+    "node": ["node", HERE / "probes/probe.js"],
+    "node_worker": ["node", HERE / "probes/in_worker.js", HERE / "probes/probe.js"],
+}
+# What a face has no public way to do as a server.
+LACKING = {"python": {"stall", "kill"}, "python_callbacks": {"stall"}}
+
+FOREIGN_SERVERS = {
+    "ws": ["node", PEERS / "node/ws_server.js", "0"],
+    "websockets": [PEERS_PYTHON, PEERS / "python/websockets_server.py", "0"],
+}
+FOREIGN_CLIENTS = {
+    "ws": ["node", PEERS / "node/ws_client.js"],
+    "websockets": [PEERS_PYTHON, PEERS / "python/websockets_client.py"],
+    "chromium": ["node", PEERS / "node/chromium_client.js"],
+}
+
+
+def example(language: str, program: str) -> list[str | Path]:
+    """An example program, as a user calls it."""
+    match language:
+        case "c" | "cpp":
+            return [EXAMPLES / language / "build" / program]
+        case "python":
+            return [PYTHON, EXAMPLES / "python" / f"{program}.py"]
+        case "node":
+            return ["node", EXAMPLES / "node" / f"{program}.js"]
+        case "rust":
+            return [CHECKOUT / "target/release/examples" / program]
+    raise ValueError(f"there are no examples in {language}")
