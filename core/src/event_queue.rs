@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, ReentrantMutex};
 
 use crate::error::Error;
 use crate::handler::{CloseEvent, Handler, Message};
@@ -50,7 +50,10 @@ pub struct EventQueue {
     max_events: usize,
     max_bytes: usize,
     doorbell: Box<dyn Fn() + Send + Sync>,
-    waiting: Mutex<Waiting>,
+    /// Held while the bell rings, so that `close` can wait for that; reentrant, so that the doorbell may call it.
+    ringing: ReentrantMutex<()>,
+    /// `None` once it is closed.
+    waiting: Mutex<Option<Waiting>>,
 }
 
 #[derive(Default)]
@@ -62,7 +65,7 @@ struct Waiting {
 
 impl EventQueue {
     /// A queue for so many events and so many bytes of their payloads, whichever comes first. `doorbell` is called on
-    /// the loop's thread and must not block; it may call the library.
+    /// the loop's thread, never twice at once, and must not block; it may call the library.
     pub fn new(
         max_events: usize,
         max_bytes: usize,
@@ -72,14 +75,16 @@ impl EventQueue {
             max_events: max_events.max(1),
             max_bytes: max_bytes.max(1),
             doorbell: Box::new(doorbell),
-            waiting: Mutex::default(),
+            ringing: ReentrantMutex::new(()),
+            waiting: Mutex::new(Some(Waiting::default())),
         })
     }
 
     /// The oldest event and its connection; `None` when there is none, and then the doorbell rings for the next.
     pub fn pop(&self) -> Option<(WebSocket, QueuedEvent)> {
         let (event, resumed) = {
-            let mut waiting = self.waiting.lock();
+            let mut guard = self.waiting.lock();
+            let waiting = guard.as_mut()?;
             let (ws, event) = waiting.events.pop_front()?;
             waiting.bytes -= event.size();
             let is_low = waiting.events.len() <= self.max_events / 2 && waiting.bytes <= self.max_bytes / 2;
@@ -90,15 +95,26 @@ impl EventQueue {
             };
             ((ws, event), resumed)
         };
-        for ws in resumed {
-            let _ = ws.resume(); // it may have ended meanwhile
-        }
+        resume(resumed);
         Some(event)
+    }
+
+    /// Drops what waits and what is still to come, and lets its connections read on: for a host that pulls no more.
+    /// When this returns, the doorbell is not ringing and never will again, unless this is called by it.
+    pub fn close(&self) {
+        let closed = self.waiting.lock().take();
+        if let Some(waiting) = closed {
+            resume(waiting.paused);
+        }
+        drop(self.ringing.lock());
     }
 
     /// How many events wait.
     pub fn len(&self) -> usize {
-        self.waiting.lock().events.len()
+        self.waiting
+            .lock()
+            .as_ref()
+            .map_or(0, |waiting| waiting.events.len())
     }
 
     /// Whether no event waits.
@@ -108,7 +124,8 @@ impl EventQueue {
 
     fn push(&self, ws: WebSocket, event: QueuedEvent) {
         let (was_empty, is_full) = {
-            let mut waiting = self.waiting.lock();
+            let mut guard = self.waiting.lock();
+            let Some(waiting) = guard.as_mut() else { return };
             let was_empty = waiting.events.is_empty();
             waiting.bytes += event.size();
             waiting.events.push_back((ws, event));
@@ -122,8 +139,22 @@ impl EventQueue {
             let _ = ws.pause(); // it may have ended meanwhile
         }
         if was_empty {
+            self.ring();
+        }
+    }
+
+    fn ring(&self) {
+        let _ringing = self.ringing.lock();
+        let is_closed = self.waiting.lock().is_none();
+        if !is_closed {
             (self.doorbell)();
         }
+    }
+}
+
+fn resume(paused: Vec<WebSocket>) {
+    for ws in paused {
+        let _ = ws.resume(); // it may have ended meanwhile
     }
 }
 
@@ -162,7 +193,10 @@ impl Handler for EventQueue {
 
 impl std::fmt::Debug for EventQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let waiting = self.waiting.lock();
+        let guard = self.waiting.lock();
+        let Some(waiting) = guard.as_ref() else {
+            return f.write_str("EventQueue(closed)");
+        };
         f.debug_struct("EventQueue")
             .field("events", &waiting.events.len())
             .field("bytes", &waiting.bytes)

@@ -102,3 +102,17 @@ fn bytes_are_bounded_too() {
     }
     drop(sender.join());
 }
+
+#[test]
+fn a_closed_queue_is_silent_and_lets_its_connections_read_on() {
+    let on_loop = started();
+    let (queue, bell) = queue(1, usize::MAX);
+    let server = serve(&on_loop, local(), queue.clone());
+    let mut peer = Peer::upgraded(port(server));
+    bell.recv_timeout(PATIENCE).unwrap(); // for the opening, which fills the queue: the connection is paused
+    queue.close();
+    assert!(queue.pop().is_none());
+    peer.send(&masked(0x89, b"still there?"));
+    assert_eq!(peer.read_frame(), (0x8a, b"still there?".to_vec()));
+    assert!(queue.is_empty() && bell.is_empty());
+}
