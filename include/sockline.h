@@ -14,7 +14,7 @@
  * How to read this header. First come the types, then the functions, object by object in the order of their lives.
  *
  *   Objects     Connections and servers are numbers; a call on one that has ended returns SOCKLINE_ERR_CLOSED and
- *               touches nothing. Loops are pointers and have to be freed.
+ *               touches nothing. Loops and queues are pointers and have to be freed.
  *   Statuses    Calls that can fail return a sockline_status: 0 or above is success, below 0 an error, and then
  *               nothing has happened. sockline_last_error_text() says more. What goes wrong later comes in on_error.
  *   Structs     begin with their size. Start from the struct's INIT macro and set what you need; what is left at 0
@@ -49,7 +49,7 @@ extern "C" {
  */
 
 /**
- * A loop: one thread's worth of connections and servers. It is the only object that is a pointer and has to be freed.
+ * A loop: one thread's worth of connections and servers. It is a pointer and has to be freed.
  *
  * There are three ways to turn it: sockline_loop_run on a thread of yours, sockline_loop_start on a thread of the
  * library's own, or sockline_loop_fd, _next_timeout and _poll from another event loop. Callbacks run on the thread
@@ -72,6 +72,16 @@ typedef uint64_t sockline_ws;
  */
 typedef uint64_t sockline_server;
 
+/**
+ * A queue: the events of any number of connections, to be pulled by a thread of yours, for programs whose code should
+ * not run on the loop's thread. Give it to sockline_connect or sockline_listen in their options, instead of handlers.
+ *
+ * It is a pointer and has to be freed. When it is full, a connection that brings an event is paused, and resumed once
+ * half of the queue has been pulled: nothing is lost, and the peer feels it. Leave sockline_pause and sockline_resume
+ * of these connections to the queue.
+ */
+typedef struct sockline_queue sockline_queue;
+
 /*
  * Types: values
  */
@@ -87,6 +97,8 @@ typedef enum sockline_status_code {
     SOCKLINE_OVER_MARK = 1,
     /** The loop was stopped, or shut down and done: don't turn it again. */
     SOCKLINE_STOPPED = 2,
+    /** Nothing waits in the queue: its doorbell rings for the next event. */
+    SOCKLINE_EMPTY = 3,
     /** An argument is out of range, malformed, NULL where it may not be, or contradicts another one. */
     SOCKLINE_ERR_INVALID_ARGUMENT = -1,
     /** The URL can't be parsed, or asks for what WebSocket URLs don't have (RFC 6455 section 3). */
@@ -158,6 +170,24 @@ typedef enum sockline_state {
     /** The connection has ended. */
     SOCKLINE_CLOSED = 3,
 } sockline_state;
+
+/** What a queued event tells: the callback of sockline_handlers that would have told it. */
+typedef enum sockline_event_kind {
+    /** on_open. */
+    SOCKLINE_EVENT_OPEN = 1,
+    /** on_message; see type, data and len. */
+    SOCKLINE_EVENT_MESSAGE = 2,
+    /** on_ping; see data and len. */
+    SOCKLINE_EVENT_PING = 3,
+    /** on_pong; see data and len. */
+    SOCKLINE_EVENT_PONG = 4,
+    /** on_drain. */
+    SOCKLINE_EVENT_DRAIN = 5,
+    /** on_error; see status, http_status and text. */
+    SOCKLINE_EVENT_ERROR = 6,
+    /** on_close; see code, was_clean and reason. The last event of its connection. */
+    SOCKLINE_EVENT_CLOSE = 7,
+} sockline_event_kind;
 
 /** How important a log line is. */
 typedef enum sockline_log_level {
@@ -262,6 +292,8 @@ typedef struct sockline_options {
     uint64_t handshake_timeout_ms;
     /** What the connection may take and keep; NULL for the defaults. */
     const sockline_settings *settings;
+    /** Where the connection's events wait to be pulled, instead of handlers. Default: none. */
+    sockline_queue *queue;
 } sockline_options;
 
 /** How to listen. Start from SOCKLINE_SERVER_OPTIONS_INIT; a field of 0, or an empty string, means its default. */
@@ -294,6 +326,11 @@ typedef struct sockline_server_options {
     uint64_t max_head;
     /** What each connection may take and keep; NULL for the defaults. */
     const sockline_settings *settings;
+    /**
+     * Where the events of the connections wait to be pulled, instead of handlers; every upgrade is accepted then, and
+     * nothing tells that the server has closed. Default: none.
+     */
+    sockline_queue *queue;
 } sockline_server_options;
 
 /*
@@ -395,6 +432,39 @@ typedef struct sockline_handlers {
      */
     void (*on_server_closed)(sockline_server server, void *user_data);
 } sockline_handlers;
+
+/**
+ * An event that was pulled, and all that it points to: borrowed until the next sockline_queue_pop on that queue, or
+ * until it is freed. Fields that its kind does not name are 0.
+ */
+typedef struct sockline_queued_event {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** The connection that it happened to. */
+    sockline_ws ws;
+    /** What was given with the queue, or by sockline_accept. It stays yours: free it after SOCKLINE_EVENT_CLOSE. */
+    void *user_data;
+    /** What happened, as one of enum sockline_event_kind. Ignore those that you don't know. */
+    int32_t kind;
+    /** The message's type: SOCKLINE_TEXT, then data is valid UTF-8, or SOCKLINE_BINARY. */
+    int32_t type;
+    /** The payload of a message, a ping or a pong; not ended by a NUL. */
+    const void *data;
+    /** The payload's length in bytes. */
+    size_t len;
+    /** What went wrong, as one of enum sockline_status_code; below 0. */
+    int32_t status;
+    /** The HTTP status that a server answered instead of 101, for SOCKLINE_ERR_REFUSED; otherwise 0. */
+    int32_t http_status;
+    /** The peer's close code, as in sockline_close_event. */
+    int32_t code;
+    /** 1 if both close frames were exchanged, otherwise 0. */
+    int32_t was_clean;
+    /** What failed, with what value, and what to do. Ended by a NUL too. */
+    sockline_string text;
+    /** The peer's reason to close; empty if there was none. Ended by a NUL too. */
+    sockline_string reason;
+} sockline_queued_event;
 
 /** How to accept an upgrade. Start from SOCKLINE_ACCEPT_OPTIONS_INIT. */
 typedef struct sockline_accept_options {
@@ -607,13 +677,13 @@ void sockline_loop_free(sockline_loop *loop);
  * Starts to connect, and writes the handle to *ws at once; on_open follows, or on_error and on_close.
  *
  * loop: NULL for the default loop. url: "ws://host:port/path?query", ended by a NUL. options: NULL for the
- * defaults. handlers: NULL to have events wait for sockline_set_handlers; messages beyond 1 MiB are dropped then.
- * user_data: yours, given to every callback. ws: may be NULL; callbacks get the handle too, and may run before this
- * has returned. Everything is copied but user_data.
+ * defaults. handlers: NULL if options has a queue; otherwise NULL has events wait for sockline_set_handlers, and
+ * messages beyond 1 MiB are dropped then. user_data: yours, given to every callback. ws: may be NULL; callbacks get
+ * the handle too, and may run before this has returned. Everything is copied but user_data and the queue.
  *
- * Errors: SOCKLINE_ERR_INVALID_URL, SOCKLINE_ERR_INVALID_ARGUMENT for a subprotocol, header or setting that can't be,
- * SOCKLINE_ERR_UNSUPPORTED for wss:// in a build without TLS, SOCKLINE_ERR_OUT_OF_RESOURCES, SOCKLINE_ERR_FORKED.
- * After an error no callback ever comes, and *ws is 0. Any thread.
+ * Errors: SOCKLINE_ERR_INVALID_URL, SOCKLINE_ERR_INVALID_ARGUMENT for a subprotocol, header or setting that can't be
+ * and for handlers beside a queue, SOCKLINE_ERR_UNSUPPORTED for wss:// in a build without TLS,
+ * SOCKLINE_ERR_OUT_OF_RESOURCES, SOCKLINE_ERR_FORKED. After an error no callback ever comes, and *ws is 0. Any thread.
  */
 sockline_status sockline_connect(
     sockline_loop *loop,
@@ -737,13 +807,14 @@ sockline_status sockline_terminate(sockline_ws ws);
  * Listens, and writes the handle to *server. The listener is bound when this returns.
  *
  * loop: NULL for the default loop. options: NULL for the defaults. handlers: for the server, and for each
- * connection that its sockline_accept gives no other ones; NULL accepts every upgrade and ignores what comes.
- * user_data: yours, given to every callback; free it in on_server_closed. server: may be NULL. Everything is copied
- * but user_data. A host name is looked up here, which can take a moment; addresses are not.
+ * connection that its sockline_accept gives no other ones; NULL accepts every upgrade and, unless options has a queue,
+ * ignores what comes. user_data: yours, given to every callback; free it in on_server_closed. server: may be NULL.
+ * Everything is copied but user_data and the queue. A host name is looked up here, which can take a moment; addresses
+ * are not.
  *
- * Errors: SOCKLINE_ERR_LISTEN_FAILED with the address and the system's reason, SOCKLINE_ERR_INVALID_ARGUMENT,
- * SOCKLINE_ERR_OUT_OF_RESOURCES, SOCKLINE_ERR_FORKED. After an error no callback ever comes, and *server is 0.
- * Any thread.
+ * Errors: SOCKLINE_ERR_LISTEN_FAILED with the address and the system's reason, SOCKLINE_ERR_INVALID_ARGUMENT, also for
+ * handlers beside a queue, SOCKLINE_ERR_OUT_OF_RESOURCES, SOCKLINE_ERR_FORKED. After an error no callback ever comes,
+ * and *server is 0. Any thread.
  */
 sockline_status sockline_listen(
     sockline_loop *loop,
@@ -773,9 +844,8 @@ sockline_string sockline_request_header(const sockline_request *request, socklin
  * options: copied; NULL for none.
  * Errors: SOCKLINE_ERR_INVALID_ARGUMENT for a header or subprotocol that can't be sent,
  * SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_CLOSED if the client has left or the handshake timeout has passed.
- * From another thread the answer is queued; if it then comes too late, the handlers given here hear of that by
- * on_error and on_close. So on_close always follows SOCKLINE_OK; give handlers where you give user_data to be freed.
- * Any thread.
+ * From another thread the answer is queued. If it can't be given then, because the client has left or was not offered
+ * the subprotocol, on_close follows without on_open: after SOCKLINE_OK, on_close always comes. Any thread.
  */
 sockline_status sockline_accept(sockline_ws ws, const sockline_accept_options *options);
 
@@ -801,6 +871,45 @@ sockline_status sockline_broadcast(sockline_server server, int32_t type, const v
  * Any thread.
  */
 sockline_status sockline_server_close(sockline_server server, int32_t code, const char *reason, size_t len);
+
+/*
+ * Queues
+ */
+
+/**
+ * Makes a queue, and writes it to *queue: owned, until sockline_queue_free.
+ *
+ * max_events, max_bytes: how many events, and how many bytes of their payloads, make it full; 0 for 1,024 and 16 MiB,
+ * SOCKLINE_UNLIMITED for no limit. Each of its connections can go beyond by an event or two.
+ * doorbell: called on the thread that turns a loop, never twice at once, each time that an event comes into the empty
+ * queue: have sockline_queue_pop called until it says SOCKLINE_EMPTY. It must not block; it may call anything. NULL
+ * for none, where a program looks by itself, such as once a frame. user_data: yours, given to doorbell; it is not
+ * touched any more after sockline_queue_free. queue: not NULL; left alone after a failure.
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+ */
+sockline_status sockline_queue_new(
+    uint64_t max_events,
+    uint64_t max_bytes,
+    void (*doorbell)(void *user_data),
+    void *user_data,
+    sockline_queue **queue);
+
+/**
+ * Pulls the oldest event, and has *event point to it. Returns SOCKLINE_OK, or SOCKLINE_EMPTY if nothing waits: then
+ * *event is NULL, and the doorbell rings for the next.
+ *
+ * Each call ends the life of the event before it, so use one thread for each queue, or copy what you need under a
+ * lock. event: not NULL.
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT. Any thread, one at a time.
+ */
+sockline_status sockline_queue_pop(sockline_queue *queue, const sockline_queued_event **event);
+
+/**
+ * Frees a queue: consumed, with the events that wait. Its connections and servers go on as they are; what else
+ * happens to them is told to nobody. When this returns, the doorbell is not running any more and will not be called
+ * again, unless this is called by the doorbell: so hold no lock here that it takes. NULL does nothing. Any thread.
+ */
+void sockline_queue_free(sockline_queue *queue);
 
 #ifdef __cplusplus
 }

@@ -392,7 +392,9 @@ inline sockline_handlers server_callbacks(const ServerTarget &target) noexcept {
     return out;
 }
 
-inline WebSocket connect(sockline_loop *loop, const std::string &url, Handlers handlers, const Options &options) {
+/// With handlers, or with a queue.
+inline WebSocket connect(sockline_loop *loop, const std::string &url, const Options &options,
+                         const sockline_handlers *handlers, sockline_queue *queue, void *user_data) {
     std::vector<sockline_string> subprotocols;
     for (const auto &name : options.subprotocols) subprotocols.push_back(borrow(name));
     std::vector<sockline_header> headers = borrow(options.headers);
@@ -403,17 +405,24 @@ inline WebSocket connect(sockline_loop *loop, const std::string &url, Handlers h
     raw.header_count = headers.size();
     raw.handshake_timeout_ms = options.handshake_timeout_ms;
     raw.settings = &options.settings;
-
-    auto target = std::make_unique<ConnectionTarget>(std::move(handlers));
-    sockline_handlers callbacks = detail::callbacks();
-    Target *user_data = target.get();
+    raw.queue = queue;
     sockline_ws ws = 0;
-    check(sockline_connect(loop, url.c_str(), &raw, &callbacks, user_data, &ws));
-    target.release(); // on_close frees it, and may have done so already
+    check(sockline_connect(loop, url.c_str(), &raw, handlers, user_data, &ws));
     return WebSocket(ws);
 }
 
-inline Server listen(sockline_loop *loop, const ServerOptions &options, ServerHandlers handlers) {
+inline WebSocket connect(sockline_loop *loop, const std::string &url, Handlers handlers, const Options &options) {
+    auto target = std::make_unique<ConnectionTarget>(std::move(handlers));
+    sockline_handlers callbacks = detail::callbacks();
+    Target *user_data = target.get();
+    WebSocket ws = connect(loop, url, options, &callbacks, nullptr, user_data);
+    target.release(); // on_close frees it, and may have done so already
+    return ws;
+}
+
+/// With handlers, or with a queue.
+inline Server listen(sockline_loop *loop, const ServerOptions &options, const sockline_handlers *handlers,
+                     sockline_queue *queue, void *user_data) {
     sockline_server_options raw = SOCKLINE_SERVER_OPTIONS_INIT;
     raw.host = borrow(options.host);
     raw.port = options.port;
@@ -423,14 +432,19 @@ inline Server listen(sockline_loop *loop, const ServerOptions &options, ServerHa
     raw.static_folder = borrow(options.static_folder);
     raw.handshake_timeout_ms = options.handshake_timeout_ms;
     raw.settings = &options.settings;
+    raw.queue = queue;
+    sockline_server server = 0;
+    check(sockline_listen(loop, &raw, handlers, user_data, &server));
+    return Server(server);
+}
 
+inline Server listen(sockline_loop *loop, const ServerOptions &options, ServerHandlers handlers) {
     auto target = std::make_unique<ServerTarget>(std::move(handlers));
     sockline_handlers callbacks = server_callbacks(*target);
     Target *user_data = target.get();
-    sockline_server server = 0;
-    check(sockline_listen(loop, &raw, &callbacks, user_data, &server));
+    Server server = listen(loop, options, &callbacks, nullptr, user_data);
     target.release(); // on_server_closed frees it
-    return Server(server);
+    return server;
 }
 
 inline sockline_accept_options accept_options(std::string_view subprotocol, const std::vector<sockline_header> &headers) {
@@ -443,6 +457,39 @@ inline sockline_accept_options accept_options(std::string_view subprotocol, cons
 
 } // namespace detail
 
+/// Events that wait to be pulled by a thread of yours; destroying it drops them, and its connections go on unheard.
+class Queue {
+public:
+    /// doorbell is called on a loop's thread when an event comes into the empty queue; 0 means the default bounds.
+    explicit Queue(std::function<void()> doorbell = {}, std::uint64_t max_events = 0, std::uint64_t max_bytes = 0)
+        : doorbell_(std::make_unique<std::function<void()>>(std::move(doorbell))) {
+        auto ring = [](void *user_data) { detail::contain("doorbell", *static_cast<std::function<void()> *>(user_data)); };
+        detail::check(sockline_queue_new(max_events, max_bytes, *doorbell_ ? +ring : nullptr, doorbell_.get(), &raw_));
+    }
+    ~Queue() { sockline_queue_free(raw_); }
+    Queue(Queue &&other) noexcept : doorbell_(std::move(other.doorbell_)), raw_(std::exchange(other.raw_, nullptr)) {}
+    Queue &operator=(Queue &&other) noexcept {
+        std::swap(doorbell_, other.doorbell_);
+        std::swap(raw_, other.raw_);
+        return *this;
+    }
+    Queue(const Queue &) = delete;
+    Queue &operator=(const Queue &) = delete;
+
+    sockline_queue *raw() const noexcept { return raw_; }
+
+    /// The oldest event, borrowed until the next call; nullptr if nothing waits, then the doorbell rings for the next.
+    const sockline_queued_event *pop() {
+        const sockline_queued_event *event = nullptr;
+        detail::check(sockline_queue_pop(raw_, &event));
+        return event;
+    }
+
+private:
+    std::unique_ptr<std::function<void()>> doorbell_; // it stays where it is when the queue is moved
+    sockline_queue *raw_ = nullptr;
+};
+
 /// Starts to connect; on_open follows, or on_error and on_close.
 inline WebSocket connect(Loop &loop, const std::string &url, Handlers handlers, const Options &options = {}) {
     return detail::connect(loop.raw(), url, std::move(handlers), options);
@@ -453,9 +500,19 @@ inline WebSocket connect(const std::string &url, Handlers handlers, const Option
     return detail::connect(nullptr, url, std::move(handlers), options);
 }
 
+/// Starts to connect; what happens waits in the queue.
+inline WebSocket connect(Loop &loop, const std::string &url, Queue &queue, const Options &options = {}) {
+    return detail::connect(loop.raw(), url, options, nullptr, queue.raw(), nullptr);
+}
+
 /// Listens; the port is known when this returns.
 inline Server listen(Loop &loop, const ServerOptions &options, ServerHandlers handlers) {
     return detail::listen(loop.raw(), options, std::move(handlers));
+}
+
+/// Listens; every upgrade is accepted, and what happens to the connections waits in the queue.
+inline Server listen(Loop &loop, const ServerOptions &options, Queue &queue) {
+    return detail::listen(loop.raw(), options, nullptr, queue.raw(), nullptr);
 }
 
 /// The same on the library's default loop, whose callbacks run on a thread of the library's.

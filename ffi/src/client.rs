@@ -9,6 +9,7 @@ use crate::abi::{Versioned, headers, invalid, read_struct, strings, write_out};
 use crate::event_loop::{share, sockline_loop};
 use crate::guard::guard;
 use crate::handlers::{read_handlers, sockline_handlers};
+use crate::queue::{both_given, read_queue, sockline_queue};
 use crate::settings::{read_settings, sockline_settings, timeout};
 use crate::status::{OK, sockline_status};
 use crate::types::{sockline_header, sockline_string, sockline_ws};
@@ -31,6 +32,8 @@ pub struct sockline_options {
     pub handshake_timeout_ms: u64,
     /// What the connection may take and keep; NULL for the defaults.
     pub settings: *const sockline_settings,
+    /// Where the connection's events wait to be pulled, instead of handlers. Default: none.
+    pub queue: *mut sockline_queue,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -41,13 +44,13 @@ unsafe impl Versioned for sockline_options {
 /// Starts to connect, and writes the handle to *ws at once; on_open follows, or on_error and on_close.
 ///
 /// loop: NULL for the default loop. url: "ws://host:port/path?query", ended by a NUL. options: NULL for the
-/// defaults. handlers: NULL to have events wait for sockline_set_handlers; messages beyond 1 MiB are dropped then.
-/// user_data: yours, given to every callback. ws: may be NULL; callbacks get the handle too, and may run before this
-/// has returned. Everything is copied but user_data.
+/// defaults. handlers: NULL if options has a queue; otherwise NULL has events wait for sockline_set_handlers, and
+/// messages beyond 1 MiB are dropped then. user_data: yours, given to every callback. ws: may be NULL; callbacks get
+/// the handle too, and may run before this has returned. Everything is copied but user_data and the queue.
 ///
-/// Errors: SOCKLINE_ERR_INVALID_URL, SOCKLINE_ERR_INVALID_ARGUMENT for a subprotocol, header or setting that can't be,
-/// SOCKLINE_ERR_UNSUPPORTED for wss:// in a build without TLS, SOCKLINE_ERR_OUT_OF_RESOURCES, SOCKLINE_ERR_FORKED.
-/// After an error no callback ever comes, and *ws is 0. Any thread.
+/// Errors: SOCKLINE_ERR_INVALID_URL, SOCKLINE_ERR_INVALID_ARGUMENT for a subprotocol, header or setting that can't be
+/// and for handlers beside a queue, SOCKLINE_ERR_UNSUPPORTED for wss:// in a build without TLS,
+/// SOCKLINE_ERR_OUT_OF_RESOURCES, SOCKLINE_ERR_FORKED. After an error no callback ever comes, and *ws is 0. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sockline_connect(
     r#loop: *mut sockline_loop,
@@ -63,9 +66,17 @@ pub unsafe extern "C" fn sockline_connect(
         unsafe {
             write_out(ws, 0);
             let url = read_url(url)?;
-            let mut options = read_options(options)?;
+            let given = read_struct(options)?;
+            let queue = given.and_then(|given| read_queue(given.queue));
+            let handler = match (read_handlers(handlers)?, queue) {
+                (Some(_), Some(_)) => return Err(both_given()),
+                (handlers, queue) => handlers.or(queue),
+            };
+            let mut options = match given {
+                Some(given) => client_options(&given)?,
+                None => ClientOptions::default(),
+            };
             options.user_data = user_data as usize;
-            let handler = read_handlers(handlers)?;
             let on_loop = share(r#loop);
             let connection = sockline::connect(
                 on_loop.as_ref().map(|on_loop| on_loop.inner()),
@@ -92,14 +103,11 @@ unsafe fn read_url<'a>(url: *const c_char) -> Result<&'a str> {
 }
 
 /// # Safety
-/// `given` is NULL or a struct as long as its size says, and what it points to is readable.
-unsafe fn read_options(given: *const sockline_options) -> Result<ClientOptions> {
+/// What it points to is readable.
+unsafe fn client_options(given: &sockline_options) -> Result<ClientOptions> {
     let defaults = ClientOptions::default();
-    // SAFETY: the caller's promise covers the struct and all that it points to.
+    // SAFETY: the caller's promise.
     unsafe {
-        let Some(given) = read_struct(given)? else {
-            return Ok(defaults);
-        };
         Ok(ClientOptions {
             subprotocols: strings(given.subprotocols, given.subprotocol_count)?,
             headers: headers(given.headers, given.header_count)?,

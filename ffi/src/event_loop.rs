@@ -10,7 +10,7 @@ use crate::abi::{Versioned, invalid, read_struct, write_out};
 use crate::guard::{guard, guard_value};
 use crate::status::{OK, STOPPED, sockline_status};
 
-/// A loop: one thread's worth of connections and servers. It is the only object that is a pointer and has to be freed.
+/// A loop: one thread's worth of connections and servers. It is a pointer and has to be freed.
 ///
 /// There are three ways to turn it: sockline_loop_run on a thread of yours, sockline_loop_start on a thread of the
 /// library's own, or sockline_loop_fd, _next_timeout and _poll from another event loop. Callbacks run on the thread

@@ -17,6 +17,7 @@ pub mod client;
 pub mod event_loop;
 pub mod handlers;
 pub mod log;
+pub mod queue;
 pub mod server;
 pub mod settings;
 pub mod status;

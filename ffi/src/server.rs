@@ -12,6 +12,7 @@ use crate::abi::{
 use crate::event_loop::{share, sockline_loop};
 use crate::guard::{guard, guard_value};
 use crate::handlers::{Connected, server_handler, sockline_handlers};
+use crate::queue::{both_given, read_queue, sockline_queue};
 use crate::settings::{limit, read_settings, sockline_settings, timeout};
 use crate::status::{OK, sockline_status};
 use crate::types::{sockline_server, sockline_string};
@@ -45,6 +46,9 @@ pub struct sockline_server_options {
     pub max_head: u64,
     /// What each connection may take and keep; NULL for the defaults.
     pub settings: *const sockline_settings,
+    /// Where the events of the connections wait to be pulled, instead of handlers; every upgrade is accepted then, and
+    /// nothing tells that the server has closed. Default: none.
+    pub queue: *mut sockline_queue,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -55,13 +59,14 @@ unsafe impl Versioned for sockline_server_options {
 /// Listens, and writes the handle to *server. The listener is bound when this returns.
 ///
 /// loop: NULL for the default loop. options: NULL for the defaults. handlers: for the server, and for each
-/// connection that its sockline_accept gives no other ones; NULL accepts every upgrade and ignores what comes.
-/// user_data: yours, given to every callback; free it in on_server_closed. server: may be NULL. Everything is copied
-/// but user_data. A host name is looked up here, which can take a moment; addresses are not.
+/// connection that its sockline_accept gives no other ones; NULL accepts every upgrade and, unless options has a queue,
+/// ignores what comes. user_data: yours, given to every callback; free it in on_server_closed. server: may be NULL.
+/// Everything is copied but user_data and the queue. A host name is looked up here, which can take a moment; addresses
+/// are not.
 ///
-/// Errors: SOCKLINE_ERR_LISTEN_FAILED with the address and the system's reason, SOCKLINE_ERR_INVALID_ARGUMENT,
-/// SOCKLINE_ERR_OUT_OF_RESOURCES, SOCKLINE_ERR_FORKED. After an error no callback ever comes, and *server is 0.
-/// Any thread.
+/// Errors: SOCKLINE_ERR_LISTEN_FAILED with the address and the system's reason, SOCKLINE_ERR_INVALID_ARGUMENT, also for
+/// handlers beside a queue, SOCKLINE_ERR_OUT_OF_RESOURCES, SOCKLINE_ERR_FORKED. After an error no callback ever comes,
+/// and *server is 0. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sockline_listen(
     r#loop: *mut sockline_loop,
@@ -75,12 +80,20 @@ pub unsafe extern "C" fn sockline_listen(
         // what they point to.
         unsafe {
             write_out(server, 0);
-            let mut options = read_options(options)?;
-            let mut connection: Arc<dyn Handler> = Arc::new(Ignoring);
-            if let Some(handlers) = read_struct(handlers)? {
-                options.server_handler = server_handler(handlers, user_data);
-                connection = Arc::new(Connected(handlers));
-            }
+            let given = read_struct(options)?;
+            let queue = given.and_then(|given| read_queue(given.queue));
+            let mut options = match given {
+                Some(given) => server_options(&given)?,
+                None => ServerOptions::new(Address::Tcp(String::new(), 0)),
+            };
+            let connection: Arc<dyn Handler> = match (read_struct(handlers)?, queue) {
+                (Some(_), Some(_)) => return Err(both_given()),
+                (Some(handlers), None) => {
+                    options.server_handler = server_handler(handlers, user_data);
+                    Arc::new(Connected(handlers))
+                }
+                (None, queue) => queue.unwrap_or_else(|| Arc::new(Ignoring)),
+            };
             options.user_data = user_data as usize;
             let on_loop = share(r#loop);
             let on_loop = on_loop.as_ref().map(|on_loop| on_loop.inner());
@@ -161,14 +174,11 @@ struct Ignoring;
 impl Handler for Ignoring {}
 
 /// # Safety
-/// `given` is NULL or a struct as long as its size says, and what it points to is readable.
-unsafe fn read_options(given: *const sockline_server_options) -> Result<ServerOptions> {
-    // SAFETY: the caller's promise covers the struct and all that it points to.
+/// What it points to is readable.
+unsafe fn server_options(given: &sockline_server_options) -> Result<ServerOptions> {
+    // SAFETY: the caller's promise.
     unsafe {
-        let Some(given) = read_struct(given)? else {
-            return Ok(ServerOptions::new(Address::Tcp(String::new(), 0)));
-        };
-        let defaults = ServerOptions::new(read_address(&given)?);
+        let defaults = ServerOptions::new(read_address(given)?);
         Ok(ServerOptions {
             path: optional_string(given.path)?,
             static_folder: optional_string(given.static_folder)?.map(Into::into),

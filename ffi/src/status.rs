@@ -20,6 +20,8 @@ pub enum sockline_status_code {
     SOCKLINE_OVER_MARK = 1,
     /// The loop was stopped, or shut down and done: don't turn it again.
     SOCKLINE_STOPPED = 2,
+    /// Nothing waits in the queue: its doorbell rings for the next event.
+    SOCKLINE_EMPTY = 3,
     /// An argument is out of range, malformed, NULL where it may not be, or contradicts another one.
     SOCKLINE_ERR_INVALID_ARGUMENT = -1,
     /// The URL can't be parsed, or asks for what WebSocket URLs don't have (RFC 6455 section 3).
@@ -75,6 +77,7 @@ pub enum sockline_status_code {
 pub(crate) const OK: sockline_status = sockline_status_code::SOCKLINE_OK as i32;
 pub(crate) const OVER_MARK: sockline_status = sockline_status_code::SOCKLINE_OVER_MARK as i32;
 pub(crate) const STOPPED: sockline_status = sockline_status_code::SOCKLINE_STOPPED as i32;
+pub(crate) const EMPTY: sockline_status = sockline_status_code::SOCKLINE_EMPTY as i32;
 
 /// The library's version, such as "0.1.0". Borrowed for ever. Any thread.
 #[unsafe(no_mangle)]
@@ -138,6 +141,7 @@ fn entries() -> Vec<Entry> {
             "accepted, but wait for on_drain before sending more",
         ),
         entry(STOPPED, "SOCKLINE_STOPPED", "the loop was stopped"),
+        entry(EMPTY, "SOCKLINE_EMPTY", "nothing waits in the queue"),
     ];
     all.extend(
         ErrorCode::ALL
@@ -170,7 +174,7 @@ mod tests {
 
     #[test]
     fn every_status_has_a_text_and_a_name() {
-        for status in [0, 1, 2, -1, -24, -99, 77] {
+        for status in [0, 1, 2, 3, -1, -24, -99, 77] {
             assert!(!entry(status).text.is_empty());
         }
         assert_eq!(entry(-4).name.to_str(), Ok("SOCKLINE_ERR_CLOSED"));

@@ -155,6 +155,35 @@ void a_refusal_is_an_error() {
     CHECK(status == SOCKLINE_ERR_REFUSED);
 }
 
+void events_can_be_pulled() {
+    sockline::Loop loop;
+    int rings = 0;
+    std::string heard;
+    sockline::Queue server_queue, made([&] {
+        rings++;
+        throw std::runtime_error("is logged");
+    });
+    sockline::Queue queue = std::move(made);
+    sockline::ServerOptions options;
+    options.host = "127.0.0.1";
+    sockline::Server server = sockline::listen(loop, options, server_queue);
+    sockline::WebSocket ws = sockline::connect(loop, url_of(server), queue);
+    until(loop, [&] { return rings == 1; });
+    CHECK(queue.pop()->kind == SOCKLINE_EVENT_OPEN && queue.pop() == nullptr);
+    ws.send("hello");
+    ws.close(3000, "bye");
+    const sockline_queued_event *event = nullptr;
+    until(loop, [&] {
+        while ((event = server_queue.pop()) && event->kind != SOCKLINE_EVENT_CLOSE)
+            heard.append(static_cast<const char *>(event->data), event->len);
+        return event != nullptr;
+    });
+    CHECK(heard == "hello" && event->code == 3000 && std::string(event->reason.data) == "bye");
+    until(loop, [&] { return rings == 2; });
+    event = queue.pop();
+    CHECK(event->kind == SOCKLINE_EVENT_CLOSE && sockline::WebSocket(event->ws) == ws && event->was_clean == 1);
+}
+
 } // namespace
 
 int main() {
@@ -163,4 +192,5 @@ int main() {
     RUN(an_exception_closes_its_connection_and_is_logged);
     RUN(callbacks_are_freed_with_what_they_belong_to);
     RUN(a_refusal_is_an_error);
+    RUN(events_can_be_pulled);
 }

@@ -44,7 +44,7 @@ headers() {
 compile() {
     folder=$build/$1; shift
     mkdir -p "$folder"
-    for test in contract calls threads upgrade; do
+    for test in contract calls queue threads upgrade; do
         gcc -g -std=c11 $strict "$@" $test.c -o "$folder/$test" $(link)
     done
     g++ -g -std=c++17 $strict "$@" hpp.cpp -o "$folder/hpp" $(link)
@@ -53,7 +53,7 @@ compile() {
 # Runs the tests of a folder; the rest is put before each command.
 run() {
     folder=$build/$1; messages=$2; shift 2
-    for test in contract calls upgrade hpp; do "$@" "$folder/$test"; done
+    for test in contract calls queue upgrade hpp; do "$@" "$folder/$test"; done
     "$@" "$folder/threads" "$messages"
 }
 

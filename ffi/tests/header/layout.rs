@@ -11,7 +11,12 @@ pub const TYPES_END: &str = "Types: events and callbacks";
 pub const LAYOUT: &[Section] = &[
     Section {
         title: "Types: objects",
-        names: &["sockline_loop", "sockline_ws", "sockline_server"],
+        names: &[
+            "sockline_loop",
+            "sockline_ws",
+            "sockline_server",
+            "sockline_queue",
+        ],
     },
     Section {
         title: "Types: values",
@@ -20,6 +25,7 @@ pub const LAYOUT: &[Section] = &[
             "sockline_status_code",
             "sockline_message_type",
             "sockline_state",
+            "sockline_event_kind",
             "sockline_log_level",
             "sockline_string",
             "sockline_header",
@@ -42,6 +48,7 @@ pub const LAYOUT: &[Section] = &[
             "sockline_error_event",
             "sockline_close_event",
             "sockline_handlers",
+            "sockline_queued_event",
             "sockline_accept_options",
             "sockline_refusal",
             "sockline_log_function",
@@ -109,6 +116,10 @@ pub const LAYOUT: &[Section] = &[
             "sockline_broadcast",
             "sockline_server_close",
         ],
+    },
+    Section {
+        title: "Queues",
+        names: &["sockline_queue_new", "sockline_queue_pop", "sockline_queue_free"],
     },
 ];
 
