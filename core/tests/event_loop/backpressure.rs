@@ -118,12 +118,10 @@ fn check(said: &[(u64, sockline::Result<Sent>, u64)]) {
     }
 }
 
-fn filling() -> (
-    sockline::Loop,
-    Events,
-    Peer,
-    crossbeam_channel::Receiver<Vec<(u64, sockline::Result<Sent>, u64)>>,
-) {
+/// What waited before each message, what became of it, and what waited after.
+type Filled = Vec<(u64, sockline::Result<Sent>, u64)>;
+
+fn filling() -> (sockline::Loop, Events, Peer, crossbeam_channel::Receiver<Filled>) {
     let (sender, filled) = bounded(1);
     let (handler, events) = reacting(move |ws, what| {
         if let What::Text(_) = what {

@@ -43,7 +43,8 @@ fn inside_a_turn_it_keeps_its_place_among_what_is_sent() {
     *server.lock() = Some(serve(&on_loop, local(), handler));
     let server_port = port(server.lock().unwrap());
     let (mut sender, mut other) = (Peer::upgraded(server_port), Peer::upgraded(server_port));
-    (events.open(), events.open());
+    events.open();
+    events.open();
     sender.send(&masked(0x81, b"go"));
     for expected in ["before", "all", "after"] {
         assert_eq!(sender.read_frame(), (0x81, expected.as_bytes().to_vec()));

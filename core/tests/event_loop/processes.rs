@@ -60,7 +60,8 @@ fn many_connections_leave_no_descriptor_behind() {
         };
         once(true);
         Peer::upgraded(server_port); // what lingered before is gone when this is open
-        (events.open(), events.close());
+        events.open();
+        events.close();
         let before = open_descriptors();
         (0..100).for_each(|n| once(n % 2 == 0));
         drop(on_loop);

@@ -99,6 +99,7 @@ fn the_end_waits_for_a_handler_too_and_comes_once() {
     peer.send(&frame(0x88, &close_payload(4001, "bye")));
     assert_eq!(peer.read_frame().0, 0x88);
     drop(peer);
+    barrier(serve(&on_loop, local(), recorder().0)); // the end has been met without a handler
     let (handler, events) = recorder();
     ws.set_handler(handler, 0).unwrap();
     events.open();

@@ -173,7 +173,7 @@ fn meddle(on_loop: &sockline::Loop, url: &str, way: usize) {
         Some(handler.clone()),
     )
     .unwrap();
-    if way % 3 != 0 {
+    if !way.is_multiple_of(3) {
         events.open();
     }
     let twin = WebSocket::from_raw(ws.raw()).unwrap();

@@ -71,7 +71,8 @@ fn hosted(options: LoopOptions) -> (Loop, WebSocket, Events, Events) {
     )
     .unwrap();
     host_until(&on_loop, || opened.load(Ordering::SeqCst) == 2);
-    (events.open(), server_events.open());
+    events.open();
+    server_events.open();
     quiet(&on_loop);
     (on_loop, ws, events, server_events)
 }
