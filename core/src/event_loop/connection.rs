@@ -195,6 +195,12 @@ impl Conn {
         }
     }
 
+    /// Whether earlier input waits to be let in, at the end of the turn in which a call has made way for it: what the
+    /// socket has comes after that.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.stash.is_some() || (self.held.is_some() && self.handler.is_some())
+    }
+
     /// When something has to happen if nothing else does.
     pub(crate) fn deadline(&self) -> Millis {
         match &self.stage {

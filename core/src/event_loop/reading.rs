@@ -66,7 +66,7 @@ impl LoopCore {
     /// One read; `None` if the connection takes nothing now.
     fn receive(&self, id: Id, buffer: &mut [u8]) -> Option<io::Result<usize>> {
         self.with_conn(id, |conn| {
-            if !conn.takes_input() {
+            if !conn.takes_input() || conn.has_waiting() {
                 conn.flags.unread = true;
                 return None;
             }

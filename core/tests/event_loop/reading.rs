@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
-use sockline::{ClientOptions, ErrorCode, ReadyState, Settings, connect, listen};
+use sockline::{ClientOptions, ErrorCode, Loop, ReadyState, Settings, connect, listen};
 
 use crate::support::peer::close_payload;
 use crate::support::{
@@ -26,6 +26,24 @@ fn without_handler(early: &[u8]) -> (sockline::Loop, sockline::WebSocket, Peer) 
 fn read_through(peer: &mut Peer) {
     peer.send(&frame(0x89, b"read?"));
     assert_eq!(peer.read_frame(), (0x8a, b"read?".to_vec()));
+}
+
+/// Does `act` in a callback of another connection, in the same turn in which what `send` sends becomes readable.
+fn in_one_turn(on_loop: &Loop, act: impl Fn() + Send + Sync + 'static, send: impl FnOnce()) {
+    let (release, gate) = bounded::<()>(0);
+    let (handler, events) = reacting(move |_, what| match what {
+        What::Text(text) if text == "wait" => gate.recv().unwrap(),
+        What::Text(_) => act(),
+        _ => {}
+    });
+    let mut other = Peer::upgraded(port(serve(on_loop, local(), handler)));
+    events.open();
+    other.send(&masked(0x81, b"wait"));
+    events.text("wait"); // the loop stands still
+    other.send(&masked(0x81, b"act"));
+    send();
+    release.send(()).unwrap();
+    events.text("act");
 }
 
 #[test]
@@ -350,4 +368,41 @@ fn a_paused_connection_that_is_closed_does_not_hang() {
     served.ws.close(Some(1000), "").unwrap();
     assert_eq!(served.events.error().code(), ErrorCode::CloseTimeout);
     served.events.cut();
+}
+
+#[test]
+fn what_waited_for_resume_comes_before_what_the_socket_has() {
+    let on_loop = started();
+    let (handler, events) = reacting(|ws, what| {
+        if *what == What::Text("one".to_owned()) {
+            ws.pause().unwrap();
+        }
+    });
+    let mut peer = Peer::upgraded(port(serve(&on_loop, local(), handler)));
+    let ws = events.open();
+    peer.send(&[masked(0x81, b"one"), masked(0x81, b"two")].concat());
+    events.text("one");
+    in_one_turn(
+        &on_loop,
+        move || ws.resume().unwrap(),
+        || peer.send(&masked(0x81, b"three")),
+    );
+    events.text("two");
+    events.text("three");
+}
+
+#[test]
+fn what_waited_for_a_handler_comes_before_what_the_socket_has() {
+    let (on_loop, ws, mut peer) = without_handler(b"");
+    peer.send(&frame(0x81, b"one"));
+    read_through(&mut peer);
+    let (handler, events) = recorder();
+    in_one_turn(
+        &on_loop,
+        move || ws.set_handler(handler.clone(), 0).unwrap(),
+        || peer.send(&frame(0x81, b"two")),
+    );
+    events.open();
+    events.text("one");
+    events.text("two");
 }
