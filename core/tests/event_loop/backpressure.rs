@@ -1,6 +1,6 @@
 //! What waits to be sent: marks, limits, `on_drain`, and what is exempt from them.
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, bounded};
 use sockline::{ErrorCode, Sent, ServerOptions, Settings, WebSocket};
 
 use crate::support::{
@@ -87,8 +87,11 @@ fn pongs_pings_and_close_are_exempt() {
     assert_eq!(served.peer.read_frame().0, 0x88);
 }
 
+/// What one `send` said, and what waited before and after it.
+type Said = (u64, sockline::Result<Sent>, u64);
+
 /// Sends in a callback until the outbox is full; returns what each send said and what waited before and after it.
-fn fill(ws: WebSocket) -> Vec<(u64, sockline::Result<Sent>, u64)> {
+fn fill(ws: WebSocket) -> Vec<Said> {
     let mut said = Vec::new();
     loop {
         let before = ws.buffered_amount();
@@ -102,7 +105,7 @@ fn fill(ws: WebSocket) -> Vec<(u64, sockline::Result<Sent>, u64)> {
     }
 }
 
-fn check(said: &[(u64, sockline::Result<Sent>, u64)]) {
+fn check(said: &[Said]) {
     for (before, result, after) in said {
         match result {
             Ok(Sent::Queued) => assert!(*after <= MARK as u64, "{before} → {after}"),
@@ -118,10 +121,7 @@ fn check(said: &[(u64, sockline::Result<Sent>, u64)]) {
     }
 }
 
-/// What waited before each message, what became of it, and what waited after.
-type Filled = Vec<(u64, sockline::Result<Sent>, u64)>;
-
-fn filling() -> (sockline::Loop, Events, Peer, crossbeam_channel::Receiver<Filled>) {
+fn filling() -> (sockline::Loop, Events, Peer, Receiver<Vec<Said>>) {
     let (sender, filled) = bounded(1);
     let (handler, events) = reacting(move |ws, what| {
         if let What::Text(_) = what {
