@@ -229,8 +229,10 @@ impl Drop for Loop {
         let own = thread
             .as_ref()
             .is_some_and(|thread| thread.thread().id() == std::thread::current().id());
-        self.shared.want_freed();
+        // In this order: once it is wanted, the loop's own thread may free its place, and the next loop in it would be
+        // stopped.
         self.shared.push(Command::Stop);
+        self.shared.want_freed();
         if let Some(thread) = thread.filter(|_| !own) {
             join(thread);
         }
