@@ -463,7 +463,7 @@ public:
     /// doorbell is called on a loop's thread when an event comes into the empty queue; 0 means the default bounds.
     explicit Queue(std::function<void()> doorbell = {}, std::uint64_t max_events = 0, std::uint64_t max_bytes = 0)
         : doorbell_(std::make_unique<std::function<void()>>(std::move(doorbell))) {
-        auto ring = [](void *user_data) { detail::contain("doorbell", *static_cast<std::function<void()> *>(user_data)); };
+        auto ring = [](void *bell) { detail::contain("doorbell", *static_cast<std::function<void()> *>(bell)); };
         detail::check(sockline_queue_new(max_events, max_bytes, *doorbell_ ? +ring : nullptr, doorbell_.get(), &raw_));
     }
     ~Queue() { sockline_queue_free(raw_); }

@@ -72,7 +72,8 @@ static sockline_server listen_with_queue(sockline_loop *loop, sockline_queue *qu
     return server;
 }
 
-static sockline_ws connect_with_queue(sockline_loop *loop, sockline_server server, sockline_queue *queue, void *user_data) {
+static sockline_ws connect_with_queue(sockline_loop *loop, sockline_server server, sockline_queue *queue,
+                                      void *user_data) {
     sockline_options options = SOCKLINE_OPTIONS_INIT;
     options.queue = queue;
     sockline_ws ws = 0;
@@ -276,7 +277,7 @@ static void wrong_arguments_are_a_status(void) {
     sockline_ws ws = 77;
     serving.queue = options.queue = queue;
     CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_listen(loop, &serving, &handlers, NULL, &server));
-    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_connect(loop, "ws://[::1]:1/", &options, &handlers, NULL, &ws));
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_connect(loop, "ws://[::1]/", &options, &handlers, NULL, &ws));
     CHECK(server == 0 && ws == 0 && strstr(sockline_last_error_text(), "queue") != NULL);
     sockline_loop_free(loop);
     sockline_queue_free(queue);
