@@ -145,14 +145,14 @@ static int next_timeout(sockline_loop *loop) {
 static sockline_status talk(struct chat *chat, sockline_loop *loop) {
     bool closing = false;
     while (!chat->ended) {
-        bool reads = chat->open && !chat->crowded && !chat->input_over;
-        struct pollfd fds[] = {{sockline_loop_fd(loop), POLLIN, 0}, {reads ? STDIN_FILENO : -1, POLLIN, 0}};
-        if (poll(fds, 2, next_timeout(loop)) < 0 && errno != EINTR) return SOCKLINE_ERR_IO;
-        if (fds[1].revents) read_input(chat);
         if (chat->input_over && chat->first == NULL && !closing) {
             sockline_close(chat->ws, 1000, NULL, 0);
             closing = true;
         }
+        bool reads = chat->open && !chat->crowded && !chat->input_over;
+        struct pollfd fds[] = {{sockline_loop_fd(loop), POLLIN, 0}, {reads ? STDIN_FILENO : -1, POLLIN, 0}};
+        if (poll(fds, 2, next_timeout(loop)) < 0 && errno != EINTR) return SOCKLINE_ERR_IO;
+        if (fds[1].revents) read_input(chat);
         sockline_status status = sockline_loop_poll(loop, 0);
         if (status < 0) return status;
     }
