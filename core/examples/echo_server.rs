@@ -16,7 +16,8 @@ impl Handler for Echo {
 }
 
 fn main() -> ExitCode {
-    let Some(port) = std::env::args().nth(1).and_then(|port| port.parse().ok()) else {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(Ok(port)), None) = (arguments.next().map(|port| port.parse()), arguments.next()) else {
         eprintln!("usage: echo_server PORT");
         return ExitCode::from(2);
     };

@@ -10,9 +10,18 @@ if (!url || !name || rest.length > 0) {
   process.exit(2);
 }
 
-const socket = new WebSocket(url, { handshakeTimeout: 10_000 });
+const socket = connect();
 const awaited = []; // what was sent and has not come back yet
 let ended = false; // the standard input
+
+function connect() {
+  try {
+    return new WebSocket(url, { handshakeTimeout: 10_000 });
+  } catch (error) {
+    console.error(`chat_client: ${error.message}`); // the URL is none
+    return process.exit(1);
+  }
+}
 
 function closeWhenDone() {
   if (ended && awaited.length === 0) socket.close(1000, 'bye');

@@ -13,10 +13,18 @@ if (numbers.length !== 2 || ![count, size].every((number) => Number.isInteger(nu
 }
 
 const payload = Buffer.from(Uint8Array.from({ length: size }, (_, index) => index));
-const socket = new WebSocket(url, { maxPayload: 64 << 20, handshakeTimeout: 10_000 });
+const socket = connect();
 const start = performance.now();
 let sent = 0;
 let received = 0;
+
+function connect() {
+  try {
+    return new WebSocket(url, { maxPayload: 64 << 20, handshakeTimeout: 10_000 });
+  } catch (error) {
+    return fail(error.message); // the URL is none
+  }
+}
 
 function sendMore() {
   for (; sent < Math.min(count, received + IN_FLIGHT); sent++) socket.send(payload);
