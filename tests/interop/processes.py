@@ -48,6 +48,9 @@ class Process:
         assert self._child.stdin
         self._child.stdin.close()
 
+    def send_signal(self, number: int) -> None:
+        self._child.send_signal(number)
+
     def wait(self) -> int:
         """Awaits its end, and returns its exit status."""
         try:

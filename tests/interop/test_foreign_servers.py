@@ -6,7 +6,7 @@ import unittest
 from processes import ServerTest
 from programs import FOREIGN_SERVERS, PROBES
 
-CLIENTS = ["c", "python", "python_callbacks", "node", "node_worker"]
+CLIENTS = ["c", "python", "python_callbacks", "node"]
 # Scenarios, and where they run.
 TARGETS = {
     "echo": "/echo",
@@ -43,6 +43,11 @@ class ForeignServers(ServerTest):
         for target, status in REFUSALS.items():
             with self.subTest(target=target):
                 self.assertEqual(self.run_probe(client, "refuse", target)["status"], status)
+
+    def test_node_in_a_worker(self) -> None:
+        for scenario in ("echo", "sizes", "close", "stall", "connections"):
+            with self.subTest(scenario=scenario):
+                self.run_probe("node_worker", scenario, TARGETS[scenario])
 
 
 def add_tests() -> None:
