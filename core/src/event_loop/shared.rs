@@ -136,6 +136,10 @@ impl Shared {
         self.want_freed.store(true, Ordering::SeqCst);
     }
 
+    pub(crate) fn wants_freed(&self) -> bool {
+        self.want_freed.load(Ordering::SeqCst)
+    }
+
     /// Whether the loop is to be freed; only one asker is told so.
     pub(crate) fn take_want_freed(&self) -> bool {
         self.want_freed.swap(false, Ordering::SeqCst)

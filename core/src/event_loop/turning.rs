@@ -242,15 +242,22 @@ impl Drop for Loop {
 
 /// Frees a loop whose owner has dropped it, unless it is being turned: then that turn's end does it.
 fn free_if_wanted(shared: &'static Shared) {
-    let freed = match shared.try_core() {
-        Some(core) if !core.in_turn.get() && shared.take_want_freed() => {
+    loop {
+        let Some(core) = shared.try_core().filter(|core| !core.in_turn.get()) else {
+            return;
+        };
+        let wanted = shared.take_want_freed();
+        if wanted {
             core.end();
-            true
         }
-        _ => false,
-    };
-    if freed {
-        shared.give_back();
+        drop(core);
+        if wanted {
+            return shared.give_back();
+        }
+        // An owner who came while the core was held here could not have it, and relies on this second look.
+        if !shared.wants_freed() {
+            return;
+        }
     }
 }
 
