@@ -98,7 +98,7 @@ test-python: python $(VENV)/.test
 test-node: node
 	cd bindings/node && npm ci --no-audit --no-fund && npm test
 
-test-interop: build $(VENV)/.test
+test-interop: build
 	tests/tools/need chromium
 	$(PYTHON) tests/interop/run.py
 
