@@ -49,11 +49,13 @@ c: lib
 	$(MAKE) -C examples/c
 
 cpp: lib
+	@command -v g++ >/dev/null || tests/tools/need g++
 	$(MAKE) -C examples/cpp
 
 python: $(VENV)/.sockline
 
 $(VENV)/bin/python:
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tests/tools/need python3-venv
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.sockline: $(VENV)/bin/python $(RUST_SOURCES) $(PYTHON_SOURCES)
