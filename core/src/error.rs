@@ -61,6 +61,18 @@ pub enum ErrorCode {
     Unsupported = -23,
     /// The upgrade request was already answered.
     AlreadyAnswered = -24,
+    /// The TLS handshake failed, or the peer's certificate could not be trusted.
+    Tls = -25,
+    /// The proxy could not be reached, or refused to connect to the host.
+    Proxy = -26,
+    /// A redirect was not followed: there were too many, or it led where it must not.
+    Redirect = -27,
+    /// A message is being sent in parts: its last part has to come before another message.
+    MessageUnfinished = -28,
+    /// The process's memory budget for waiting messages is used up; the message was not queued.
+    MemoryBudget = -29,
+    /// A topic or topic filter is not valid (MQTT 3.1.1 section 4.7).
+    Topic = -30,
     /// A bug of the library was caught at its border; the connection or call that met it is lost, nothing else.
     Internal = -99,
 }
@@ -92,6 +104,12 @@ impl ErrorCode {
         ErrorCode::Forked,
         ErrorCode::Unsupported,
         ErrorCode::AlreadyAnswered,
+        ErrorCode::Tls,
+        ErrorCode::Proxy,
+        ErrorCode::Redirect,
+        ErrorCode::MessageUnfinished,
+        ErrorCode::MemoryBudget,
+        ErrorCode::Topic,
         ErrorCode::Internal,
     ];
 
@@ -122,6 +140,12 @@ impl ErrorCode {
             ErrorCode::Forked => "SOCKLINE_ERR_FORKED",
             ErrorCode::Unsupported => "SOCKLINE_ERR_UNSUPPORTED",
             ErrorCode::AlreadyAnswered => "SOCKLINE_ERR_ALREADY_ANSWERED",
+            ErrorCode::Tls => "SOCKLINE_ERR_TLS",
+            ErrorCode::Proxy => "SOCKLINE_ERR_PROXY",
+            ErrorCode::Redirect => "SOCKLINE_ERR_REDIRECT",
+            ErrorCode::MessageUnfinished => "SOCKLINE_ERR_MESSAGE_UNFINISHED",
+            ErrorCode::MemoryBudget => "SOCKLINE_ERR_MEMORY_BUDGET",
+            ErrorCode::Topic => "SOCKLINE_ERR_TOPIC",
             ErrorCode::Internal => "SOCKLINE_ERR_INTERNAL",
         }
     }
@@ -153,6 +177,12 @@ impl ErrorCode {
             ErrorCode::Forked => "loops don't survive a fork",
             ErrorCode::Unsupported => "not supported here",
             ErrorCode::AlreadyAnswered => "the upgrade request was already answered",
+            ErrorCode::Tls => "the TLS handshake failed",
+            ErrorCode::Proxy => "the proxy made no connection",
+            ErrorCode::Redirect => "a redirect was not followed",
+            ErrorCode::MessageUnfinished => "a message is being sent in parts",
+            ErrorCode::MemoryBudget => "the memory budget is used up",
+            ErrorCode::Topic => "the topic is not valid",
             ErrorCode::Internal => "a bug of the library was caught",
         }
     }

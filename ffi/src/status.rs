@@ -70,6 +70,18 @@ pub enum sockline_status_code {
     SOCKLINE_ERR_UNSUPPORTED = -23,
     /// The upgrade request was already answered.
     SOCKLINE_ERR_ALREADY_ANSWERED = -24,
+    /// The TLS handshake failed, or the peer's certificate could not be trusted. Comes in on_error.
+    SOCKLINE_ERR_TLS = -25,
+    /// The proxy could not be reached, or refused to connect to the host. Comes in on_error.
+    SOCKLINE_ERR_PROXY = -26,
+    /// A redirect was not followed: there were too many, or it led where it must not. Comes in on_error.
+    SOCKLINE_ERR_REDIRECT = -27,
+    /// A message is being sent in parts: its last part has to come before another message.
+    SOCKLINE_ERR_MESSAGE_UNFINISHED = -28,
+    /// The process's memory budget for waiting messages is used up; the message was not queued.
+    SOCKLINE_ERR_MEMORY_BUDGET = -29,
+    /// A topic or topic filter is not valid (MQTT 3.1.1 section 4.7).
+    SOCKLINE_ERR_TOPIC = -30,
     /// A bug of the library was caught at its border; the connection or call that met it is lost, nothing else.
     SOCKLINE_ERR_INTERNAL = -99,
 }
