@@ -27,7 +27,7 @@ help:
 	@echo 'make chat      build, then the chat at http://localhost:$(PORT)  (PORT=…)'
 	@echo 'make test      all tests; make lint test-rust test-c test-python test-node test-interop are its parts'
 	@echo 'make bench     side by side with other libraries  (ONLY=echo64,idle ROUNDS=31 PEERS=sockline_c,raw_tcp)'
-	@echo 'make autobahn  Autobahn|Testsuite against the core in both roles'
+	@echo 'make autobahn  Autobahn|Testsuite against every language in both roles  (FACE="rust c python coroutine node")'
 	@echo 'make install   library, headers and pkg-config file, after make lib  (PREFIX=/usr/local DESTDIR=)'
 	@echo 'make header    write include/sockline.h anew from the Rust sources'
 	@echo 'make deny      licences, bans and sources of all dependencies'
@@ -113,9 +113,12 @@ bench: build
 	tests/tools/need libwebsockets-dev
 	$(PYTHON) core/benches/side_by_side/run.py
 
-autobahn: rust-examples
-	$(PYTHON) tests/autobahn/run.py --role server --command "$(RELEASE)/examples/echo_server PORT"
-	$(PYTHON) tests/autobahn/run.py --role client --command "$(RELEASE)/examples/autobahn_client URL"
+FACE ?= rust c python coroutine node
+
+autobahn: $(if $(filter rust,$(FACE)),rust-examples) $(if $(filter c,$(FACE)),c) \
+          $(if $(filter python coroutine,$(FACE)),python) $(if $(filter node,$(FACE)),node)
+	$(if $(filter c,$(FACE)),$(MAKE) -C tests/autobahn/clients)
+	$(PYTHON) tests/autobahn/run.py $(FACE)
 
 header:
 	SOCKLINE_WRITE_HEADER=1 $(CARGO) test --locked -p sockline-ffi --test header
