@@ -1,5 +1,8 @@
 //! Opening a connection to a server.
 
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +25,11 @@ pub struct ClientOptions {
     pub handshake_timeout: Duration,
     /// What this connection may take and keep, and its timeouts. Default: [`Settings::client`].
     pub settings: Settings,
+    /// This side's address; port 0 lets the system choose one. Addresses of the host of the other family can't be
+    /// reached then. Default: `None`, the system's choice.
+    pub local_address: Option<SocketAddr>,
+    /// Looks names up in place of the system's resolver. Default: `None`.
+    pub lookup: Option<Lookup>,
     /// The application's word for this connection, given back with every event.
     pub user_data: usize,
 }
@@ -33,8 +41,81 @@ impl Default for ClientOptions {
             headers: Vec::new(),
             handshake_timeout: Duration::from_secs(10),
             settings: Settings::client(),
+            local_address: None,
+            lookup: None,
             user_data: 0,
         }
+    }
+}
+
+type LookupFunction = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
+
+/// A name lookup of the application's own. It is called with the host on a thread of the library's that may block; the
+/// best address comes first, and the families are tried in turn (RFC 8305). Hosts that are addresses are not looked up.
+#[derive(Clone)]
+pub struct Lookup(Arc<LookupFunction>);
+
+impl Lookup {
+    /// A lookup from a function of the host's name.
+    pub fn new(function: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static) -> Lookup {
+        Lookup(Arc::new(function))
+    }
+
+    pub(crate) fn call(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        (self.0)(host)
+    }
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lookup")
+    }
+}
+
+/// How long each step to an open connection took; `None` for a step that was not needed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// Looking up the host's name.
+    pub dns: Option<Duration>,
+    /// Connecting to the host, or to the proxy.
+    pub tcp: Option<Duration>,
+    /// From there to the tunnel through the proxy.
+    pub proxy: Option<Duration>,
+    /// The TLS handshake.
+    pub tls: Option<Duration>,
+    /// The opening handshake (RFC 6455 §4).
+    pub upgrade: Option<Duration>,
+}
+
+/// Where one attempt goes, and what it asks for there.
+pub(crate) struct Destination {
+    pub(crate) url: Url,
+    pub(crate) request: Vec<u8>,
+    pub(crate) key: String,
+}
+
+impl Destination {
+    /// # Errors
+    /// What is wrong with the URL, a subprotocol or a header.
+    pub(crate) fn new(url: Url, options: &ClientOptions) -> Result<Destination> {
+        if url.secure {
+            let text = format!(
+                "{}: this build has no TLS, so only ws:// URLs can be connected to",
+                url.authority
+            );
+            return Err(Error::new(ErrorCode::Unsupported, text));
+        }
+        let headers = with_credentials(options.headers.clone(), &url);
+        let mut request = Vec::new();
+        let wanted = handshake::ClientRequest {
+            host: &url.authority,
+            target: &url.target,
+            subprotocols: &options.subprotocols,
+            headers: &headers,
+        };
+        let key = handshake::client_request(&wanted, &mut request)
+            .map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))?;
+        Ok(Destination { url, request, key })
     }
 }
 
@@ -52,36 +133,19 @@ pub fn connect(
     options: ClientOptions,
     handler: Option<Arc<dyn Handler>>,
 ) -> Result<WebSocket> {
-    let url = Url::parse(url).map_err(|error| Error::new(ErrorCode::InvalidUrl, error.to_string()))?;
-    if url.secure {
-        let text = format!(
-            "{}: this build has no TLS, so only ws:// URLs can be connected to",
-            url.authority
-        );
-        return Err(Error::new(ErrorCode::Unsupported, text));
-    }
+    let url = parse(url)?;
     options.settings.check()?;
-    let headers = with_credentials(options.headers, &url);
-    let mut request = Vec::new();
-    let wanted = handshake::ClientRequest {
-        host: &url.authority,
-        target: &url.target,
-        subprotocols: &options.subprotocols,
-        headers: &headers,
-    };
-    let key = handshake::client_request(&wanted, &mut request)
-        .map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))?;
+    let destination = Destination::new(url, &options)?;
     let plan = event_loop::ConnectPlan {
-        url,
-        request,
-        key,
-        subprotocols: options.subprotocols,
-        timeout: options.handshake_timeout,
-        settings: options.settings,
+        options,
+        destination,
         handler,
-        user_data: options.user_data,
     };
     event_loop::connect(on_loop, plan)
+}
+
+fn parse(url: &str) -> Result<Url> {
+    Url::parse(url).map_err(|error| Error::new(ErrorCode::InvalidUrl, error.to_string()))
 }
 
 /// A user and password in the URL become basic authentication (RFC 7617), unless a header says otherwise.

@@ -22,13 +22,13 @@ mod server;
 mod settings;
 mod websocket;
 
-pub use client::{ClientOptions, connect};
+pub use client::{ClientOptions, Lookup, Timings, connect};
 pub use error::{Error, ErrorCode, Result};
 pub use event_loop::{Loop, LoopOptions, Turn};
 pub use event_queue::{EventQueue, QueuedEvent};
 pub use handler::{AcceptAll, CloseEvent, Handler, Message, ServerHandler};
 pub use logging::{LogLevel, LogSink, set_log, write_log};
 pub use server::{Accept, Address, Refusal, Server, ServerOptions, UpgradeRequest, listen};
-pub use settings::Settings;
+pub use settings::{Settings, TcpOptions};
 pub use websocket::{Sent, WebSocket};
 pub use ws::{MessageType, ReadyState};

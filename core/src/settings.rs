@@ -20,6 +20,39 @@ pub struct Settings {
     pub high_water_mark: usize,
     /// When more than this many bytes wait already, `send` fails with `OutboxFull`; 0 for no limit.
     pub hard_limit: usize,
+    /// What the system does with the TCP socket.
+    pub tcp: TcpOptions,
+}
+
+/// Options of a TCP socket; a Unix socket has none of them. Those of a server are its listener's, from which its
+/// connections inherit them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TcpOptions {
+    /// Small messages don't wait for the peer's acknowledgement of the one before (TCP_NODELAY). Default: true.
+    pub no_delay: bool,
+    /// The system probes the peer when nothing has come for so long (SO_KEEPALIVE, TCP_KEEPIDLE), at least a second.
+    /// Pings do more: they reach through proxies. Default: `None`, no probes.
+    pub keep_alive: Option<Duration>,
+    /// The connection fails when the peer has acknowledged nothing for so long of what was sent (TCP_USER_TIMEOUT;
+    /// Linux only). Default: `None`, the system's own.
+    pub user_timeout: Option<Duration>,
+    /// The size of the system's buffer for what is sent, in bytes (SO_SNDBUF); 0 leaves it to the system, which
+    /// knows better for nearly all.
+    pub send_buffer: usize,
+    /// The same for what is received (SO_RCVBUF).
+    pub receive_buffer: usize,
+}
+
+impl Default for TcpOptions {
+    fn default() -> TcpOptions {
+        TcpOptions {
+            no_delay: true,
+            keep_alive: None,
+            user_timeout: None,
+            send_buffer: 0,
+            receive_buffer: 0,
+        }
+    }
 }
 
 const MIB: usize = 1 << 20;
@@ -42,6 +75,7 @@ impl Settings {
             close_timeout: Duration::from_secs(5),
             high_water_mark: MIB,
             hard_limit: 16 * MIB,
+            tcp: TcpOptions::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::client::Timings;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::{self, Call};
 use crate::handle::{Id, Kind};
@@ -204,6 +205,22 @@ impl WebSocket {
     /// This side's address; `None` as for [`WebSocket::remote_address`].
     pub fn local_address(self) -> Option<SocketAddr> {
         event_loop::addresses(self.id).and_then(|addresses| addresses.local)
+    }
+
+    /// How long each step to the open connection took, of the latest one that succeeded; readable from `on_open` on.
+    /// Empty on a server's connection.
+    pub fn timings(self) -> Timings {
+        event_loop::info(self.id)
+            .and_then(|info| Some(info.answered.as_ref()?.timings))
+            .unwrap_or_default()
+    }
+
+    /// The header fields of the server's 101 response, names in lower case; empty on a server's connection, and
+    /// before it is open.
+    pub fn response_headers(self) -> Vec<(String, Vec<u8>)> {
+        event_loop::info(self.id)
+            .and_then(|info| Some(info.answered.as_ref()?.headers.clone()))
+            .unwrap_or_default()
     }
 
     /// The round trip of the last answered ping, in milliseconds.

@@ -117,7 +117,7 @@ unsafe fn client_options(given: &sockline_options) -> Result<ClientOptions> {
                 Duration::ZERO,
             ),
             settings: read_settings(given.settings, Settings::client())?,
-            user_data: 0,
+            ..defaults
         })
     }
 }

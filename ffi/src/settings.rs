@@ -52,6 +52,7 @@ pub(crate) unsafe fn read_settings(given: *const sockline_settings, defaults: Se
         close_timeout: timeout(given.close_timeout_ms, defaults.close_timeout, Duration::ZERO),
         high_water_mark: limit(given.high_water_mark, defaults.high_water_mark, usize::MAX),
         hard_limit: limit(given.hard_limit, defaults.hard_limit, 0),
+        ..defaults
     })
 }
 

@@ -109,6 +109,7 @@ impl Engine {
             handshake_timeout: millis(options.limits.handshake_timeout),
             settings: options.limits.settings(),
             user_data: options.key as usize,
+            ..ClientOptions::default()
         };
         let websocket =
             sockline::connect(Some(on_loop), &options.url, client, Some(handler)).map_err(failure)?;

@@ -47,6 +47,7 @@ impl Limits {
             close_timeout: duration("close_timeout", self.close_timeout)?,
             high_water_mark: self.high_water_mark,
             hard_limit: self.hard_limit.unwrap_or(0),
+            ..Settings::server()
         })
     }
 }

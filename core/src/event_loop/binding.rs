@@ -9,8 +9,10 @@ use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::stream::Stream;
+use super::tcp;
 use crate::error::{Error, ErrorCode, Result};
 use crate::server::{Address, ServerOptions};
+use crate::settings::TcpOptions;
 
 /// A listening socket of a loop.
 pub(super) enum Accepting {
@@ -71,7 +73,8 @@ pub(super) fn bind_all(options: &ServerOptions, same: Option<SocketAddr>) -> Res
     };
     let shared_port = options.threads > 1;
     let tcp = |address: SocketAddr| {
-        bind_tcp(address, options.backlog, shared_port).map_err(|error| fail(&address.to_string(), &error))
+        bind_tcp(address, options.backlog, shared_port, &options.settings.tcp)
+            .map_err(|error| fail(&address.to_string(), &error))
     };
     match (&options.address, same) {
         (_, Some(address)) => Ok(vec![tcp(address)?]),
@@ -126,7 +129,12 @@ fn bind_each(
     Ok(sockets)
 }
 
-fn bind_tcp(address: SocketAddr, backlog: u32, shared_port: bool) -> io::Result<Socket> {
+fn bind_tcp(
+    address: SocketAddr,
+    backlog: u32,
+    shared_port: bool,
+    options: &TcpOptions,
+) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if shared_port {
@@ -135,7 +143,7 @@ fn bind_tcp(address: SocketAddr, backlog: u32, shared_port: bool) -> io::Result<
     if address.is_ipv6() {
         socket.set_only_v6(!address.ip().is_unspecified())?;
     }
-    socket.set_tcp_nodelay(true)?; // what is accepted inherits it
+    tcp::apply(&socket, options)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(backlog.clamp(1, i32::MAX as u32) as i32)?;

@@ -1,6 +1,8 @@
 //! What the application asks of a connection, done on the loop's thread.
 
 use std::sync::Arc;
+#[cfg(target_os = "linux")]
+use std::time::Duration;
 
 use super::command::{Call, Command};
 use super::connection::{Conn, Stage};
@@ -37,8 +39,8 @@ impl LoopCore {
                     log::warn!("a call from another thread could not be done any more: {error}");
                 }
             }
-            Command::Connect(id, plan) => self.connect(id, *plan),
-            Command::Resolved(id, result) => self.resolved(id, result),
+            Command::Connect(id, plan) => self.connect(id, plan),
+            Command::Resolved(id, number, found) => self.resolved(id, number, found),
             Command::Listen(id, listening) => self.listen(id, *listening),
             Command::Broadcast(id, frame) => self.broadcast_all(id, &frame),
             Command::CloseServer(id, close) => {
@@ -232,7 +234,11 @@ impl Conn {
         if let Some(stream @ super::stream::Stream::Tcp(_)) = &self.stream
             && timeout > 0
         {
-            let limit = on.then(|| std::time::Duration::from_millis(timeout));
+            // What the application chose for all times is for all times.
+            let limit = self
+                .profile
+                .user_timeout
+                .or(on.then(|| Duration::from_millis(timeout)));
             let _ = stream.socket().set_tcp_user_timeout(limit);
         }
         #[cfg(not(target_os = "linux"))]

@@ -31,7 +31,8 @@ pub(crate) enum Command {
     Send(Id, MessageType, Box<[u8]>),
     Call(Id, Call),
     Connect(Id, Box<ConnectPlan>),
-    Resolved(Id, io::Result<Vec<SocketAddr>>),
+    /// The answer to one of a client's lookups, with its number.
+    Resolved(Id, u32, io::Result<Vec<SocketAddr>>),
     Listen(Id, Box<Listening>),
     Broadcast(Id, Bytes),
     CloseServer(Id, Option<(u16, String)>),

@@ -1,6 +1,7 @@
 //! One socket with what it is at: connecting, speaking HTTP, open as a WebSocket, or lingering after its end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::connecting::Connecting;
 use super::outbox::Outbox;
@@ -31,6 +32,8 @@ pub(crate) struct Profile {
     pub(crate) hard_limit: usize,
     /// What the cork may hold of one connection without anything to be looked at.
     pub(crate) cork_room: usize,
+    /// TCP_USER_TIMEOUT, where the application has chosen one.
+    pub(crate) user_timeout: Option<Duration>,
 }
 
 impl Profile {
@@ -46,6 +49,7 @@ impl Profile {
             hard_limit,
             // A frame's header is part of what counts.
             cork_room: settings.high_water_mark.min(CORK).saturating_sub(MAX_HEADER),
+            user_timeout: settings.tcp.user_timeout,
         }
     }
 }

@@ -289,7 +289,7 @@ impl LoopCore {
             return;
         };
         if connecting {
-            return self.connect_progressed(id);
+            return self.connect_progressed(id, event.is_readable() || event.is_read_closed());
         }
         let closed = event.is_read_closed() || event.is_error();
         if event.is_readable() || closed {

@@ -120,17 +120,17 @@ impl LoopCore {
     fn stage_timed_out(&self, id: Id) {
         enum Then {
             LetGo,
-            GiveUp(Error),
+            Connect,
             Answer,
         }
         let then = self.with_conn(id, |conn| match &conn.stage {
-            Stage::Connecting(connecting) => Then::GiveUp(connecting.timed_out()),
+            Stage::Connecting(_) => Then::Connect,
             Stage::Serving(_) => Then::Answer,
             _ => Then::LetGo,
         });
         match then {
             Some(Then::LetGo) => self.let_go(id),
-            Some(Then::GiveUp(error)) => self.finish(id, Some(error), false),
+            Some(Then::Connect) => self.connecting_due(id),
             Some(Then::Answer) => self.serving_timed_out(id),
             None => {}
         }
@@ -140,6 +140,7 @@ impl LoopCore {
     /// socket stays until the peer has what was sent last.
     pub(crate) fn finish(&self, id: Id, error: Option<Error>, linger: bool) {
         let now = self.now();
+        let mut runners = Vec::new();
         let first = self.with_conn(id, |conn| {
             if std::mem::replace(&mut conn.flags.ended, true) {
                 return false;
@@ -147,6 +148,7 @@ impl LoopCore {
             conn.flags.silent = matches!(conn.stage, Stage::Serving(_)) && !conn.flags.failed_answer;
             conn.flags.answering = conn.flags.silent && conn.is_asked() && !conn.slot.take_question();
             conn.ending().error = error;
+            runners = conn.take_runners();
             let lingers = linger && !conn.flags.broken && conn.stream.is_some();
             conn.stage = if lingers {
                 Stage::Lingering(now + LINGER)
@@ -159,6 +161,7 @@ impl LoopCore {
         if first != Some(true) {
             return;
         }
+        runners.into_iter().for_each(|stream| self.close_stream(stream));
         if let Some(slot) = self.shared().slots.get(id) {
             slot.set_ready_state(ReadyState::Closed);
         }
@@ -264,9 +267,8 @@ impl LoopCore {
         if let Some(slot) = self.shared().slots.get(conn.id) {
             slot.clear_fd();
         }
-        // Closing takes a descriptor out of the poll by itself, unless the host has duplicated it: be explicit.
-        if let Some(stream) = &mut conn.stream {
-            let _ = self.with_registry(|registry| stream.deregister(registry));
+        if let Some(stream) = conn.stream.take() {
+            self.close_stream(stream);
         }
     }
 

@@ -9,7 +9,7 @@
 //! | `connection`, `ending` | what a connection is at, and how it ends |
 //! | `connecting`, `resolver` | a client's way to an open connection |
 //! | `binding`, `listener`, `serving`, `sending`, `files` | a server's: listening, accepting, HTTP, upgrades, static files |
-//! | `timers`, `stream`, `thread`, `fork` | deadlines and what the system offers |
+//! | `timers`, `stream`, `tcp`, `thread`, `fork` | deadlines and what the system offers |
 
 mod binding;
 mod calls;
@@ -29,6 +29,7 @@ mod serving;
 mod shared;
 mod slots;
 mod stream;
+mod tcp;
 mod thread;
 mod timers;
 mod turning;
@@ -140,16 +141,18 @@ pub(crate) fn connect(on_loop: Option<&Loop>, plan: ConnectPlan) -> Result<WebSo
     let shared = Loop::shared_or_default(on_loop)?;
     let id = shared.slots.allocate(Kind::Connection)?;
     if let Some(slot) = shared.slots.get(id) {
-        slot.set_limits(plan.settings.high_water_mark, plan.settings.hard_limit);
+        let settings = &plan.options.settings;
+        slot.set_limits(settings.high_water_mark, settings.hard_limit);
         slot.set_info(Arc::new(Info {
-            url: plan.url.href.as_str().into(),
+            url: plan.destination.url.href.as_str().into(),
             ..Info::default()
         }));
     }
-    let websocket = WebSocket::new(id, plan.user_data);
+    let websocket = WebSocket::new(id, plan.options.user_data);
+    let plan = Box::new(plan);
     match shared.enter() {
         Some(core) => core.connect(id, plan),
-        None => shared.push(Command::Connect(id, Box::new(plan))),
+        None => shared.push(Command::Connect(id, plan)),
     }
     Ok(websocket)
 }

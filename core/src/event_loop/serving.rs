@@ -359,6 +359,7 @@ impl Site {
                     url: target.into(),
                     protocol: protocol.into(),
                     extensions: "".into(),
+                    answered: None,
                 });
                 *last = Some(info.clone());
                 info

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
+use crate::client::Timings;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, Kind, LAST_GENERATION, MAX_SLOTS};
 use crate::ws::ReadyState;
@@ -17,6 +18,16 @@ pub(crate) struct Info {
     pub(crate) url: Box<str>,
     pub(crate) protocol: Box<str>,
     pub(crate) extensions: Box<str>,
+    /// Of a client that has been open.
+    pub(crate) answered: Option<Box<Answered>>,
+}
+
+/// What a client may ask about its opening handshake.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Answered {
+    pub(crate) timings: Timings,
+    /// Of the 101 response.
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
 }
 
 /// Both ends of a connection, or the one of a listener.

@@ -67,13 +67,6 @@ impl Stream {
         self.socket().peer_addr().is_ok()
     }
 
-    /// Small messages must not wait for the peer's acknowledgement of the one before.
-    pub(crate) fn set_nodelay(&self) {
-        if let Stream::Tcp(stream) = self {
-            let _ = stream.set_nodelay(true);
-        }
-    }
-
     pub(crate) fn fd(&self) -> RawFd {
         match self {
             Stream::Tcp(stream) => stream.as_raw_fd(),

@@ -1,6 +1,6 @@
 //! Responses: read by a client, written by a server.
 
-use ::http::{HeaderMap, StatusCode, Version};
+use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 
 use super::{Error, Framing, Limits, head};
 
@@ -24,6 +24,14 @@ impl Response {
     /// The first line of this field; `None` if it is absent or not UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
         head::text(&self.headers, name)
+    }
+
+    /// All fields as names in lower case and values as received.
+    pub fn fields(&self) -> Vec<(String, Vec<u8>)> {
+        let field = |(name, value): (&HeaderName, &HeaderValue)| {
+            (name.as_str().to_owned(), value.as_bytes().to_owned())
+        };
+        self.headers.iter().map(field).collect()
     }
 
     /// Whether a comma-separated field has this element, in any of its lines and in any case.

@@ -8,6 +8,7 @@ mod support;
 mod backpressure;
 mod broadcast;
 mod calls;
+mod connecting;
 mod contract;
 mod failures;
 mod files;

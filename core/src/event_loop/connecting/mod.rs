@@ -1,0 +1,294 @@
+//! A client's way to an open connection.
+//!
+//! | file | step |
+//! |---|---|
+//! | `mod` | what is wished for, name lookup, and when a step takes too long |
+//! | `addresses`, `race` | from addresses to a connected socket (RFC 8305) |
+//! | `shaking` | the opening handshake over it |
+//! | `timing` | how long each took |
+
+mod addresses;
+mod race;
+mod shaking;
+mod timing;
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use self::addresses::interleave;
+use self::race::{Candidate, Race};
+use self::timing::Stopwatch;
+use super::command::Command;
+use super::connection::{Conn, NEVER, NO_SERVER, Profile, Stage};
+use super::core::LoopCore;
+use super::resolver::{self, Pending};
+use super::stream::Stream;
+use crate::client::{ClientOptions, Destination};
+use crate::error::{Error, ErrorCode};
+use crate::handle::Id;
+use crate::handler::Handler;
+use crate::settings::millis;
+use crate::ws::Millis;
+
+/// How often a lookup that takes long is looked after.
+const NUDGE: Millis = resolver::HANGING.as_millis() as Millis;
+/// Where there is no handshake timeout, a lookup is given up all the same: the system's resolver has, by then.
+const LOOKUP_TIMEOUT: Millis = 60_000;
+
+/// All that is needed to connect, checked by the caller's thread.
+pub(crate) struct ConnectPlan {
+    pub(crate) options: ClientOptions,
+    pub(crate) destination: Destination,
+    pub(crate) handler: Option<Arc<dyn Handler>>,
+}
+
+pub(crate) struct Connecting {
+    plan: Box<ConnectPlan>,
+    /// For all steps together.
+    deadline: Millis,
+    phase: Phase,
+    /// How many lookups there were: an answer to an earlier one is of no use.
+    lookups: u32,
+    watch: Stopwatch,
+    /// The response, as far as it has come.
+    head: Vec<u8>,
+}
+
+enum Phase {
+    Starting,
+    Resolving(Resolving),
+    Racing(Race),
+    Shaking,
+}
+
+struct Resolving {
+    nudge_at: Millis,
+    give_up_at: Millis,
+    /// To be dropped when the answer is not wanted any more.
+    _pending: Pending,
+}
+
+impl Connecting {
+    fn new(plan: Box<ConnectPlan>) -> Connecting {
+        Connecting {
+            plan,
+            deadline: NEVER,
+            phase: Phase::Starting,
+            lookups: 0,
+            watch: Stopwatch::start(),
+            head: Vec::new(),
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Millis {
+        let of_step = match &self.phase {
+            Phase::Resolving(resolving) => resolving.nudge_at.min(resolving.give_up_at),
+            Phase::Racing(race) => race.deadline(),
+            Phase::Starting | Phase::Shaking => NEVER,
+        };
+        self.deadline.min(of_step)
+    }
+
+    /// Where the next step leads, without the URL's user and password.
+    fn authority(&self) -> &str {
+        &self.plan.destination.url.authority
+    }
+
+    fn timed_out(&self) -> Error {
+        let doing = match self.phase {
+            Phase::Starting | Phase::Resolving(_) => "looking up",
+            Phase::Racing(_) => "connecting to",
+            Phase::Shaking => "waiting for the opening handshake of",
+        };
+        let limit = self.plan.options.handshake_timeout;
+        let text = format!("{doing} {} took longer than {limit:?}", self.authority());
+        Error::new(ErrorCode::HandshakeTimeout, text)
+    }
+
+    pub(crate) fn stream_ended(&self) -> Error {
+        let text = format!(
+            "{} closed the connection before the opening handshake was done",
+            self.authority()
+        );
+        Error::new(ErrorCode::HandshakeFailed, text)
+    }
+
+    fn race_lost(&self, race: &Race) -> Error {
+        race.error(self.authority(), ErrorCode::ConnectFailed)
+    }
+
+    fn not_resolved(&self, why: &str) -> Error {
+        let text = format!("could not look up {}: {why}", self.plan.destination.url.host);
+        Error::new(ErrorCode::NameNotResolved, text)
+    }
+}
+
+impl Conn {
+    /// Whether the next event says how connecting went.
+    pub(crate) fn is_connecting(&self) -> bool {
+        matches!(&self.stage, Stage::Connecting(connecting) if matches!(connecting.phase, Phase::Racing(_)))
+    }
+
+    fn connecting(&mut self) -> Option<&mut Connecting> {
+        match &mut self.stage {
+            Stage::Connecting(connecting) => Some(connecting),
+            _ => None,
+        }
+    }
+
+    /// The sockets of a race, which nobody needs any more.
+    pub(crate) fn take_runners(&mut self) -> Vec<Stream> {
+        self.connecting().map(Connecting::end_race).unwrap_or_default()
+    }
+}
+
+/// The first step towards a host.
+enum Step {
+    Race(VecDeque<Candidate>),
+    LookUp(String, u16),
+}
+
+impl LoopCore {
+    pub(crate) fn connect(&self, id: Id, mut plan: Box<ConnectPlan>) {
+        let Some(slot) = self.shared().slots.get(id) else {
+            return;
+        };
+        let profile = Arc::new(Profile::new(&plan.options.settings));
+        let handler = plan.handler.take();
+        let user_data = plan.options.user_data;
+        let stage = Stage::Connecting(Box::new(Connecting::new(plan)));
+        let mut conn = Conn::new(id, slot, NO_SERVER, stage, profile);
+        conn.handler = handler;
+        conn.user_data = user_data;
+        self.adopt(conn);
+        self.start_attempt(id);
+    }
+
+    fn start_attempt(&self, id: Id) {
+        let now = self.now();
+        let step = self.with_conn(id, |conn| {
+            let connecting = conn.connecting()?;
+            connecting.deadline = match millis(connecting.plan.options.handshake_timeout) {
+                0 => NEVER,
+                limit => now.saturating_add(limit),
+            };
+            connecting.watch = Stopwatch::start();
+            Some(connecting.first_step())
+        });
+        match step.flatten() {
+            Some(Step::Race(candidates)) => self.race(id, candidates),
+            Some(Step::LookUp(host, port)) => self.look_up(id, host, port),
+            None => {}
+        }
+    }
+
+    fn look_up(&self, id: Id, host: String, port: u16) {
+        let (shared, now) = (self.shared(), self.now());
+        self.with_conn(id, |conn| {
+            let connecting = conn.connecting()?;
+            connecting.lookups += 1;
+            let number = connecting.lookups;
+            let lookup = connecting.plan.options.lookup.clone();
+            let pending = resolver::resolve(host, port, lookup, move |found| {
+                shared.push(Command::Resolved(id, number, found))
+            });
+            connecting.phase = Phase::Resolving(Resolving {
+                nudge_at: now + NUDGE,
+                give_up_at: now + LOOKUP_TIMEOUT,
+                _pending: pending,
+            });
+            Some(())
+        });
+        self.arm(id);
+    }
+
+    /// The answer to a lookup.
+    pub(crate) fn resolved(&self, id: Id, number: u32, found: io::Result<Vec<SocketAddr>>) {
+        let outcome = self.with_conn(id, |conn| {
+            let connecting = conn.connecting()?;
+            if connecting.lookups != number || !matches!(connecting.phase, Phase::Resolving(_)) {
+                return None;
+            }
+            connecting.watch.lap(|timings| &mut timings.dns);
+            Some(match found {
+                Ok(addresses) if !addresses.is_empty() => Ok(addresses),
+                Ok(_) => Err(connecting.not_resolved("the name has no address")),
+                Err(error) => Err(connecting.not_resolved(&error.to_string())),
+            })
+        });
+        match outcome.flatten() {
+            Some(Ok(addresses)) => self.race_to(id, addresses),
+            Some(Err(error)) => self.finish(id, Some(error), false),
+            None => {}
+        }
+    }
+
+    fn race_to(&self, id: Id, addresses: Vec<SocketAddr>) {
+        self.race(
+            id,
+            interleave(addresses).into_iter().map(Candidate::Tcp).collect(),
+        );
+    }
+
+    /// There is a connection to the host.
+    fn connected(&self, id: Id, stream: Stream) {
+        self.with_conn(id, |conn| {
+            conn.slot.set_fd(stream.fd());
+            conn.stream = Some(stream);
+            if let Some(connecting) = conn.connecting() {
+                connecting.watch.lap(|timings| &mut timings.tcp);
+            }
+        });
+        self.secure_or_shake(id);
+    }
+
+    /// A deadline has come: that of a step, or of all.
+    pub(crate) fn connecting_due(&self, id: Id) {
+        enum Due {
+            GiveUp(Error),
+            Nudge,
+            StartNext,
+        }
+        let now = self.now();
+        let due = self.with_conn(id, |conn| {
+            let connecting = conn.connecting()?;
+            if connecting.deadline <= now {
+                return Some(Due::GiveUp(connecting.timed_out()));
+            }
+            match &mut connecting.phase {
+                Phase::Resolving(resolving) if resolving.give_up_at <= now => {
+                    let text = "the resolver has not answered within a minute";
+                    Some(Due::GiveUp(connecting.not_resolved(text)))
+                }
+                Phase::Resolving(resolving) => {
+                    resolving.nudge_at = now + NUDGE;
+                    Some(Due::Nudge)
+                }
+                Phase::Racing(_) => Some(Due::StartNext),
+                Phase::Starting | Phase::Shaking => None,
+            }
+        });
+        match due.flatten() {
+            Some(Due::GiveUp(error)) => self.finish(id, Some(error), false),
+            Some(Due::Nudge) => resolver::nudge(),
+            Some(Due::StartNext) => self.start_next(id),
+            None => {}
+        }
+        self.arm(id);
+    }
+}
+
+impl Connecting {
+    fn first_step(&self) -> Step {
+        let url = &self.plan.destination.url;
+        if let Some(path) = &url.unix_path {
+            return Step::Race([Candidate::Unix(path.clone())].into());
+        }
+        match url.host.parse::<IpAddr>() {
+            Ok(address) => Step::Race([Candidate::Tcp(SocketAddr::new(address, url.port))].into()),
+            Err(_) => Step::LookUp(url.host.clone(), url.port),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The opening handshake over a connection that is there (RFC 6455 §4.1).
+
+use std::sync::Arc;
+
+use super::Phase;
+use crate::client::Timings;
+use crate::error::{Error, ErrorCode};
+use crate::event_loop::connection::Stage;
+use crate::event_loop::core::LoopCore;
+use crate::event_loop::slots::{Answered, Info};
+use crate::handle::Id;
+use crate::http::{Limits, Response, parse_response};
+use crate::ws::{Connection, ReadyState, Role, handshake};
+
+impl LoopCore {
+    /// The way to the host is free: a connection, or a tunnel through a proxy. What is said next is for the host.
+    pub(super) fn secure_or_shake(&self, id: Id) {
+        self.shake(id);
+    }
+
+    /// Asks for the upgrade.
+    pub(crate) fn shake(&self, id: Id) {
+        self.with_conn(id, |conn| {
+            let Stage::Connecting(connecting) = &mut conn.stage else {
+                return;
+            };
+            connecting.phase = Phase::Shaking;
+            let request = &connecting.plan.destination.request;
+            conn.slot.add_buffered(request.len());
+            conn.outbox.push(request);
+        });
+        self.write_on(id);
+    }
+
+    /// Takes bytes of the server's response; returns how many belong to it.
+    pub(crate) fn response_bytes(&self, id: Id, data: &[u8]) -> usize {
+        let parsed = self.with_conn(id, |conn| {
+            let connecting = conn.connecting()?;
+            let before = connecting.head.len();
+            connecting.head.extend_from_slice(data);
+            Some(match parse_response(&connecting.head, &Limits::default()) {
+                Ok(None) => Ok(None),
+                Ok(Some((response, length))) => {
+                    connecting.head.clear();
+                    Ok(Some((response, length - before)))
+                }
+                Err(error) => Err(error),
+            })
+        });
+        match parsed.flatten() {
+            None | Some(Ok(None)) => data.len(),
+            Some(Ok(Some((response, length)))) => {
+                if !response.is_interim() {
+                    self.judge_response(id, &response);
+                }
+                length
+            }
+            Some(Err(error)) => {
+                let text = format!("the server's answer is not valid HTTP: {error}");
+                self.finish(id, Some(Error::new(ErrorCode::HandshakeFailed, text)), false);
+                data.len()
+            }
+        }
+    }
+
+    fn judge_response(&self, id: Id, response: &Response) {
+        let verdict = self.with_conn(id, |conn| {
+            let connecting = conn.connecting()?;
+            let plan = &connecting.plan;
+            let verdict =
+                handshake::check_response(response, &plan.destination.key, &plan.options.subprotocols);
+            connecting.watch.lap(|timings| &mut timings.upgrade);
+            Some(verdict)
+        });
+        match verdict.flatten() {
+            Some(Ok(protocol)) => self.open_client(id, response, protocol),
+            Some(Err(error)) => {
+                let code = if error.status.is_some() {
+                    ErrorCode::Refused
+                } else {
+                    ErrorCode::HandshakeFailed
+                };
+                self.finish(
+                    id,
+                    Some(Error::new(code, error.text).with_http_status(error.status)),
+                    false,
+                );
+            }
+            None => {}
+        }
+    }
+
+    fn open_client(&self, id: Id, response: &Response, protocol: Option<String>) {
+        let now = self.now();
+        self.with_conn(id, |conn| {
+            let Some(connecting) = conn.connecting() else {
+                return;
+            };
+            let info = Info {
+                url: connecting.plan.destination.url.href.as_str().into(),
+                protocol: protocol.unwrap_or_default().into(),
+                extensions: "".into(),
+                answered: Some(Box::new(answered(connecting.watch.timings, response))),
+            };
+            conn.slot.set_info(Arc::new(info));
+            conn.slot.set_ready_state(ReadyState::Open);
+            conn.stage = Stage::Open(Connection::new(Role::Client, now));
+            conn.flags.unannounced = true;
+        });
+        self.arm(id);
+    }
+}
+
+fn answered(timings: Timings, response: &Response) -> Answered {
+    Answered {
+        timings,
+        headers: response.fields(),
+    }
+}
