@@ -64,6 +64,10 @@ impl LoopCore {
             Ok(_) => {}
             Err(error) => log::debug!("a message from another thread was dropped: {error}"),
         }
+        // Its sender may have been told to wait for what the system has taken at once: the next flush looks.
+        if slot.is_over_mark() {
+            self.with_conn(id, |conn| self.mark_dirty(conn));
+        }
     }
 
     /// Another thread was told that its answer is on the way. If it can't be given, the client gets status 500, and the

@@ -136,9 +136,13 @@ impl Slot {
         self.over_mark.store(true, Ordering::Release);
     }
 
+    pub(crate) fn is_over_mark(&self) -> bool {
+        self.over_mark.load(Ordering::Relaxed)
+    }
+
     /// Whether a sender waits for `on_drain` and what is left is low enough for it; asking resets it.
     pub(crate) fn take_drained(&self) -> bool {
-        self.over_mark.load(Ordering::Relaxed)
+        self.is_over_mark()
             && self.buffered() <= self.high_water_mark() / 2
             && self.over_mark.swap(false, Ordering::Acquire)
     }

@@ -204,6 +204,20 @@ fn from_another_thread_queued_bytes_count() {
 }
 
 #[test]
+fn who_was_told_to_wait_by_another_thread_hears_of_what_the_kernel_took_at_once() {
+    // Small enough for the kernel, by each of the ways: the cork's, beside its header, masked into the outbox.
+    for size in [MARK - 100, 2 * MARK] {
+        let mut served = served_with(settings(|it| {
+            it.high_water_mark = 1000;
+            it.ping_interval = std::time::Duration::ZERO; // a ping would look after it, too
+        }));
+        assert_eq!(served.ws.send_binary(&vec![3; size]), Ok(Sent::OverMark));
+        assert_eq!(served.peer.read_frame().1.len(), size);
+        assert_eq!(served.events.next(), What::Drain);
+    }
+}
+
+#[test]
 fn without_a_hard_limit_nothing_is_refused() {
     let mut served = served_with(settings(|it| it.hard_limit = 0));
     let payload = vec![3; 4 << 20];
