@@ -1,6 +1,7 @@
 //! The folder that a server was told to serve, and no way out of it.
 
 use std::fs::{File, OpenOptions};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -52,7 +53,7 @@ impl Folder {
         // Not blocking on a pipe or a device, and not following a link that was put there in the meantime.
         let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
         let opened = OpenOptions::new().read(true).custom_flags(flags).open(&full);
-        let file = opened.map_err(|_| missing())?;
+        let file = opened.map_err(|error| if is_ours(&error) { busy(&error) } else { missing() })?;
         let found = file.metadata().map_err(|_| missing())?;
         if found.is_dir() {
             return Ok(Found::Folder);
@@ -69,5 +70,19 @@ impl Folder {
             modified: modified.unwrap_or(Duration::ZERO),
         };
         Ok(Found::File { file, path, meta })
+    }
+}
+
+/// Whether the machine is at its limits: the file may well be there, and a client that remembers 404 would not ask again.
+fn is_ours(error: &io::Error) -> bool {
+    use nix::libc::{EIO, EMFILE, ENFILE, ENOMEM};
+    matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOMEM | EIO))
+}
+
+fn busy(error: &io::Error) -> http::Error {
+    log::error!("a file can't be opened: {error}");
+    http::Error {
+        status: 503,
+        text: "the server can't open this file for now".to_owned(),
     }
 }
