@@ -13,10 +13,16 @@ pub fn is_child(test: &str) -> bool {
 /// Runs the test's `body` in a process of its own, and fails if that does.
 #[track_caller]
 pub fn in_child(test: &str, body: impl FnOnce()) {
+    in_child_under(test, &[], body);
+}
+
+/// The same below another program, which gets the child's command line behind its own arguments.
+#[track_caller]
+pub fn in_child_under(test: &str, wrapper: &[&str], body: impl FnOnce()) {
     if is_child(test) {
         return body();
     }
-    let output = command(test).output().unwrap();
+    let output = command_under(test, wrapper).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
@@ -88,8 +94,15 @@ pub fn wait_for_parent() {
 }
 
 fn command(test: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    command_under(test, &[])
+}
+
+fn command_under(test: &str, wrapper: &[&str]) -> Command {
+    let program = std::env::current_exe().unwrap().into_os_string();
+    let mut line = wrapper.iter().map(|word| (*word).into()).chain([program]);
+    let mut command = Command::new(line.next().expect("there is the program at least"));
     command
+        .args(line)
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(VARIABLE, test);
     command

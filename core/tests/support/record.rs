@@ -144,6 +144,10 @@ impl Events {
         assert_eq!((event.code, event.was_clean), (code, true), "{event:?}");
     }
 
+    pub fn has_heard(&self) -> bool {
+        !self.receiver.is_empty()
+    }
+
     /// What has come until now; once the loop is dropped, everything.
     pub fn so_far(&self) -> Vec<What> {
         self.receiver.try_iter().map(|(_, what)| what).collect()
