@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::{self, Loop};
 use crate::handler::Handler;
+use crate::proxy::{self, Proxy, ProxyUrl};
 use crate::settings::Settings;
 use crate::websocket::WebSocket;
 use crate::ws::handshake;
@@ -28,6 +29,8 @@ pub struct ClientOptions {
     /// This side's address; port 0 lets the system choose one. Addresses of the host of the other family can't be
     /// reached then. Default: `None`, the system's choice.
     pub local_address: Option<SocketAddr>,
+    /// Through which proxy. Default: what the environment says, as curl reads it.
+    pub proxy: Proxy,
     /// Looks names up in place of the system's resolver. Default: `None`.
     pub lookup: Option<Lookup>,
     /// The application's word for this connection, given back with every event.
@@ -42,6 +45,7 @@ impl Default for ClientOptions {
             handshake_timeout: Duration::from_secs(10),
             settings: Settings::client(),
             local_address: None,
+            proxy: Proxy::default(),
             lookup: None,
             user_data: 0,
         }
@@ -92,11 +96,12 @@ pub(crate) struct Destination {
     pub(crate) url: Url,
     pub(crate) request: Vec<u8>,
     pub(crate) key: String,
+    pub(crate) proxy: Option<ProxyUrl>,
 }
 
 impl Destination {
     /// # Errors
-    /// What is wrong with the URL, a subprotocol or a header.
+    /// What is wrong with the URL, the proxy, a subprotocol or a header.
     pub(crate) fn new(url: Url, options: &ClientOptions) -> Result<Destination> {
         if url.secure {
             let text = format!(
@@ -105,6 +110,7 @@ impl Destination {
             );
             return Err(Error::new(ErrorCode::Unsupported, text));
         }
+        let proxy = proxy::choose(&options.proxy, &url, |name| std::env::var(name).ok())?;
         let headers = with_credentials(options.headers.clone(), &url);
         let mut request = Vec::new();
         let wanted = handshake::ClientRequest {
@@ -115,7 +121,12 @@ impl Destination {
         };
         let key = handshake::client_request(&wanted, &mut request)
             .map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))?;
-        Ok(Destination { url, request, key })
+        Ok(Destination {
+            url,
+            request,
+            key,
+            proxy,
+        })
     }
 }
 
@@ -126,7 +137,7 @@ impl Destination {
 /// this; a callback may run before it has returned.
 ///
 /// # Errors
-/// What is wrong with the URL, a subprotocol or a header is said here; no event ever comes then.
+/// What is wrong with the URL, the proxy's, a subprotocol or a header is said here; no event ever comes then.
 pub fn connect(
     on_loop: Option<&Loop>,
     url: &str,

@@ -7,8 +7,8 @@ use napi::bindgen_prelude::{ArrayBuffer, Function, JsValue, Unknown};
 use napi::{Env, sys};
 use napi_derive::napi;
 use sockline::{
-    Accept, Address, ClientOptions, ErrorCode, MessageType, Refusal, Sent, Server, ServerOptions, Settings,
-    WebSocket,
+    Accept, Address, ClientOptions, ErrorCode, MessageType, Proxy, Refusal, Sent, Server, ServerOptions,
+    Settings, WebSocket,
 };
 
 use crate::batch::Batch;
@@ -109,6 +109,7 @@ impl Engine {
             handshake_timeout: millis(options.limits.handshake_timeout),
             settings: options.limits.settings(),
             user_data: options.key as usize,
+            proxy: Proxy::None, // npm ws knows none but what an agent brings
             ..ClientOptions::default()
         };
         let websocket =

@@ -41,6 +41,13 @@ impl LoopCore {
     /// Reading failed: the peer has reset the connection, or the network has.
     pub(crate) fn transport_failed(&self, id: Id, error: &io::Error) {
         let text = format!("the connection was lost: {error}");
+        let on_the_way = self.with_conn(id, |conn| match &conn.stage {
+            Stage::Connecting(connecting) => Some(connecting.transport_failed(error)),
+            _ => None,
+        });
+        if let Some(error) = on_the_way.flatten() {
+            return self.finish(id, Some(error), false);
+        }
         let clean = self.with_conn(id, |conn| match &conn.stage {
             Stage::Lingering(_) | Stage::Over => None,
             Stage::Open(machine) => Some(machine.close_sent() && machine.close_received()),

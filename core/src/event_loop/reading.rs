@@ -81,7 +81,7 @@ impl LoopCore {
             at += match self.with_conn(id, |conn| conn.next_step()) {
                 Some(Step::Frames) => self.frames(id, &mut data[at..]),
                 Some(Step::Request) => self.request_bytes(id, &data[at..]),
-                Some(Step::Response) => self.response_bytes(id, &data[at..]),
+                Some(Step::Response) => self.connecting_bytes(id, &data[at..]),
                 Some(Step::Announce) => {
                     self.announce(id);
                     0

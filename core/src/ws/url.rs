@@ -159,7 +159,7 @@ fn parse_unix(rest: &str) -> Result<Url, String> {
 }
 
 /// The host with its brackets, and the port's digits.
-fn split_port(address: &str) -> Result<(&str, &str), String> {
+pub(crate) fn split_port(address: &str) -> Result<(&str, &str), String> {
     let host_end = if address.starts_with('[') {
         address
             .find(']')
@@ -177,7 +177,7 @@ fn split_port(address: &str) -> Result<(&str, &str), String> {
 }
 
 /// `None` for an empty port, which is the default one (RFC 3986 §3.2.3).
-fn parse_port(digits: &str) -> Result<Option<u16>, String> {
+pub(crate) fn parse_port(digits: &str) -> Result<Option<u16>, String> {
     if digits.is_empty() {
         return Ok(None);
     }
@@ -189,7 +189,7 @@ fn parse_port(digits: &str) -> Result<Option<u16>, String> {
 }
 
 /// The host as a resolver takes it, and as the Host header has it.
-fn parse_host(host: &str) -> Result<(String, String), String> {
+pub(crate) fn parse_host(host: &str) -> Result<(String, String), String> {
     if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         let address: Ipv6Addr = address
             .parse()

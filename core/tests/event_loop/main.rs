@@ -15,6 +15,7 @@ mod files;
 mod foreign;
 mod inside;
 mod processes;
+mod proxies;
 mod queue;
 mod reading;
 mod serving;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `mod` | what is wished for, name lookup, and when a step takes too long |
 //! | `addresses`, `race` | from addresses to a connected socket (RFC 8305) |
+//! | `tunnel` | through a proxy, where there is one |
 //! | `shaking` | the opening handshake over it |
 //! | `timing` | how long each took |
 
@@ -11,6 +12,7 @@ mod addresses;
 mod race;
 mod shaking;
 mod timing;
+mod tunnel;
 
 use std::collections::VecDeque;
 use std::io;
@@ -29,6 +31,7 @@ use crate::client::{ClientOptions, Destination};
 use crate::error::{Error, ErrorCode};
 use crate::handle::Id;
 use crate::handler::Handler;
+use crate::proxy::Tunnel;
 use crate::settings::millis;
 use crate::ws::Millis;
 
@@ -51,6 +54,8 @@ pub(crate) struct Connecting {
     phase: Phase,
     /// How many lookups there were: an answer to an earlier one is of no use.
     lookups: u32,
+    /// The host's address, where it is looked up here and connected to by a proxy.
+    behind_proxy: Option<SocketAddr>,
     watch: Stopwatch,
     /// The response, as far as it has come.
     head: Vec<u8>,
@@ -60,6 +65,7 @@ enum Phase {
     Starting,
     Resolving(Resolving),
     Racing(Race),
+    Tunneling(Tunnel),
     Shaking,
 }
 
@@ -77,6 +83,7 @@ impl Connecting {
             deadline: NEVER,
             phase: Phase::Starting,
             lookups: 0,
+            behind_proxy: None,
             watch: Stopwatch::start(),
             head: Vec::new(),
         }
@@ -86,7 +93,7 @@ impl Connecting {
         let of_step = match &self.phase {
             Phase::Resolving(resolving) => resolving.nudge_at.min(resolving.give_up_at),
             Phase::Racing(race) => race.deadline(),
-            Phase::Starting | Phase::Shaking => NEVER,
+            Phase::Starting | Phase::Tunneling(_) | Phase::Shaking => NEVER,
         };
         self.deadline.min(of_step)
     }
@@ -100,14 +107,22 @@ impl Connecting {
         let doing = match self.phase {
             Phase::Starting | Phase::Resolving(_) => "looking up",
             Phase::Racing(_) => "connecting to",
+            Phase::Tunneling(_) => "waiting for the proxy to connect to",
             Phase::Shaking => "waiting for the opening handshake of",
         };
         let limit = self.plan.options.handshake_timeout;
-        let text = format!("{doing} {} took longer than {limit:?}", self.authority());
+        let by = match self.proxy() {
+            Some(proxy) => format!(" (through the proxy {proxy})"),
+            None => String::new(),
+        };
+        let text = format!("{doing} {}{by} took longer than {limit:?}", self.authority());
         Error::new(ErrorCode::HandshakeTimeout, text)
     }
 
     pub(crate) fn stream_ended(&self) -> Error {
+        if let Phase::Tunneling(_) = self.phase {
+            return self.proxy_failed("closed the connection instead of answering");
+        }
         let text = format!(
             "{} closed the connection before the opening handshake was done",
             self.authority()
@@ -115,13 +130,31 @@ impl Connecting {
         Error::new(ErrorCode::HandshakeFailed, text)
     }
 
+    /// Reading or writing failed.
+    pub(crate) fn transport_failed(&self, error: &io::Error) -> Error {
+        if let Phase::Tunneling(_) = self.phase {
+            return self.proxy_failed(&format!("was lost: {error}"));
+        }
+        let text = format!("the connection to {} was lost: {error}", self.authority());
+        Error::new(ErrorCode::Io, text)
+    }
+
     fn race_lost(&self, race: &Race) -> Error {
-        race.error(self.authority(), ErrorCode::ConnectFailed)
+        match self.proxy() {
+            Some(proxy) => {
+                let who = format!("the proxy {proxy} on the way to {}", self.authority());
+                race.error(&who, ErrorCode::Proxy)
+            }
+            None => race.error(self.authority(), ErrorCode::ConnectFailed),
+        }
     }
 
     fn not_resolved(&self, why: &str) -> Error {
-        let text = format!("could not look up {}: {why}", self.plan.destination.url.host);
-        Error::new(ErrorCode::NameNotResolved, text)
+        let (code, who) = match (self.proxy(), self.look_up_for_proxy()) {
+            (Some(proxy), None) => (ErrorCode::Proxy, format!("the proxy {}", proxy.host)),
+            _ => (ErrorCode::NameNotResolved, self.plan.destination.url.host.clone()),
+        };
+        Error::new(code, format!("could not look up {who}: {why}"))
     }
 }
 
@@ -168,15 +201,20 @@ impl LoopCore {
 
     fn start_attempt(&self, id: Id) {
         let now = self.now();
-        let step = self.with_conn(id, |conn| {
+        self.with_conn(id, |conn| {
             let connecting = conn.connecting()?;
             connecting.deadline = match millis(connecting.plan.options.handshake_timeout) {
                 0 => NEVER,
                 limit => now.saturating_add(limit),
             };
             connecting.watch = Stopwatch::start();
-            Some(connecting.first_step())
+            Some(())
         });
+        self.take_step(id);
+    }
+
+    fn take_step(&self, id: Id) {
+        let step = self.with_conn(id, |conn| Some(conn.connecting()?.next_step()));
         match step.flatten() {
             Some(Step::Race(candidates)) => self.race(id, candidates),
             Some(Step::LookUp(host, port)) => self.look_up(id, host, port),
@@ -219,29 +257,54 @@ impl LoopCore {
             })
         });
         match outcome.flatten() {
-            Some(Ok(addresses)) => self.race_to(id, addresses),
+            Some(Ok(addresses)) => self.found(id, addresses),
             Some(Err(error)) => self.finish(id, Some(error), false),
             None => {}
         }
     }
 
-    fn race_to(&self, id: Id, addresses: Vec<SocketAddr>) {
+    fn found(&self, id: Id, addresses: Vec<SocketAddr>) {
+        let was_host_behind_proxy = self.with_conn(id, |conn| {
+            let connecting = conn.connecting()?;
+            connecting.look_up_for_proxy()?;
+            connecting.behind_proxy = addresses.first().copied();
+            Some(())
+        });
+        if was_host_behind_proxy.flatten().is_some() {
+            return self.take_step(id);
+        }
         self.race(
             id,
             interleave(addresses).into_iter().map(Candidate::Tcp).collect(),
         );
     }
 
-    /// There is a connection to the host.
+    /// There is a connection to the host, or to the proxy.
     fn connected(&self, id: Id, stream: Stream) {
-        self.with_conn(id, |conn| {
+        let has_proxy = self.with_conn(id, |conn| {
             conn.slot.set_fd(stream.fd());
             conn.stream = Some(stream);
-            if let Some(connecting) = conn.connecting() {
-                connecting.watch.lap(|timings| &mut timings.tcp);
-            }
+            let connecting = conn.connecting()?;
+            connecting.watch.lap(|timings| &mut timings.tcp);
+            Some(connecting.proxy().is_some())
         });
-        self.secure_or_shake(id);
+        match has_proxy.flatten() {
+            Some(true) => self.begin_tunnel(id),
+            Some(false) => self.secure_or_shake(id),
+            None => {}
+        }
+    }
+
+    /// Takes what has come on the way; returns how much of it was meant for that.
+    pub(crate) fn connecting_bytes(&self, id: Id, data: &[u8]) -> usize {
+        let is_tunneling = self.with_conn(id, |conn| {
+            let connecting = conn.connecting()?;
+            Some(matches!(connecting.phase, Phase::Tunneling(_)))
+        });
+        match is_tunneling.flatten() {
+            Some(true) => self.tunnel_bytes(id, data),
+            _ => self.response_bytes(id, data),
+        }
     }
 
     /// A deadline has come: that of a step, or of all.
@@ -267,7 +330,7 @@ impl LoopCore {
                     Some(Due::Nudge)
                 }
                 Phase::Racing(_) => Some(Due::StartNext),
-                Phase::Starting | Phase::Shaking => None,
+                Phase::Starting | Phase::Tunneling(_) | Phase::Shaking => None,
             }
         });
         match due.flatten() {
@@ -281,14 +344,21 @@ impl LoopCore {
 }
 
 impl Connecting {
-    fn first_step(&self) -> Step {
+    fn next_step(&self) -> Step {
         let url = &self.plan.destination.url;
         if let Some(path) = &url.unix_path {
             return Step::Race([Candidate::Unix(path.clone())].into());
         }
-        match url.host.parse::<IpAddr>() {
-            Ok(address) => Step::Race([Candidate::Tcp(SocketAddr::new(address, url.port))].into()),
-            Err(_) => Step::LookUp(url.host.clone(), url.port),
+        if let Some(step) = self.look_up_for_proxy() {
+            return step;
+        }
+        let (host, port) = match self.proxy() {
+            Some(proxy) => (&proxy.host, proxy.port),
+            None => (&url.host, url.port),
+        };
+        match host.parse::<IpAddr>() {
+            Ok(address) => Step::Race([Candidate::Tcp(SocketAddr::new(address, port))].into()),
+            Err(_) => Step::LookUp(host.clone(), port),
         }
     }
 }

@@ -33,7 +33,7 @@ impl LoopCore {
     }
 
     /// Takes bytes of the server's response; returns how many belong to it.
-    pub(crate) fn response_bytes(&self, id: Id, data: &[u8]) -> usize {
+    pub(super) fn response_bytes(&self, id: Id, data: &[u8]) -> usize {
         let parsed = self.with_conn(id, |conn| {
             let connecting = conn.connecting()?;
             let before = connecting.head.len();
