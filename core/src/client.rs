@@ -117,6 +117,7 @@ impl Destination {
             host: &url.authority,
             target: &url.target,
             subprotocols: &options.subprotocols,
+            compression: options.settings.compression.as_ref(),
             headers: &headers,
         };
         let key = handshake::client_request(&wanted, &mut request)

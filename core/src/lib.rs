@@ -33,4 +33,4 @@ pub use proxy::Proxy;
 pub use server::{Accept, Address, Refusal, Server, ServerOptions, UpgradeRequest, listen};
 pub use settings::{Settings, TcpOptions};
 pub use websocket::{Sent, WebSocket};
-pub use ws::{MessageType, ReadyState};
+pub use ws::{Compression, MessageType, ReadyState};

@@ -225,7 +225,7 @@ pub struct Accept {
 impl Accept {
     pub(crate) fn check(&self) -> Result<()> {
         let mut trial = Vec::new();
-        handshake::accept_response("", self.subprotocol.as_deref(), &self.headers, &mut trial)
+        handshake::accept_response("", self.subprotocol.as_deref(), "", &self.headers, &mut trial)
             .map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::ws;
+use crate::ws::{self, Compression};
 
 /// Limits and timeouts of a connection. A duration of zero turns that timeout off.
 #[derive(Debug, Clone)]
@@ -22,6 +22,9 @@ pub struct Settings {
     pub hard_limit: usize,
     /// What the system does with the TCP socket.
     pub tcp: TcpOptions,
+    /// How to compress, where the peer does too (permessage-deflate, RFC 7692). `None`, the default: it is neither offered
+    /// nor accepted. What suits either role: [`Compression::client`], [`Compression::server`].
+    pub compression: Option<Compression>,
 }
 
 /// Options of a TCP socket; a Unix socket has none of them. Those of a server are its listener's, from which its
@@ -76,6 +79,7 @@ impl Settings {
             high_water_mark: MIB,
             hard_limit: 16 * MIB,
             tcp: TcpOptions::default(),
+            compression: None,
         }
     }
 
@@ -93,7 +97,7 @@ impl Settings {
             );
             return Err(Error::new(ErrorCode::InvalidArgument, text));
         }
-        Ok(())
+        self.compression.as_ref().map_or(Ok(()), check_compression)
     }
 
     pub(crate) fn protocol(&self) -> ws::Config {
@@ -104,6 +108,27 @@ impl Settings {
             close_timeout: millis(self.close_timeout),
         }
     }
+}
+
+/// What zlib takes.
+fn check_compression(compression: &Compression) -> Result<()> {
+    let bits = [
+        compression.server_max_window_bits,
+        compression.client_max_window_bits,
+    ];
+    let wrong = if compression.level > 9 {
+        format!("compression.level must be 0 to 9, not {}", compression.level)
+    } else if !(1..=9).contains(&compression.memory_level) {
+        format!(
+            "compression.memory_level must be 1 to 9, not {}",
+            compression.memory_level
+        )
+    } else if let Some(bits) = bits.iter().find(|bits| !(9..=15).contains(*bits)) {
+        format!("compression's max_window_bits must be 9 to 15, not {bits}")
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorCode::InvalidArgument, wrong))
 }
 
 /// Whole milliseconds, rounded up: a tiny timeout must not turn into zero, which means none.

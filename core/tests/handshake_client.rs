@@ -3,7 +3,9 @@
 use std::io::{self, Read, Write};
 
 use sockline::http::{Limits, Response, parse_request, parse_response};
-use sockline::ws::handshake::{ClientRequest, HandshakeError, check_request, check_response, client_request};
+use sockline::ws::handshake::{
+    Chosen, ClientRequest, HandshakeError, check_request, check_response, client_request,
+};
 use tungstenite::handshake::server::{self, ErrorResponse};
 
 /// The example of RFC 6455 §1.3.
@@ -28,6 +30,7 @@ fn ask(subprotocols: &[&str], headers: &[(&str, &str)]) -> Result<(String, Strin
         host: "example.com:8080",
         target: "/chat?x=1",
         subprotocols: &subprotocols,
+        compression: None,
         headers: &headers,
     };
     let mut out = b"kept".to_vec();
@@ -74,7 +77,7 @@ fn with(more: &[(&str, &str)]) -> Response {
 }
 
 fn check(response: &Response, offered: &[&str]) -> Result<Option<String>, HandshakeError> {
-    check_response(response, KEY, &strings(offered))
+    check_response(response, KEY, &strings(offered), None).map(|chosen| chosen.subprotocol)
 }
 
 #[track_caller]
@@ -108,7 +111,7 @@ fn our_server_takes_it() {
     assert_eq!(length, written.len());
     let accept = check_request(&request).unwrap();
     let answer = response(&[GOOD[0], GOOD[1], ("Sec-WebSocket-Accept", &accept)]);
-    assert_eq!(check_response(&answer, &key, &[]), Ok(None));
+    assert_eq!(check_response(&answer, &key, &[], None), Ok(Chosen::default()));
 }
 
 #[test]
@@ -187,6 +190,7 @@ fn host_and_target_cannot_carry_header_lines() {
             host,
             target,
             subprotocols: &[],
+            compression: None,
             headers: &[],
         };
         assert!(
@@ -356,7 +360,7 @@ fn tungstenites_server_takes_our_request_and_we_its_response() {
         .unwrap();
     assert_eq!(length, socket.get_ref().input.len());
     assert_eq!(
-        check_response(&response, &key, &strings(&["a", "b"])),
+        check_response(&response, &key, &strings(&["a", "b"]), None).map(|chosen| chosen.subprotocol),
         Ok(Some("b".to_owned()))
     );
 }

@@ -232,7 +232,7 @@ fn bad_subprotocols_are_refused() {
 fn the_response_is_written() {
     let mut out = Vec::new();
     let extra = [("Set-Cookie".to_owned(), "a=b".to_owned())];
-    accept_response(ACCEPT, Some("chat"), &extra, &mut out).unwrap();
+    accept_response(ACCEPT, Some("chat"), "", &extra, &mut out).unwrap();
     let expected = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {ACCEPT}\r\nSec-WebSocket-Protocol: chat\r\nSet-Cookie: a=b\r\n\r\n"
@@ -257,14 +257,14 @@ fn the_application_cannot_break_the_response() {
         let mut out = Vec::new();
         let extra = [(name.to_owned(), value.to_owned())];
         assert!(
-            accept_response(ACCEPT, None, &extra, &mut out).is_err(),
+            accept_response(ACCEPT, None, "", &extra, &mut out).is_err(),
             "{name:?}: {value:?}"
         );
         assert!(out.is_empty());
     }
     for subprotocol in ["", "a, b", "a\r\nX: y"] {
         assert!(
-            accept_response(ACCEPT, Some(subprotocol), &[], &mut Vec::new()).is_err(),
+            accept_response(ACCEPT, Some(subprotocol), "", &[], &mut Vec::new()).is_err(),
             "{subprotocol:?}"
         );
     }
@@ -324,7 +324,7 @@ impl Write for OurServer {
             assert_eq!(length, self.input.len());
             assert_eq!(offered_subprotocols(&request), ["chat", "other"]);
             let accept = check_request(&request).expect("a good handshake");
-            accept_response(&accept, Some("other"), &[], self.output.get_mut()).expect("a good response");
+            accept_response(&accept, Some("other"), "", &[], self.output.get_mut()).expect("a good response");
         }
         Ok(bytes.len())
     }

@@ -14,7 +14,7 @@ use crate::handle::Id;
 use crate::handler::{CloseEvent, Handler};
 use crate::settings::Settings;
 use crate::websocket::WebSocket;
-use crate::ws::{self, MessageType, Millis};
+use crate::ws::{self, Agreement, Compression, Connection, MessageType, Millis, Role};
 
 /// The longest header of a frame.
 const MAX_HEADER: usize = 14;
@@ -34,6 +34,7 @@ pub(crate) struct Profile {
     pub(crate) cork_room: usize,
     /// TCP_USER_TIMEOUT, where the application has chosen one.
     pub(crate) user_timeout: Option<Duration>,
+    pub(crate) compression: Option<Compression>,
 }
 
 impl Profile {
@@ -50,6 +51,7 @@ impl Profile {
             // A frame's header is part of what counts.
             cork_room: settings.high_water_mark.min(CORK).saturating_sub(MAX_HEADER),
             user_timeout: settings.tcp.user_timeout,
+            compression: settings.compression,
         }
     }
 }
@@ -59,7 +61,7 @@ pub(crate) enum Stage {
     Connecting(Box<Connecting>),
     /// A server's connection before, or without, an upgrade.
     Serving(Box<Serving>),
-    Open(ws::Connection),
+    Open(Connection),
     /// The handle has ended; what was sent may still arrive, if the socket isn't reset by closing it with bytes
     /// unread. Ends when the peer closes too, or at this time.
     Lingering(Millis),
@@ -224,6 +226,16 @@ impl Conn {
             (Stage::Open(_), 1..) => deadline.min(now.saturating_add(self.profile.protocol.ping_interval)),
             _ => deadline,
         }
+    }
+
+    /// The opening handshake is done: frames follow.
+    pub(crate) fn open(&mut self, role: Role, now: Millis, agreed: Option<&Agreement>) {
+        let machine = match (agreed, &self.profile.compression) {
+            (Some(agreed), Some(wanted)) => Connection::with_deflate(role, now, agreed, wanted),
+            _ => Connection::new(role, now),
+        };
+        self.stage = Stage::Open(machine);
+        self.flags.unannounced = true;
     }
 
     pub(crate) fn ending(&mut self) -> &mut Ending {

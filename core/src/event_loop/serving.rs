@@ -13,7 +13,7 @@ use crate::handler::Handler;
 use crate::http::{self, Request, encode_whole_response, parse_request};
 use crate::server::{Accept, Refusal, UpgradeRequest};
 use crate::settings::millis;
-use crate::ws::{Connection, Millis, ReadyState, Role, handshake};
+use crate::ws::{Agreement, Millis, ReadyState, Role, handshake};
 
 /// Before, or without, an upgrade.
 pub(crate) struct Serving {
@@ -39,6 +39,7 @@ pub(super) enum Phase {
 pub(super) struct Asked {
     accept: String,
     subprotocols: Vec<String>,
+    compression: Option<Agreement>,
     target: Box<str>,
 }
 
@@ -155,9 +156,13 @@ impl LoopCore {
     }
 
     fn upgrade(&self, id: Id, site: &Site, request: &Request) {
-        let accept = match handshake::check_request(request) {
-            Ok(accept) => accept,
-            Err(refusal) => return self.refuse_handshake(id, Err(refusal)),
+        let agreed = match &site.profile.compression {
+            Some(own) => handshake::agree_on_compression(request, own),
+            None => Ok(None),
+        };
+        let (accept, compression) = match (handshake::check_request(request), agreed) {
+            (Ok(accept), Ok(compression)) => (accept, compression),
+            (Err(refusal), _) | (_, Err(refusal)) => return self.refuse_handshake(id, Err(refusal)),
         };
         let subprotocols: Vec<String> = handshake::offered_subprotocols(request)
             .into_iter()
@@ -166,6 +171,7 @@ impl LoopCore {
         let asked = Asked {
             accept,
             subprotocols,
+            compression,
             target: request.target.as_str().into(),
         };
         let deadline = site.deadline(self.now());
@@ -220,16 +226,20 @@ impl LoopCore {
         let Some(site) = conn.serving().map(|serving| serving.site.clone()) else {
             return Err(ErrorCode::AlreadyAnswered.into());
         };
+        let extensions = asked
+            .compression
+            .as_ref()
+            .map(Agreement::to_string)
+            .unwrap_or_default();
         let written = self.write_control(conn, conn.slot, |_, out| {
-            handshake::accept_response(&asked.accept, protocol, &accept.headers, out)
+            handshake::accept_response(&asked.accept, protocol, &extensions, &accept.headers, out)
         });
         written.map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))?;
         conn.slot
-            .set_info(site.info(&asked.target, protocol.unwrap_or_default()));
+            .set_info(site.info(&asked.target, protocol.unwrap_or_default(), &extensions));
         conn.slot.set_ready_state(ReadyState::Open);
-        conn.stage = Stage::Open(Connection::new(Role::Server, self.now()));
+        conn.open(Role::Server, self.now(), asked.compression.as_ref());
         conn.change_hearer(accept.handler, accept.user_data);
-        conn.flags.unannounced = true;
         Ok(true)
     }
 
@@ -350,20 +360,20 @@ impl Site {
     }
 
     /// What was agreed on; connections that agreed on the same share it.
-    fn info(&self, target: &str, protocol: &str) -> Arc<Info> {
+    fn info(&self, target: &str, protocol: &str, extensions: &str) -> Arc<Info> {
         let mut last = self.last_info.lock();
-        match &*last {
-            Some(info) if &*info.url == target && &*info.protocol == protocol => info.clone(),
-            _ => {
-                let info = Arc::new(Info {
-                    url: target.into(),
-                    protocol: protocol.into(),
-                    extensions: "".into(),
-                    answered: None,
-                });
-                *last = Some(info.clone());
-                info
-            }
+        let same = |info: &&Arc<Info>| {
+            *info.url == *target && *info.protocol == *protocol && *info.extensions == *extensions
+        };
+        if let Some(info) = last.as_ref().filter(same) {
+            return info.clone();
         }
+        let info = Arc::new(Info {
+            url: target.into(),
+            protocol: protocol.into(),
+            extensions: extensions.into(),
+            answered: None,
+        });
+        last.insert(info).clone()
     }
 }

@@ -79,7 +79,8 @@ impl LoopCore {
             return Err(outbox_full(waiting, limit));
         }
         let mut scratch = self.scratch.borrow_mut();
-        let sent = if payload.len() >= DIRECT && conn.outbox.is_empty() && !conn.flags.broken {
+        let big = payload.len() >= DIRECT && machine.sends_plain(payload.len());
+        let sent = if big && conn.outbox.is_empty() && !conn.flags.broken {
             let before = if corked { 0 } else { cork.len() };
             match machine.role() {
                 Role::Server => send_beside(conn, slot, &mut cork, before, kind, payload),
@@ -310,7 +311,8 @@ pub(super) fn send_failed(error: SendError, slot: &Slot) -> Error {
         SendError::NotOpen => return not_open(slot),
         SendError::ControlTooLong(_) => ErrorCode::ControlTooLong,
         SendError::InvalidCloseCode(_) => ErrorCode::InvalidCloseCode,
-        SendError::MaskRequired => ErrorCode::Internal,
+        SendError::MaskRequired | SendError::Compression => ErrorCode::Internal,
+        SendError::Unfinished => ErrorCode::MessageUnfinished,
         SendError::NoRandomness => ErrorCode::Io,
     };
     Error::new(code, error.to_string())

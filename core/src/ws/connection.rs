@@ -3,24 +3,30 @@
 use std::ops::Range;
 
 use super::close::{self, ClosePayload, MAX_REASON};
+use super::deflate::Deflate;
 use super::frame::{self, MAX_CONTROL, Opcode};
 use super::liveness::{Due, Liveness};
-use super::receiver::{Body, Receiver, Unit};
+use super::receiver::{Body, Receiver, Rules, Unit};
 use super::{
-    Config, Event, MessageType, Millis, Payload, ProtocolError, ReadyState, Received, Role, Scratch,
-    SendError, Timeout,
+    Agreement, Compression, Config, Event, MessageType, Millis, Payload, ProtocolError, ReadyState, Received,
+    Role, Scratch, SendError, Timeout,
 };
 
 /// The state of one connection. It does no I/O and has no clock: bytes received go in by [`receive`], bytes to send
 /// are appended to the `out` of each call, in the order in which they have to leave, and `now` is the caller's.
 ///
-/// It owns no memory outside itself except while a message or control frame spans reads.
+/// It owns no memory outside itself except while a message or control frame spans reads, and the contexts that
+/// permessage-deflate was agreed to keep.
 ///
 /// [`receive`]: Connection::receive
 #[derive(Debug)]
 pub struct Connection {
     receiver: Receiver,
     liveness: Liveness,
+    deflate: Option<Deflate>,
+    /// Whole messages shorter than this are sent as they are, without another question: 0 unless the state is open, the
+    /// threshold with permessage-deflate.
+    plain_below: u32,
     /// Once `close_sent`: when to stop waiting for the end of the closing handshake.
     close_deadline: Millis,
     role: Role,
@@ -43,11 +49,23 @@ impl Connection {
         Connection {
             receiver: Receiver::default(),
             liveness: Liveness::new(now),
+            deflate: None,
+            plain_below: u32::MAX,
             close_deadline: 0,
             role,
             state: State::Open,
             close_sent: false,
             close_received: false,
+        }
+    }
+
+    /// The same for a connection whose handshake agreed on permessage-deflate.
+    pub fn with_deflate(role: Role, now: Millis, agreed: &Agreement, wanted: &Compression) -> Connection {
+        let deflate = Deflate::new(role, agreed, wanted);
+        Connection {
+            plain_below: deflate.threshold(),
+            deflate: Some(deflate),
+            ..Connection::new(role, now)
         }
     }
 
@@ -75,7 +93,7 @@ impl Connection {
     /// consumed. Answers that the RFC demands (pongs, the close frame) are appended to `out`.
     ///
     /// A message or control frame that lies whole in `input` is unmasked there and borrowed; one that spans calls or
-    /// fragments is copied. After the peer's close frame and after a failure, everything is consumed and ignored.
+    /// fragments, or is compressed, is copied. After the peer's close frame and after a failure, everything is consumed and ignored.
     /// Messages that arrive after our own close frame, before the peer's, are still events.
     #[inline]
     pub fn receive<'a>(
@@ -94,10 +112,12 @@ impl Connection {
             };
         }
         self.liveness.heard(now);
-        match self
-            .receiver
-            .receive(input, self.role, config.max_message, scratch)
-        {
+        let rules = Rules {
+            role: self.role,
+            max_message: config.max_message,
+            deflate: self.deflate.as_mut(),
+        };
+        match self.receiver.receive(input, rules, scratch) {
             Ok((consumed, None)) => Received {
                 consumed,
                 event: None,
@@ -116,7 +136,8 @@ impl Connection {
         }
     }
 
-    /// Appends a whole message to `out`. Text has to be UTF-8; that is the caller's to know.
+    /// Appends a whole message to `out`, compressed if that was agreed on and it is long enough. Text has to be UTF-8;
+    /// that is the caller's to know.
     ///
     /// # Errors
     /// [`SendError::NotOpen`] unless the state is open.
@@ -128,9 +149,48 @@ impl Connection {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<(), SendError> {
+        if payload.len() < self.plain_below as usize {
+            return self.write(kind.into(), payload, scratch, out);
+        }
+        self.send_with(kind, payload, None, scratch, out)
+    }
+
+    /// The same, with a word on whether to compress: `None` leaves it to the threshold. Where permessage-deflate was not
+    /// agreed on, nothing is ever compressed.
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send).
+    #[inline(never)]
+    pub fn send_with(
+        &mut self,
+        kind: MessageType,
+        payload: &[u8],
+        compress: Option<bool>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
         self.check_open()?;
-        // With permessage-deflate, this is where a message is deflated and RSV1 set.
-        self.write(kind.into(), payload, scratch, out)
+        let Some(deflate) = self.deflate.as_mut().filter(|deflate| {
+            let is_long = payload.len() >= deflate.threshold() as usize;
+            deflate.can_compress() && compress.unwrap_or(is_long)
+        }) else {
+            return self.write(kind.into(), payload, scratch, out);
+        };
+        let mask = mask_for(self.role, scratch)?;
+        let packed = deflate.pack(payload, true, &mut scratch.codecs)?;
+        // What doesn't get shorter is better sent as it is, if no later message can refer to it.
+        if packed.len() >= payload.len() && compress.is_none() && !deflate.keeps_own() {
+            frame::write(kind.into(), payload, mask, out);
+        } else {
+            frame::write_fragment(kind.into(), true, true, packed, mask, out);
+        }
+        Ok(())
+    }
+
+    /// Whether [`send`](Self::send) writes a message of `len` bytes as it is, so that
+    /// [`send_header`](Self::send_header) and the payload are the same.
+    pub fn sends_plain(&self, len: usize) -> bool {
+        len < self.plain_below as usize || self.deflate.is_none()
     }
 
     /// Appends only the header of a message of `len` bytes, which the caller then writes from its own memory. Servers
@@ -340,6 +400,7 @@ impl Connection {
         };
         self.close_received = true;
         self.receiver = Receiver::default();
+        self.deflate = None;
         if !self.close_sent {
             if self.write(Opcode::Close, echo.as_bytes(), scratch, out).is_err() {
                 return self.fail(ProtocolError::NoRandomness, scratch, out);
@@ -376,12 +437,15 @@ impl Connection {
     fn begin_closing(&mut self, now: Millis, config: &Config) {
         self.close_sent = true;
         self.state = State::Closing;
+        self.plain_below = 0;
         self.close_deadline = now.saturating_add(config.close_timeout);
     }
 
     fn end(&mut self) {
         self.state = State::Closed;
+        self.plain_below = 0;
         self.receiver = Receiver::default();
+        self.deflate = None;
     }
 
     #[inline]
@@ -407,7 +471,6 @@ impl Connection {
         self.write(opcode, payload, scratch, out)
     }
 
-    /// §5.1: a client masks every frame, with a fresh mask, and a server none.
     #[inline(always)]
     fn write(
         &self,
@@ -416,12 +479,18 @@ impl Connection {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<(), SendError> {
-        let mask = match self.role {
-            Role::Client => Some(scratch.masks.take()?),
-            Role::Server => None,
-        };
+        let mask = mask_for(self.role, scratch)?;
         frame::write(opcode, payload, mask, out);
         Ok(())
+    }
+}
+
+/// §5.1: a client masks every frame, with a fresh mask, and a server none.
+#[inline(always)]
+fn mask_for(role: Role, scratch: &mut Scratch) -> Result<Option<[u8; 4]>, SendError> {
+    match role {
+        Role::Client => scratch.masks.take().map(Some),
+        Role::Server => Ok(None),
     }
 }
 

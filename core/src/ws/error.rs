@@ -44,6 +44,12 @@ pub enum ProtocolError {
         /// [`Config::max_message`](super::Config::max_message), or 1 KiB if that is more.
         limit: usize,
     },
+    /// RSV1, which says that a message is compressed, on a frame of this opcode, which begins none (RFC 7692 §6).
+    MisplacedCompression(u8),
+    /// A compressed message that is not DEFLATE data (RFC 7692 §7.2.2).
+    InvalidCompression,
+    /// A compressed message that ends inside a block (RFC 7692 §7.2.2).
+    TruncatedCompression,
     /// The operating system has no random bytes for a mask, so that the answer due could not be sent (§5.3).
     NoRandomness,
 }
@@ -53,6 +59,7 @@ impl ProtocolError {
     pub fn close_code(&self) -> u16 {
         match self {
             Self::InvalidText(_) | Self::InvalidCloseReason(_) => 1007,
+            Self::InvalidCompression | Self::TruncatedCompression => 1007,
             Self::MessageTooBig { .. } | Self::TooManyFragments { .. } => 1009,
             Self::NoRandomness => 1011,
             _ => 1002,
@@ -90,6 +97,14 @@ impl fmt::Display for ProtocolError {
                     "message whose fragment headers alone exceed the limit of {limit} bytes"
                 )
             }
+            Self::MisplacedCompression(opcode) => {
+                write!(
+                    f,
+                    "opcode {opcode:#x} marked as compressed, but it begins no message"
+                )
+            }
+            Self::InvalidCompression => f.write_str("compressed message is not valid DEFLATE data"),
+            Self::TruncatedCompression => f.write_str("compressed message ends inside a DEFLATE block"),
             Self::NoRandomness => f.write_str("no random bytes from the operating system"),
         }
     }
@@ -111,6 +126,10 @@ pub enum SendError {
     MaskRequired,
     /// The operating system has no random bytes for a mask (§5.3).
     NoRandomness,
+    /// A message is being sent in parts; its last part has to come first (§5.4).
+    Unfinished,
+    /// The compressor failed; no input makes it do so.
+    Compression,
 }
 
 impl fmt::Display for SendError {
@@ -131,6 +150,10 @@ impl fmt::Display for SendError {
             }
             Self::MaskRequired => f.write_str("a client must mask what it sends, use send"),
             Self::NoRandomness => f.write_str("no random bytes from the operating system"),
+            Self::Unfinished => {
+                f.write_str("a message is being sent in parts, its last part has to come first")
+            }
+            Self::Compression => f.write_str("the compressor failed"),
         }
     }
 }

@@ -13,6 +13,9 @@ pub(super) const MAX_HEADER: usize = 14;
 /// The longest payload of a control frame (§5.5).
 pub(super) const MAX_CONTROL: usize = 125;
 
+/// The highest of the reserved bits (§5.2).
+const RSV1: u8 = 4;
+
 /// How much is copied before it is masked, so that the masking finds it in the nearest cache.
 const MASK_BLOCK: usize = 8 << 10;
 
@@ -88,6 +91,11 @@ impl Header {
         Ok(Some((header, cursor.position() as usize)))
     }
 
+    /// Whether RSV1 is set and no other reserved bit, which is how a compressed message begins (RFC 7692 §6).
+    pub(super) fn is_compressed(&self) -> bool {
+        self.reserved == RSV1
+    }
+
     /// What the header took on the wire, if its length was encoded as briefly as it has to be.
     pub(super) fn size(&self) -> usize {
         let len = match self.len {
@@ -119,7 +127,37 @@ pub(super) fn write(opcode: Opcode, payload: &[u8], mask: Option<[u8; 4]>, out: 
         write_short_header(opcode, payload.len(), out);
         return out.extend_from_slice(payload);
     };
-    write_masked(opcode, payload, mask, out);
+    let header = FrameHeader {
+        opcode: OpCode::from(opcode as u8),
+        ..FrameHeader::default()
+    };
+    write_masked(header, payload, mask, out);
+}
+
+/// Appends a frame that is a fragment, or the whole or the first fragment of a compressed message.
+pub(super) fn write_fragment(
+    opcode: Opcode,
+    is_final: bool,
+    rsv1: bool,
+    payload: &[u8],
+    mask: Option<[u8; 4]>,
+    out: &mut Vec<u8>,
+) {
+    let header = FrameHeader {
+        is_final,
+        rsv1,
+        opcode: OpCode::from(opcode as u8),
+        ..FrameHeader::default()
+    };
+    out.reserve(MAX_HEADER + payload.len());
+    match mask {
+        Some(mask) => write_masked(header, payload, mask, out),
+        None => {
+            // Writing to memory does not fail.
+            let _ = header.format(payload.len() as u64, out);
+            out.extend_from_slice(payload);
+        }
+    }
 }
 
 /// Of an unmasked frame: what a server writes before nearly every message, so it doesn't go through tungstenite's
@@ -139,8 +177,10 @@ fn write_short_header(opcode: Opcode, len: usize, out: &mut Vec<u8>) {
 }
 
 #[inline(never)]
-fn write_masked(opcode: Opcode, payload: &[u8], mut mask: [u8; 4], out: &mut Vec<u8>) {
-    write_header(opcode, payload.len(), Some(mask), out);
+fn write_masked(mut header: FrameHeader, payload: &[u8], mut mask: [u8; 4], out: &mut Vec<u8>) {
+    header.mask = Some(mask);
+    // Writing to memory does not fail.
+    let _ = header.format(payload.len() as u64, out);
     for block in payload.chunks(MASK_BLOCK) {
         let start = out.len();
         out.extend_from_slice(block);

@@ -1,8 +1,8 @@
 //! The opening handshake (RFC 6455 §4), both sides: heads in, verdicts and bytes out.
 //!
-//! The server calls [`check_request`] and answers with [`accept_response`] or [`Refusal::encode`]; the client sends
-//! what [`client_request`] writes and judges the answer with [`check_response`]. Extensions are never offered and
-//! never accepted.
+//! The server calls [`check_request`], and [`agree_on_compression`] if it can compress, and answers with
+//! [`accept_response`] or [`Refusal::encode`]; the client sends what [`client_request`] writes and judges the answer with
+//! [`check_response`]. The one extension that is known is permessage-deflate (RFC 7692).
 
 use std::fmt;
 
@@ -10,6 +10,7 @@ use ::http::{HeaderMap, Method, Version, header};
 use data_encoding::BASE64;
 use tungstenite::handshake::{client::generate_key, derive_accept_key};
 
+use super::{Agreement, Compression, deflate};
 use crate::http::{
     Error, Framing, Request, Response, check_header, encode_request, encode_response, encode_whole_response,
     is_token, tokens,
@@ -86,6 +87,8 @@ pub struct ClientRequest<'a> {
     pub target: &'a str,
     /// In order of preference; may be empty.
     pub subprotocols: &'a [String],
+    /// To offer permessage-deflate.
+    pub compression: Option<&'a Compression>,
     /// More header lines, such as Origin, User-Agent, Cookie and Authorization; a Host among them replaces `host`.
     pub headers: &'a [(String, String)],
 }
@@ -130,12 +133,23 @@ pub fn offered_subprotocols(request: &Request) -> Vec<&str> {
         .collect()
 }
 
+/// What a server that compresses in this way agrees on with the client: its first offer that can be taken, if there is
+/// one (RFC 7692 §5.1). A header that breaks its grammar fails the handshake (RFC 6455 §9.1).
+pub fn agree_on_compression(request: &Request, own: &Compression) -> Result<Option<Agreement>, Refusal> {
+    deflate::choose(&request.headers, own).map_err(|why| {
+        let value = deflate::display(&request.headers);
+        Refusal::new(400, format!("invalid Sec-WebSocket-Extensions {value:?}: {why}"))
+    })
+}
+
 /// Appends the 101 response to `out`. `accept` comes from [`check_request`]; `subprotocol` has to be one of
-/// [`offered_subprotocols`], or the client will fail the connection. `extra` are header lines of the application;
+/// [`offered_subprotocols`], or the client will fail the connection, and `extensions` the text of what
+/// [`agree_on_compression`] has found, or empty. `extra` are header lines of the application;
 /// those of the handshake itself and of the framing are refused there. After an error nothing has been appended.
 pub fn accept_response(
     accept: &str,
     subprotocol: Option<&str>,
+    extensions: &str,
     extra: &[(String, String)],
     out: &mut Vec<u8>,
 ) -> Result<(), Error> {
@@ -148,6 +162,9 @@ pub fn accept_response(
         check_subprotocol(name)?;
         headers.push(("Sec-WebSocket-Protocol", name));
     }
+    if !extensions.is_empty() {
+        headers.push(("Sec-WebSocket-Extensions", extensions));
+    }
     push_application_headers(extra, &mut headers)?;
     encode_response(101, &headers, Framing::None, out)
 }
@@ -158,6 +175,7 @@ pub fn accept_response(
 pub fn client_request(request: &ClientRequest<'_>, out: &mut Vec<u8>) -> Result<String, Error> {
     let key = generate_key();
     let subprotocols = join_subprotocols(request.subprotocols)?;
+    let extensions = request.compression.map(deflate::offer);
     let (hosts, others): (Vec<_>, Vec<_>) = request
         .headers
         .iter()
@@ -178,19 +196,44 @@ pub fn client_request(request: &ClientRequest<'_>, out: &mut Vec<u8>) -> Result<
     if !subprotocols.is_empty() {
         headers.push(("Sec-WebSocket-Protocol", &subprotocols));
     }
+    if let Some(offer) = &extensions {
+        headers.push(("Sec-WebSocket-Extensions", offer));
+    }
     push_application_headers(&others, &mut headers)?;
     encode_request("GET", request.target, &headers, Framing::None, out)?;
     Ok(key)
 }
 
-/// Judges a server's answer (RFC 6455 §4.1, the list at its end) to the handshake with this `key` and these
-/// subprotocols. Returns the subprotocol that the server chose; `None` if it chose none, which RFC 6455 allows and
-/// a browser does not where some were offered.
+/// What a server chose of what a client offered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// `None` if it chose none, which RFC 6455 allows and a browser does not where some were offered.
+    pub subprotocol: Option<String>,
+    /// What was agreed on, if messages may be compressed.
+    pub compression: Option<Agreement>,
+    /// The value of Sec-WebSocket-Extensions; empty if there is none.
+    pub extensions: String,
+}
+
+/// Judges a server's answer (RFC 6455 §4.1, the list at its end) to the handshake with this `key`, these subprotocols
+/// and this offer of compression, and returns what it chose.
 pub fn check_response(
     response: &Response,
     key: &str,
-    offered: &[String],
-) -> Result<Option<String>, HandshakeError> {
+    subprotocols: &[String],
+    compression: Option<&Compression>,
+) -> Result<Chosen, HandshakeError> {
+    check_switch(response, key)?;
+    let fail = |text| HandshakeError { status: None, text };
+    Ok(Chosen {
+        compression: deflate::judge(&response.headers, compression).map_err(fail)?,
+        subprotocol: chosen_subprotocol(&response.headers, subprotocols).map_err(fail)?,
+        extensions: deflate::display(&response.headers),
+    })
+}
+
+/// Whether it says that the protocol is WebSocket from now on, and to this request.
+fn check_switch(response: &Response, key: &str) -> Result<(), HandshakeError> {
     if response.status != 101 {
         let text = format!(
             "the server answered {} {} instead of 101",
@@ -224,13 +267,7 @@ pub fn check_response(
             "the server's Sec-WebSocket-Accept is {accept:?}, not {expected:?}"
         ));
     }
-    let extensions = list(&response.headers, header::SEC_WEBSOCKET_EXTENSIONS.as_str());
-    if !extensions.is_empty() {
-        return fail(format!(
-            "the server chose the extension {extensions:?}, which was not offered"
-        ));
-    }
-    chosen_subprotocol(&response.headers, offered).or_else(fail)
+    Ok(())
 }
 
 /// RFC 6455 §4.2.1 item 6, and §4.4: a version that is not spoken is answered with the one that is.

@@ -1,4 +1,4 @@
-//! RFC 6455, whole and without I/O: bytes in, events and bytes out.
+//! RFC 6455 and RFC 7692, whole and without I/O: bytes in, events and bytes out.
 //!
 //! A [`Connection`] is the state of one connection after its opening handshake, for either [`Role`]. It never owns a
 //! socket, a thread or a clock. The caller reads into a buffer of its own and hands it to
@@ -13,8 +13,10 @@ pub mod url;
 mod close;
 mod config;
 mod connection;
+mod deflate;
 mod error;
 mod event;
+mod extensions;
 mod frame;
 mod liveness;
 mod mask;
@@ -24,8 +26,9 @@ mod scratch;
 mod utf8;
 
 pub use close::is_sendable_close_code;
-pub use config::Config;
+pub use config::{Compression, Config};
 pub use connection::Connection;
+pub use deflate::Agreement;
 pub use error::{ProtocolError, SendError};
 pub use event::{Event, Payload, Received, Timeout};
 pub use mask_pool::MaskPool;

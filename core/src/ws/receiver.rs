@@ -3,6 +3,7 @@
 use std::mem;
 use std::ops::Range;
 
+use super::deflate::Deflate;
 use super::frame::{Header, MAX_CONTROL, MAX_HEADER, Opcode};
 use super::{MessageType, ProtocolError, Role, Scratch, mask, utf8};
 
@@ -31,16 +32,27 @@ pub(super) enum Body {
     Owned(Vec<u8>),
 }
 
+/// What the connection that is read allows.
+#[derive(Debug)]
+pub(super) struct Rules<'a> {
+    pub(super) role: Role,
+    pub(super) max_message: usize,
+    /// If permessage-deflate was negotiated.
+    pub(super) deflate: Option<&'a mut Deflate>,
+}
+
 /// Reads the frames of one connection. Between messages it owns no memory.
 #[derive(Debug, Default)]
 pub(super) struct Receiver {
-    /// What has come of a message that spans inputs or frames; behind it, what has come of a control frame that
-    /// spans inputs.
+    /// What has come, inflated, of a message that spans inputs or frames or is compressed; behind it, what has come of a
+    /// control frame that spans inputs.
     buffer: Vec<u8>,
     /// The frame whose payload is arriving: `len` counts what is missing, `mask` is turned to the next byte.
     frame: Option<Header>,
     /// Text or binary, while a message is in `buffer`.
     message: Option<Opcode>,
+    /// Whether that message is compressed.
+    is_compressed: bool,
     /// What the headers of the message's continuation frames took.
     overhead: u32,
     /// How many bytes at the end of `buffer` belong to a control frame.
@@ -92,7 +104,6 @@ impl Receiver {
         if is_masked {
             mask::apply(payload, mask);
         }
-        // With permessage-deflate, this is where a message that lies in the input is inflated.
         if kind == MessageType::Text && utf8::check(payload).is_err() {
             mask::apply(payload, mask);
             return None;
@@ -101,13 +112,13 @@ impl Receiver {
     }
 
     /// Reads `input` up to and including the next unit, and says how far that is. A payload that lies whole in
-    /// `input` is unmasked there and stays there, anything else is copied. After an error the receiver is of no use.
+    /// `input` is unmasked there and stays there, anything else is copied or inflated. After an error the receiver is of
+    /// no use.
     #[inline(never)]
     pub(super) fn receive(
         &mut self,
         input: &mut [u8],
-        role: Role,
-        max_message: usize,
+        mut rules: Rules<'_>,
         scratch: &mut Scratch,
     ) -> Result<(usize, Option<Unit>), ProtocolError> {
         let mut at = 0;
@@ -116,17 +127,17 @@ impl Receiver {
                 let Some(header) = self.read_header(input, &mut at)? else {
                     return Ok((at, None));
                 };
-                self.check(&header, role, max_message)?;
+                self.check(&header, &rules)?;
                 if let Some(unit) = take_whole(&header, input, &mut at)? {
                     return Ok((at, Some(unit)));
                 }
                 self.begin(header, scratch);
             }
-            at += self.take_part(input.get_mut(at..).unwrap_or_default())?;
+            at += self.take_part(input.get_mut(at..).unwrap_or_default(), &mut rules, scratch)?;
             let Some(frame) = self.frame.take_if(|frame| frame.len == 0) else {
                 return Ok((at, None));
             };
-            if let Some(unit) = self.finish(&frame)? {
+            if let Some(unit) = self.finish(&frame, &mut rules, scratch)? {
                 return Ok((at, Some(unit)));
             }
         }
@@ -167,15 +178,13 @@ impl Receiver {
     /// Judges a header by itself and by what came before it. The declared length is judged here, before any memory
     /// is reserved for it.
     #[inline]
-    fn check(&self, header: &Header, role: Role, max_message: usize) -> Result<(), ProtocolError> {
+    fn check(&self, header: &Header, rules: &Rules<'_>) -> Result<(), ProtocolError> {
         let opcode = header.opcode as u8;
-        // §5.2: the reserved bits "MUST be 0 unless an extension is negotiated that defines meanings". None is. With
-        // permessage-deflate, RSV1 is allowed here on the first frame of a message (RFC 7692 §6).
         if header.reserved != 0 {
-            return Err(ProtocolError::ReservedBits(header.reserved));
+            check_reserved(header, rules)?;
         }
         // §5.1: "a client MUST mask all frames that it sends", "a server MUST NOT mask any".
-        match (role, header.mask) {
+        match (rules.role, header.mask) {
             (Role::Server, None) => return Err(ProtocolError::Unmasked),
             (Role::Client, Some(_)) => return Err(ProtocolError::Masked),
             _ => {}
@@ -192,7 +201,7 @@ impl Receiver {
             // §5.4: the fragments of one message come in order, and no other message between them.
             (_, Opcode::Continue, None) => Err(ProtocolError::UnexpectedContinuation),
             (_, Opcode::Text | Opcode::Binary, Some(_)) => Err(ProtocolError::ExpectedContinuation(opcode)),
-            _ => self.check_size(header, max_message),
+            _ => self.check_size(header, rules.max_message),
         }
     }
 
@@ -202,7 +211,8 @@ impl Receiver {
     fn check_size(&self, header: &Header, limit: usize) -> Result<(), ProtocolError> {
         // Between two frames of a message, `buffer` holds nothing else.
         let size = (self.buffer.len() as u64).saturating_add(header.len);
-        if size > limit as u64 {
+        // What compressed bytes amount to is found out by inflating them.
+        if size > limit as u64 && !self.is_compressed && !header.is_compressed() {
             return Err(ProtocolError::MessageTooBig { size, limit });
         }
         let limit = limit.max(FREE_HEADERS);
@@ -216,7 +226,10 @@ impl Receiver {
     fn begin(&mut self, header: Header, scratch: &mut Scratch) {
         match header.opcode {
             Opcode::Continue => self.overhead = self.overhead.saturating_add(header.size() as u32),
-            Opcode::Text | Opcode::Binary => self.message = Some(header.opcode),
+            Opcode::Text | Opcode::Binary => {
+                self.message = Some(header.opcode);
+                self.is_compressed = header.is_compressed();
+            }
             Opcode::Close | Opcode::Ping | Opcode::Pong => {}
         }
         if self.buffer.capacity() == 0 && !header.opcode.is_control() && header.len > 0 {
@@ -226,12 +239,16 @@ impl Receiver {
     }
 
     /// Takes what there is of the frame's payload and says how much that was.
-    fn take_part(&mut self, input: &mut [u8]) -> Result<usize, ProtocolError> {
+    fn take_part(
+        &mut self,
+        input: &mut [u8],
+        rules: &mut Rules<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<usize, ProtocolError> {
         let Some(frame) = &mut self.frame else {
             return Ok(0);
         };
-        // What is missing is below the limit of a message, which is a usize.
-        let missing = frame.len as usize;
+        let missing = usize::try_from(frame.len).unwrap_or(usize::MAX);
         let part_len = missing.min(input.len());
         let part = input.get_mut(..part_len).unwrap_or_default();
         if let Some(mask) = &mut frame.mask {
@@ -239,33 +256,66 @@ impl Receiver {
         }
         frame.len -= part_len as u64;
         let (is_control, is_last) = (frame.opcode.is_control(), frame.fin);
+        if self.is_compressed && !is_control {
+            self.inflate(part, rules, scratch)?;
+            return Ok(part_len);
+        }
         reserve(&mut self.buffer, part_len, missing, is_last && !is_control);
         self.buffer.extend_from_slice(part);
         if is_control {
             // At most `MAX_CONTROL` in all.
             self.control += part_len as u8;
         } else if self.message == Some(Opcode::Text) {
-            self.check_text(part_len)?;
+            check_text(&self.buffer, part_len, &mut self.incomplete)?;
         }
         Ok(part_len)
     }
 
-    /// Validates the `new` bytes at the end of the text while they are in the cache. §8.1 lets us fail as soon as
-    /// nothing that follows could make the text valid; we do, also inside a frame.
-    fn check_text(&mut self, new: usize) -> Result<(), ProtocolError> {
-        let from = self.buffer.len() - new - usize::from(self.incomplete);
-        let text = self.buffer.get(from..).unwrap_or_default();
-        self.incomplete = utf8::check_prefix(text).map_err(|at| ProtocolError::InvalidText(from + at))?;
-        Ok(())
+    /// Inflates a part of the message straight to the end of the buffer.
+    fn inflate(
+        &mut self,
+        part: &[u8],
+        rules: &mut Rules<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<(), ProtocolError> {
+        let (Some(deflate), false) = (&mut rules.deflate, part.is_empty()) else {
+            return Ok(());
+        };
+        let is_text = self.message == Some(Opcode::Text);
+        let incomplete = &mut self.incomplete;
+        let check = |message: &[u8], new| {
+            if is_text {
+                check_text(message, new, incomplete)
+            } else {
+                Ok(())
+            }
+        };
+        deflate.inflate(
+            part,
+            &mut self.buffer,
+            rules.max_message,
+            &mut scratch.codecs,
+            check,
+        )
     }
 
     /// The frame's payload is complete; if the unit is too, hands it out.
-    fn finish(&mut self, frame: &Header) -> Result<Option<Unit>, ProtocolError> {
+    fn finish(
+        &mut self,
+        frame: &Header,
+        rules: &mut Rules<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Option<Unit>, ProtocolError> {
         if !frame.fin {
             return Ok(None);
         }
         if frame.opcode.is_control() {
             return Ok(unit(frame.opcode, Body::Owned(self.take_control())));
+        }
+        if mem::take(&mut self.is_compressed)
+            && let Some(deflate) = &mut rules.deflate
+        {
+            deflate.finish(&mut scratch.codecs)?;
         }
         if self.incomplete > 0 {
             return Err(ProtocolError::InvalidText(
@@ -273,7 +323,6 @@ impl Receiver {
             ));
         }
         self.overhead = 0;
-        // With permessage-deflate, this is where a message that spans inputs is inflated.
         let payload = mem::take(&mut self.buffer);
         Ok(self
             .message
@@ -292,8 +341,35 @@ impl Receiver {
     }
 }
 
-/// An unfragmented message or a control frame whose payload is all in the input, from `at`: steps over it if it is one.
+/// §5.2: the reserved bits "MUST be 0 unless an extension is negotiated that defines meanings". permessage-deflate does
+/// that for RSV1, on the first frame of a message and on no other (RFC 7692 §6).
+#[cold]
+fn check_reserved(header: &Header, rules: &Rules<'_>) -> Result<(), ProtocolError> {
+    match header.opcode {
+        _ if !header.is_compressed() || rules.deflate.is_none() => {
+            Err(ProtocolError::ReservedBits(header.reserved))
+        }
+        Opcode::Text | Opcode::Binary => Ok(()),
+        misplaced => Err(ProtocolError::MisplacedCompression(misplaced as u8)),
+    }
+}
+
+/// Validates the `new` bytes at the end of the text while they are in the cache. §8.1 lets us fail as soon as
+/// nothing that follows could make the text valid; we do, also inside a frame. `incomplete` is how many bytes before
+/// these begin a character, and then how many at the end do.
+fn check_text(text: &[u8], new: usize, incomplete: &mut u8) -> Result<(), ProtocolError> {
+    let from = text.len() - new - usize::from(*incomplete);
+    let unchecked = text.get(from..).unwrap_or_default();
+    *incomplete = utf8::check_prefix(unchecked).map_err(|at| ProtocolError::InvalidText(from + at))?;
+    Ok(())
+}
+
+/// An unfragmented message or a control frame whose payload is all in the input, from `at`, and not compressed: steps
+/// over it if it is one.
 fn take_whole(header: &Header, input: &mut [u8], at: &mut usize) -> Result<Option<Unit>, ProtocolError> {
+    if header.is_compressed() {
+        return Ok(None);
+    }
     // The length was found to be below the limit of a message, which is a usize.
     let range = *at..at.saturating_add(header.len as usize);
     let Some(payload) = input.get_mut(range.clone()).filter(|_| header.fin) else {
@@ -306,7 +382,6 @@ fn take_whole(header: &Header, input: &mut [u8], at: &mut usize) -> Result<Optio
     if let Some(mask) = header.mask {
         mask::apply(payload, mask);
     }
-    // With permessage-deflate, this too is where a message that lies in the input is inflated.
     if header.opcode == Opcode::Text {
         utf8::check(payload).map_err(ProtocolError::InvalidText)?;
     }
@@ -347,11 +422,19 @@ mod tests {
 
     const MIB: usize = 1 << 20;
 
+    fn rules(max_message: usize) -> Rules<'static> {
+        Rules {
+            role: Role::Client,
+            max_message,
+            deflate: None,
+        }
+    }
+
     /// The capacity of the buffer after `data` bytes of an unmasked frame that declares `len`.
     fn capacity(first: u8, len: u64, data: usize) -> usize {
         let (mut receiver, mut scratch) = (Receiver::default(), Scratch::new());
         let mut input = [&[first, 127], len.to_be_bytes().as_slice(), &vec![0; data]].concat();
-        let read = receiver.receive(&mut input, Role::Client, usize::MAX, &mut scratch);
+        let read = receiver.receive(&mut input, rules(usize::MAX), &mut scratch);
         assert!(matches!(read, Ok((at, None)) if at == input.len()));
         assert_eq!(receiver.buffer.len(), data);
         receiver.buffer.capacity()
@@ -375,9 +458,7 @@ mod tests {
         let stream = b"\x01\x01a\x89\x02pp\x80\x01b\x8a\x01q\x81\x02cd";
         let mut units = 0;
         for byte in stream {
-            let (at, unit) = receiver
-                .receive(&mut [*byte], Role::Client, 10, &mut scratch)
-                .unwrap();
+            let (at, unit) = receiver.receive(&mut [*byte], rules(10), &mut scratch).unwrap();
             assert_eq!(at, 1);
             units += usize::from(unit.is_some());
             if unit.is_some() && receiver.message.is_none() {
@@ -396,7 +477,7 @@ mod tests {
             let frames: [&[u8]; 3] = [&[if nth == 0 { 2 } else { 0 }, 1, b'a'], &[0x89, 2, b'p'], b"p"];
             for frame in frames {
                 receiver
-                    .receive(&mut frame.to_vec(), Role::Client, MIB, &mut scratch)
+                    .receive(&mut frame.to_vec(), rules(MIB), &mut scratch)
                     .unwrap();
                 moves += u32::from(address != receiver.buffer.as_ptr());
                 address = receiver.buffer.as_ptr();

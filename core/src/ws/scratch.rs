@@ -1,16 +1,18 @@
 //! What the connections of one loop share.
 
+use super::deflate::Codecs;
 use super::mask_pool::MaskPool;
 
 /// The largest buffer to keep: what a receiver may reserve ahead of data, for a slow sender can pin it.
 const MAX_SPARE: usize = super::receiver::MAX_AHEAD;
 
-/// Masks and one spare buffer: one `Scratch` per loop, handed to each call that may need it.
+/// Masks, one spare buffer, compressors: one `Scratch` per loop, handed to each call that may need it.
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// Masks for the frames of clients.
     pub masks: MaskPool,
     spare: Vec<u8>,
+    pub(super) codecs: Codecs,
 }
 
 impl Scratch {

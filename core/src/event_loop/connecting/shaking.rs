@@ -10,7 +10,7 @@ use crate::event_loop::core::LoopCore;
 use crate::event_loop::slots::{Answered, Info};
 use crate::handle::Id;
 use crate::http::{Limits, Response, parse_response};
-use crate::ws::{Connection, ReadyState, Role, handshake};
+use crate::ws::{ReadyState, Role, handshake};
 
 impl LoopCore {
     /// The way to the host is free: a connection, or a tunnel through a proxy. What is said next is for the host.
@@ -67,13 +67,17 @@ impl LoopCore {
         let verdict = self.with_conn(id, |conn| {
             let connecting = conn.connecting()?;
             let plan = &connecting.plan;
-            let verdict =
-                handshake::check_response(response, &plan.destination.key, &plan.options.subprotocols);
+            let verdict = handshake::check_response(
+                response,
+                &plan.destination.key,
+                &plan.options.subprotocols,
+                plan.options.settings.compression.as_ref(),
+            );
             connecting.watch.lap(|timings| &mut timings.upgrade);
             Some(verdict)
         });
         match verdict.flatten() {
-            Some(Ok(protocol)) => self.open_client(id, response, protocol),
+            Some(Ok(chosen)) => self.open_client(id, response, chosen),
             Some(Err(error)) => {
                 let code = if error.status.is_some() {
                     ErrorCode::Refused
@@ -90,7 +94,7 @@ impl LoopCore {
         }
     }
 
-    fn open_client(&self, id: Id, response: &Response, protocol: Option<String>) {
+    fn open_client(&self, id: Id, response: &Response, chosen: handshake::Chosen) {
         let now = self.now();
         self.with_conn(id, |conn| {
             let Some(connecting) = conn.connecting() else {
@@ -98,14 +102,13 @@ impl LoopCore {
             };
             let info = Info {
                 url: connecting.plan.destination.url.href.as_str().into(),
-                protocol: protocol.unwrap_or_default().into(),
-                extensions: "".into(),
+                protocol: chosen.subprotocol.unwrap_or_default().into(),
+                extensions: chosen.extensions.into(),
                 answered: Some(Box::new(answered(connecting.watch.timings, response))),
             };
             conn.slot.set_info(Arc::new(info));
             conn.slot.set_ready_state(ReadyState::Open);
-            conn.stage = Stage::Open(Connection::new(Role::Client, now));
-            conn.flags.unannounced = true;
+            conn.open(Role::Client, now, chosen.compression.as_ref());
         });
         self.arm(id);
     }

@@ -1,0 +1,158 @@
+//! Compressing (RFC 7692 §7.2.1).
+
+use std::fmt;
+
+use zlib_rs::{DeflateConfig, DeflateFlush, Status};
+
+use super::super::SendError;
+
+/// Where a flush ends, and what is left off at the end of a message.
+const FLUSH_TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+/// An empty block without compression, as it is sent: its other four bytes are left off.
+const EMPTY: u8 = 0;
+/// zlib repeats itself when a flush finds less room than this.
+const LEAST_ROOM: usize = 64;
+/// The largest buffer to keep.
+const MAX_KEPT: usize = 64 << 10;
+
+/// What a compressor is made for; one of the same shape does for any connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) window_bits: u8,
+    pub(super) memory_level: u8,
+}
+
+/// A compressor with its window.
+pub(super) struct Deflater {
+    deflate: zlib_rs::Deflate,
+    shape: Shape,
+    level: u8,
+    /// What it has compressed so far must not be referred to.
+    is_stale: bool,
+}
+
+impl Deflater {
+    pub(super) fn new(shape: Shape, level: u8) -> Deflater {
+        let config = DeflateConfig {
+            level: level.into(),
+            // Negative: no zlib header around the data.
+            window_bits: -i32::from(shape.window_bits),
+            mem_level: shape.memory_level.into(),
+            ..DeflateConfig::default()
+        };
+        Deflater {
+            deflate: zlib_rs::Deflate::new_with_config(config),
+            shape,
+            level,
+            is_stale: false,
+        }
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Begins anew with the next message. That clears 128 KiB, so it waits until there is one.
+    pub(super) fn forget(&mut self) {
+        self.is_stale = true;
+    }
+
+    /// Compresses a message, or a part of one, to a point up to which the peer can inflate all of it.
+    pub(super) fn pack(
+        &mut self,
+        payload: &[u8],
+        is_last: bool,
+        level: u8,
+        packed: &mut Packed,
+    ) -> Result<(), SendError> {
+        self.get_ready(level)?;
+        packed.clear(payload.len());
+        self.flush(payload, packed)?;
+        if is_last {
+            // §7.2.1: "remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end".
+            if packed.as_bytes().ends_with(&FLUSH_TAIL) {
+                packed.len -= FLUSH_TAIL.len();
+            } else {
+                // Nothing has come since the last flush, so zlib does not flush again.
+                packed.push(EMPTY);
+            }
+        }
+        Ok(())
+    }
+
+    fn get_ready(&mut self, level: u8) -> Result<(), SendError> {
+        if std::mem::take(&mut self.is_stale) {
+            self.deflate.reset();
+            if self.level != level {
+                self.deflate
+                    .set_level(level.into())
+                    .map_err(|_| SendError::Compression)?;
+                self.level = level;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, mut payload: &[u8], packed: &mut Packed) -> Result<(), SendError> {
+        loop {
+            let (before_in, before_out) = (self.deflate.total_in(), self.deflate.total_out());
+            let room = packed.room(LEAST_ROOM);
+            let offered = room.len();
+            let status = self
+                .deflate
+                .compress(payload, room, DeflateFlush::SyncFlush)
+                .map_err(|_| SendError::Compression)?;
+            let taken = (self.deflate.total_in() - before_in) as usize;
+            let made = (self.deflate.total_out() - before_out) as usize;
+            payload = payload.get(taken..).unwrap_or_default();
+            packed.len += made;
+            // A full buffer may mean that there is more to come.
+            if (made < offered && payload.is_empty()) || status != Status::Ok {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Deflater {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deflater")
+            .field("shape", &self.shape)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What was compressed last. The room for it is kept, so that it is not zeroed for each message.
+#[derive(Debug, Default)]
+pub(super) struct Packed {
+    room: Vec<u8>,
+    len: usize,
+}
+
+impl Packed {
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.room.get(..self.len).unwrap_or_default()
+    }
+
+    fn clear(&mut self, payload: usize) {
+        self.len = 0;
+        if self.room.len() > MAX_KEPT && payload < MAX_KEPT {
+            self.room = Vec::new();
+        }
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(first) = self.room(1).first_mut() {
+            *first = byte;
+            self.len += 1;
+        }
+    }
+
+    fn room(&mut self, at_least: usize) -> &mut [u8] {
+        if self.room.len() - self.len < at_least {
+            let wanted = (2 * self.room.len()).max(4096);
+            self.room.resize(wanted, 0);
+        }
+        self.room.get_mut(self.len..).unwrap_or_default()
+    }
+}
