@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, Ordering};
 
 use parking_lot::Mutex;
-use sockline::{Loop, LoopOptions, ServerOptions, Settings};
+use sockline::{Compression, Loop, LoopOptions, ServerOptions, Settings};
 
 mod support;
 
@@ -112,6 +112,64 @@ fn an_idle_connection_costs_less_than_512_bytes() {
     let each = (heap() - before - own) / COUNT as isize;
     assert!(each < 512, "{each} bytes for each connection");
     drop((all, warm));
+}
+
+/// What each of many idle connections costs that agreed on compression and have compressed and inflated a message.
+fn each_idle_with(compression: Option<Compression>) -> isize {
+    const COUNT: usize = 1000;
+    const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+    /// 1,000 zeros as zlib compresses them.
+    const ZEROS: [u8; 11] = [0x62, 0x60, 0x18, 0x05, 0xa3, 0x60, 0x14, 0x0c, 0x77, 0, 0];
+    allow_descriptors(2 * COUNT as u64 + 200);
+    let on_loop = started();
+    let settings = Settings {
+        compression,
+        ..Settings::server()
+    };
+    let server = serve(
+        &on_loop,
+        ServerOptions { settings, ..local() },
+        std::sync::Arc::new(Echo),
+    );
+    let upgrade = |_| {
+        let (mut peer, _) = Peer::upgraded_with(port(server), OFFER);
+        let (first, payload) = match compression {
+            None => (0x82, vec![0; 1000]),
+            Some(_) => (0xc2, ZEROS.to_vec()),
+        };
+        peer.send(&masked(first, &payload));
+        let echoed = peer.read_frame();
+        assert!(
+            echoed.0 == first && echoed.1.len() < payload.len() + 9,
+            "{echoed:?}"
+        );
+        peer
+    };
+    let warm: Vec<Peer> = (0..10).map(upgrade).collect();
+    barrier(server);
+    let before = heap();
+    let mut all = Vec::with_capacity(COUNT);
+    let own = heap() - before;
+    all.extend((0..COUNT).map(upgrade));
+    barrier(server);
+    let each = (heap() - before - own) / COUNT as isize;
+    drop((all, warm));
+    each
+}
+
+#[test]
+fn compression_without_contexts_costs_an_idle_connection_nothing() {
+    let _turn = ONE_AT_A_TIME.lock();
+    let compression = Compression {
+        threshold: 0,
+        ..Compression::server()
+    };
+    let (without, with) = (each_idle_with(None), each_idle_with(Some(compression)));
+    // The loop's own lists grow when they like: shared by all, that is a few bytes each.
+    assert!(
+        with < without + 16,
+        "{with} bytes for each connection, {without} without"
+    );
 }
 
 #[test]

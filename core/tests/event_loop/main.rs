@@ -8,6 +8,7 @@ mod support;
 mod backpressure;
 mod broadcast;
 mod calls;
+mod compression;
 mod connecting;
 mod contract;
 mod failures;

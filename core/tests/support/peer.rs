@@ -132,11 +132,20 @@ impl Peer {
     /// A client of this port, after the opening handshake.
     #[track_caller]
     pub fn upgraded(port: u16) -> Peer {
+        Peer::upgraded_with(port, "").0
+    }
+
+    /// The same with further lines in the request, each with its end; gives the response's head, too.
+    #[track_caller]
+    pub fn upgraded_with(port: u16, lines: &str) -> (Peer, String) {
         let mut peer = Peer::connect(port);
-        peer.send(REQUEST.as_bytes());
+        let request = REQUEST
+            .strip_suffix("\r\n")
+            .expect("the request ends with an empty line");
+        peer.send(format!("{request}{lines}\r\n").as_bytes());
         let head = peer.read_head();
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-        peer
+        (peer, head)
     }
 
     pub fn end_writing(&self) {

@@ -1,6 +1,9 @@
 //! A connection with everything it needs around it, and what was seen of it.
 
-use sockline::ws::{Config, Connection, Event, MessageType, Millis, ProtocolError, Role, Scratch, Timeout};
+use sockline::ws::{
+    Agreement, Compression, Config, Connection, Event, MessageType, Millis, ProtocolError, Role, Scratch,
+    Timeout,
+};
 
 /// An [`Event`] that borrows nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +34,14 @@ impl Machine {
             out: Vec::new(),
             seen: Vec::new(),
             now: 0,
+        }
+    }
+
+    /// One whose handshake agreed on permessage-deflate.
+    pub fn compressing(role: Role, agreed: &Agreement, wanted: &Compression) -> Machine {
+        Machine {
+            connection: Connection::with_deflate(role, 0, agreed, wanted),
+            ..Machine::new(role)
         }
     }
 
