@@ -25,6 +25,10 @@ const FREE_COMPRESSED: u64 = 1 << 10;
 
 /// What the connections of one loop share.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::vec_box,
+    reason = "they move between here and connections, which hold a pointer"
+)]
 pub(super) struct Codecs {
     deflaters: Vec<Box<Deflater>>,
     inflaters: Vec<Box<Inflater>>,
