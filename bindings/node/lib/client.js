@@ -1,7 +1,11 @@
 'use strict';
 // From the arguments of `new WebSocket(address, protocols, options)` to what the engine takes.
 
-const { clientLimits, flatten } = require('./options');
+const net = require('net');
+
+const { withCode } = require('./errors');
+const { flatten } = require('./headers');
+const { amount, clientLimits } = require('./options');
 
 const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`|a-z~]+$/; // RFC 9110 §5.6.2
 /** Header lines that belong to the handshake; the application's are passed over, as in ws. */
@@ -23,6 +27,8 @@ function describeClient(address, protocols, options) {
     url: parseUrl(address),
     protocols: checkProtocols([protocols ?? options.protocols ?? []].flat()),
     headers: headerLines(options),
+    ...localAddress(options),
+    proxy: proxyUrl(options),
   };
 }
 
@@ -56,6 +62,30 @@ function headerLines({ headers, origin, auth }) {
   if (origin) lines.Origin = origin;
   if (auth) lines.Authorization ??= `Basic ${Buffer.from(auth).toString('base64')}`;
   return flatten(lines);
+}
+
+/** Empty for what the environment says; undefined for none. */
+function proxyUrl({ proxy = false }) {
+  if (proxy === true) return '';
+  return proxy ? String(proxy) : undefined;
+}
+
+/** The address of any interface stands for the whole family: the host's addresses of the other one can't be reached. */
+const ANY = { 4: '0.0.0.0', 6: '::' };
+
+function localAddress(options) {
+  const { localAddress: address, family = 0 } = options;
+  if (address && !net.isIP(address)) {
+    throw withCode(new TypeError(`Invalid IP address: ${address}`), 'ERR_INVALID_IP_ADDRESS');
+  }
+  if (![0, 4, 6].includes(family)) {
+    throw withCode(new TypeError(`option family must be 0, 4 or 6, not ${family}`), 'ERR_INVALID_ARG_VALUE');
+  }
+  const localPort = amount(options, 'localPort', 0);
+  if (localPort > 65_535 || (localPort > 0 && !address && family === 0)) {
+    throw withCode(new RangeError('option localPort must be below 65536, and needs localAddress or family'), 'ERR_OUT_OF_RANGE');
+  }
+  return { localAddress: address || ANY[family], localPort };
 }
 
 module.exports = { describeClient, TOKEN };

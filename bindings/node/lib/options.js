@@ -5,6 +5,8 @@ const { withCode } = require('./errors');
 
 const MAX_PAYLOAD = 100 * 1024 * 1024;
 const CLOSE_TIMEOUT = 30_000; // ms
+const HIGH_WATER_MARK = 1024 * 1024; // bytes
+const KEEP_ALIVE = 7_200_000; // ms, Linux's own
 const HEAD_TIMEOUT = 60_000; // ms, as http.Server's headersTimeout
 
 /** What ws can and sockline can't yet: ignoring these would change what a program does. */
@@ -17,6 +19,8 @@ const REFUSED_OF_CLIENT = {
   ...REFUSED,
   agent: (value) => Boolean(value) && 'there are no agents: connections are not made by the http module',
   createConnection: (value) => Boolean(value) && 'connections are not made by the net module',
+  lookup: (value) => Boolean(value) && 'names are looked up by the system',
+  generateMask: (value) => Boolean(value) && 'masks come from the system\'s random numbers (RFC 6455 §5.3)',
   finishRequest: (value) => Boolean(value) && 'requests are not made by the http module; use headers',
   followRedirects: (value) => Boolean(value) && 'redirects are not followed yet',
 };
@@ -50,6 +54,21 @@ function limits(options, handshakeTimeout) {
     closeTimeout: amount(options, 'closeTimeout', CLOSE_TIMEOUT),
     pingInterval: amount(options, 'pingInterval', 0),
     pingTimeout: amount(options, 'pingTimeout', options.pingInterval ?? 0),
+    highWaterMark: amount(options, 'highWaterMark', HIGH_WATER_MARK),
+    hardLimit: amount(options, 'hardLimit', 0),
+    tcp: tcp(options),
+  };
+}
+
+/** Under the names of the net module where it has them. */
+function tcp(options) {
+  const probesAfter = amount(options, 'keepAliveInitialDelay', 0) || KEEP_ALIVE;
+  return {
+    noDelay: options.noDelay ?? true,
+    keepAlive: options.keepAlive ? probesAfter : 0,
+    userTimeout: amount(options, 'userTimeout', 0),
+    sendBuffer: amount(options, 'sendBuffer', 0),
+    receiveBuffer: amount(options, 'receiveBuffer', 0),
   };
 }
 
@@ -63,11 +82,4 @@ function serverLimits(options) {
   return limits(options, HEAD_TIMEOUT);
 }
 
-/** Headers as names and values in turn, as the addon takes them. */
-function flatten(headers) {
-  return Object.entries(headers ?? {}).flatMap(([name, value]) =>
-    (Array.isArray(value) ? value : [value]).flatMap((one) => [name, String(one)]),
-  );
-}
-
-module.exports = { clientLimits, serverLimits, flatten };
+module.exports = { amount, clientLimits, serverLimits };

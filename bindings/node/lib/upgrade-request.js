@@ -1,10 +1,7 @@
 'use strict';
 // The request that a client asks for an upgrade with, in the shape of http.IncomingMessage.
 
-/** What is joined with "; " instead of ", " when it comes more than once. */
-const COOKIE = 'cookie';
-/** What must not come twice: the first counts, as in Node's http module. */
-const SINGLE = new Set(['authorization', 'content-length', 'content-type', 'from', 'host', 'referer', 'user-agent']);
+const { joinHeaders } = require('./headers');
 
 /** What a handler needs of the request; the body of an upgrade is never read. */
 class UpgradeRequest {
@@ -39,17 +36,6 @@ class UpgradeRequest {
     this.#headers ??= joinHeaders(this.rawHeaders);
     return this.#headers;
   }
-}
-
-function joinHeaders(raw) {
-  const headers = {};
-  for (let at = 0; at + 1 < raw.length; at += 2) {
-    const name = raw[at].toLowerCase();
-    const value = raw[at + 1];
-    if (!Object.hasOwn(headers, name)) headers[name] = value;
-    else if (!SINGLE.has(name)) headers[name] += (name === COOKIE ? '; ' : ', ') + value;
-  }
-  return headers;
 }
 
 module.exports = { UpgradeRequest };

@@ -8,7 +8,8 @@ const { STATUS_CODES } = require('http');
 const { TOKEN } = require('./client');
 const { KIND, addTarget, engine, removeTarget } = require('./engine');
 const { calling } = require('./errors');
-const { flatten, serverLimits } = require('./options');
+const { flatten } = require('./headers');
+const { serverLimits } = require('./options');
 const { UpgradeRequest } = require('./upgrade-request');
 const WebSocket = require('./websocket');
 

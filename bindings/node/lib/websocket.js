@@ -2,12 +2,14 @@
 
 const { AsyncResource } = require('async_hooks');
 const EventEmitter = require('events');
+const { STATUS_CODES } = require('http');
 
 const { FastBuffer, KIND, addTarget, awaitSent, engine, removeTarget, send } = require('./engine');
 const { ENGINE_CODE, calling, fromRecord, withCode } = require('./errors');
 const { mixInto } = require('./events');
 const { describeClient } = require('./client');
 const { EarlyMessages } = require('./early-messages');
+const { Response } = require('./response');
 const { BINARY, STRING, closeReason, controlPayload, toView } = require('./payloads');
 
 const CONNECTING = 0;
@@ -18,7 +20,8 @@ const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'];
 
 const EMPTY = Buffer.alloc(0);
 const BINARY_TYPES = ['nodebuffer', 'arraybuffer', 'fragments', 'blob'];
-/** Results of `send` that say that the connection is not open any more. */
+/** Results of `send`: see 'drain'; the connection is not open any more; what was said is no text. */
+const OVER_MARK = 1;
 const NOT_OPEN = -3;
 const ENDED = -4;
 const INVALID_UTF8 = -6;
@@ -130,7 +133,20 @@ class WebSocket extends EventEmitter {
     return this._peer;
   }
 
-  /** Sends a message; `callback(error)` is called when the system has taken it, or never will. */
+  /** How long each step to the open connection took, in milliseconds; null for a step that was not needed. */
+  timings() {
+    return engine.timings(this._handle);
+  }
+
+  /** The round trip of the last answered ping, in milliseconds; null before. */
+  get latency() {
+    return this._handle === 0 ? null : engine.latency(this._handle);
+  }
+
+  /**
+   * Sends a message; `callback(error)` is called when the system has taken it, or never will.
+   * False asks to wait for 'drain' before sending more.
+   */
   send(data, options, callback) {
     if (this._readyState === CONNECTING) throw notOpen(CONNECTING);
     if (typeof options === 'function') {
@@ -141,11 +157,10 @@ class WebSocket extends EventEmitter {
     const isString = typeof data === 'string';
     if (!isString) data = toView(data);
     if (options?.fin === false || this._parts !== null) {
-      this._sendPart(data, isString, options, callback);
-      return;
+      return this._sendPart(data, isString, options, callback);
     }
     const binary = options?.binary ?? !isString;
-    this._send(data, (binary ? BINARY : 0) | (isString ? STRING : 0), callback);
+    return this._send(data, (binary ? BINARY : 0) | (isString ? STRING : 0), callback);
   }
 
   _send(data, type, callback) {
@@ -153,13 +168,14 @@ class WebSocket extends EventEmitter {
     if (result >= 0) {
       this._sent += data.length ?? data.byteLength; // a string has no fewer bytes than code units
       if (callback) this._awaitSent(callback);
-      return;
+      return result !== OVER_MARK;
     }
     if (result === INVALID_UTF8) {
       throw withCode(new TypeError('a text message must be valid UTF-8'), 'SOCKLINE_ERR_INVALID_UTF8');
     }
     if (result !== NOT_OPEN && result !== ENDED) throw new Error(`sending failed with status ${result}`);
     this._sendAfterClose(data, callback);
+    return true; // nothing waits, so no 'drain' will come
   }
 
   /** Fragments of the application's are put together: the peer can't tell the difference. */
@@ -169,10 +185,10 @@ class WebSocket extends EventEmitter {
     chunks.push(isString ? Buffer.from(data) : Buffer.from(toBuffer(data)));
     if (options?.fin === false) {
       if (callback) process.nextTick(callback);
-      return;
+      return true;
     }
     this._parts = null;
-    this._send(Buffer.concat(chunks), binary ? BINARY : 0, callback);
+    return this._send(Buffer.concat(chunks), binary ? BINARY : 0, callback);
   }
 
   _sendAfterClose(data, callback) {
@@ -283,6 +299,9 @@ class WebSocket extends EventEmitter {
       case KIND.PONG:
         this.emit('pong', data);
         break;
+      case KIND.DRAIN:
+        this.emit('drain');
+        break;
       case KIND.OPEN:
         this._opened();
         break;
@@ -308,6 +327,11 @@ class WebSocket extends EventEmitter {
 
   _opened() {
     if (this._isServer || this._givenUp) return; // a server's connection is open when it is handed out
+    if (this.listenerCount('upgrade') > 0) {
+      const headers = engine.responseHeaders(this._handle);
+      this.emit('upgrade', new Response(101, STATUS_CODES[101], headers, EMPTY, this._socket));
+      if (this._readyState !== CONNECTING) return; // a listener has closed it
+    }
     this._protocol = engine.protocol(this._handle);
     this._readyState = OPEN;
     this.emit('open');

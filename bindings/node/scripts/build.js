@@ -1,6 +1,7 @@
 'use strict';
 // Builds the addon with cargo and puts it beside index.js: the package's install script.
 //
+// SOCKLINE_PROFILE=dev builds it unoptimized, which is faster, for work on the addon itself.
 // What cargo has fetched before it doesn't fetch again, so this works without a network, too. Until there are
 // prebuilt packages it needs the whole repository around it, and Rust (https://rustup.rs).
 
@@ -17,8 +18,10 @@ function main() {
   if (!fs.existsSync(path.join(WORKSPACE, 'core/Cargo.toml'))) {
     fail('this folder is not in a checkout of sockline, whose Rust code it needs');
   }
-  cargo(['build', '--release', '--locked', '--package', CRATE], 'inherit');
-  const library = path.join(targetDirectory(), 'release', LIBRARIES[process.platform] ?? 'libsockline_node.so');
+  const profile = process.env.SOCKLINE_PROFILE ?? 'release';
+  cargo(['build', '--profile', profile, '--locked', '--package', CRATE], 'inherit');
+  const folder = profile === 'dev' ? 'debug' : profile;
+  const library = path.join(targetDirectory(), folder, LIBRARIES[process.platform] ?? 'libsockline_node.so');
   // A process may have the old addon mapped: it keeps its file, and this one gets the name in one step.
   const fresh = path.join(PACKAGE, `sockline.${process.pid}.node`);
   fs.copyFileSync(library, fresh);

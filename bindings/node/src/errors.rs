@@ -3,6 +3,27 @@
 use sockline::ws::ProtocolError;
 use sockline::{Error, ErrorCode};
 
+/// A failure whose `code` JavaScript sees.
+pub(crate) type Failure = napi::Error<&'static str>;
+pub(crate) type Result<T> = std::result::Result<T, Failure>;
+
+/// The core's failure for JavaScript: the message is a record, which `lib/errors.js` takes apart.
+pub(crate) fn failure(error: sockline::Error) -> Failure {
+    Failure::new(error.code().name(), record(&error))
+}
+
+pub(crate) fn invalid(text: &str) -> Failure {
+    failure(Error::new(ErrorCode::InvalidArgument, text.to_owned()))
+}
+
+pub(crate) fn unsupported(text: &str) -> Failure {
+    failure(Error::new(ErrorCode::Unsupported, text.to_owned()))
+}
+
+pub(crate) fn internal(text: &'static str) -> Failure {
+    failure(Error::new(ErrorCode::Internal, text))
+}
+
 /// An error as a record: its code, its text, the system's number and the HTTP status (or nothing), between NULs.
 pub(crate) fn record(error: &Error) -> String {
     let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();

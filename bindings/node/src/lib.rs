@@ -3,6 +3,9 @@
 //! | room | what happens there |
 //! |---|---|
 //! | `engine` | the functions that JavaScript calls, and the shape of what it hands over |
+//! | `info` | what JavaScript may know of connections and servers |
+//! | `options` | what JavaScript says about connections and servers, as the core takes it |
+//! | `sending` | the functions that send, which are called most |
 //! | `host` | one loop and one environment (the main thread or a worker): its turns, its beginning and end |
 //! | `uv` | libuv, found at run time: the descriptor, the timer and the flush watched from Node's own loop |
 //! | `batch` | the events of a turn on their way to JavaScript: a table, and payloads in a slab |
@@ -14,6 +17,9 @@ mod batch;
 mod engine;
 mod errors;
 mod host;
+mod info;
 mod js;
 mod listener;
+mod options;
+mod sending;
 mod uv;

@@ -1,0 +1,89 @@
+//! What JavaScript may know of connections and servers.
+
+use std::time::Duration;
+
+use napi_derive::napi;
+
+use crate::engine::{Engine, connection, server};
+use crate::errors::Result;
+
+/// How long each step to an open connection took, in milliseconds; null for a step that was not needed.
+#[napi(object, use_nullable = true)]
+pub struct StepTimes {
+    pub dns: Option<f64>,
+    pub tcp: Option<f64>,
+    pub proxy: Option<f64>,
+    pub tls: Option<f64>,
+    pub upgrade: Option<f64>,
+}
+
+#[napi]
+impl Engine {
+    /// 0 to 3, as in WHATWG.
+    #[napi]
+    pub fn ready_state(&self, handle: f64) -> Result<u32> {
+        Ok(connection(handle)?.ready_state() as u32)
+    }
+
+    #[napi]
+    pub fn buffered_amount(&self, handle: f64) -> Result<f64> {
+        Ok(connection(handle)?.buffered_amount() as f64)
+    }
+
+    #[napi]
+    pub fn protocol(&self, handle: f64) -> Result<String> {
+        Ok(connection(handle)?.protocol())
+    }
+
+    /// The peer's address and port; empty if there is none.
+    #[napi]
+    pub fn remote_address(&self, handle: f64) -> Result<Vec<String>> {
+        let address = connection(handle)?.remote_address();
+        Ok(address
+            .map(|address| vec![address.ip().to_string(), address.port().to_string()])
+            .unwrap_or_default())
+    }
+
+    /// A server's own address and port; empty if there is none any more.
+    #[napi]
+    pub fn local_address(&self, handle: f64) -> Result<Vec<String>> {
+        let address = server(handle)?.local_address();
+        Ok(address
+            .map(|address| vec![address.ip().to_string(), address.port().to_string()])
+            .unwrap_or_default())
+    }
+
+    #[napi]
+    pub fn timings(&self, handle: f64) -> Result<StepTimes> {
+        let timings = connection(handle)?.timings();
+        let millis = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1000.0);
+        Ok(StepTimes {
+            dns: millis(timings.dns),
+            tcp: millis(timings.tcp),
+            proxy: millis(timings.proxy),
+            tls: millis(timings.tls),
+            upgrade: millis(timings.upgrade),
+        })
+    }
+
+    /// The header fields of the server's 101 response: names and values in turn.
+    #[napi]
+    pub fn response_headers(&self, handle: f64) -> Result<Vec<String>> {
+        let headers = connection(handle)?.response_headers();
+        Ok(headers
+            .iter()
+            .flat_map(|(name, value)| [name.clone(), latin1(value)])
+            .collect())
+    }
+
+    /// The round trip of the last answered ping, in milliseconds; null before.
+    #[napi]
+    pub fn latency(&self, handle: f64) -> Result<Option<f64>> {
+        Ok(connection(handle)?.latency().map(|millis| millis as f64))
+    }
+}
+
+/// Header values as Node reads them: each byte is a character.
+pub(crate) fn latin1(value: &[u8]) -> String {
+    value.iter().map(|byte| char::from(*byte)).collect()
+}

@@ -1,0 +1,148 @@
+//! What JavaScript says about connections and servers, as the core takes it.
+//!
+//! Sizes are bytes, times are milliseconds, 0 stands for none, as `lib/options.js` makes them.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use napi_derive::napi;
+use sockline::{Address, ClientOptions, Proxy, ServerOptions, Settings, TcpOptions};
+
+use crate::errors::{Result, invalid};
+
+/// What a connection may take, its timeouts, and its socket.
+#[napi(object)]
+pub struct Limits {
+    pub max_payload: f64,
+    pub handshake_timeout: f64,
+    pub close_timeout: f64,
+    pub ping_interval: f64,
+    pub ping_timeout: f64,
+    pub high_water_mark: f64,
+    pub hard_limit: f64,
+    pub tcp: Tcp,
+}
+
+/// What the system does with a TCP socket.
+#[napi(object)]
+pub struct Tcp {
+    pub no_delay: bool,
+    pub keep_alive: f64,
+    pub user_timeout: f64,
+    pub send_buffer: f64,
+    pub receive_buffer: f64,
+}
+
+/// How to connect.
+#[napi(object)]
+pub struct ConnectOptions {
+    /// What JavaScript knows the connection by.
+    pub key: u32,
+    pub url: String,
+    pub protocols: Vec<String>,
+    /// Names and values in turn.
+    pub headers: Vec<String>,
+    /// An IP address.
+    pub local_address: Option<String>,
+    pub local_port: u16,
+    /// A proxy's URL, or empty for what the environment says; none if it isn't there.
+    pub proxy: Option<String>,
+    pub limits: Limits,
+}
+
+/// How to listen.
+#[napi(object)]
+pub struct ListenOptions {
+    /// What JavaScript knows the server by.
+    pub key: u32,
+    /// Empty for every address.
+    pub host: String,
+    /// 0 for one that the system chooses.
+    pub port: u16,
+    pub backlog: u32,
+    pub folder: Option<String>,
+    pub limits: Limits,
+}
+
+impl ConnectOptions {
+    /// The URL, and the rest as the core takes it.
+    pub(crate) fn split(self) -> Result<(String, ClientOptions)> {
+        let local_address = self
+            .local_address
+            .map(|address| socket_address(&address, self.local_port))
+            .transpose()?;
+        let options = ClientOptions {
+            subprotocols: self.protocols,
+            headers: pairs(self.headers),
+            handshake_timeout: millis(self.limits.handshake_timeout),
+            settings: self.limits.settings(),
+            local_address,
+            proxy: match self.proxy {
+                None => Proxy::None,
+                Some(url) if url.is_empty() => Proxy::Environment,
+                Some(url) => Proxy::Url(url),
+            },
+            user_data: self.key as usize,
+            ..ClientOptions::default()
+        };
+        Ok((self.url, options))
+    }
+}
+
+impl ListenOptions {
+    /// The core's options; who hears the server is still to be said.
+    pub(crate) fn into_core(self) -> ServerOptions {
+        let mut server = ServerOptions::new(Address::Tcp(self.host, self.port));
+        server.static_folder = self.folder.map(Into::into);
+        server.backlog = self.backlog;
+        server.handshake_timeout = millis(self.limits.handshake_timeout);
+        server.settings = self.limits.settings();
+        server.user_data = self.key as usize;
+        server
+    }
+}
+
+impl Limits {
+    fn settings(&self) -> Settings {
+        Settings {
+            max_message: (self.max_payload as usize).max(1),
+            ping_interval: millis(self.ping_interval),
+            ping_timeout: millis(self.ping_timeout),
+            close_timeout: millis(self.close_timeout),
+            high_water_mark: self.high_water_mark as usize,
+            hard_limit: self.hard_limit as usize,
+            tcp: self.tcp.options(),
+            ..Settings::server()
+        }
+    }
+}
+
+impl Tcp {
+    fn options(&self) -> TcpOptions {
+        let some = |time: f64| (time > 0.0).then(|| millis(time));
+        TcpOptions {
+            no_delay: self.no_delay,
+            keep_alive: some(self.keep_alive),
+            user_timeout: some(self.user_timeout),
+            send_buffer: self.send_buffer as usize,
+            receive_buffer: self.receive_buffer as usize,
+        }
+    }
+}
+
+pub(crate) fn millis(millis: f64) -> Duration {
+    Duration::from_millis(millis as u64)
+}
+
+/// Names and values that come in turn.
+pub(crate) fn pairs(flat: Vec<String>) -> Vec<(String, String)> {
+    let mut flat = flat.into_iter();
+    std::iter::from_fn(|| Some((flat.next()?, flat.next()?))).collect()
+}
+
+fn socket_address(address: &str, port: u16) -> Result<SocketAddr> {
+    let ip: IpAddr = address
+        .parse()
+        .map_err(|_| invalid(&format!("{address} is not an IP address")))?;
+    Ok(SocketAddr::new(ip, port))
+}
