@@ -2,6 +2,7 @@
 
 import { EventEmitter } from 'events';
 import type { AddressInfo } from 'net';
+import type { Readable } from 'stream';
 
 /** What can be sent: text as a string or number, binary as anything that holds bytes. */
 type Data = string | number | ArrayBufferLike | NodeJS.ArrayBufferView | readonly number[];
@@ -42,9 +43,15 @@ declare class WebSocket extends EventEmitter {
   onerror: ((event: WebSocket.ErrorEvent) => void) | null;
   onclose: ((event: WebSocket.CloseEvent) => void) | null;
 
-  /** Sends a message; `callback` is called when the system has taken it, or with an error. */
-  send(data: Data | null | undefined, callback?: (error?: Error) => void): void;
-  send(data: Data | null | undefined, options: WebSocket.SendOptions, callback?: (error?: Error) => void): void;
+  /** The round trip of the last answered ping, in milliseconds; null before. sockline's own. */
+  readonly latency: number | null;
+
+  /**
+   * Sends a message; `callback` is called when the system has taken it, or with an error.
+   * False says that more than `highWaterMark` waits now: wait for 'drain' before sending more.
+   */
+  send(data: Data | null | undefined, callback?: (error?: Error) => void): boolean;
+  send(data: Data | null | undefined, options: WebSocket.SendOptions, callback?: (error?: Error) => void): boolean;
   /** Sends a ping of at most 125 bytes. */
   ping(data?: Data, mask?: boolean, callback?: (error?: Error) => void): void;
   /** Sends a pong of at most 125 bytes; pings are answered without it. */
@@ -55,6 +62,9 @@ declare class WebSocket extends EventEmitter {
   terminate(): void;
   pause(): void;
   resume(): void;
+
+  /** How long each step to the open connection took. sockline's own. */
+  timings(): WebSocket.Timings;
 
   addEventListener<K extends keyof WebSocket.EventMap>(
     type: K,
@@ -91,6 +101,21 @@ declare namespace WebSocket {
     pingInterval?: number;
     /** The peer is given up when nothing has come for so many milliseconds after that. Default: pingInterval. */
     pingTimeout?: number;
+    /** When more than so many bytes wait, `send` returns false; 'drain' follows at half of it. Default: 1 MiB. */
+    highWaterMark?: number;
+    /** When more than so many bytes wait already, `send` fails; 0 for no limit. Default: 0. */
+    hardLimit?: number;
+    /** TCP_NODELAY. Default: true. */
+    noDelay?: boolean;
+    /** Whether the system probes a silent peer (SO_KEEPALIVE). Default: false. */
+    keepAlive?: boolean;
+    /** Milliseconds of silence until the first of these probes. Default: 2 hours. */
+    keepAliveInitialDelay?: number;
+    /** The connection fails when the peer has acknowledged nothing for so many milliseconds (TCP_USER_TIMEOUT). */
+    userTimeout?: number;
+    /** The system's buffers in bytes (SO_SNDBUF, SO_RCVBUF); 0, the default, leaves them to the system. */
+    sendBuffer?: number;
+    receiveBuffer?: number;
     /** There is no compression yet. */
     perMessageDeflate?: false;
   }
@@ -102,6 +127,41 @@ declare namespace WebSocket {
     /** `user:password` for basic authentication. */
     auth?: string;
     protocolVersion?: 13;
+    /** This side's IP address. Default: the system's choice. */
+    localAddress?: string;
+    /** This side's port; with `localAddress` or `family`. Default: the system's choice. */
+    localPort?: number;
+    /** Keeps to addresses of one family, 4 or 6. Default: 0, both. */
+    family?: 0 | 4 | 6;
+    /**
+     * Through which proxy: `http://`, `socks5://` (names are looked up here) or `socks5h://` (by the proxy), with
+     * `user:password@` where it wants that; true for what `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` of
+     * the environment say, as curl reads them. Default: false, none, as in ws.
+     */
+    proxy?: boolean | string | URL;
+  }
+
+  /** Milliseconds; null for a step that was not needed. */
+  export interface Timings {
+    dns: number | null;
+    /** Connecting to the host, or to the proxy. */
+    tcp: number | null;
+    /** From there to the tunnel through the proxy. */
+    proxy: number | null;
+    tls: number | null;
+    /** The opening handshake. */
+    upgrade: number | null;
+  }
+
+  /** What a server has answered to the opening handshake, in the shape of http.IncomingMessage. */
+  export interface Response extends Readable {
+    readonly statusCode: number;
+    readonly statusMessage: string;
+    readonly httpVersion: string;
+    readonly headers: { [name: string]: string | string[] | undefined; 'set-cookie'?: string[] };
+    readonly rawHeaders: string[];
+    readonly socket: UpgradeRequest['socket'] | null;
+    readonly connection: Response['socket'];
   }
 
   export interface SendOptions {
@@ -184,6 +244,10 @@ declare namespace WebSocket {
     error: (this: WebSocket, error: Error) => void;
     ping: (this: WebSocket, data: Buffer) => void;
     pong: (this: WebSocket, data: Buffer) => void;
+    /** The server has accepted; 'open' follows. */
+    upgrade: (this: WebSocket, response: Response) => void;
+    /** What waits fell to half of `highWaterMark`, after `send` had returned false. */
+    drain: (this: WebSocket) => void;
   }
   export interface ServerListeners {
     connection: (this: WebSocketServer, socket: WebSocket, request: UpgradeRequest) => void;

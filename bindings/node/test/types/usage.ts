@@ -16,6 +16,10 @@ if (socket.readyState === WebSocket.OPEN) socket.send(new Uint8Array(3), (error)
 const tracked: Set<WebSocket> = server.clients;
 console.log(tracked.size, server.address()?.port);
 
+const proxied = new WebSocket('ws://localhost', { proxy: new URL('http://proxy'), localAddress: '::1', family: 6 });
+proxied.on('upgrade', (response) => console.log(response.statusCode, response.headers['set-cookie']?.length));
+if (!proxied.send('much')) proxied.once('drain', () => console.log(proxied.timings().proxy ?? 0));
+
 // @ts-expect-error: there is no compression yet
 new WebSocket('ws://localhost', { perMessageDeflate: true });
 // @ts-expect-error: a port is needed
