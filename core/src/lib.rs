@@ -25,7 +25,7 @@ mod websocket;
 
 pub use client::{ClientOptions, Lookup, Timings, connect};
 pub use error::{Error, ErrorCode, Result};
-pub use event_loop::{Loop, LoopOptions, Turn};
+pub use event_loop::{Loop, LoopOptions, LoopWaker, Turn};
 pub use event_queue::{EventQueue, QueuedEvent};
 pub use handler::{AcceptAll, CloseEvent, Handler, Message, ServerHandler};
 pub use logging::{LogLevel, LogSink, set_log, write_log};

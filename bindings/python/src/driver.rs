@@ -14,6 +14,7 @@ use crate::errors::raise;
 use crate::guarded::Guarded;
 use crate::handle::Face;
 use crate::hub::Hub;
+use crate::log_lines;
 use crate::options::Opening;
 
 /// How often a turn wakes Tasks and sends what they have sent, before the host's other work gets its turn.
@@ -45,6 +46,7 @@ impl Driver {
             options.flush_hook = Some(Arc::new(move || Python::attach(|py| hub.ask_for_flush(py))));
         }
         let core = Loop::new(options).map_err(|error| raise(py, &error))?;
+        log_lines::add_driver(Arc::as_ptr(&hub) as usize, core.waker());
         Ok(Driver {
             core: Guarded::new(Some(Arc::new(core))),
             hub,
@@ -116,6 +118,7 @@ impl Driver {
     /// Ends every connection without a word, and frees the descriptors.
     fn close(&self, py: Python<'_>) {
         self.hub.end(py);
+        log_lines::remove_driver(Arc::as_ptr(&self.hub) as usize);
         let core = self.core.take(py);
         let timer = self.timer.take(py);
         drop((core, timer));
@@ -169,6 +172,7 @@ impl Driver {
     /// Wakes who waits for what the turn has brought, and sends what they send. The last round leaves what is still
     /// there to the next turn.
     fn settle(&self, py: Python<'_>, core: &Loop) {
+        log_lines::deliver(py);
         for _ in 0..ROUNDS {
             if !self.hub.look_after(py) {
                 return;

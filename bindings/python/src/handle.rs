@@ -24,6 +24,9 @@ pub(crate) struct Handle {
 /// What was agreed on in the opening handshake; it outlives the handle.
 type Details = (String, String, Option<HostAndPort>, Option<HostAndPort>);
 
+/// `sockline.options.Timings`, in seconds.
+type Seconds = [Option<f64>; 5];
+
 /// An address as Python writes it.
 pub(crate) type HostAndPort = (String, u16);
 
@@ -99,6 +102,25 @@ impl Handle {
         )
     }
 
+    /// The header fields of the server's 101 response.
+    fn _response_headers(&self, py: Python<'_>) -> Vec<(String, String)> {
+        let headers = self.ws(py).map(WebSocket::response_headers).unwrap_or_default();
+        latin1_values(headers)
+    }
+
+    /// How long each step of connecting took.
+    fn _timings(&self, py: Python<'_>) -> Seconds {
+        let timings = self.ws(py).map(WebSocket::timings).unwrap_or_default();
+        let steps = [
+            timings.dns,
+            timings.tcp,
+            timings.proxy,
+            timings.tls,
+            timings.upgrade,
+        ];
+        steps.map(|step| step.map(|step| step.as_secs_f64()))
+    }
+
     fn _close(&self, py: Python<'_>, code: Option<u16>, reason: &str) -> PyResult<()> {
         self.call(py, |ws| ws.close(code, reason))
     }
@@ -116,6 +138,15 @@ impl Handle {
     fn _terminate(&self, py: Python<'_>) -> PyResult<()> {
         self.call(py, WebSocket::terminate)
     }
+}
+
+/// Header values as Python has them: ISO-8859-1 (RFC 9110 §5.5).
+pub(crate) fn latin1_values(headers: Vec<(String, Vec<u8>)>) -> Vec<(String, String)> {
+    let text = |value: Vec<u8>| value.into_iter().map(char::from).collect();
+    headers
+        .into_iter()
+        .map(|(name, value)| (name, text(value)))
+        .collect()
 }
 
 pub(crate) fn address(address: SocketAddr) -> HostAndPort {

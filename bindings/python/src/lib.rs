@@ -8,6 +8,7 @@
 //! | `socket` | the callback face |
 //! | `server` | listening, and answering upgrade requests |
 //! | `message`, `options`, `errors`, `guarded` | values on their way between the languages |
+//! | `log_lines` | the core's log lines on their way to `logging` |
 //!
 //! Only code that is attached to the interpreter turns a loop, so handlers run attached, one after the other.
 
@@ -17,6 +18,7 @@ mod errors;
 mod guarded;
 mod handle;
 mod hub;
+mod log_lines;
 mod message;
 mod options;
 mod receive;
@@ -33,6 +35,8 @@ mod _native {
     use crate::driver::Driver;
     #[pymodule_export]
     use crate::handle::{Handle, broadcast};
+    #[pymodule_export]
+    use crate::log_lines::{set_log_level, take_log_lines_to};
     #[pymodule_export]
     use crate::receive::{Done, Receive};
     #[pymodule_export]

@@ -1,10 +1,11 @@
 //! Options as the Python side hands them over, already checked there for what Python programs get wrong.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use sockline::{ClientOptions, Settings};
+use sockline::{ClientOptions, Settings, TcpOptions};
 
 /// `sockline._options.Limits`. Seconds, where `None` means no timeout; bytes, where `None` means no limit.
 #[derive(FromPyObject)]
@@ -15,6 +16,17 @@ pub(crate) struct Limits {
     close_timeout: Option<f64>,
     high_water_mark: usize,
     hard_limit: Option<usize>,
+    tcp: Option<Tcp>,
+}
+
+/// `sockline.options.TcpOptions`
+#[derive(FromPyObject)]
+struct Tcp {
+    no_delay: bool,
+    keep_alive: Option<f64>,
+    user_timeout: Option<f64>,
+    send_buffer: usize,
+    receive_buffer: usize,
 }
 
 /// `sockline._options.Opening`.
@@ -23,6 +35,7 @@ pub(crate) struct Opening {
     subprotocols: Vec<String>,
     headers: Vec<(String, String)>,
     open_timeout: Option<f64>,
+    local_address: Option<(String, u16)>,
     limits: Limits,
 }
 
@@ -30,6 +43,7 @@ impl Opening {
     pub(crate) fn options(self) -> PyResult<ClientOptions> {
         Ok(ClientOptions {
             handshake_timeout: duration("open_timeout", self.open_timeout)?,
+            local_address: self.local_address.map(local_address).transpose()?,
             settings: self.limits.settings()?,
             subprotocols: self.subprotocols,
             headers: self.headers,
@@ -47,9 +61,39 @@ impl Limits {
             close_timeout: duration("close_timeout", self.close_timeout)?,
             high_water_mark: self.high_water_mark,
             hard_limit: self.hard_limit.unwrap_or(0),
+            tcp: self
+                .tcp
+                .as_ref()
+                .map_or_else(|| Ok(TcpOptions::default()), Tcp::options)?,
             ..Settings::server()
         })
     }
+}
+
+impl Tcp {
+    fn options(&self) -> PyResult<TcpOptions> {
+        let optional = |name: &str, seconds: Option<f64>| match seconds {
+            Some(_) => duration(name, seconds).map(Some),
+            None => Ok(None),
+        };
+        Ok(TcpOptions {
+            no_delay: self.no_delay,
+            keep_alive: optional("keep_alive", self.keep_alive)?,
+            user_timeout: optional("user_timeout", self.user_timeout)?,
+            send_buffer: self.send_buffer,
+            receive_buffer: self.receive_buffer,
+        })
+    }
+}
+
+/// Names are not looked up: that could take a while, and this is called from the host's loop.
+fn local_address((host, port): (String, u16)) -> PyResult<SocketAddr> {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    address
+        .map(|address| SocketAddr::new(address, port))
+        .map_err(|_| {
+            PyValueError::new_err(format!("the local address must have an IP address, not {host:?}"))
+        })
 }
 
 /// `None` becomes zero, the core's word for "no timeout".

@@ -49,7 +49,7 @@ use crate::ws::{MessageType, ReadyState};
 pub(crate) use self::command::Call;
 pub(crate) use self::connecting::ConnectPlan;
 pub(crate) use self::slots::{Addresses, Info};
-pub use self::turning::{Loop, LoopOptions, Turn};
+pub use self::turning::{Loop, LoopOptions, LoopWaker, Turn};
 
 use self::command::Command;
 use self::shared::Shared;

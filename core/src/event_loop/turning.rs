@@ -187,6 +187,11 @@ impl Loop {
         self.shared.ring();
     }
 
+    /// The same as a value to hand on: it keeps no loop alive.
+    pub fn waker(&self) -> LoopWaker {
+        LoopWaker { shared: self.shared }
+    }
+
     /// Ends [`Loop::run`], or the thread of [`Loop::start`], after the present turn. Connections stay as they are. Any
     /// thread.
     pub fn stop(&self) {
@@ -217,6 +222,28 @@ impl Loop {
     /// Drops the loop without waiting for its thread, which frees it.
     pub(crate) fn retire(self) {
         drop(self.thread.lock().take());
+    }
+}
+
+/// Does what [`Loop::wake`] does, for whoever must not own the loop. Once that is freed, it does nothing, or makes the
+/// next loop in its place look around in vain.
+#[derive(Clone, Copy)]
+pub struct LoopWaker {
+    shared: &'static Shared,
+}
+
+impl LoopWaker {
+    /// Makes the thread that waits in [`Loop::run`] or [`Loop::poll`] look around once. Any thread.
+    pub fn wake(self) {
+        self.shared.ring();
+    }
+}
+
+impl fmt::Debug for LoopWaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoopWaker")
+            .field("index", &self.shared.index)
+            .finish()
     }
 }
 

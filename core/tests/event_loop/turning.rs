@@ -208,6 +208,17 @@ fn poll_waits_no_longer_than_it_is_told_and_wake_ends_it() {
 }
 
 #[test]
+fn a_waker_wakes_a_loop_and_may_outlive_it() {
+    let on_loop = Loop::new(LoopOptions::default()).unwrap();
+    quiet(&on_loop);
+    let waker = on_loop.waker();
+    std::thread::spawn(move || waker.wake()).join().unwrap();
+    assert!(is_ringing(&on_loop));
+    drop(on_loop);
+    waker.wake();
+}
+
+#[test]
 fn a_loop_that_is_turned_elsewhere_is_busy() {
     let served = served();
     let busy = [

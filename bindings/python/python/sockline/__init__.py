@@ -6,7 +6,7 @@ you like: :class:`WebSocket` and :class:`WebSocketServer`.
 
 from ._callbacks import UpgradeRequest, WebSocket, WebSocketServer
 from ._options import VERSION as __version__
-from .asyncio.client import ClientConnection, connect
+from .asyncio.client import ClientConnection, connect, unix_connect
 from .asyncio.connection import broadcast
 from .asyncio.server import Server, ServerConnection, serve, unix_serve
 from .datastructures import Headers, HeadersLike, MultipleValuesError
@@ -19,6 +19,9 @@ from .exceptions import (
     InvalidHeader,
     InvalidMessage,
     InvalidOrigin,
+    InvalidProxy,
+    InvalidProxyMessage,
+    InvalidProxyStatus,
     InvalidState,
     InvalidStatus,
     InvalidUpgrade,
@@ -26,12 +29,14 @@ from .exceptions import (
     NegotiationError,
     PayloadTooBig,
     ProtocolError,
+    ProxyError,
     SecurityError,
     SocklineError,
     WebSocketException,
 )
 from .frames import Close, CloseCode
 from .http11 import Request, Response
+from .options import TcpOptions, Timings
 from .protocol import State
 from .typing import Data, LoggerLike, Origin, StatusLike, Subprotocol
 
@@ -50,6 +55,9 @@ __all__ = [
     "InvalidHeader",
     "InvalidMessage",
     "InvalidOrigin",
+    "InvalidProxy",
+    "InvalidProxyMessage",
+    "InvalidProxyStatus",
     "InvalidState",
     "InvalidStatus",
     "InvalidURI",
@@ -60,6 +68,7 @@ __all__ = [
     "Origin",
     "PayloadTooBig",
     "ProtocolError",
+    "ProxyError",
     "Request",
     "Response",
     "SecurityError",
@@ -69,6 +78,8 @@ __all__ = [
     "State",
     "StatusLike",
     "Subprotocol",
+    "TcpOptions",
+    "Timings",
     "UpgradeRequest",
     "WebSocket",
     "WebSocketException",
@@ -77,5 +88,6 @@ __all__ = [
     "broadcast",
     "connect",
     "serve",
+    "unix_connect",
     "unix_serve",
 ]

@@ -12,6 +12,7 @@ from ._drivers import current_driver, post_to_thread
 from ._options import Limits, Listening, Opening, check_subprotocols, header_list
 from .datastructures import Headers, HeadersLike
 from .exceptions import SocklineError
+from .options import TcpOptions, Timings
 from .typing import PathLike
 
 __all__ = ["UpgradeRequest", "WebSocket", "WebSocketServer"]
@@ -56,7 +57,8 @@ class WebSocket(_native.Socket):
 
     ``headers`` are further request headers. Times are in seconds, sizes in bytes, ``None`` is no limit: ``max_size``
     of a message to take; ``high_water_mark`` of waiting bytes, above which :meth:`send` returns ``False`` and
-    ``ondrain`` follows; ``hard_limit`` of waiting bytes, above which it raises.
+    ``ondrain`` follows; ``hard_limit`` of waiting bytes, above which it raises. ``local_address`` is this side's IP
+    address and port, 0 for any; ``tcp`` are further options of the socket.
 
     Raises :exc:`SocklineError` for an URL, protocol or header that can't be used.
     """
@@ -96,11 +98,14 @@ class WebSocket(_native.Socket):
         max_size: int | None = 16 * MIB,
         high_water_mark: int = MIB,
         hard_limit: int | None = 16 * MIB,
+        local_address: tuple[str, int] | None = None,
+        tcp: TcpOptions | None = None,
     ) -> None:
         self._begin(url, (onopen, onmessage, onclose, onerror, ondrain, onping, onpong))
-        limits = Limits(max_size, ping_interval, ping_timeout, close_timeout, high_water_mark, hard_limit)
+        limits = Limits(max_size, ping_interval, ping_timeout, close_timeout, high_water_mark, hard_limit, tcp)
         wanted = [protocols] if isinstance(protocols, str) else list(protocols)
-        current_driver().connect(self, url, Opening(wanted, header_list(headers), open_timeout, limits))
+        opening = Opening(wanted, header_list(headers), open_timeout, limits, local_address)
+        current_driver().connect(self, url, opening)
 
     def _begin(self, url: str, callbacks: Sequence[Callback | None]) -> None:
         self._url = url
@@ -140,6 +145,16 @@ class WebSocket(_native.Socket):
     def remote_address(self) -> tuple[str, int] | None:
         """Host and port of the peer, once open; ``None`` for a Unix socket."""
         return self._remote_address
+
+    @property
+    def timings(self) -> Timings:
+        """How long each step to the open connection took; readable from ``onopen`` to ``onclose``, on a client."""
+        return Timings(*self._timings())
+
+    @property
+    def response_headers(self) -> Headers:
+        """The headers of the server's 101 response; readable from ``onopen`` to ``onclose``, on a client."""
+        return Headers(self._response_headers())
 
     @property
     def latency(self) -> float | None:
@@ -303,6 +318,7 @@ class WebSocketServer(_native.Server):
         max_size: int | None = MIB,
         high_water_mark: int = MIB,
         hard_limit: int | None = 16 * MIB,
+        tcp: TcpOptions | None = None,
         backlog: int = 1024,
     ) -> None:
         self.onupgrade = onupgrade
@@ -313,7 +329,7 @@ class WebSocketServer(_native.Server):
         self._callbacks = (onopen, onmessage, onclose, onerror, ondrain, onping, onpong)
         self._protocols = check_subprotocols(protocols)
         self._loop = asyncio._get_running_loop()
-        limits = Limits(max_size, ping_interval, ping_timeout, close_timeout, high_water_mark, hard_limit)
+        limits = Limits(max_size, ping_interval, ping_timeout, close_timeout, high_water_mark, hard_limit, tcp)
         listening = Listening(
             host or "", port, unix_path, path, static_folder, open_timeout, backlog, limits
         )

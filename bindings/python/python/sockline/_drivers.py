@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable
 
+from ._logging import follow_level
 from ._native import Driver
 
 __all__ = ["current_driver", "post_to_thread", "running_driver"]
@@ -24,11 +25,13 @@ _embedded: weakref.WeakValueDictionary[int, Driver] = weakref.WeakValueDictionar
 
 def running_driver() -> Driver:
     """The driver of the running asyncio loop. Raises ``RuntimeError`` where there is none."""
+    follow_level()
     return _driver_of(asyncio.get_running_loop())
 
 
 def current_driver() -> Driver:
     """That of the running asyncio loop, or else the one of our own thread."""
+    follow_level()
     loop = asyncio._get_running_loop()
     return _driver_of(loop) if loop is not None else _thread_driver()
 

@@ -10,7 +10,19 @@ from typing_extensions import disjoint_base
 from ._options import Listening, Opening
 from .typing import Data, DataLike
 
-__all__ = ["Connection", "Done", "Driver", "Handle", "Receive", "Server", "Socket", "Waiter", "broadcast"]
+__all__ = [
+    "Connection",
+    "Done",
+    "Driver",
+    "Handle",
+    "Receive",
+    "Server",
+    "Socket",
+    "Waiter",
+    "broadcast",
+    "set_log_level",
+    "take_log_lines_to",
+]
 
 _HostAndPort = tuple[str, int]
 
@@ -23,6 +35,8 @@ class Handle:
     def buffered_amount(self) -> int:
         """Bytes that were accepted for sending and not yet taken by the system, framing included."""
     def _details(self) -> tuple[str, str, _HostAndPort | None, _HostAndPort | None]: ...
+    def _response_headers(self) -> list[tuple[str, str]]: ...
+    def _timings(self) -> list[float | None]: ...
     def _latency(self) -> int | None: ...
     def _close(self, code: int | None, reason: str) -> None: ...
     def _ping(self, data: DataLike) -> None: ...
@@ -117,6 +131,8 @@ class Waiter:
     def done(self) -> bool: ...
     def result(self) -> None: ...
 
+def set_log_level(level: int) -> None: ...
+def take_log_lines_to(taker: Callable[[int, str], object]) -> None: ...
 def broadcast(
     connections: Iterable[Handle], message: DataLike, text: bool | None
 ) -> list[tuple[Handle, Exception]]: ...

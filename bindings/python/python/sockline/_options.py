@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 from .datastructures import Headers, HeadersLike
+from .options import TcpOptions
 from .typing import PathLike
 
 try:
@@ -30,6 +31,7 @@ class Limits(NamedTuple):
     close_timeout: float | None
     high_water_mark: int
     hard_limit: int | None
+    tcp: TcpOptions | None = None
 
 
 class Opening(NamedTuple):
@@ -39,6 +41,7 @@ class Opening(NamedTuple):
     headers: list[tuple[str, str]]
     open_timeout: float | None
     limits: Limits
+    local_address: tuple[str, int] | None = None
 
 
 class Listening(NamedTuple):

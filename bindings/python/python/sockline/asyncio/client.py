@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import http
+import logging
+import os
 import socket
-from collections.abc import Generator, Sequence
+import traceback
+import urllib.parse
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -21,29 +25,28 @@ from .._options import (
     message_limit,
     refuse_unsupported,
 )
+from ..client import backoff, process_exception
 from ..datastructures import Headers, HeadersLike
 from ..exceptions import InvalidHandshake, InvalidStatus, InvalidURI, SocklineError
 from ..http11 import Request, Response
-from ..typing import LoggerLike, Origin, Subprotocol
+from ..options import TcpOptions, Timings
+from ..typing import LoggerLike, Origin, PathLike, Subprotocol
 from .connection import Connection
 
-__all__ = ["ClientConnection", "connect"]
+__all__ = ["ClientConnection", "connect", "unix_connect"]
+
+logger = logging.getLogger("sockline")
 
 # Arguments of websockets' that can't be honoured yet, with the values that ask for nothing.
 _HARMLESS: dict[str, tuple[Any, ...]] = {
     "extensions": (None, [], ()),
     "compression": ("deflate", None),  # an offer that is never taken is no loss
     "proxy": (True, None),
-    "process_exception": (None,),
-    "reconnect_delays": (None,),
     "ssl": (None,),
     "server_hostname": (None,),
     "sock": (None,),
     "host": (None,),
     "port": (None,),
-    "local_addr": (None,),
-    "unix": (False,),
-    "path": (None,),
 }
 
 
@@ -54,12 +57,15 @@ class ClientConnection(Connection):
         super().__init__(driver, high, low)
         self._handshake: asyncio.Future[None] = self.loop.create_future()
 
+    @property
+    def timings(self) -> Timings:
+        """How long each step to the open connection took."""
+        return self._measured_timings
+
     def _opened(self) -> None:
         super()._opened()
-        headers = Headers()
-        if self._subprotocol is not None:
-            headers["Sec-WebSocket-Protocol"] = self._subprotocol
-        self.response = Response(101, "Switching Protocols", headers)
+        self.response = Response(101, "Switching Protocols", Headers(self._response_headers()))
+        self._measured_timings = Timings(*self._timings())
         if not self._handshake.done():
             self._handshake.set_result(None)
 
@@ -78,7 +84,9 @@ class connect:
     """Connects to the WebSocket server at ``uri``.
 
     ``async with connect(uri) as connection`` closes the connection at the end; ``await connect(uri)`` leaves that to
-    the caller. The arguments are those of ``websockets``, with its defaults; times are in seconds, and ``None`` means
+    the caller. ``async for connection in connect(uri)`` connects again each time that the body has ended; an attempt
+    that fails is made again after the next one of ``reconnect_delays()``, unless ``process_exception`` says that its
+    exception is to be raised (:func:`~sockline.client.process_exception` by default). The arguments are those of ``websockets``, with its defaults; times are in seconds, and ``None`` means
     no limit:
 
     * ``origin``, ``subprotocols``, ``additional_headers``, ``user_agent_header`` go into the request;
@@ -88,7 +96,8 @@ class connect:
     * ``close_timeout`` is for the closing handshake;
     * ``max_size`` is the longest message to take, in bytes; longer ones fail the connection with 1009;
     * ``max_queue``: reading pauses when so many messages wait for :meth:`~ClientConnection.recv`;
-    * ``write_limit``: sending waits when so many bytes wait to be sent.
+    * ``write_limit``: sending waits when so many bytes wait to be sent;
+    * ``local_addr`` is this side's IP address and port, 0 for any; ``tcp`` are further options of the socket.
 
     Raises :exc:`InvalidURI`, :exc:`OSError` if no connection can be made, :exc:`InvalidHandshake` if the server
     refuses, :exc:`TimeoutError`; :exc:`NotImplementedError` for what this version does not support, such as
@@ -103,19 +112,27 @@ class connect:
         subprotocols: Sequence[Subprotocol | str] | None = None,
         additional_headers: HeadersLike | None = None,
         user_agent_header: str | None = USER_AGENT,
+        process_exception: Callable[[Exception], Exception | None] = process_exception,
         open_timeout: float | None = 10,
         ping_interval: float | None = 20,
         ping_timeout: float | None = 20,
         close_timeout: float | None = 10,
+        reconnect_delays: Callable[[], Generator[float]] = backoff,
         max_size: int | None | tuple[int | None, int | None] = 2**20,
         max_queue: int | None | tuple[int | None, int | None] = 16,
         write_limit: int | tuple[int, int | None] = 2**15,
         logger: LoggerLike | None = None,
         create_connection: type[ClientConnection] | None = None,
+        local_addr: tuple[str, int] | None = None,
+        unix: bool = False,
+        path: PathLike | None = None,
+        tcp: TcpOptions | None = None,
         **unsupported: Any,
     ) -> None:
         refuse_unsupported(unsupported, _HARMLESS)
         self.uri = uri
+        self.process_exception = process_exception
+        self.reconnect_delays = reconnect_delays
         self._subprotocols = check_subprotocols(subprotocols)
         self._headers = _request_headers(origin, additional_headers, user_agent_header)
         self._open_timeout = open_timeout
@@ -126,7 +143,10 @@ class connect:
             close_timeout=close_timeout,
             high_water_mark=marks("write_limit", write_limit)[0],
             hard_limit=None,
+            tcp=tcp,
         )
+        self._local_address = local_addr
+        self._unix_path = os.fsdecode(path) if unix and path is not None else None
         self._queue = marks("max_queue", max_queue)
         self._logger = logger
         self._factory = create_connection or ClientConnection
@@ -138,9 +158,11 @@ class connect:
         if self._logger is not None:
             connection.logger = self._logger
         connection.request = Request(_target(self.uri), self._headers.copy())
-        opening = Opening(self._subprotocols, header_list(self._headers), self._open_timeout, self._limits)
+        opening = Opening(
+            self._subprotocols, header_list(self._headers), self._open_timeout, self._limits, self._local_address
+        )
         try:
-            driver.connect(connection, self.uri, opening)
+            driver.connect(connection, self._url(), opening)
         except SocklineError as error:
             raise _argument_error(self.uri, error) from None
         try:
@@ -168,6 +190,44 @@ class connect:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.__aexit__(exc_type, exc_value, traceback)
+
+
+    async def __aiter__(self) -> AsyncIterator[ClientConnection]:
+        delays: Generator[float] | None = None
+        while True:
+            try:
+                async with self as connection:
+                    yield connection
+            except Exception as error:
+                self._raise_if_fatal(error)
+                delays = delays or self.reconnect_delays()
+                delay = next(delays)
+                why = traceback.format_exception_only(error)[0].strip()
+                (self._logger or logger).info("connect failed; reconnecting in %.1f seconds: %s", delay, why)
+                await asyncio.sleep(delay)
+            else:
+                delays = None
+
+    def _raise_if_fatal(self, error: Exception) -> None:
+        try:
+            fatal = self.process_exception(error)
+        except Exception as raised:  # what should have been returned
+            fatal = raised
+        if fatal is error:
+            raise error
+        if fatal is not None:
+            raise fatal from error
+
+    def _url(self) -> str:
+        """The URI as the engine takes it."""
+        if self._unix_path is None:
+            return self.uri
+        return f"ws+unix:{urllib.parse.quote(self._unix_path)}:{_target(self.uri)}"
+
+
+def unix_connect(path: PathLike | None = None, uri: str | None = None, **kwargs: Any) -> connect:
+    """The same as :class:`connect` to the Unix socket at ``path``; ``uri`` is ``ws://localhost/`` by default."""
+    return connect(uri or "ws://localhost/", unix=True, path=path, **kwargs)
 
 
 def _request_headers(origin: str | None, additional: HeadersLike | None, user_agent: str | None) -> Headers:

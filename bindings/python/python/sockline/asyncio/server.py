@@ -26,6 +26,7 @@ from ..datastructures import Headers
 from ..exceptions import InvalidOrigin, NegotiationError, SocklineError
 from ..frames import CloseCode
 from ..http11 import Request, Response
+from ..options import TcpOptions
 from ..protocol import State
 from ..typing import LoggerLike, Origin, PathLike, StatusLike, Subprotocol
 from .connection import Connection, broadcast
@@ -379,6 +380,7 @@ def serve(
     logger: LoggerLike | None = None,
     create_connection: type[ServerConnection] | None = None,
     backlog: int = 1024,
+    tcp: TcpOptions | None = None,
     unix_path: PathLike | None = None,
     static_folder: PathLike | None = None,
     **unsupported: Any,
@@ -387,8 +389,8 @@ def serve(
 
     ``async with serve(handler, host, port) as server`` closes the server at the end; so does ``server.close()``.
     ``host`` of ``None`` is every address, ``port`` 0 lets the system choose. The other arguments are those of
-    ``websockets``, with its defaults (:class:`~sockline.connect` explains them), and ``static_folder``, whose files
-    are served to plain HTTP requests on the same port.
+    ``websockets``, with its defaults (:class:`~sockline.connect` explains them), ``tcp`` with further options of the
+    sockets, and ``static_folder``, whose files are served to plain HTTP requests on the same port.
 
     Raises :exc:`OSError` if it can't listen, :exc:`NotImplementedError` for what this version does not support.
     """
@@ -400,6 +402,7 @@ def serve(
         close_timeout=close_timeout,
         high_water_mark=marks("write_limit", write_limit)[0],
         hard_limit=None,
+        tcp=tcp,
     )
     listening = Listening(host or "", port or 0, unix_path, None, static_folder, open_timeout, backlog, limits)
     return Server(

@@ -1,0 +1,195 @@
+"""The ways to a server, and back to it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websockets
+from conftest import Run, echo, foreign_server, our_server
+
+import sockline
+
+WAIT = 20
+
+
+def tcp_option(port: int, name: int) -> list[int]:
+    """The option's value at each of this process's sockets that are connected to the port."""
+    values = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        try:
+            with socket.socket(fileno=os.dup(int(descriptor))) as copy:
+                if copy.getpeername()[1] == port:
+                    values.append(copy.getsockopt(socket.IPPROTO_TCP, name))
+        except (OSError, IndexError):
+            pass  # no socket, or one that is not connected
+    return values
+
+
+def test_a_client_chooses_its_own_address(run: Run) -> None:
+    seen: list[Any] = []
+
+    async def handler(connection: Any) -> None:
+        seen.append(connection.remote_address[0])
+
+    async def main() -> None:
+        async with foreign_server(handler) as url, sockline.connect(url, local_addr=("127.0.0.9", 0)) as connection:
+            assert connection.local_address is not None
+            assert connection.local_address[0] == "127.0.0.9"
+            await connection.wait_closed()
+        with pytest.raises(ValueError, match="IP address"):
+            await sockline.connect(url, local_addr=("localhost", 0))
+
+    run(main())
+    assert seen == ["127.0.0.9"]
+
+
+def test_the_response_and_the_timings_can_be_read(run: Run) -> None:
+    def add_header(connection: Any, request: Any, response: Any) -> None:
+        response.headers["X-Extra"] = "grüße"
+        response.headers["Set-Cookie"] = "a=1"
+        response.headers["Set-Cookie"] = "b=2"
+
+    async def main() -> None:
+        async with foreign_server(process_response=add_header) as url:
+            async with sockline.connect(url.replace("127.0.0.1", "localhost")) as connection:
+                assert connection.response is not None
+                headers = connection.response.headers
+                assert headers["X-Extra"] == "grüße"
+                assert headers.get_all("set-cookie") == ["a=1", "b=2"]
+                timings = connection.timings
+                assert timings.proxy is None and timings.tls is None
+                for step in (timings.dns, timings.tcp, timings.upgrade):
+                    assert step is not None and 0 <= step < 10
+            opened = asyncio.Event()
+            ws = sockline.WebSocket(url, onopen=lambda ws: opened.set())
+            await opened.wait()
+            assert ws.response_headers["X-Extra"] == "grüße"
+            assert ws.timings.dns is None and ws.timings.upgrade is not None
+            ws.close()
+
+    run(main())
+
+
+def test_options_reach_the_sockets() -> None:
+    async def main() -> None:
+        tcp = sockline.TcpOptions(no_delay=False, keep_alive=77, user_timeout=5)
+        async with foreign_server() as url:
+            port = int(url.rpartition(":")[2])
+            async with sockline.connect(url, tcp=tcp):
+                assert tcp_option(port, socket.TCP_NODELAY) == [0]
+                assert tcp_option(port, socket.TCP_KEEPIDLE) == [77]
+                assert tcp_option(port, socket.TCP_USER_TIMEOUT) == [5000]
+        async with our_server(tcp=tcp) as url, websockets.connect(url) as client:
+            assert tcp_option(client.local_address[1], socket.TCP_KEEPIDLE) == [77]
+
+    asyncio.run(main())
+
+
+def test_unix_sockets_work_both_ways(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a socket"
+
+    async def main() -> None:
+        async with sockline.unix_serve(echo, path), websockets.unix_connect(path) as connection:
+            await connection.send("to ours")
+            assert await connection.recv() == "to ours"
+        async with websockets.unix_serve(echo, tmp_path / "theirs"):
+            async with sockline.unix_connect(tmp_path / "theirs", "ws://host.example/target?query") as ours:
+                await ours.send("to theirs")
+                assert await ours.recv() == "to theirs"
+                assert ours.request is not None and ours.request.path == "/target?query"
+
+    run(main())
+
+
+def test_iteration_connects_again(run: Run) -> None:
+    """Closed connections are followed by others at once, failed attempts after the delays; a fatal error ends it."""
+    delays: list[float] = []
+    answers = [101, 503, 500, 101, 503, 403]
+
+    def answer(connection: Any, request: Any) -> Any:
+        status = answers.pop(0)
+        return None if status == 101 else connection.respond(status, "not now\n")
+
+    def short() -> Iterator[float]:
+        for delay in (0.01, 0.02, 0.03):
+            delays.append(delay)
+            yield delay
+
+    async def main() -> None:
+        rounds = 0
+        async with foreign_server(process_request=answer) as url:
+            with pytest.raises(sockline.InvalidStatus) as caught:
+                async for connection in sockline.connect(url, reconnect_delays=short):  # type: ignore[arg-type]
+                    rounds += 1
+                    await connection.send("x")
+                    await connection.recv()
+        assert caught.value.response.status_code == 403
+        assert rounds == 2
+
+    run(main())
+    assert delays == [0.01, 0.02, 0.01] and not answers
+
+
+def test_the_program_says_what_is_fatal(run: Run) -> None:
+    async def main() -> None:
+        def refuse(connection: Any, request: Any) -> Any:
+            return connection.respond(503, "no\n")
+
+        def fatal(error: Exception) -> Exception:
+            return LookupError(str(error))
+
+        async with foreign_server(process_request=refuse) as url:
+            with pytest.raises(LookupError, match="503"):
+                async for _ in sockline.connect(url, process_exception=fatal):
+                    raise AssertionError("it was refused")
+
+    run(main())
+
+
+class Lines(logging.Handler):
+    """Waits for a line that contains a text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+        self.levels: list[int] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.text in record.getMessage():
+            self.levels.append(record.levelno)
+
+
+@pytest.mark.parametrize("level", [logging.WARNING, logging.ERROR])
+def test_the_engines_lines_go_to_logging(run: Run, level: int) -> None:
+    lines = Lines("upgrade could not be accepted")
+
+    def accept_elsewhere(request: sockline.UpgradeRequest) -> None:
+        # Only the engine's thread finds out that this protocol was never offered.
+        thread = threading.Thread(target=request.accept, args=("never-offered",))
+        thread.start()
+        thread.join()
+
+    async def main() -> None:
+        server = sockline.WebSocketServer("127.0.0.1", onupgrade=accept_elsewhere)
+        with pytest.raises(websockets.InvalidStatus):
+            await websockets.connect(f"ws://127.0.0.1:{server.port}")
+        server.close()
+
+    logger = logging.getLogger("sockline")
+    logger.addHandler(lines)
+    before = logger.level
+    logger.setLevel(level)
+    try:
+        run(main())
+    finally:
+        logger.setLevel(before)
+        logger.removeHandler(lines)
+    assert lines.levels == ([logging.WARNING] if level == logging.WARNING else [])
