@@ -11,6 +11,7 @@ use crate::event_loop::{self, Loop};
 use crate::handler::Handler;
 use crate::proxy::{self, Proxy, ProxyUrl};
 use crate::settings::Settings;
+use crate::tls::ClientTls;
 use crate::websocket::WebSocket;
 use crate::ws::handshake;
 use crate::ws::url::Url;
@@ -33,6 +34,9 @@ pub struct ClientOptions {
     pub proxy: Proxy,
     /// Looks names up in place of the system's resolver. Default: `None`.
     pub lookup: Option<Lookup>,
+    /// How to secure a `wss://` connection. Default: `None`, which is one for the whole process with the defaults of
+    /// [`ClientTlsOptions`](crate::ClientTlsOptions), made when it is first needed.
+    pub tls: Option<ClientTls>,
     /// The application's word for this connection, given back with every event.
     pub user_data: usize,
 }
@@ -47,6 +51,7 @@ impl Default for ClientOptions {
             local_address: None,
             proxy: Proxy::default(),
             lookup: None,
+            tls: None,
             user_data: 0,
         }
     }
@@ -97,19 +102,19 @@ pub(crate) struct Destination {
     pub(crate) request: Vec<u8>,
     pub(crate) key: String,
     pub(crate) proxy: Option<ProxyUrl>,
+    /// Of a `wss://` URL.
+    pub(crate) tls: Option<ClientTls>,
 }
 
 impl Destination {
     /// # Errors
     /// What is wrong with the URL, the proxy, a subprotocol or a header.
     pub(crate) fn new(url: Url, options: &ClientOptions) -> Result<Destination> {
-        if url.secure {
-            let text = format!(
-                "{}: this build has no TLS, so only ws:// URLs can be connected to",
-                url.authority
-            );
-            return Err(Error::new(ErrorCode::Unsupported, text));
-        }
+        let tls = match &options.tls {
+            _ if !url.secure => None,
+            Some(tls) => Some(tls.clone()),
+            None => Some(ClientTls::default_for_process()?),
+        };
         let proxy = proxy::choose(&options.proxy, &url, |name| std::env::var(name).ok())?;
         let headers = with_credentials(options.headers.clone(), &url);
         let mut request = Vec::new();
@@ -127,18 +132,20 @@ impl Destination {
             request,
             key,
             proxy,
+            tls,
         })
     }
 }
 
-/// Starts to connect to a `ws://` URL and returns the handle at once; `on_open` or `on_error` and `on_close` follow.
+/// Starts to connect to a `ws://` or `wss://` URL and returns the handle at once; `on_open` or `on_error` and `on_close` follow.
 ///
 /// `on_loop` of `None` is the library's own loop, which is started at first use. Without a handler the events wait
 /// for [`WebSocket::set_handler`]; messages beyond 1 MiB are then dropped, counted and logged. Any thread may call
 /// this; a callback may run before it has returned.
 ///
 /// # Errors
-/// What is wrong with the URL, the proxy's, a subprotocol or a header is said here; no event ever comes then.
+/// What is wrong with the URL, the proxy's, a subprotocol, a header or the system's certificates is said here; no event
+/// ever comes then.
 pub fn connect(
     on_loop: Option<&Loop>,
     url: &str,

@@ -21,6 +21,7 @@ mod logging;
 mod proxy;
 mod server;
 mod settings;
+mod tls;
 mod websocket;
 
 pub use client::{ClientOptions, Lookup, Timings, connect};
@@ -32,5 +33,6 @@ pub use logging::{LogLevel, LogSink, set_log, write_log};
 pub use proxy::Proxy;
 pub use server::{Accept, Address, Refusal, Server, ServerOptions, UpgradeRequest, listen};
 pub use settings::{Settings, TcpOptions};
+pub use tls::{ClientTls, ClientTlsOptions, Identity, ServerTls, ServerTlsOptions, TlsInfo, TlsVersion};
 pub use websocket::{Sent, WebSocket};
 pub use ws::{Compression, MessageType, ReadyState};

@@ -11,6 +11,7 @@ use crate::handle::{Id, Kind};
 use crate::handler::{AcceptAll, Handler, ServerHandler};
 use crate::http::Request;
 use crate::settings::Settings;
+use crate::tls::ServerTls;
 use crate::websocket::WebSocket;
 use crate::ws::{self, MessageType, handshake};
 
@@ -42,6 +43,8 @@ pub struct ServerOptions {
     pub handshake_timeout: Duration,
     /// The longest request head to accept, in bytes. Default: 16 KiB.
     pub max_head: usize,
+    /// Speak TLS on this port, and nothing else. Default: `None`, plain.
+    pub tls: Option<ServerTls>,
     /// What each connection may take and keep, and its timeouts. Default: [`Settings::server`].
     pub settings: Settings,
     /// The word that connections have until `accept` or `set_handler` gives them one of their own.
@@ -61,6 +64,7 @@ impl ServerOptions {
             backlog: 1024,
             handshake_timeout: Duration::from_secs(10),
             max_head: 16 << 10,
+            tls: None,
             settings: Settings::server(),
             user_data: 0,
             server_handler: Arc::new(AcceptAll),

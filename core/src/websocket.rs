@@ -9,6 +9,7 @@ use crate::event_loop::{self, Call};
 use crate::handle::{Id, Kind};
 use crate::handler::Handler;
 use crate::server::{Accept, Refusal};
+use crate::tls::TlsInfo;
 use crate::ws::{MessageType, ReadyState};
 
 /// A connection: a number, not a pointer. Copy it freely, keep it as long as you like, use it on any thread.
@@ -195,6 +196,11 @@ impl WebSocket {
         event_loop::info(self.id)
             .map(|info| info.url.to_string())
             .unwrap_or_default()
+    }
+
+    /// What was agreed on in the TLS handshake; `None` for a connection without TLS, and before it is done.
+    pub fn tls(self) -> Option<TlsInfo> {
+        event_loop::tls_info(self.id)
     }
 
     /// The peer's address; `None` for Unix sockets and before there is a connection.

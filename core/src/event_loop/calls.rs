@@ -235,7 +235,7 @@ impl Conn {
     fn set_user_timeout(&self, on: bool) {
         let timeout = self.profile.protocol.ping_timeout;
         #[cfg(target_os = "linux")]
-        if let Some(stream @ super::stream::Stream::Tcp(_)) = &self.stream
+        if let Some(stream) = self.stream.as_ref().filter(|stream| stream.is_tcp())
             && timeout > 0
         {
             // What the application chose for all times is for all times.

@@ -283,7 +283,7 @@ impl LoopCore {
         let Some((connecting, waiting)) = self.with_conn(id, |conn| {
             (
                 conn.is_connecting(),
-                !conn.outbox.is_empty() || conn.has_more_to_serve(),
+                !conn.outbox.is_empty() || conn.has_more_to_serve() || conn.has_tail(),
             )
         }) else {
             return;

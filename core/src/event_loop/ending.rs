@@ -4,6 +4,7 @@ use std::io;
 
 use super::connection::{Conn, NO_SERVER, Stage};
 use super::core::LoopCore;
+use super::securing::failure_in;
 use super::timers::Entry;
 use crate::error::{Error, ErrorCode};
 use crate::handle::{Id, Kind};
@@ -19,9 +20,16 @@ impl LoopCore {
             LetGo,
             Finish(Option<Error>),
         }
+        let securing = self.with_conn(id, |conn| conn.is_securing()) == Some(true);
         let then = self.with_conn(id, |conn| match &mut conn.stage {
             Stage::Lingering(_) | Stage::Over => Then::LetGo,
-            Stage::Serving(_) => Then::Finish(None),
+            Stage::Serving(serving) => {
+                if securing {
+                    let site = serving.site.clone();
+                    site.handshake_failed(conn, "the client has closed the connection");
+                }
+                Then::Finish(None)
+            }
             Stage::Connecting(connecting) => Then::Finish(Some(connecting.stream_ended())),
             Stage::Open(machine) => {
                 let done = machine.close_sent() && machine.close_received();
@@ -40,6 +48,9 @@ impl LoopCore {
 
     /// Reading failed: the peer has reset the connection, or the network has.
     pub(crate) fn transport_failed(&self, id: Id, error: &io::Error) {
+        if let Some(failure) = failure_in(error) {
+            return self.tls_failed(id, failure);
+        }
         let text = format!("the connection was lost: {error}");
         let on_the_way = self.with_conn(id, |conn| match &conn.stage {
             Stage::Connecting(connecting) => Some(connecting.transport_failed(error)),
@@ -68,7 +79,7 @@ impl LoopCore {
             Stage::Open(machine) => conn.has_shaken_hands() && machine.role() == Role::Server,
             Stage::Lingering(_) => {
                 if conn.outbox.is_empty()
-                    && let Some(stream) = &conn.stream
+                    && let Some(stream) = &mut conn.stream
                 {
                     stream.shutdown_write();
                 }
@@ -236,7 +247,7 @@ impl LoopCore {
     fn linger(&self, id: Id) {
         self.with_conn(id, |conn| {
             if conn.outbox.is_empty()
-                && let Some(stream) = &conn.stream
+                && let Some(stream) = &mut conn.stream
             {
                 stream.shutdown_write();
             }
@@ -274,7 +285,8 @@ impl LoopCore {
         if let Some(slot) = self.shared().slots.get(conn.id) {
             slot.clear_fd();
         }
-        if let Some(stream) = conn.stream.take() {
+        if let Some(mut stream) = conn.stream.take() {
+            stream.answer_goodbye();
             self.close_stream(stream);
         }
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use mio::Token;
@@ -40,6 +41,8 @@ pub(crate) struct Site {
     pub(crate) folder: Option<Folder>,
     pub(crate) profile: Arc<Profile>,
     pub(crate) last_info: Mutex<Option<Arc<Info>>>,
+    /// TLS handshakes that came to nothing.
+    pub(crate) failed_handshakes: AtomicU64,
 }
 
 /// Listening sockets that are bound, on their way to their loop.
@@ -97,6 +100,7 @@ pub(crate) fn listen(
         handler,
         folder,
         last_info: Mutex::default(),
+        failed_handshakes: AtomicU64::new(0),
         options,
     });
     let workers = worker_sockets
@@ -195,7 +199,8 @@ impl LoopCore {
         }
     }
 
-    fn take_in(&self, listener: &Listener, mut stream: Stream) -> Result<()> {
+    fn take_in(&self, listener: &Listener, stream: Stream) -> Result<()> {
+        let mut stream = listener.site.secure(stream)?;
         let id = self.shared().slots.allocate(Kind::Connection)?;
         let registered = self.with_registry(|registry| stream.register(registry, Token(id.raw() as usize)));
         if let Err(error) = registered {

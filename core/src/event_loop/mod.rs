@@ -8,6 +8,7 @@
 //! | `reading`, `writing`, `outbox` | the path of a byte |
 //! | `connection`, `ending` | what a connection is at, and how it ends |
 //! | `connecting`, `resolver` | a client's way to an open connection |
+//! | `securing`, `tls_stream` | TLS, in both roles, between the socket and the rest |
 //! | `binding`, `listener`, `serving`, `sending`, `files` | a server's: listening, accepting, HTTP, upgrades, static files |
 //! | `timers`, `stream`, `tcp`, `thread`, `fork` | deadlines and what the system offers |
 
@@ -24,6 +25,7 @@ mod listener;
 mod outbox;
 mod reading;
 mod resolver;
+mod securing;
 mod sending;
 mod serving;
 mod shared;
@@ -32,6 +34,7 @@ mod stream;
 mod tcp;
 mod thread;
 mod timers;
+mod tls_stream;
 mod turning;
 mod writing;
 
@@ -48,6 +51,7 @@ use crate::ws::{MessageType, ReadyState};
 
 pub(crate) use self::command::Call;
 pub(crate) use self::connecting::ConnectPlan;
+pub(crate) use self::securing::info as tls_info;
 pub(crate) use self::slots::{Addresses, Info};
 pub use self::turning::{Loop, LoopOptions, LoopWaker, Turn};
 

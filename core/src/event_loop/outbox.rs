@@ -87,7 +87,7 @@ impl Outbox {
     ///
     /// # Errors
     /// The socket's; that the system takes no more now is not one.
-    pub(crate) fn flush(&mut self, stream: &Stream) -> io::Result<usize> {
+    pub(crate) fn flush(&mut self, stream: &mut Stream) -> io::Result<usize> {
         let mut total = 0;
         while !self.is_empty() {
             let (taken, offered) = match self.write_once(stream) {
@@ -104,7 +104,7 @@ impl Outbox {
         Ok(total)
     }
 
-    fn write_once(&self, stream: &Stream) -> io::Result<(usize, usize)> {
+    fn write_once(&self, stream: &mut Stream) -> io::Result<(usize, usize)> {
         let first = &self.chunks[0].bytes()[self.offset..];
         if self.chunks.len() == 1 {
             return Ok((stream.send(first)?, first.len()));

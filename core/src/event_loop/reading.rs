@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::connection::{Conn, Held, Stage};
 use super::core::{LoopCore, NOBODY, RECEIVE_BUFFER};
+use super::stream::Input;
 use super::writing::CORK;
 use crate::error::Error;
 use crate::handle::Id;
@@ -30,17 +31,24 @@ impl LoopCore {
         self.corked.set(id.slot());
         for round in 1.. {
             match self.receive(id, &mut buffer) {
-                Some(Ok(0)) => {
+                Some(Ok(Input::End)) => {
                     self.end_of_stream(id);
                     break;
                 }
-                Some(Ok(count)) => {
+                Some(Ok(Input::Bytes { count, more })) => {
                     self.input(id, &mut buffer[..count]);
-                    if count < buffer.len() && !to_the_end {
+                    if !more && !to_the_end {
                         break;
                     }
                     if round >= FULL_READS {
                         self.unread.borrow_mut().push(id);
+                        break;
+                    }
+                }
+                Some(Ok(Input::Secured { count, more })) => {
+                    self.secured(id);
+                    self.input(id, &mut buffer[..count]);
+                    if !more && !to_the_end {
                         break;
                     }
                 }
@@ -64,7 +72,7 @@ impl LoopCore {
     }
 
     /// One read; `None` if the connection takes nothing now.
-    fn receive(&self, id: Id, buffer: &mut [u8]) -> Option<io::Result<usize>> {
+    fn receive(&self, id: Id, buffer: &mut [u8]) -> Option<io::Result<Input>> {
         self.with_conn(id, |conn| {
             if !conn.takes_input() || conn.has_waiting() {
                 conn.flags.unread = true;

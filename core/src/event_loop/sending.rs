@@ -69,7 +69,7 @@ impl LoopCore {
                         return;
                     };
                     slot.add_buffered(count);
-                    let flushed = self.with_conn(id, |conn| match &conn.stream {
+                    let flushed = self.with_conn(id, |conn| match &mut conn.stream {
                         Some(stream) => conn.outbox.flush(stream),
                         None => Ok(0),
                     });

@@ -279,8 +279,14 @@ impl LoopCore {
 
     pub(crate) fn serving_timed_out(&self, id: Id) {
         let refusal = self.with_conn(id, |conn| {
+            let securing = conn.is_securing();
             let serving = conn.serving()?;
             match serving.phase {
+                Phase::Reading if securing => {
+                    let site = serving.site.clone();
+                    site.handshake_failed(conn, "the handshake took too long");
+                    None
+                }
                 Phase::Reading if serving.head.is_empty() => None,
                 Phase::Reading => Some(Refusal::new(408, "the request head took too long")),
                 Phase::Asked(_) => Some(Refusal::new(503, "the upgrade was not answered in time")),

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use crate::client::Timings;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, Kind, LAST_GENERATION, MAX_SLOTS};
+use crate::tls::TlsInfo;
 use crate::ws::ReadyState;
 
 /// What was agreed on in the opening handshake. Connections of one server that agreed on the same share one.
@@ -59,6 +60,7 @@ pub(crate) struct Slot {
 
 struct Cold {
     info: Option<Arc<Info>>,
+    tls: Option<Arc<TlsInfo>>,
     /// Kept so that addresses need no memory: they are asked from the system. Cleared before the socket closes.
     fd: RawFd,
 }
@@ -77,6 +79,7 @@ impl Slot {
             question: AtomicBool::new(false),
             cold: Mutex::new(Cold {
                 info: None,
+                tls: None,
                 fd: NO_FD,
             }),
         }
@@ -176,6 +179,14 @@ impl Slot {
         self.cold.lock().info.clone()
     }
 
+    pub(crate) fn set_tls(&self, info: Option<Arc<TlsInfo>>) {
+        self.cold.lock().tls = info;
+    }
+
+    pub(crate) fn tls(&self) -> Option<Arc<TlsInfo>> {
+        self.cold.lock().tls.clone()
+    }
+
     pub(crate) fn set_fd(&self, fd: RawFd) {
         self.cold.lock().fd = fd;
     }
@@ -267,6 +278,7 @@ impl Slots {
         {
             let mut cold = slot.cold.lock();
             cold.info = None;
+            cold.tls = None;
             cold.fd = NO_FD;
         }
         slot.buffered.store(0, Ordering::Relaxed);

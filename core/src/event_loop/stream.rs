@@ -1,4 +1,4 @@
-//! A connected socket, TCP or Unix.
+//! A connected socket, TCP or Unix, and TLS over it.
 
 use std::io::{self, IoSlice, Read};
 use std::net::Shutdown;
@@ -8,25 +8,49 @@ use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
+use super::tls_stream::TlsStream;
+use crate::tls::{Session, TlsInfo};
+
 /// A program that closes the reading end must not kill ours with SIGPIPE, whatever the host made of that signal.
 #[cfg(not(target_vendor = "apple"))]
 const NO_SIGNAL: i32 = nix::libc::MSG_NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 const NO_SIGNAL: i32 = 0; // mio sets SO_NOSIGPIPE on Apple's systems
 
-#[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<TlsStream>),
+}
+
+/// What a read has brought.
+pub(crate) enum Input {
+    /// So many bytes, maybe none: TLS has messages of its own. There may be `more` if the buffer was filled.
+    Bytes { count: usize, more: bool },
+    /// The same, and the TLS handshake is done as of now.
+    Secured { count: usize, more: bool },
+    /// The peer sends nothing more.
+    End,
 }
 
 impl Stream {
+    /// Begins a client's TLS handshake over this stream.
+    pub(crate) fn secure_client(self, session: Session) -> io::Result<Stream> {
+        TlsStream::client(self, session).map(|stream| Stream::Tls(Box::new(stream)))
+    }
+
+    /// Has a client begin a TLS handshake over this stream.
+    pub(crate) fn secure_server(self, session: Session) -> Stream {
+        Stream::Tls(Box::new(TlsStream::server(self, session)))
+    }
+
     /// Reading and writing are watched from the start, edge-triggered: back-pressure then needs no system call.
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         match self {
             Stream::Tcp(stream) => registry.register(stream, token, interest),
             Stream::Unix(stream) => registry.register(stream, token, interest),
+            Stream::Tls(stream) => stream.transport_mut().register(registry, token),
         }
     }
 
@@ -34,27 +58,83 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => registry.deregister(stream),
             Stream::Unix(stream) => registry.deregister(stream),
+            Stream::Tls(stream) => stream.transport_mut().deregister(registry),
         }
     }
 
-    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Input> {
+        let count = match self {
+            Stream::Tcp(stream) => stream.read(buffer)?,
+            Stream::Unix(stream) => stream.read(buffer)?,
+            Stream::Tls(stream) => return stream.receive(buffer),
+        };
+        Ok(match count {
+            0 => Input::End,
+            count => Input::Bytes {
+                count,
+                more: count == buffer.len(),
+            },
+        })
+    }
+
+    /// Returns how much the system took. Of a TLS stream, what is not reported as taken may be encrypted already: it has
+    /// to be at the front of what is sent next.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Stream::Tcp(stream) => stream.read(buffer),
-            Stream::Unix(stream) => stream.read(buffer),
+            Stream::Tls(stream) => stream.send(&[IoSlice::new(bytes)]),
+            socket => uninterrupted(|| socket.socket().send_with_flags(bytes, NO_SIGNAL)),
         }
     }
 
-    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        uninterrupted(|| self.socket().send_with_flags(bytes, NO_SIGNAL))
+    /// The same with several slices.
+    pub(crate) fn send_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Stream::Tls(stream) => stream.send(slices),
+            socket => uninterrupted(|| socket.socket().send_vectored_with_flags(slices, NO_SIGNAL)),
+        }
     }
 
-    pub(crate) fn send_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        uninterrupted(|| self.socket().send_vectored_with_flags(slices, NO_SIGNAL))
+    /// Sends what the stream itself has left to send.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Stream::Tls(stream) => stream.flush(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the stream itself has something left to send, and waits for the socket to take it.
+    pub(crate) fn has_tail(&self) -> bool {
+        matches!(self, Stream::Tls(stream) if stream.has_tail())
+    }
+
+    /// Whether a TLS handshake is still to be done before anything can be sent.
+    pub(crate) fn is_securing(&self) -> bool {
+        matches!(self, Stream::Tls(stream) if !stream.is_secured())
+    }
+
+    /// What was agreed on in the TLS handshake, if there was one.
+    pub(crate) fn tls_info(&self) -> Option<TlsInfo> {
+        match self {
+            Stream::Tls(stream) if stream.is_secured() => Some(stream.info()),
+            _ => None,
+        }
     }
 
     /// Tells the peer that nothing more will come; an error means that it has gone, which the next read says too.
-    pub(crate) fn shutdown_write(&self) {
-        let _ = self.socket().shutdown(Shutdown::Write);
+    pub(crate) fn shutdown_write(&mut self) {
+        match self {
+            Stream::Tls(stream) => stream.shutdown_write(),
+            socket => {
+                let _ = socket.socket().shutdown(Shutdown::Write);
+            }
+        }
+    }
+
+    /// To be called before it is closed: TLS peers that have said goodbye are answered.
+    pub(crate) fn answer_goodbye(&mut self) {
+        if let Stream::Tls(stream) = self {
+            stream.answer_goodbye();
+        }
     }
 
     /// The outcome of connecting, once the socket is writable.
@@ -67,10 +147,19 @@ impl Stream {
         self.socket().peer_addr().is_ok()
     }
 
+    pub(crate) fn is_tcp(&self) -> bool {
+        match self {
+            Stream::Tcp(_) => true,
+            Stream::Unix(_) => false,
+            Stream::Tls(stream) => stream.transport().is_tcp(),
+        }
+    }
+
     pub(crate) fn fd(&self) -> RawFd {
         match self {
             Stream::Tcp(stream) => stream.as_raw_fd(),
             Stream::Unix(stream) => stream.as_raw_fd(),
+            Stream::Tls(stream) => stream.transport().fd(),
         }
     }
 
@@ -78,6 +167,7 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => SockRef::from(stream),
             Stream::Unix(stream) => SockRef::from(stream),
+            Stream::Tls(stream) => stream.transport().socket(),
         }
     }
 }
@@ -87,6 +177,7 @@ impl AsFd for Stream {
         match self {
             Stream::Tcp(stream) => stream.as_fd(),
             Stream::Unix(stream) => stream.as_fd(),
+            Stream::Tls(stream) => stream.transport().as_fd(),
         }
     }
 }

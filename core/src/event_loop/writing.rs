@@ -224,7 +224,11 @@ impl LoopCore {
             else {
                 return Ok(0);
             };
-            if flags.broken { Ok(0) } else { outbox.flush(stream) }
+            if flags.broken {
+                return Ok(0);
+            }
+            stream.flush()?;
+            outbox.flush(stream)
         });
         match result {
             None => return,
@@ -333,7 +337,7 @@ fn send_beside(
     kind: MessageType,
     payload: &[u8],
 ) -> Result<(), SendError> {
-    let (Stage::Open(machine), Some(stream)) = (&mut conn.stage, &conn.stream) else {
+    let (Stage::Open(machine), Some(stream)) = (&mut conn.stage, &mut conn.stream) else {
         return Err(SendError::NotOpen);
     };
     machine.send_header(kind, payload.len(), cork)?;
@@ -377,7 +381,7 @@ fn send_masked(
     cork.truncate(before);
     let sent = outbox.append(|out| machine.send(kind, payload, scratch, out));
     slot.add_buffered(outbox.len());
-    if let Some(stream) = &conn.stream {
+    if let Some(stream) = &mut conn.stream {
         match conn.outbox.flush(stream) {
             Ok(count) => slot.sub_buffered(count),
             Err(error) => {
@@ -395,7 +399,7 @@ fn flush_into(conn: &mut Conn, slot: &Slot, cork: &mut Vec<u8>) {
     if conn.flags.broken {
         taken = cork.len();
     } else if conn.outbox.is_empty()
-        && let Some(stream) = &conn.stream
+        && let Some(stream) = &mut conn.stream
     {
         match stream.send(cork) {
             Ok(count) => taken = count,

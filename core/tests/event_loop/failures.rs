@@ -97,6 +97,7 @@ fn what_is_wrong_with_the_arguments_is_said_at_once() {
             ClientOptions::default(),
             ErrorCode::InvalidUrl,
         ),
+        #[cfg(not(feature = "tls"))]
         ("wss://h/", ClientOptions::default(), ErrorCode::Unsupported),
         (
             "ws://h/",

@@ -66,6 +66,7 @@ enum Phase {
     Resolving(Resolving),
     Racing(Race),
     Tunneling(Tunnel),
+    Securing,
     Shaking,
 }
 
@@ -93,7 +94,7 @@ impl Connecting {
         let of_step = match &self.phase {
             Phase::Resolving(resolving) => resolving.nudge_at.min(resolving.give_up_at),
             Phase::Racing(race) => race.deadline(),
-            Phase::Starting | Phase::Tunneling(_) | Phase::Shaking => NEVER,
+            Phase::Starting | Phase::Tunneling(_) | Phase::Securing | Phase::Shaking => NEVER,
         };
         self.deadline.min(of_step)
     }
@@ -108,6 +109,7 @@ impl Connecting {
             Phase::Starting | Phase::Resolving(_) => "looking up",
             Phase::Racing(_) => "connecting to",
             Phase::Tunneling(_) => "waiting for the proxy to connect to",
+            Phase::Securing => "waiting for the TLS handshake of",
             Phase::Shaking => "waiting for the opening handshake of",
         };
         let limit = self.plan.options.handshake_timeout;
@@ -122,6 +124,13 @@ impl Connecting {
     pub(crate) fn stream_ended(&self) -> Error {
         if let Phase::Tunneling(_) = self.phase {
             return self.proxy_failed("closed the connection instead of answering");
+        }
+        if let Phase::Securing = self.phase {
+            let text = format!(
+                "{} closed the connection during the TLS handshake",
+                self.authority()
+            );
+            return Error::new(ErrorCode::Tls, text);
         }
         let text = format!(
             "{} closed the connection before the opening handshake was done",
@@ -330,7 +339,7 @@ impl LoopCore {
                     Some(Due::Nudge)
                 }
                 Phase::Racing(_) => Some(Due::StartNext),
-                Phase::Starting | Phase::Tunneling(_) | Phase::Shaking => None,
+                Phase::Starting | Phase::Tunneling(_) | Phase::Securing | Phase::Shaking => None,
             }
         });
         match due.flatten() {

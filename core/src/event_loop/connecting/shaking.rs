@@ -15,6 +15,26 @@ use crate::ws::{ReadyState, Role, handshake};
 impl LoopCore {
     /// The way to the host is free: a connection, or a tunnel through a proxy. What is said next is for the host.
     pub(super) fn secure_or_shake(&self, id: Id) {
+        let tls = self.with_conn(id, |conn| {
+            let connecting = conn.connecting()?;
+            let destination = &connecting.plan.destination;
+            let secured_by = (destination.tls.clone()?, destination.url.host.clone());
+            connecting.phase = Phase::Securing;
+            Some(secured_by)
+        });
+        match tls.flatten() {
+            Some((tls, host)) => self.secure(id, &tls, &host),
+            None => self.shake(id),
+        }
+    }
+
+    /// The TLS handshake with the host is done.
+    pub(crate) fn host_secured(&self, id: Id) {
+        self.with_conn(id, |conn| {
+            if let Some(connecting) = conn.connecting() {
+                connecting.watch.lap(|timings| &mut timings.tls);
+            }
+        });
         self.shake(id);
     }
 

@@ -101,7 +101,7 @@ class connect:
 
     Raises :exc:`InvalidURI`, :exc:`OSError` if no connection can be made, :exc:`InvalidHandshake` if the server
     refuses, :exc:`TimeoutError`; :exc:`NotImplementedError` for what this version does not support, such as
-    ``wss://``.
+    ``ssl``.
     """
 
     def __init__(

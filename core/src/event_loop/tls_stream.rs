@@ -1,0 +1,386 @@
+//! A TLS session over a socket.
+//!
+//! Ciphertext passes through buffers of the thread, so that an idle connection owns none. What the system does not take
+//! of it stays with the connection, as its tail. The plaintext of a record counts as taken only when all of the record
+//! has left: until then its sender keeps it, and offers it again at the front of what it sends next.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+
+use super::core::RECEIVE_BUFFER;
+use super::stream::{Input, Stream};
+use crate::tls::{End, Failure, MAX_RECORD, Session, TlsInfo};
+
+/// What is read at least, behind a message of the handshake that is not whole yet.
+const LEAST_READ: usize = 16 << 10;
+/// So much ciphertext is made before it is sent: fewer, bigger sends are cheaper, and this still lies in the cache.
+const BATCH: usize = 128 << 10;
+/// Shorter pieces are put together before they become a record; to encrypt each alone would cost more than copying it.
+const SHORT: usize = 4 << 10;
+/// What a TLS server says to who speaks HTTP to it, as other servers do.
+const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
+    Content-Length: 52\r\nConnection: close\r\n\r\nthis port speaks TLS: use https:// or wss:// instead";
+
+thread_local! {
+    static INCOMING: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static OUTGOING: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static GATHERED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+pub(crate) struct TlsStream {
+    transport: Stream,
+    session: Session,
+    /// Ciphertext that the system has not taken yet.
+    tail: Option<Box<Tail>>,
+    /// How much at the front of what is offered next was encrypted already.
+    pledged: usize,
+    /// How much of that has left without having been reported as taken.
+    credit: usize,
+    progress: Progress,
+    said_goodbye: bool,
+    /// The peer has said that nothing more comes.
+    goodbye_heard: bool,
+    failure: Option<Box<Failure>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// A server has heard nothing yet.
+    Fresh,
+    Handshaking,
+    Secured,
+    /// The session is of no use any more; what still comes is read and dropped.
+    Failed,
+}
+
+#[derive(Default)]
+struct Tail {
+    bytes: Vec<u8>,
+    sent: usize,
+    records: VecDeque<Record>,
+}
+
+/// Where a record ends, and how much plaintext is in it.
+#[derive(Clone, Copy)]
+struct Record {
+    end: usize,
+    plain: usize,
+}
+
+impl TlsStream {
+    /// A session that a client begins at once.
+    pub(crate) fn client(transport: Stream, session: Session) -> io::Result<TlsStream> {
+        let mut stream = TlsStream::new(transport, session, Progress::Handshaking);
+        stream.feed(&mut [], &mut [])?;
+        Ok(stream)
+    }
+
+    pub(crate) fn server(transport: Stream, session: Session) -> TlsStream {
+        TlsStream::new(transport, session, Progress::Fresh)
+    }
+
+    fn new(transport: Stream, session: Session, progress: Progress) -> TlsStream {
+        TlsStream {
+            transport,
+            session,
+            tail: None,
+            pledged: 0,
+            credit: 0,
+            progress,
+            said_goodbye: false,
+            goodbye_heard: false,
+            failure: None,
+        }
+    }
+
+    pub(crate) fn transport(&self) -> &Stream {
+        &self.transport
+    }
+
+    pub(crate) fn transport_mut(&mut self) -> &mut Stream {
+        &mut self.transport
+    }
+
+    pub(crate) fn is_secured(&self) -> bool {
+        self.progress == Progress::Secured
+    }
+
+    pub(crate) fn info(&self) -> TlsInfo {
+        self.session.info()
+    }
+
+    pub(crate) fn has_tail(&self) -> bool {
+        self.tail.is_some() || self.transport.has_tail()
+    }
+
+    /// One read, decrypted. What ends the session comes after the plaintext before it.
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Input> {
+        if let Some(failure) = self.failure.take() {
+            self.progress = Progress::Failed;
+            return Err(io::Error::new(io::ErrorKind::InvalidData, *failure));
+        }
+        if self.goodbye_heard {
+            return Ok(Input::End);
+        }
+        if self.progress == Progress::Failed {
+            return self.drop_input(buffer);
+        }
+        let mut incoming = INCOMING.take();
+        let received = self.receive_into(&mut incoming, buffer);
+        INCOMING.set(incoming);
+        received
+    }
+
+    fn drop_input(&mut self, buffer: &mut [u8]) -> io::Result<Input> {
+        Ok(match self.transport.receive(buffer)? {
+            Input::Bytes { more, .. } | Input::Secured { more, .. } => Input::Bytes { count: 0, more },
+            Input::End => Input::End,
+        })
+    }
+
+    fn receive_into(&mut self, incoming: &mut Vec<u8>, buffer: &mut [u8]) -> io::Result<Input> {
+        let unfinished = self.session.unfinished();
+        let before = unfinished.len();
+        // Not more in all than the plaintext has room for. Only a message of the handshake, which becomes no plaintext,
+        // can be so long that it leaves no room.
+        let end = before + RECEIVE_BUFFER.saturating_sub(before).max(LEAST_READ);
+        if incoming.len() < end {
+            incoming.resize(end, 0);
+        }
+        incoming[..before].copy_from_slice(unfinished);
+        let (count, more) = match self.transport.receive(&mut incoming[before..end])? {
+            Input::Bytes { count, more } | Input::Secured { count, more } => (count, more),
+            Input::End => return Ok(Input::End),
+        };
+        if self.progress == Progress::Fresh && count > 0 {
+            self.progress = Progress::Handshaking;
+            if incoming[0].is_ascii_alphabetic() {
+                return Err(self.plain_http());
+            }
+        }
+        let (count, secured) = self.feed(&mut incoming[..before + count], buffer)?;
+        let more = more || self.failure.is_some() || self.goodbye_heard;
+        Ok(if secured {
+            Input::Secured { count, more }
+        } else {
+            Input::Bytes { count, more }
+        })
+    }
+
+    /// RFC 8446 §5.1: a record begins with a number below 32, and a method of HTTP with a letter.
+    fn plain_http(&mut self) -> io::Error {
+        self.progress = Progress::Failed;
+        let _ = self.transport.send(PLAIN_HTTP); // to a socket that nothing was sent to yet: it has room
+        let failure = Failure("the client speaks plain HTTP, or something else than TLS".to_owned());
+        io::Error::new(io::ErrorKind::InvalidData, failure)
+    }
+
+    /// Lets input into the session, and sends what it answers by itself. Returns how much plaintext came out, and whether
+    /// the handshake is done as of now.
+    fn feed(&mut self, input: &mut [u8], plain: &mut [u8]) -> io::Result<(usize, bool)> {
+        let mut answer = Vec::new();
+        let fed = self.session.feed(input, plain, &mut answer);
+        if !answer.is_empty() {
+            self.post(&answer, 0);
+            self.flush()?;
+        }
+        if fed.secured {
+            self.progress = Progress::Secured;
+        }
+        match fed.end {
+            None => {}
+            Some(End::Closed) => self.goodbye_heard = true,
+            Some(End::Failed(failure)) if fed.produced > 0 => self.failure = Some(Box::new(failure)),
+            Some(End::Failed(failure)) => {
+                self.progress = Progress::Failed;
+                return Err(io::Error::new(io::ErrorKind::InvalidData, failure));
+            }
+        }
+        Ok((fed.produced, fed.secured))
+    }
+
+    /// Puts ciphertext that holds so much plaintext behind the tail.
+    fn post(&mut self, bytes: &[u8], plain: usize) {
+        let tail = self.tail.get_or_insert_default();
+        tail.bytes.extend_from_slice(bytes);
+        tail.records.push_back(Record {
+            end: tail.bytes.len(),
+            plain,
+        });
+    }
+
+    /// Sends the tail as far as the system takes it.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        let Some(tail) = &mut self.tail else {
+            return self.transport.flush();
+        };
+        let taken = match self.transport.send(&tail.bytes[tail.sent..]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            result => result?,
+        };
+        tail.sent += taken;
+        while let Some(first) = tail.records.front().filter(|first| first.end <= tail.sent) {
+            self.credit += first.plain;
+            tail.records.pop_front();
+        }
+        if tail.records.is_empty() {
+            self.tail = None;
+        }
+        Ok(())
+    }
+
+    /// Sends slices as one stream; the front of them was offered before as far as it was not reported as taken.
+    pub(crate) fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.progress != Progress::Secured || self.said_goodbye {
+            return match self.progress {
+                Progress::Failed => Err(io::ErrorKind::BrokenPipe.into()),
+                _ => Err(io::ErrorKind::WouldBlock.into()),
+            };
+        }
+        self.flush()?;
+        let credit = std::mem::take(&mut self.credit);
+        self.pledged -= credit;
+        if self.tail.is_some() {
+            return match credit {
+                0 => Err(io::ErrorKind::WouldBlock.into()),
+                taken => Ok(taken),
+            };
+        }
+        let mut outgoing = OUTGOING.take();
+        let mut gathered = GATHERED.take();
+        let batch = Batch {
+            stream: self,
+            out: &mut outgoing,
+            used: 0,
+            records: VecDeque::new(),
+            taken: credit,
+            blocked: false,
+        };
+        let sent = batch.send(slices, credit, &mut gathered);
+        OUTGOING.set(outgoing);
+        GATHERED.set(gathered);
+        sent
+    }
+
+    /// Says goodbye, and when all has left, ends this direction of the transport.
+    pub(crate) fn shutdown_write(&mut self) {
+        self.say_goodbye();
+        if self.flush().is_ok() && self.tail.is_none() {
+            self.transport.shutdown_write();
+        }
+    }
+
+    /// Answers the peer's goodbye before the socket is closed, if the socket takes it.
+    pub(crate) fn answer_goodbye(&mut self) {
+        if self.goodbye_heard {
+            self.say_goodbye();
+            let _ = self.flush(); // the peer has heard all: it may have gone
+        }
+    }
+
+    fn say_goodbye(&mut self) {
+        if self.progress != Progress::Secured || std::mem::replace(&mut self.said_goodbye, true) {
+            return;
+        }
+        let (mut bytes, mut used) = (Vec::new(), 0);
+        match self.session.say_goodbye(&mut bytes, &mut used) {
+            Ok(()) => self.post(&bytes[..used], 0),
+            Err(failure) => log::debug!("no close_notify was sent: {failure}"),
+        }
+    }
+}
+
+/// Records on their way from one call of `send` to the system.
+struct Batch<'a> {
+    stream: &'a mut TlsStream,
+    out: &'a mut Vec<u8>,
+    used: usize,
+    records: VecDeque<Record>,
+    taken: usize,
+    /// The system takes no more now.
+    blocked: bool,
+}
+
+impl Batch<'_> {
+    /// Sends what follows the first `skip` bytes; returns how much counts as taken, those included.
+    fn send(mut self, slices: &[IoSlice<'_>], mut skip: usize, gathered: &mut Vec<u8>) -> io::Result<usize> {
+        gathered.clear();
+        for slice in slices {
+            let skipped = skip.min(slice.len());
+            skip -= skipped;
+            let bytes = &slice[skipped..];
+            let gather = bytes.len() < SHORT && slices.len() > 1;
+            if !gather || gathered.len() + bytes.len() > MAX_RECORD {
+                self.encrypt(gathered)?;
+                gathered.clear();
+            }
+            if gather {
+                gathered.extend_from_slice(bytes);
+            } else {
+                self.encrypt(bytes)?;
+            }
+            if self.blocked {
+                return Ok(self.taken);
+            }
+        }
+        self.encrypt(gathered)?;
+        self.transmit()?;
+        Ok(self.taken)
+    }
+
+    /// Encrypts bytes, and sends whenever there is enough; what is blocked is left alone.
+    fn encrypt(&mut self, bytes: &[u8]) -> io::Result<()> {
+        for piece in bytes.chunks(MAX_RECORD) {
+            if self.blocked {
+                return Ok(());
+            }
+            let encrypted = self.stream.session.encrypt(piece, self.out, &mut self.used);
+            encrypted.map_err(|failure| io::Error::new(io::ErrorKind::InvalidData, failure))?;
+            self.records.push_back(Record {
+                end: self.used,
+                plain: piece.len(),
+            });
+            if self.used >= BATCH {
+                self.transmit()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn transmit(&mut self) -> io::Result<()> {
+        if self.used == 0 || self.blocked {
+            return Ok(());
+        }
+        let sent = match self.stream.transport.send(&self.out[..self.used]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            result => result?,
+        };
+        while let Some(first) = self.records.front().filter(|first| first.end <= sent) {
+            self.taken += first.plain;
+            self.records.pop_front();
+        }
+        if sent < self.used {
+            self.keep_tail(sent);
+        }
+        self.used = 0;
+        Ok(())
+    }
+
+    fn keep_tail(&mut self, sent: usize) {
+        self.blocked = true;
+        let records: VecDeque<Record> = std::mem::take(&mut self.records)
+            .into_iter()
+            .map(|record| Record {
+                end: record.end - sent,
+                ..record
+            })
+            .collect();
+        self.stream.pledged = records.iter().map(|record| record.plain).sum();
+        self.stream.tail = Some(Box::new(Tail {
+            bytes: self.out[sent..self.used].to_vec(),
+            sent: 0,
+            records,
+        }));
+    }
+}

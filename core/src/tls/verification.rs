@@ -1,0 +1,220 @@
+//! Whose certificates are good.
+
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+
+use super::ClientTlsOptions;
+use super::failure::PinMismatch;
+use super::identity::{certificates, invalid};
+use crate::error::Result;
+
+type Verifier = Arc<dyn ServerCertVerifier>;
+
+/// What a client's options mean for the certificates of servers.
+pub(super) fn server_verifier(
+    options: &ClientTlsOptions,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Verifier> {
+    let ca = roots(&options.ca, "ca")?;
+    let verifier: Verifier = if options.insecure {
+        Arc::new(Anybody(provider.clone()))
+    } else if options.platform_roots {
+        platform(ca.clone(), provider)?
+    } else {
+        by_roots(&ca, provider)?
+    };
+    if options.pins.is_empty() {
+        return Ok(verifier);
+    }
+    Ok(Arc::new(Pinned {
+        inner: verifier,
+        pins: options.pins.clone(),
+        ca,
+        provider: provider.clone(),
+    }))
+}
+
+/// All certificates of an option that takes certification authorities.
+pub(super) fn roots(given: &[Vec<u8>], option: &str) -> Result<Vec<CertificateDer<'static>>> {
+    let mut all = Vec::new();
+    for (number, bytes) in given.iter().enumerate() {
+        all.extend(certificates(bytes, &format!("{option}[{number}]"))?);
+    }
+    Ok(all)
+}
+
+pub(super) fn root_store(ca: &[CertificateDer<'static>]) -> Result<RootCertStore> {
+    let mut store = RootCertStore::empty();
+    for certificate in ca {
+        store
+            .add(certificate.clone())
+            .map_err(|error| invalid(format!("a certification authority can't be used: {error}")))?;
+    }
+    Ok(store)
+}
+
+fn platform(ca: Vec<CertificateDer<'static>>, provider: &Arc<CryptoProvider>) -> Result<Verifier> {
+    let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(ca, provider.clone());
+    let verifier = verifier.map_err(|error| {
+        invalid(format!(
+            "the system's certification authorities can't be used: {error}; install ca-certificates, or name some in ca \
+             and turn platform_roots off"
+        ))
+    })?;
+    Ok(Arc::new(verifier))
+}
+
+fn by_roots(ca: &[CertificateDer<'static>], provider: &Arc<CryptoProvider>) -> Result<Verifier> {
+    if ca.is_empty() {
+        return Err(invalid(
+            "platform_roots is off and ca is empty: no server could be trusted",
+        ));
+    }
+    let store = Arc::new(root_store(ca)?);
+    let verifier = WebPkiServerVerifier::builder_with_provider(store, provider.clone()).build();
+    let verifier = verifier.map_err(|error| invalid(format!("ca can't be used: {error}")))?;
+    Ok(verifier)
+}
+
+/// Whether a key is pinned, once the rest has found the chain to be good.
+#[derive(Debug)]
+struct Pinned {
+    inner: Verifier,
+    pins: Vec<[u8; 32]>,
+    ca: Vec<CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Pinned {
+    fn is_pinned(&self, certificate: &CertificateDer<'_>) -> bool {
+        let Ok(parsed) = webpki::EndEntityCert::try_from(certificate) else {
+            return false;
+        };
+        let digest = super::sha256(&parsed.subject_public_key_info());
+        self.pins.iter().any(|pin| pin[..] == *digest.as_ref())
+    }
+
+    /// Whether a certificate vouches for the server's own. That it came along says nothing: anybody can append a
+    /// certificate that he does not have the key of.
+    fn vouches(
+        &self,
+        certificate: &CertificateDer<'_>,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> bool {
+        let only = root_store(&[certificate.clone().into_owned()]);
+        let verifier = only.ok().and_then(|store| {
+            WebPkiServerVerifier::builder_with_provider(Arc::new(store), self.provider.clone())
+                .build()
+                .ok()
+        });
+        verifier.is_some_and(|verifier| {
+            verifier
+                .verify_server_cert(end_entity, intermediates, name, &[], now)
+                .is_ok()
+        })
+    }
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        let verified = self
+            .inner
+            .verify_server_cert(end_entity, intermediates, name, ocsp_response, now)?;
+        let above = intermediates.iter().chain(&self.ca);
+        let pinned = self.is_pinned(end_entity)
+            || above
+                .filter(|certificate| self.is_pinned(certificate))
+                .any(|certificate| self.vouches(certificate, end_entity, intermediates, name, now));
+        if pinned {
+            return Ok(verified);
+        }
+        let error = CertificateError::Other(OtherError(Arc::new(PinMismatch)));
+        Err(rustls::Error::InvalidCertificate(error))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
+
+/// Trusts every certificate; only that the peer has its key is checked.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signed,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signed,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
