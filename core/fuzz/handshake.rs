@@ -2,8 +2,10 @@
 //! that a peer sends ends up where it could be read as something else. Included by the fuzz target and by the tests.
 
 use sockline::http::{Limits, Request, Response, parse_request, parse_response};
+use sockline::ws::Compression;
 use sockline::ws::handshake::{
-    ClientRequest, accept_response, check_request, check_response, client_request, offered_subprotocols,
+    ClientRequest, accept_response, agree_on_compression, check_request, check_response, client_request,
+    offered_subprotocols,
 };
 use sockline::ws::url::Url;
 use tungstenite::handshake::{derive_accept_key, server::create_response};
@@ -55,12 +57,20 @@ fn accepted(request: &Request, accept: &str) {
         .map(str::to_owned)
         .collect();
     let chosen = offered.last().cloned();
+    let extensions = match agree_on_compression(request, &Compression::server()) {
+        Ok(agreement) => agreement
+            .map(|agreement| agreement.to_string())
+            .unwrap_or_default(),
+        Err(refusal) => return assert_eq!(refusal.status, 400),
+    };
     let mut out = Vec::new();
-    accept_response(accept, chosen.as_deref(), &[], &mut out).expect("what was offered can be chosen");
+    accept_response(accept, chosen.as_deref(), &extensions, &[], &mut out)
+        .expect("what was offered can be chosen");
     let (response, length) = whole_response(&out);
     assert_eq!(length, out.len(), "injected");
     let key = request.header("sec-websocket-key").expect("an accepted key");
-    let verdict = check_response(&response, key, &offered);
+    // Our own client offers more than some, so it takes whatever our server answers to any offer.
+    let verdict = check_response(&response, key, &offered, Some(&Compression::client()));
     assert!(verdict.is_ok(), "our client refuses our server: {verdict:?}");
 }
 
@@ -97,10 +107,10 @@ fn response(bytes: &[u8]) {
     let Ok(Some((response, length))) = parse_response(bytes, &Limits::default()) else {
         return;
     };
-    let verdict = check_response(&response, KEY, &offered);
-    if verdict.is_err() {
+    let compression = Compression::client();
+    let Ok(chosen) = check_response(&response, KEY, &offered, Some(&compression)) else {
         return;
-    }
+    };
     let head = String::from_utf8_lossy(&bytes[..length]).to_ascii_lowercase();
     assert!(head.starts_with("http/1.1 101"), "{head}");
     assert_eq!(value_of(&head, "upgrade").as_deref(), Some("websocket"), "{head}");
@@ -109,11 +119,13 @@ fn response(bytes: &[u8]) {
     if let Some(chosen) = value_of(&head, "sec-websocket-protocol") {
         assert!(offered.contains(&chosen), "{head}");
     }
-    assert_eq!(
-        value_of(&head, "sec-websocket-extensions").unwrap_or_default(),
-        "",
-        "{head}"
-    );
+    let extensions = value_of(&head, "sec-websocket-extensions").unwrap_or_default();
+    let named = extensions.starts_with("permessage-deflate");
+    assert_eq!(chosen.compression.is_some(), named, "{head}");
+    if named {
+        let not_offered = check_response(&response, KEY, &offered, None);
+        assert!(not_offered.is_err(), "taken though not offered: {head}");
+    }
 }
 
 /// The elements of a header over all its lines, as a reader finds them who knows nothing of the parser.
@@ -137,7 +149,7 @@ fn url(bytes: &[u8]) {
         return;
     };
     let again = Url::parse(&url.href).expect("its normal form is a URL");
-    assert_eq!(again.href, url.href);
+    assert_eq!((&again.href, &again.unix_path), (&url.href, &url.unix_path));
     assert_eq!(
         (&again.host, again.port, &again.target),
         (&url.host, url.port, &url.target)
@@ -151,6 +163,7 @@ fn url(bytes: &[u8]) {
         host: &url.authority,
         target: &url.target,
         subprotocols: &[],
+        compression: Some(&Compression::client()),
         headers: &headers,
     };
     let mut out = Vec::new();

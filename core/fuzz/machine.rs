@@ -4,16 +4,41 @@
 use std::collections::VecDeque;
 
 use sockline::ws::{
-    Config, Connection, Event, MessageType, Millis, ProtocolError, ReadyState, Role, Scratch, SendError,
+    Agreement, Compression, Config, Connection, Event, MessageType, Millis, ProtocolError, ReadyState, Role,
+    Scratch, SendError,
 };
 
-/// Plays what a file of the corpus says: a byte for what to do, and one for how much.
+/// Plays what a file of the corpus says: a byte for what was agreed on, then a byte for what to do and one for how much,
+/// again and again.
 pub fn play_input(input: &[u8]) {
-    let mut play = Play::new();
-    for step in input.chunks_exact(2) {
+    let Some((agreed, steps)) = input.split_first() else {
+        return;
+    };
+    let mut play = Play::new(*agreed);
+    for step in steps.chunks_exact(2) {
         play.step(step[0], step[1]);
     }
     play.deliver_the_rest();
+}
+
+/// The lowest bit says whether messages are compressed, the others how.
+fn machine(role: Role, agreed: u8) -> Connection {
+    let bit = |n: u8| agreed >> n & 1 == 1;
+    if !bit(0) {
+        return Connection::new(role, 0);
+    }
+    let bits = if bit(3) { 9 } else { 15 };
+    let agreement = Agreement {
+        server_no_context_takeover: bit(1),
+        client_no_context_takeover: bit(2),
+        server_max_window_bits: Some(bits),
+        client_max_window_bits: bit(4).then_some(bits),
+    };
+    let wanted = Compression {
+        threshold: if bit(5) { 0 } else { 20 },
+        ..Compression::client()
+    };
+    Connection::with_deflate(role, 0, &agreement, &wanted)
 }
 
 const LIMIT: usize = 600;
@@ -58,9 +83,9 @@ struct Play {
 }
 
 impl End {
-    fn new(role: Role) -> End {
+    fn new(role: Role, agreed: u8) -> End {
         End {
-            machine: Connection::new(role, 0),
+            machine: machine(role, agreed),
             scratch: Scratch::new(),
             wire: VecDeque::new(),
             sent: VecDeque::new(),
@@ -71,9 +96,9 @@ impl End {
 }
 
 impl Play {
-    fn new() -> Play {
+    fn new(agreed: u8) -> Play {
         Play {
-            ends: [End::new(Role::Client), End::new(Role::Server)],
+            ends: [End::new(Role::Client, agreed), End::new(Role::Server, agreed)],
             now: 0,
             disturbed: false,
             counter: 0,
@@ -83,9 +108,10 @@ impl Play {
     fn step(&mut self, what: u8, amount: u8) {
         let who = usize::from(what & 1);
         match what >> 1 & 15 {
-            0 | 1 => self.send(who, MessageType::Text, usize::from(amount)),
-            2 => self.send(who, MessageType::Binary, usize::from(amount)),
-            3 => self.send(who, MessageType::Binary, usize::from(amount) * 4),
+            0 => self.send(who, MessageType::Text, usize::from(amount), None),
+            1 => self.send(who, MessageType::Text, usize::from(amount), Some(amount & 1 == 1)),
+            2 => self.send(who, MessageType::Binary, usize::from(amount), None),
+            3 => self.send(who, MessageType::Binary, usize::from(amount) * 4, None),
             4 => self.control(who, amount, true),
             5 => self.control(who, amount, false),
             6 => self.close(who, amount),
@@ -118,16 +144,16 @@ impl Play {
         result
     }
 
-    fn send(&mut self, who: usize, kind: MessageType, length: usize) {
+    fn send(&mut self, who: usize, kind: MessageType, length: usize, compress: Option<bool>) {
         self.counter = self.counter.wrapping_add(1);
-        let text = "aß€😀".repeat(length / 10);
         let payload = match kind {
-            MessageType::Text => text.into_bytes(),
-            MessageType::Binary => vec![self.counter; length],
+            MessageType::Text => "aß€😀".repeat(length / 10).into_bytes(),
+            MessageType::Binary => noise(self.counter, length),
         };
         let open = self.ends[who].state == ReadyState::Open;
-        let result = self.call(who, |machine, _, scratch, out| {
-            machine.send(kind, &payload, scratch, out)
+        let result = self.call(who, |machine, _, scratch, out| match compress {
+            None => machine.send(kind, &payload, scratch, out),
+            Some(_) => machine.send_with(kind, &payload, compress, scratch, out),
         });
         assert_eq!(result, if open { Ok(()) } else { Err(SendError::NotOpen) });
         if open {
@@ -317,6 +343,18 @@ impl Play {
         assert_eq!(client.machine.close_received(), server.machine.close_sent());
         assert_eq!(client.machine.close_sent(), client.machine.close_received());
     }
+}
+
+/// Bytes that hardly compress, others each time.
+fn noise(seed: u8, length: usize) -> Vec<u8> {
+    let mut state = u32::from(seed) | 0x100;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as u8
+    };
+    (0..length).map(next).collect()
 }
 
 /// The payload of a whole control frame of a machine's own.

@@ -181,6 +181,9 @@ fn unix_sockets_have_a_path_and_a_target() {
         Some(Path::new("/a b:c"))
     );
     assert_eq!(parse("ws+unix:/a%20b%3ac:/x:y").target, "/x:y");
+    let doubled = parse("ws+unix:////run/a.sock");
+    assert_eq!(doubled.unix_path.as_deref(), Some(Path::new("//run/a.sock")));
+    assert_eq!(parse(&doubled.href).unix_path, doubled.unix_path);
 }
 
 #[test]

@@ -146,13 +146,15 @@ fn parse_unix(rest: &str) -> Result<Url, String> {
         return Err("the target behind the socket's path must begin with /".to_owned());
     }
     let target = encode_target(target);
+    // Two slashes in front of a path are those of `ws+unix://`, unless they stand there already.
+    let slashes = if path.starts_with("//") { "//" } else { "" };
     Ok(Url {
         secure: false,
         host: "localhost".to_owned(),
         port: 80,
         authority: "localhost".to_owned(),
         userinfo: None,
-        href: format!("ws+unix:{path}:{target}"),
+        href: format!("ws+unix:{slashes}{path}:{target}"),
         unix_path: Some(PathBuf::from(decoded.into_owned())),
         target,
     })
