@@ -22,6 +22,7 @@ mod proxy;
 mod server;
 mod settings;
 mod tls;
+mod topics;
 mod websocket;
 
 pub use client::{ClientOptions, Lookup, Timings, connect};

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::{self, Loop};
 use crate::handle::{Id, Kind};
@@ -12,6 +14,7 @@ use crate::handler::{AcceptAll, Handler, ServerHandler};
 use crate::http::Request;
 use crate::settings::Settings;
 use crate::tls::ServerTls;
+use crate::topics;
 use crate::websocket::WebSocket;
 use crate::ws::{self, MessageType, handshake};
 
@@ -117,6 +120,10 @@ impl Server {
         Server { id }
     }
 
+    pub(crate) fn id(self) -> Id {
+        self.id
+    }
+
     /// The server with this number, as [`Server::raw`] gave it.
     ///
     /// # Errors
@@ -138,12 +145,20 @@ impl Server {
     /// Sends a message to every open connection of this server; it is encoded once. Connections over their hard
     /// limit miss it, which their counters and the log say.
     pub fn broadcast(self, kind: MessageType, data: &[u8]) -> Result<()> {
-        if kind == MessageType::Text && simdutf8::basic::from_utf8(data).is_err() {
-            return Err(ErrorCode::InvalidUtf8.into());
-        }
-        let mut frame = Vec::with_capacity(data.len() + 10);
-        ws::encode(kind, data, &mut frame);
-        event_loop::broadcast(self.id, frame.into())
+        event_loop::broadcast(self.id, &shared_frame(kind, data)?)
+    }
+
+    /// Sends a message to every open connection of this server, on all its threads, that has subscribed to the topic;
+    /// once to each, also where several of its filters match. It is encoded once. Connections over their hard limit
+    /// miss it, as they miss a broadcast.
+    ///
+    /// On a thread that turns one of the server's loops, connections of that loop have it in their outboxes when this
+    /// returns. What one thread publishes, broadcasts and sends to a connection arrives in that order.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Topic`] for an empty topic, or one with a wildcard, with NUL, or of more than 65,535 bytes.
+    pub fn publish(self, topic: &str, kind: MessageType, data: &[u8]) -> Result<()> {
+        event_loop::publish(self.id, Publication::new(topic, kind, data, None)?)
     }
 
     /// Stops listening. With a code, all its connections get the closing handshake with that code and reason;
@@ -151,6 +166,41 @@ impl Server {
     pub fn close(self, code: Option<u16>, reason: &str) -> Result<()> {
         check_close(code, reason)?;
         event_loop::close_server(self.id, code.map(|code| (code, reason.to_owned())))
+    }
+}
+
+/// A message as a server sends it, for many connections to share.
+///
+/// # Errors
+/// [`ErrorCode::InvalidUtf8`]
+fn shared_frame(kind: MessageType, data: &[u8]) -> Result<Bytes> {
+    if kind == MessageType::Text && simdutf8::basic::from_utf8(data).is_err() {
+        return Err(ErrorCode::InvalidUtf8.into());
+    }
+    let mut frame = Vec::with_capacity(data.len() + 10);
+    ws::encode(kind, data, &mut frame);
+    Ok(frame.into())
+}
+
+/// A message that is published, encoded once for all loops.
+pub(crate) struct Publication {
+    pub(crate) topic: Box<str>,
+    pub(crate) frame: Bytes,
+    /// The connection that published it and does not want it back.
+    pub(crate) except: Option<Id>,
+}
+
+impl Publication {
+    pub(crate) fn new(
+        topic: &str,
+        kind: MessageType,
+        data: &[u8],
+        except: Option<Id>,
+    ) -> Result<Publication> {
+        topics::check_topic(topic)?;
+        let frame = shared_frame(kind, data)?;
+        let topic = topic.into();
+        Ok(Publication { topic, frame, except })
     }
 }
 

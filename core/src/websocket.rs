@@ -8,8 +8,9 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::{self, Call};
 use crate::handle::{Id, Kind};
 use crate::handler::Handler;
-use crate::server::{Accept, Refusal};
+use crate::server::{Accept, Publication, Refusal};
 use crate::tls::TlsInfo;
+use crate::topics;
 use crate::ws::{MessageType, ReadyState};
 
 /// A connection: a number, not a pointer. Copy it freely, keep it as long as you like, use it on any thread.
@@ -165,6 +166,39 @@ impl WebSocket {
     pub fn refuse(self, refusal: Refusal) -> Result<()> {
         refusal.check()?;
         event_loop::call(self.id, Call::Refuse(Box::new(refusal)))
+    }
+
+    /// Subscribes a server's connection to all topics of its server that match the filter, until it ends or
+    /// [`WebSocket::unsubscribe`] is given the same filter. Twice is the same as once. It may be done from the upgrade
+    /// hook on; what is published before the connection is open passes it by.
+    ///
+    /// Topics and filters are those of MQTT 3.1.1 §4.7: levels with `/` between them; in a filter `+` stands for one
+    /// level and `#`, at the end, for any number of them.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Topic`] for a filter that isn't one, [`ErrorCode::InvalidArgument`] on a client's connection.
+    pub fn subscribe(self, filter: &str) -> Result<()> {
+        topics::check_filter(filter)?;
+        event_loop::call(self.id, Call::Subscribe(filter.into()))
+    }
+
+    /// Takes one [`WebSocket::subscribe`] back; without effect if there was none. Errors as there.
+    pub fn unsubscribe(self, filter: &str) -> Result<()> {
+        topics::check_filter(filter)?;
+        event_loop::call(self.id, Call::Unsubscribe(filter.into()))
+    }
+
+    /// Publishes a message to all subscribers of a topic at this connection's server; `include_self`: to this
+    /// connection too, if it is one of them. Otherwise as [`Server::publish`](crate::Server::publish), but from another
+    /// thread it takes the way through this connection's loop, so that what is sent later can come earlier.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Topic`] for a topic that isn't one, [`ErrorCode::InvalidUtf8`] for a text that isn't UTF-8,
+    /// [`ErrorCode::InvalidArgument`] on a client's connection.
+    pub fn publish(self, topic: &str, kind: MessageType, data: &[u8], include_self: bool) -> Result<()> {
+        let except = (!include_self).then_some(self.id);
+        let publication = Publication::new(topic, kind, data, except)?;
+        event_loop::call(self.id, Call::Publish(Box::new(publication)))
     }
 
     /// The connection's state; closed for a handle whose connection has ended.

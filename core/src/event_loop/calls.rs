@@ -42,7 +42,8 @@ impl LoopCore {
             Command::Connect(id, plan) => self.connect(id, plan),
             Command::Resolved(id, number, found) => self.resolved(id, number, found),
             Command::Listen(id, listening) => self.listen(id, *listening),
-            Command::Broadcast(id, frame) => self.broadcast_all(id, &frame),
+            Command::Broadcast(id, frame) => self.broadcast(id, &frame),
+            Command::Publish(id, publication) => self.publish(id, &publication),
             Command::CloseServer(id, close) => {
                 self.close_server(
                     id.slot(),
@@ -108,6 +109,9 @@ impl LoopCore {
             Call::SetHandler(handler, user_data) => self.set_handler(id, handler, user_data),
             Call::Accept(accept) => self.accept(id, *accept),
             Call::Refuse(refusal) => self.refuse(id, &refusal),
+            Call::Subscribe(filter) => self.subscribe(id, &filter),
+            Call::Unsubscribe(filter) => self.unsubscribe(id, &filter),
+            Call::Publish(publication) => self.publish_from(id, *publication),
         };
         self.ask_for_flush();
         result

@@ -11,7 +11,7 @@ use super::connecting::ConnectPlan;
 use super::listener::Listening;
 use crate::handle::Id;
 use crate::handler::Handler;
-use crate::server::{Accept, Refusal};
+use crate::server::{Accept, Publication, Refusal};
 use crate::ws::MessageType;
 
 /// A call on a connection.
@@ -25,6 +25,9 @@ pub(crate) enum Call {
     SetHandler(Arc<dyn Handler>, usize),
     Accept(Box<Accept>),
     Refuse(Box<Refusal>),
+    Subscribe(Box<str>),
+    Unsubscribe(Box<str>),
+    Publish(Box<Publication>),
 }
 
 pub(crate) enum Command {
@@ -35,6 +38,7 @@ pub(crate) enum Command {
     Resolved(Id, u32, io::Result<Vec<SocketAddr>>),
     Listen(Id, Box<Listening>),
     Broadcast(Id, Bytes),
+    Publish(Id, Arc<Publication>),
     CloseServer(Id, Option<(u16, String)>),
     /// All loops of a server have closed their listeners and lost their connections.
     WorkerClosed(Id),

@@ -240,7 +240,7 @@ impl LoopCore {
             self.remove(id)
         }
         if server != NO_SERVER {
-            self.connection_of_server_ended(server);
+            self.connection_of_server_ended(server, id);
         }
     }
 

@@ -3,47 +3,30 @@
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
-use bytes::Bytes;
 use mio::Token;
-use parking_lot::Mutex;
 use socket2::Socket;
 
 use super::binding::{Accepting, bind_all, is_of_one_connection};
 use super::command::Command;
-use super::connection::{Conn, Profile, Stage};
+use super::connection::{Conn, Stage};
 use super::core::LoopCore;
 use super::files::Folder;
 use super::serving::Serving;
 use super::shared::Shared;
-use super::slots::Info;
+use super::site::{Part, Site};
 use super::stream::Stream;
 use super::timers::Entry;
 use super::{Loop, LoopOptions};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, Kind};
 use crate::handler::Handler;
-use crate::http::Limits;
 use crate::server::{Server, ServerOptions};
+use crate::topics::Topics;
 use crate::ws::Millis;
 
 /// Accepting is tried again so much later when the system has no room for another connection.
 const NO_ROOM_PAUSE: Millis = 100;
-
-/// What all connections of a server share.
-pub(crate) struct Site {
-    /// The handle that the application has, also where this loop is one of several.
-    pub(crate) server: Server,
-    pub(crate) options: ServerOptions,
-    pub(crate) handler: Option<Arc<dyn Handler>>,
-    pub(crate) limits: Limits,
-    pub(crate) folder: Option<Folder>,
-    pub(crate) profile: Arc<Profile>,
-    pub(crate) last_info: Mutex<Option<Arc<Info>>>,
-    /// TLS handshakes that came to nothing.
-    pub(crate) failed_handshakes: AtomicU64,
-}
 
 /// Listening sockets that are bound, on their way to their loop.
 pub(crate) struct Listening {
@@ -61,9 +44,11 @@ struct Worker {
 }
 
 pub(crate) struct Listener {
-    id: Id,
+    pub(crate) id: Id,
     sockets: Vec<Accepting>,
-    site: Arc<Site>,
+    pub(crate) site: Arc<Site>,
+    /// What its connections on this loop subscribe to.
+    pub(crate) topics: Topics,
     connections: usize,
     closing: bool,
     /// That there is no room is logged once, until there is again.
@@ -86,28 +71,23 @@ pub(crate) fn listen(
     let worker_sockets = (1..options.threads)
         .map(|_| bind_all(&options, bound))
         .collect::<Result<Vec<_>>>()?;
+    let workers = worker_sockets
+        .iter()
+        .map(|_| Worker::new())
+        .collect::<Result<Vec<_>>>()?;
     let id = on.slots.allocate(Kind::Server)?;
     if let (Some(slot), Some(socket)) = (on.slots.get(id), sockets.first()) {
         slot.set_fd(socket.as_raw_fd());
     }
-    let site = Arc::new(Site {
-        server: Server::new(id),
-        limits: Limits {
-            max_head: options.max_head,
-            ..Limits::default()
-        },
-        profile: Arc::new(Profile::new(&options.settings)),
-        handler,
-        folder,
-        last_info: Mutex::default(),
-        failed_handshakes: AtomicU64::new(0),
-        options,
-    });
-    let workers = worker_sockets
-        .into_iter()
-        .map(|sockets| start_worker(sockets, &site, (on, id)))
-        .collect::<Result<Vec<_>>>()
-        .inspect_err(|_| on.slots.release(id))?;
+    let server = Server::new(id);
+    let parts = parts(Part { shared: on, id }, &workers);
+    let site = Arc::new(Site::new(server, options, handler, folder, parts));
+    on.add_site(id, site.clone());
+    for (worker, sockets) in workers.iter().zip(worker_sockets) {
+        worker
+            .start(sockets, site.clone(), (on, id))
+            .inspect_err(|_| on.release_server(id))?;
+    }
     let listening = Listening {
         sockets,
         site,
@@ -118,21 +98,36 @@ pub(crate) fn listen(
         Some(core) => core.listen(id, listening),
         None => on.push(Command::Listen(id, Box::new(listening))),
     }
-    Ok(Server::new(id))
+    Ok(server)
 }
 
-fn start_worker(sockets: Vec<Socket>, site: &Arc<Site>, works_for: (&'static Shared, Id)) -> Result<Worker> {
-    let on_loop = Loop::new(LoopOptions::default())?;
-    let id = on_loop.shared().slots.allocate(Kind::Server)?;
-    let listening = Listening {
-        sockets,
-        site: site.clone(),
-        workers: Vec::new(),
-        works_for: Some(works_for),
+/// All loops of a server: a worker may publish as soon as it runs, so they are known before the first of them does.
+fn parts(first: Part, workers: &[Worker]) -> Box<[Part]> {
+    let part = |worker: &Worker| Part {
+        shared: worker.on_loop.shared(),
+        id: worker.id,
     };
-    on_loop.shared().push(Command::Listen(id, Box::new(listening)));
-    on_loop.start()?;
-    Ok(Worker { on_loop, id })
+    std::iter::once(first).chain(workers.iter().map(part)).collect()
+}
+
+impl Worker {
+    fn new() -> Result<Worker> {
+        let on_loop = Loop::new(LoopOptions::default())?;
+        let id = on_loop.shared().slots.allocate(Kind::Server)?;
+        Ok(Worker { on_loop, id })
+    }
+
+    fn start(&self, sockets: Vec<Socket>, site: Arc<Site>, works_for: (&'static Shared, Id)) -> Result<()> {
+        let listening = Listening {
+            sockets,
+            site,
+            workers: Vec::new(),
+            works_for: Some(works_for),
+        };
+        let listen = Command::Listen(self.id, Box::new(listening));
+        self.on_loop.shared().push(listen);
+        self.on_loop.start()
+    }
 }
 
 impl LoopCore {
@@ -157,6 +152,7 @@ impl LoopCore {
             id,
             sockets,
             site,
+            topics: Topics::default(),
             connections: 0,
             closing: false,
             no_room: false,
@@ -257,21 +253,10 @@ impl LoopCore {
         self.server_may_be_done(id);
     }
 
-    pub(crate) fn broadcast_all(&self, server: Id, frame: &Bytes) {
-        if let Some(listener) = self.servers.borrow().get(&server.slot()) {
-            for worker in &listener.workers {
-                worker
-                    .on_loop
-                    .shared()
-                    .push(Command::Broadcast(worker.id, frame.clone()));
-            }
-        }
-        self.broadcast(server.slot(), frame);
-    }
-
-    pub(crate) fn connection_of_server_ended(&self, server: u32) {
+    pub(crate) fn connection_of_server_ended(&self, server: u32, connection: Id) {
         let id = self.servers.borrow_mut().get_mut(&server).map(|listener| {
             listener.connections -= 1;
+            listener.topics.forget(connection.slot());
             listener.id
         });
         if let Some(id) = id {
@@ -309,7 +294,7 @@ impl LoopCore {
     /// Calls `on_server_closed` for the servers that have ended, and frees their handles.
     pub(crate) fn deliver_server_ends(&self) {
         for listener in self.ended_servers.take() {
-            self.shared().slots.release(listener.id);
+            self.shared().release_server(listener.id);
             match listener.works_for {
                 Some((shared, server)) => shared.push(Command::WorkerClosed(server)),
                 None => listener

@@ -10,6 +10,7 @@
 //! | `connecting`, `resolver` | a client's way to an open connection |
 //! | `securing`, `tls_stream` | TLS, in both roles, between the socket and the rest |
 //! | `binding`, `listener`, `serving`, `sending`, `files` | a server's: listening, accepting, HTTP, upgrades, static files |
+//! | `site`, `publishing` | what a server's loops share, broadcasts and topics |
 //! | `timers`, `stream`, `tcp`, `thread`, `fork` | deadlines and what the system offers |
 
 mod binding;
@@ -23,12 +24,14 @@ mod files;
 mod fork;
 mod listener;
 mod outbox;
+mod publishing;
 mod reading;
 mod resolver;
 mod securing;
 mod sending;
 mod serving;
 mod shared;
+mod site;
 mod slots;
 mod stream;
 mod tcp;
@@ -40,8 +43,6 @@ mod writing;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::error::{ErrorCode, Result};
 use crate::handle::{Id, Kind};
 use crate::handler::Handler;
@@ -51,6 +52,7 @@ use crate::ws::{MessageType, ReadyState};
 
 pub(crate) use self::command::Call;
 pub(crate) use self::connecting::ConnectPlan;
+pub(crate) use self::publishing::{broadcast, publish};
 pub(crate) use self::securing::info as tls_info;
 pub(crate) use self::slots::{Addresses, Info};
 pub use self::turning::{Loop, LoopOptions, LoopWaker, Turn};
@@ -167,15 +169,6 @@ pub(crate) fn listen(
     handler: Option<Arc<dyn Handler>>,
 ) -> Result<Server> {
     listener::listen(Loop::shared_or_default(on_loop)?, options, handler)
-}
-
-pub(crate) fn broadcast(id: Id, frame: Bytes) -> Result<()> {
-    let (shared, _) = Shared::of(id)?;
-    match shared.enter() {
-        Some(core) => core.broadcast_all(id, &frame),
-        None => shared.push(Command::Broadcast(id, frame)),
-    }
-    Ok(())
 }
 
 pub(crate) fn close_server(id: Id, close: Option<(u16, String)>) -> Result<()> {

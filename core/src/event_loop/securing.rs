@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::connection::{Conn, Stage};
 use super::core::LoopCore;
-use super::listener::Site;
+use super::site::Site;
 use super::stream::Stream;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;

@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use super::connection::{Conn, Stage};
 use super::core::LoopCore;
-use super::listener::Site;
-use super::slots::Info;
+use super::site::Site;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
 use crate::handler::Handler;
 use crate::http::{self, Request, encode_whole_response, parse_request};
 use crate::server::{Accept, Refusal, UpgradeRequest};
-use crate::settings::millis;
 use crate::ws::{Agreement, Millis, ReadyState, Role, handshake};
 
 /// Before, or without, an upgrade.
@@ -354,32 +352,5 @@ impl Refusal {
             },
         ));
         encode_whole_response(self.status, &headers, &self.body, out)
-    }
-}
-
-impl Site {
-    pub(crate) fn deadline(&self, now: Millis) -> Millis {
-        match millis(self.options.handshake_timeout) {
-            0 => Millis::MAX,
-            limit => now.saturating_add(limit),
-        }
-    }
-
-    /// What was agreed on; connections that agreed on the same share it.
-    fn info(&self, target: &str, protocol: &str, extensions: &str) -> Arc<Info> {
-        let mut last = self.last_info.lock();
-        let same = |info: &&Arc<Info>| {
-            *info.url == *target && *info.protocol == *protocol && *info.extensions == *extensions
-        };
-        if let Some(info) = last.as_ref().filter(same) {
-            return info.clone();
-        }
-        let info = Arc::new(Info {
-            url: target.into(),
-            protocol: protocol.into(),
-            extensions: extensions.into(),
-            answered: None,
-        });
-        last.insert(info).clone()
     }
 }

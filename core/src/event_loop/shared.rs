@@ -3,8 +3,9 @@
 //! The shared parts of all loops live in one table and are never freed, only used again, so that a handle finds its
 //! loop without a lock, and a stale one can't reach freed memory.
 
-use std::sync::OnceLock;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crossbeam_channel::{Receiver, Sender};
 use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
@@ -12,6 +13,7 @@ use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
 use super::command::Command;
 use super::core::LoopCore;
 use super::fork;
+use super::site::Site;
 use super::slots::{Slot, Slots};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, MAX_LOOPS};
@@ -33,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) commands: Receiver<Command>,
     sender: Sender<Command>,
     bell: Doorbell,
+    /// The servers whose handles are this loop's. Held for a look-up only.
+    sites: Mutex<HashMap<Id, Arc<Site>>>,
     core: ReentrantMutex<LoopCore>,
     /// The thread that turns the loop, where calls act at once; 0 while there is none.
     affinity: AtomicUsize,
@@ -83,6 +87,7 @@ impl Shared {
             commands,
             sender,
             bell: Doorbell::default(),
+            sites: Mutex::default(),
             core: ReentrantMutex::new(LoopCore::new()),
             affinity: AtomicUsize::new(0),
             want_freed: AtomicBool::new(false),
@@ -106,6 +111,23 @@ impl Shared {
         LOOPS[id.loop_index()]
             .get()
             .ok_or_else(|| ErrorCode::Closed.into())
+    }
+
+    /// The server with this handle. Errors as for [`Shared::of`].
+    pub(crate) fn site(id: Id) -> Result<Arc<Site>> {
+        let site = Shared::at(id)?.sites.lock().get(&id).cloned();
+        site.ok_or_else(|| ErrorCode::Closed.into())
+    }
+
+    pub(crate) fn add_site(&self, id: Id, site: Arc<Site>) {
+        self.sites.lock().insert(id, site);
+    }
+
+    /// Ends the life of a server's handle.
+    pub(crate) fn release_server(&self, id: Id) {
+        let site = self.sites.lock().remove(&id);
+        drop(site); // unlocked: what an application's handlers do when they go is not ours to know
+        self.slots.release(id);
     }
 
     /// The core, if this is the thread that turns the loop: calls then act at once.

@@ -2,8 +2,6 @@
 
 use std::io::{self, IoSlice};
 
-use bytes::Bytes;
-
 use super::connection::{Conn, Stage};
 use super::core::LoopCore;
 use super::slots::Slot;
@@ -112,36 +110,6 @@ impl LoopCore {
         drop((conns, cork, scratch));
         self.ask_for_flush();
         Ok(if over { Sent::OverMark } else { Sent::Queued })
-    }
-
-    /// Sends one frame, encoded once, to all open connections of a server on this loop.
-    pub(crate) fn broadcast(&self, server: u32, frame: &Bytes) {
-        let mut conns = self.conns.borrow_mut();
-        let mut missed = 0_u64;
-        for conn in conns.iter_mut().flatten() {
-            if conn.server != server || !conn.is_open() {
-                continue;
-            }
-            if conn.outbox.len() > conn.profile.hard_limit {
-                missed += 1;
-                continue;
-            }
-            if self.corked.get() == conn.id.slot() {
-                self.cork.borrow_mut().extend_from_slice(frame); // after what it has sent in this turn
-                continue;
-            }
-            conn.outbox.push_shared(frame.clone());
-            conn.slot.add_buffered(frame.len());
-            if conn.outbox.len() > conn.profile.high_water_mark {
-                conn.slot.set_over_mark();
-            }
-            self.mark_dirty(conn);
-        }
-        drop(conns);
-        if missed > 0 {
-            log::warn!("{missed} connections are over their hard limit and missed a broadcast");
-        }
-        self.ask_for_flush();
     }
 
     /// Lets a machine append control frames to what the connection sends next.

@@ -21,4 +21,5 @@ mod queue;
 mod reading;
 mod serving;
 mod threads;
+mod topics;
 mod turning;

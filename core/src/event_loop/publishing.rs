@@ -1,0 +1,147 @@
+//! One message to many connections of a server: to all of them, or to those who subscribe to its topic.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::command::Command;
+use super::connection::{Conn, NO_SERVER};
+use super::core::LoopCore;
+use super::shared::Shared;
+use crate::error::{Error, ErrorCode, Result};
+use crate::handle::Id;
+use crate::server::Publication;
+use crate::topics::Topics;
+
+/// Sends a frame to every open connection of a server.
+pub(crate) fn broadcast(server: Id, frame: &Bytes) -> Result<()> {
+    Shared::site(server)?.on_each_loop(
+        |core, id| core.broadcast(id, frame),
+        |id| Command::Broadcast(id, frame.clone()),
+    );
+    Ok(())
+}
+
+/// Sends a publication to all subscribers of its topic at a server.
+pub(crate) fn publish(server: Id, publication: Publication) -> Result<()> {
+    let site = Shared::site(server)?;
+    let publication = Arc::new(publication);
+    site.on_each_loop(
+        |core, id| core.publish(id, &publication),
+        |id| Command::Publish(id, publication.clone()),
+    );
+    Ok(())
+}
+
+impl LoopCore {
+    pub(crate) fn subscribe(&self, id: Id, filter: &str) -> Result<()> {
+        self.with_topics(id, |topics| topics.subscribe(id.slot(), filter))
+    }
+
+    pub(crate) fn unsubscribe(&self, id: Id, filter: &str) -> Result<()> {
+        self.with_topics(id, |topics| topics.unsubscribe(id.slot(), filter))
+    }
+
+    fn with_topics(&self, id: Id, act: impl FnOnce(&mut Topics)) -> Result<()> {
+        let server = self.server_of(id)?;
+        if let Some(listener) = self.servers.borrow_mut().get_mut(&server) {
+            act(&mut listener.topics);
+        }
+        Ok(())
+    }
+
+    /// Publishes for a connection of this loop's.
+    pub(crate) fn publish_from(&self, id: Id, publication: Publication) -> Result<()> {
+        let server = self.server_of(id)?;
+        let site = self
+            .servers
+            .borrow()
+            .get(&server)
+            .map(|listener| listener.site.clone());
+        let Some(site) = site else {
+            return Err(ErrorCode::Closed.into());
+        };
+        publish(site.server.id(), publication)
+    }
+
+    /// The slot of the server that a living connection came to.
+    fn server_of(&self, id: Id) -> Result<u32> {
+        let server = self.with_conn(id, |conn| (!conn.flags.ended).then_some(conn.server));
+        match server.flatten() {
+            None => Err(ErrorCode::Closed.into()),
+            Some(NO_SERVER) => {
+                let text = "topics are a server's; a client's connection has none";
+                Err(Error::new(ErrorCode::InvalidArgument, text))
+            }
+            Some(server) => Ok(server),
+        }
+    }
+
+    /// Sends a publication to its subscribers on this loop.
+    pub(crate) fn publish(&self, server: Id, publication: &Publication) {
+        let subscribers = match self.servers.borrow().get(&server.slot()) {
+            Some(listener) if listener.id == server => listener.topics.matching(&publication.topic),
+            _ => return,
+        };
+        let mut conns = self.conns.borrow_mut();
+        let mut missed = 0_u64;
+        for slot in subscribers {
+            if let Some(Some(conn)) = conns.get_mut(slot as usize)
+                && publication.except != Some(conn.id)
+            {
+                missed += u64::from(!self.share(conn, &publication.frame));
+            }
+        }
+        drop(conns);
+        self.shared_out(missed);
+    }
+
+    /// Sends one frame to all open connections of a server on this loop.
+    pub(crate) fn broadcast(&self, server: Id, frame: &Bytes) {
+        let is_here = self
+            .servers
+            .borrow()
+            .get(&server.slot())
+            .is_some_and(|listener| listener.id == server);
+        if !is_here {
+            return;
+        }
+        let mut conns = self.conns.borrow_mut();
+        let mut missed = 0_u64;
+        for conn in conns.iter_mut().flatten() {
+            if conn.server == server.slot() {
+                missed += u64::from(!self.share(conn, frame));
+            }
+        }
+        drop(conns);
+        self.shared_out(missed);
+    }
+
+    /// Sends a frame that others get too; says whether the connection did not have to miss it.
+    fn share(&self, conn: &mut Conn, frame: &Bytes) -> bool {
+        if !conn.is_open() {
+            return true;
+        }
+        if conn.outbox.len() > conn.profile.hard_limit {
+            return false;
+        }
+        if self.corked.get() == conn.id.slot() {
+            self.cork.borrow_mut().extend_from_slice(frame); // after what it has sent in this turn
+            return true;
+        }
+        conn.outbox.push_shared(frame.clone());
+        conn.slot.add_buffered(frame.len());
+        if conn.outbox.len() > conn.profile.high_water_mark {
+            conn.slot.set_over_mark();
+        }
+        self.mark_dirty(conn);
+        true
+    }
+
+    fn shared_out(&self, missed: u64) {
+        if missed > 0 {
+            log::warn!("{missed} connections are over their hard limit and missed a message to many");
+        }
+        self.ask_for_flush();
+    }
+}

@@ -1,0 +1,106 @@
+//! A server as all its loops and every thread see it.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use parking_lot::Mutex;
+
+use super::command::Command;
+use super::connection::Profile;
+use super::core::LoopCore;
+use super::files::Folder;
+use super::shared::Shared;
+use super::slots::Info;
+use crate::handle::Id;
+use crate::handler::Handler;
+use crate::http::Limits;
+use crate::server::{Server, ServerOptions};
+use crate::settings::millis;
+use crate::ws::Millis;
+
+/// What all connections of a server share.
+pub(crate) struct Site {
+    /// The handle that the application has, also where this loop is one of several.
+    pub(crate) server: Server,
+    pub(crate) options: ServerOptions,
+    pub(crate) handler: Option<Arc<dyn Handler>>,
+    pub(crate) limits: Limits,
+    pub(crate) folder: Option<Folder>,
+    pub(crate) profile: Arc<Profile>,
+    /// The loops that listen, each with its own number for the server; first the one that the application chose.
+    parts: Box<[Part]>,
+    last_info: Mutex<Option<Arc<Info>>>,
+    /// TLS handshakes that came to nothing.
+    pub(crate) failed_handshakes: AtomicU64,
+}
+
+/// One loop's part of a server.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    pub(crate) shared: &'static Shared,
+    pub(crate) id: Id,
+}
+
+impl Site {
+    pub(crate) fn new(
+        server: Server,
+        options: ServerOptions,
+        handler: Option<Arc<dyn Handler>>,
+        folder: Option<Folder>,
+        parts: Box<[Part]>,
+    ) -> Site {
+        Site {
+            server,
+            limits: Limits {
+                max_head: options.max_head,
+                ..Limits::default()
+            },
+            profile: Arc::new(Profile::new(&options.settings)),
+            options,
+            handler,
+            folder,
+            parts,
+            last_info: Mutex::default(),
+            failed_handshakes: AtomicU64::new(0),
+        }
+    }
+
+    /// Has every loop of the server do the same: this thread's own at once, the others when they come to it. What one
+    /// thread asks for so reaches each connection in the order in which it was asked for.
+    pub(crate) fn on_each_loop(&self, act: impl Fn(&LoopCore, Id), command: impl Fn(Id) -> Command) {
+        for Part { shared, id } in &self.parts {
+            if shared.slots.get(*id).is_none() {
+                continue; // its part has ended; nobody might look at its commands any more
+            }
+            match shared.enter() {
+                Some(core) => act(&core, *id),
+                None => shared.push(command(*id)),
+            }
+        }
+    }
+
+    pub(crate) fn deadline(&self, now: Millis) -> Millis {
+        match millis(self.options.handshake_timeout) {
+            0 => Millis::MAX,
+            limit => now.saturating_add(limit),
+        }
+    }
+
+    /// What was agreed on; connections that agreed on the same share it.
+    pub(crate) fn info(&self, target: &str, protocol: &str, extensions: &str) -> Arc<Info> {
+        let mut last = self.last_info.lock();
+        let same = |info: &&Arc<Info>| {
+            *info.url == *target && *info.protocol == *protocol && *info.extensions == *extensions
+        };
+        if let Some(info) = last.as_ref().filter(same) {
+            return info.clone();
+        }
+        let info = Arc::new(Info {
+            url: target.into(),
+            protocol: protocol.into(),
+            extensions: extensions.into(),
+            answered: None,
+        });
+        last.insert(info).clone()
+    }
+}
