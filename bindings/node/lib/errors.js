@@ -13,10 +13,16 @@ const FRAME_ERROR = /^WS_ERR_(?!INVALID_UTF8)/;
 /** The engine's code of an error, even if `code` is the system's. */
 const ENGINE_CODE = Symbol('engineCode');
 
+/** What the engine refuses at once has the classes that ws gives it. */
+const CLASS = new Map([
+  ['SOCKLINE_ERR_INVALID_URL', SyntaxError],
+  ['SOCKLINE_ERR_INVALID_ARGUMENT', TypeError],
+]);
+
 /** The error that a record speaks of. Where the system has a name for it, `code` is that, as with Node's sockets. */
-function fromRecord(record, Type) {
+function fromRecord(record) {
   const [code, text, number, status] = record.split('\0');
-  const Class = Type ?? (FRAME_ERROR.test(code) ? RangeError : Error);
+  const Class = CLASS.get(code) ?? (FRAME_ERROR.test(code) ? RangeError : Error);
   const error = new Class(text);
   error.code = code;
   Object.defineProperty(error, ENGINE_CODE, { value: code });
@@ -30,12 +36,12 @@ function fromRecord(record, Type) {
 }
 
 /** Calls into the addon; what it throws becomes an error as `fromRecord` makes it. */
-function calling(call, Type) {
+function calling(call) {
   try {
     return call();
   } catch (error) {
     if (!error.message.includes('\0')) throw error;
-    const converted = fromRecord(error.message, Type);
+    const converted = fromRecord(error.message);
     Error.captureStackTrace(converted, calling);
     throw converted;
   }

@@ -1,6 +1,7 @@
 'use strict';
 // Options under ws's names, with ws's defaults; and clear words about what sockline does not have.
 
+const { compression } = require('./compression');
 const { withCode } = require('./errors');
 
 const MAX_PAYLOAD = 100 * 1024 * 1024;
@@ -11,7 +12,6 @@ const HEAD_TIMEOUT = 60_000; // ms, as http.Server's headersTimeout
 
 /** What ws can and sockline can't yet: ignoring these would change what a program does. */
 const REFUSED = {
-  perMessageDeflate: (value) => Boolean(value) && 'there is no compression yet; leave it out or say false',
   autoPong: (value) => value === false && 'pings are always answered',
   allowSynchronousEvents: (value) => value === false && 'events of one read come in one go',
 };
@@ -47,7 +47,7 @@ function amount(options, name, byDefault) {
 }
 
 /** What the addon's `Limits` holds. */
-function limits(options, handshakeTimeout) {
+function limits(options, handshakeTimeout, role) {
   return {
     maxPayload: amount(options, 'maxPayload', MAX_PAYLOAD) || Number.MAX_SAFE_INTEGER,
     handshakeTimeout: amount(options, 'handshakeTimeout', handshakeTimeout),
@@ -57,6 +57,7 @@ function limits(options, handshakeTimeout) {
     highWaterMark: amount(options, 'highWaterMark', HIGH_WATER_MARK),
     hardLimit: amount(options, 'hardLimit', 0),
     tcp: tcp(options),
+    compression: compression(options.perMessageDeflate ?? role === 'client', role),
   };
 }
 
@@ -74,12 +75,12 @@ function tcp(options) {
 
 function clientLimits(options) {
   refuse(options, REFUSED_OF_CLIENT);
-  return limits(options, 0);
+  return limits(options, 0, 'client');
 }
 
 function serverLimits(options) {
   refuse(options, REFUSED_OF_SERVER);
-  return limits(options, HEAD_TIMEOUT);
+  return limits(options, HEAD_TIMEOUT, 'server');
 }
 
 module.exports = { amount, clientLimits, serverLimits };

@@ -7,6 +7,7 @@ const { STATUS_CODES } = require('http');
 const { FastBuffer, KIND, addTarget, awaitSent, engine, removeTarget, send } = require('./engine');
 const { ENGINE_CODE, calling, fromRecord, withCode } = require('./errors');
 const { mixInto } = require('./events');
+const { extensionNames } = require('./compression');
 const { describeClient } = require('./client');
 const { EarlyMessages } = require('./early-messages');
 const { Response } = require('./response');
@@ -48,6 +49,7 @@ class WebSocket extends EventEmitter {
     this._isServer = address === null;
     this._paused = false;
     this._protocol = '';
+    this._extensions = '';
     this._url = undefined;
     this._wasClean = false;
     this._givenUp = false; // closed while connecting
@@ -66,7 +68,7 @@ class WebSocket extends EventEmitter {
     this._url = url;
     this._key = addTarget(this);
     try {
-      this._handle = calling(() => engine.connect({ key: this._key, url, ...description }), SyntaxError);
+      this._handle = calling(() => engine.connect({ key: this._key, url, ...description }));
     } catch (error) {
       removeTarget(this._key);
       throw error;
@@ -84,6 +86,7 @@ class WebSocket extends EventEmitter {
     }
     this._handle = handle;
     this._protocol = protocol;
+    this._extensions = extensionNames(engine.extensions(handle));
     this._peer = request.socket;
     this._readyState = OPEN;
   }
@@ -102,7 +105,7 @@ class WebSocket extends EventEmitter {
   }
 
   get extensions() {
-    return '';
+    return this._extensions;
   }
 
   get isPaused() {
@@ -333,6 +336,7 @@ class WebSocket extends EventEmitter {
       if (this._readyState !== CONNECTING) return; // a listener has closed it
     }
     this._protocol = engine.protocol(this._handle);
+    this._extensions = extensionNames(engine.extensions(this._handle));
     this._readyState = OPEN;
     this.emit('open');
   }

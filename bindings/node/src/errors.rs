@@ -61,7 +61,9 @@ fn of_protocol(error: ProtocolError) -> (&'static str, String) {
             "WS_ERR_UNEXPECTED_RSV_2_3",
             frame("RSV2 and RSV3 must be clear".into()),
         ),
-        ReservedBits(_) => ("WS_ERR_UNEXPECTED_RSV_1", frame("RSV1 must be clear".into())),
+        ReservedBits(_) | MisplacedCompression(_) => {
+            ("WS_ERR_UNEXPECTED_RSV_1", frame("RSV1 must be clear".into()))
+        }
         ReservedOpcode(number) | ExpectedContinuation(number) => opcode(number),
         UnexpectedContinuation => opcode(0),
         Unmasked => ("WS_ERR_EXPECTED_MASK", frame("MASK must be set".into())),
@@ -88,6 +90,9 @@ fn of_protocol(error: ProtocolError) -> (&'static str, String) {
             "WS_ERR_TOO_MANY_BUFFERED_PARTS",
             "Too many message fragments".into(),
         ),
+        // As zlib's own errors in Node.
+        InvalidCompression => ("Z_DATA_ERROR", error.to_string()),
+        TruncatedCompression => ("Z_BUF_ERROR", error.to_string()),
         _ => (ErrorCode::Protocol.name(), error.to_string()),
     }
 }

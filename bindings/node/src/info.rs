@@ -35,6 +35,12 @@ impl Engine {
         Ok(connection(handle)?.protocol())
     }
 
+    /// The extensions in use, as in the response's header; empty if there are none.
+    #[napi]
+    pub fn extensions(&self, handle: f64) -> Result<String> {
+        Ok(connection(handle)?.extensions())
+    }
+
     /// The peer's address and port; empty if there is none.
     #[napi]
     pub fn remote_address(&self, handle: f64) -> Result<Vec<String>> {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use napi_derive::napi;
-use sockline::{Address, ClientOptions, Proxy, ServerOptions, Settings, TcpOptions};
+use sockline::{Address, ClientOptions, Compression, Proxy, ServerOptions, Settings, TcpOptions};
 
 use crate::errors::{Result, invalid};
 
@@ -21,6 +21,20 @@ pub struct Limits {
     pub high_water_mark: f64,
     pub hard_limit: f64,
     pub tcp: Tcp,
+    /// None if it isn't there.
+    pub compression: Option<Deflate>,
+}
+
+/// permessage-deflate (RFC 7692).
+#[napi(object)]
+pub struct Deflate {
+    pub threshold: f64,
+    pub level: u32,
+    pub memory_level: u32,
+    pub server_no_context_takeover: bool,
+    pub client_no_context_takeover: bool,
+    pub server_max_window_bits: u8,
+    pub client_max_window_bits: u8,
 }
 
 /// What the system does with a TCP socket.
@@ -112,7 +126,21 @@ impl Limits {
             high_water_mark: self.high_water_mark as usize,
             hard_limit: self.hard_limit as usize,
             tcp: self.tcp.options(),
-            ..Settings::server()
+            compression: self.compression.as_ref().map(Deflate::to_core),
+        }
+    }
+}
+
+impl Deflate {
+    fn to_core(&self) -> Compression {
+        Compression {
+            threshold: self.threshold as usize,
+            level: self.level,
+            memory_level: self.memory_level,
+            server_no_context_takeover: self.server_no_context_takeover,
+            client_no_context_takeover: self.client_no_context_takeover,
+            server_max_window_bits: self.server_max_window_bits,
+            client_max_window_bits: self.client_max_window_bits,
         }
     }
 }

@@ -20,8 +20,10 @@ const proxied = new WebSocket('ws://localhost', { proxy: new URL('http://proxy')
 proxied.on('upgrade', (response) => console.log(response.statusCode, response.headers['set-cookie']?.length));
 if (!proxied.send('much')) proxied.once('drain', () => console.log(proxied.timings().proxy ?? 0));
 
-// @ts-expect-error: there is no compression yet
-new WebSocket('ws://localhost', { perMessageDeflate: true });
+const small = { threshold: 100, serverNoContextTakeover: true, zlibDeflateOptions: { level: 1, memLevel: 1 } };
+new WebSocket('ws://localhost', { perMessageDeflate: small }).send('', { compress: false });
+new WebSocketServer({ port: 0, perMessageDeflate: true });
+
 // @ts-expect-error: a port is needed
 new WebSocketServer({});
 // @ts-expect-error: objects can't be sent
