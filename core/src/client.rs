@@ -6,14 +6,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::destination::Destination;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::{self, Loop};
 use crate::handler::Handler;
-use crate::proxy::{self, Proxy, ProxyUrl};
+use crate::proxy::Proxy;
 use crate::settings::Settings;
 use crate::tls::ClientTls;
 use crate::websocket::WebSocket;
-use crate::ws::handshake;
 use crate::ws::url::Url;
 
 /// How to connect. `ClientOptions::default()` has the documented defaults.
@@ -23,7 +23,12 @@ pub struct ClientOptions {
     pub subprotocols: Vec<String>,
     /// Further request headers, such as `Origin`, `Authorization`, `Cookie`.
     pub headers: Vec<(String, String)>,
-    /// For name lookup, connecting and the opening handshake together. Default: 10 s.
+    /// Cookies to send along, as names and values; after those of a `Cookie` header.
+    pub cookies: Vec<(String, String)>,
+    /// How many redirects to follow (RFC 9110 §15.4): 301, 302, 303, 307 and 308. From TLS never to without, and
+    /// credentials and cookies don't go to another origin. Default: 0, a redirect is a refusal.
+    pub max_redirects: u32,
+    /// For name lookup, connecting and the opening handshake together, redirects included. Default: 10 s.
     pub handshake_timeout: Duration,
     /// What this connection may take and keep, and its timeouts. Default: [`Settings::client`].
     pub settings: Settings,
@@ -46,6 +51,8 @@ impl Default for ClientOptions {
         ClientOptions {
             subprotocols: Vec::new(),
             headers: Vec::new(),
+            cookies: Vec::new(),
+            max_redirects: 0,
             handshake_timeout: Duration::from_secs(10),
             settings: Settings::client(),
             local_address: None,
@@ -96,47 +103,6 @@ pub struct Timings {
     pub upgrade: Option<Duration>,
 }
 
-/// Where one attempt goes, and what it asks for there.
-pub(crate) struct Destination {
-    pub(crate) url: Url,
-    pub(crate) request: Vec<u8>,
-    pub(crate) key: String,
-    pub(crate) proxy: Option<ProxyUrl>,
-    /// Of a `wss://` URL.
-    pub(crate) tls: Option<ClientTls>,
-}
-
-impl Destination {
-    /// # Errors
-    /// What is wrong with the URL, the proxy, a subprotocol or a header.
-    pub(crate) fn new(url: Url, options: &ClientOptions) -> Result<Destination> {
-        let tls = match &options.tls {
-            _ if !url.secure => None,
-            Some(tls) => Some(tls.clone()),
-            None => Some(ClientTls::default_for_process()?),
-        };
-        let proxy = proxy::choose(&options.proxy, &url, |name| std::env::var(name).ok())?;
-        let headers = with_credentials(options.headers.clone(), &url);
-        let mut request = Vec::new();
-        let wanted = handshake::ClientRequest {
-            host: &url.authority,
-            target: &url.target,
-            subprotocols: &options.subprotocols,
-            compression: options.settings.compression.as_ref(),
-            headers: &headers,
-        };
-        let key = handshake::client_request(&wanted, &mut request)
-            .map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))?;
-        Ok(Destination {
-            url,
-            request,
-            key,
-            proxy,
-            tls,
-        })
-    }
-}
-
 /// Starts to connect to a `ws://` or `wss://` URL and returns the handle at once; `on_open` or `on_error` and `on_close` follow.
 ///
 /// `on_loop` of `None` is the library's own loop, which is started at first use. Without a handler the events wait
@@ -154,9 +120,9 @@ pub fn connect(
 ) -> Result<WebSocket> {
     let url = parse(url)?;
     options.settings.check()?;
-    let destination = Destination::new(url, &options)?;
+    let destination = Destination::first(url, &options)?;
     let plan = event_loop::ConnectPlan {
-        options,
+        options: Box::new(options),
         destination,
         handler,
     };
@@ -165,15 +131,4 @@ pub fn connect(
 
 fn parse(url: &str) -> Result<Url> {
     Url::parse(url).map_err(|error| Error::new(ErrorCode::InvalidUrl, error.to_string()))
-}
-
-/// A user and password in the URL become basic authentication (RFC 7617), unless a header says otherwise.
-fn with_credentials(mut headers: Vec<(String, String)>, url: &Url) -> Vec<(String, String)> {
-    let given = headers
-        .iter()
-        .any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-    if !given && let Some(authorization) = url.authorization() {
-        headers.push(("Authorization".to_owned(), authorization));
-    }
-    headers
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::ws::ProtocolError;
 
@@ -202,11 +203,25 @@ pub struct Error {
 }
 
 /// What a program may want to know of the failure, besides its code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Cause {
+    Response(Arc<HttpResponse>),
     HttpStatus(u16),
     System(i32),
     Protocol(ProtocolError),
+}
+
+/// What a server answered instead of upgrading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// 100 to 999.
+    pub status: u16,
+    /// The words behind the status; may be empty.
+    pub reason: String,
+    /// All fields in their order, names in lower case.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// Its first 64 KiB, as far as they came within the handshake timeout, without the chunked coding.
+    pub body: Vec<u8>,
 }
 
 /// What the library's fallible functions return.
@@ -225,6 +240,12 @@ impl Error {
     /// The same failure, with the HTTP status that the peer answered.
     pub(crate) fn with_http_status(mut self, status: Option<u16>) -> Error {
         self.cause = status.map(Cause::HttpStatus);
+        self
+    }
+
+    /// The same failure, with the response that brought it.
+    pub(crate) fn with_response(mut self, response: HttpResponse) -> Error {
+        self.cause = Some(Cause::Response(Arc::new(response)));
         self
     }
 
@@ -253,10 +274,20 @@ impl Error {
         &self.text
     }
 
-    /// The HTTP status that a server answered instead of 101, for [`ErrorCode::Refused`].
+    /// The HTTP status that a server answered instead of 101, for [`ErrorCode::Refused`]; that of a proxy for
+    /// [`ErrorCode::Proxy`], if it is an HTTP proxy that answered.
     pub fn http_status(&self) -> Option<u16> {
-        match self.cause {
-            Some(Cause::HttpStatus(status)) => Some(status),
+        match &self.cause {
+            Some(Cause::HttpStatus(status)) => Some(*status),
+            Some(Cause::Response(response)) => Some(response.status),
+            _ => None,
+        }
+    }
+
+    /// What a server answered instead of upgrading, for [`ErrorCode::Refused`].
+    pub fn response(&self) -> Option<&HttpResponse> {
+        match &self.cause {
+            Some(Cause::Response(response)) => Some(response),
             _ => None,
         }
     }
@@ -264,16 +295,16 @@ impl Error {
     /// The system's number for the failure (`errno`), for [`ErrorCode::ListenFailed`], [`ErrorCode::ConnectFailed`]
     /// (that of the last address tried) and [`ErrorCode::Io`], where the system gave one.
     pub fn os_error(&self) -> Option<i32> {
-        match self.cause {
-            Some(Cause::System(number)) => Some(number),
+        match &self.cause {
+            Some(Cause::System(number)) => Some(*number),
             _ => None,
         }
     }
 
     /// What the peer did wrong, for [`ErrorCode::Protocol`].
     pub fn protocol_error(&self) -> Option<ProtocolError> {
-        match self.cause {
-            Some(Cause::Protocol(error)) => Some(error),
+        match &self.cause {
+            Some(Cause::Protocol(error)) => Some(*error),
             _ => None,
         }
     }

@@ -12,6 +12,8 @@ pub mod http;
 pub mod ws;
 
 mod client;
+mod cookies;
+mod destination;
 mod error;
 mod event_loop;
 mod event_queue;
@@ -26,7 +28,7 @@ mod topics;
 mod websocket;
 
 pub use client::{ClientOptions, Lookup, Timings, connect};
-pub use error::{Error, ErrorCode, Result};
+pub use error::{Error, ErrorCode, HttpResponse, Result};
 pub use event_loop::{Loop, LoopOptions, LoopWaker, Turn};
 pub use event_queue::{EventQueue, QueuedEvent};
 pub use handler::{AcceptAll, CloseEvent, Handler, Message, ServerHandler};

@@ -195,3 +195,77 @@ fn bad_unix_urls_are_refused() {
     refused("ws+unix:/a%00:/b", "NUL");
     refused("ws+unix:/%ff:/b", "UTF-8");
 }
+
+#[track_caller]
+fn joined(base: &str, location: &str, expected: &str) {
+    let url = parse(base)
+        .join(location)
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(url.href, expected, "{location} from {base}");
+    assert_eq!(url, parse(expected));
+}
+
+#[test]
+fn a_location_is_joined_to_the_url_it_came_from() {
+    let base = "wss://u:p@a:444/x/y?q";
+    for (location, expected) in [
+        ("https://b/z#part", "wss://b/z"),
+        ("ws://b", "ws://b/"),
+        ("//b:1/z", "wss://b:1/z"),
+        ("/z/./w/../v", "wss://u:p@a:444/z/v"),
+        ("z", "wss://u:p@a:444/x/z"),
+        ("../../../z/..", "wss://u:p@a:444/"),
+        ("z/..", "wss://u:p@a:444/x/"),
+        ("?r=:/", "wss://u:p@a:444/x/y?r=:/"),
+        ("/z:w?r/../s", "wss://u:p@a:444/z:w?r/../s"),
+        ("", base),
+        (" #part ", base),
+        ("ä b", "wss://u:p@a:444/x/%C3%A4%20b"),
+    ] {
+        joined(base, location, expected);
+    }
+    joined("ws+unix:/s:/x/y", "z?q", "ws+unix:/s:/x/z?q");
+    joined("ws+unix:/s:/x", "ws://b/", "ws://b/");
+}
+
+#[test]
+fn a_location_can_not_lead_to_a_unix_socket_or_elsewhere_in_disguise() {
+    for (base, location) in [
+        ("ws://a/", "ws+unix:/s:/"),
+        ("ws://a/", "file:///etc/passwd"),
+        ("ws://a/", "z:80/w"),
+        ("ws://a/", "ws://a\\@b/"),
+        ("ws://a/", "/z\r\nX: y"),
+        ("ws://a/", "\\\\b/"),
+        ("ws+unix:/s:/", "//b/"),
+    ] {
+        assert!(parse(base).join(location).is_err(), "{location} from {base}");
+    }
+}
+
+#[test]
+fn what_is_shown_has_no_password() {
+    assert_eq!(parse("ws://u:p@a/x").shown(), "ws://***@a/x");
+    assert!(
+        !parse("ws://a/")
+            .join("gopher://u:pass@b/")
+            .unwrap_err()
+            .to_string()
+            .contains("pass")
+    );
+}
+
+#[test]
+fn an_origin_is_scheme_host_and_port_or_a_socket() {
+    let same = |one: &str, other: &str| parse(one).is_same_origin(&parse(other));
+    assert!(same("ws://a/x", "http://u@A:80/y"));
+    for (one, other) in [
+        ("ws://a/", "ws://b/"),
+        ("ws://a/", "ws://a:81/"),
+        ("ws://a:443/", "wss://a/"),
+        ("ws+unix:/s:/", "ws+unix:/t:/"),
+        ("ws+unix:/s:/", "ws://localhost/"),
+    ] {
+        assert!(!same(one, other), "{one} and {other}");
+    }
+}

@@ -39,7 +39,7 @@ impl LoopCore {
                     log::warn!("a call from another thread could not be done any more: {error}");
                 }
             }
-            Command::Connect(id, plan) => self.connect(id, plan),
+            Command::Connect(id, plan) => self.connect(id, *plan),
             Command::Resolved(id, number, found) => self.resolved(id, number, found),
             Command::Listen(id, listening) => self.listen(id, *listening),
             Command::Broadcast(id, frame) => self.broadcast(id, &frame),

@@ -52,7 +52,7 @@ impl LoopCore {
             return self.tls_failed(id, failure);
         }
         let text = format!("the connection was lost: {error}");
-        let on_the_way = self.with_conn(id, |conn| match &conn.stage {
+        let on_the_way = self.with_conn(id, |conn| match &mut conn.stage {
             Stage::Connecting(connecting) => Some(connecting.transport_failed(error)),
             _ => None,
         });

@@ -155,10 +155,9 @@ pub(crate) fn connect(on_loop: Option<&Loop>, plan: ConnectPlan) -> Result<WebSo
         }));
     }
     let websocket = WebSocket::new(id, plan.options.user_data);
-    let plan = Box::new(plan);
     match shared.enter() {
         Some(core) => core.connect(id, plan),
-        None => shared.push(Command::Connect(id, plan)),
+        None => shared.push(Command::Connect(id, Box::new(plan))),
     }
     Ok(websocket)
 }

@@ -68,6 +68,59 @@ impl Url {
         credentials.extend(percent_decode_str(password));
         Some(format!("Basic {}", BASE64.encode(&credentials)))
     }
+
+    /// Where a Location header of this URL's response leads (RFC 9110 §10.2.2, RFC 3986 §5.2). Its fragment is the user
+    /// agent's affair and dropped. It never leads to a Unix socket: that would be for the network to choose a file here.
+    pub fn join(&self, location: &str) -> Result<Url, UrlError> {
+        let location = location.split('#').next().unwrap_or_default();
+        let location = location.trim_matches(|c: char| c <= ' ');
+        let fail = |what: &str| {
+            Err(UrlError(format!(
+                "invalid location {:?}: {what}",
+                redact(location)
+            )))
+        };
+        let scheme_end = location
+            .find(':')
+            .filter(|end| !location[..*end].contains(['/', '?']));
+        if let Some(end) = scheme_end {
+            return match location[..end].to_ascii_lowercase().as_str() {
+                "ws" | "wss" | "http" | "https" => Url::parse(location),
+                _ => fail("the scheme must be ws, wss, http or https"),
+            };
+        }
+        let origin = self.href.strip_suffix(&self.target).unwrap_or_default();
+        if location.starts_with("//") {
+            return match (&self.unix_path, self.secure) {
+                (Some(_), _) => fail("the host of a Unix socket can't be left without a scheme"),
+                (None, true) => Url::parse(&format!("wss:{location}")),
+                (None, false) => Url::parse(&format!("ws:{location}")),
+            };
+        }
+        Url::parse(&format!("{origin}{}", join_target(&self.target, location)))
+    }
+
+    /// Whether both go to the same place in the same way: scheme, host and port, or the same Unix socket.
+    pub fn is_same_origin(&self, other: &Url) -> bool {
+        (self.secure, &self.host, self.port, &self.unix_path)
+            == (other.secure, &other.host, other.port, &other.unix_path)
+    }
+
+    /// The URL as it may be shown, without its user information.
+    pub fn shown(&self) -> String {
+        redact(&self.href)
+    }
+
+    /// The same URL with this user information, where it has none of its own.
+    pub(crate) fn with_userinfo(mut self, userinfo: Option<&str>) -> Url {
+        if let (None, Some(userinfo), Some((scheme, rest))) =
+            (&self.userinfo, userinfo, self.href.split_once("://"))
+        {
+            self.href = format!("{scheme}://{userinfo}@{rest}");
+            self.userinfo = Some(userinfo.to_owned());
+        }
+        self
+    }
 }
 
 /// Without the user information: this is what ends up in logs.
@@ -219,6 +272,44 @@ pub(crate) fn parse_host(host: &str) -> Result<(String, String), String> {
 fn encode_target(target: &str) -> String {
     let slash = if target.starts_with('/') { "" } else { "/" };
     format!("{slash}{}", utf8_percent_encode(target, TARGET))
+}
+
+/// RFC 3986 §5.2.2, for references without scheme and authority.
+fn join_target(base: &str, reference: &str) -> String {
+    let base_path = base.split('?').next().unwrap_or_default();
+    if reference.is_empty() {
+        return base.to_owned();
+    }
+    if reference.starts_with('?') {
+        return format!("{base_path}{reference}");
+    }
+    let (path, query) = reference.split_at(reference.find('?').unwrap_or(reference.len()));
+    let folder = base_path
+        .rsplit_once('/')
+        .map(|(folder, _)| folder)
+        .unwrap_or_default();
+    let merged = if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("{folder}/{path}")
+    };
+    format!("{}{query}", without_dots(&merged))
+}
+
+/// RFC 3986 §5.2.4.
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut ends_open = false;
+    for segment in path.split('/').skip(1) {
+        ends_open = matches!(segment, "." | "..");
+        match segment {
+            "." => {}
+            ".." => _ = kept.pop(),
+            segment => kept.push(segment),
+        }
+    }
+    let slash = if ends_open && !kept.is_empty() { "/" } else { "" };
+    format!("/{}{slash}", kept.join("/"))
 }
 
 /// The URL without its user information.

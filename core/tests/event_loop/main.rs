@@ -19,6 +19,7 @@ mod processes;
 mod proxies;
 mod queue;
 mod reading;
+mod redirects;
 mod serving;
 mod threads;
 mod topics;

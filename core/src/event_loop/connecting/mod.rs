@@ -6,10 +6,12 @@
 //! | `addresses`, `race` | from addresses to a connected socket (RFC 8305) |
 //! | `tunnel` | through a proxy, where there is one |
 //! | `shaking` | the opening handshake over it |
+//! | `refused` | answers that are no upgrade: redirects and refusals |
 //! | `timing` | how long each took |
 
 mod addresses;
 mod race;
+mod refused;
 mod shaking;
 mod timing;
 mod tunnel;
@@ -21,13 +23,15 @@ use std::sync::Arc;
 
 use self::addresses::interleave;
 use self::race::{Candidate, Race};
+use self::refused::Refused;
 use self::timing::Stopwatch;
 use super::command::Command;
 use super::connection::{Conn, NEVER, NO_SERVER, Profile, Stage};
 use super::core::LoopCore;
 use super::resolver::{self, Pending};
 use super::stream::Stream;
-use crate::client::{ClientOptions, Destination};
+use crate::client::ClientOptions;
+use crate::destination::Destination;
 use crate::error::{Error, ErrorCode};
 use crate::handle::Id;
 use crate::handler::Handler;
@@ -42,13 +46,16 @@ const LOOKUP_TIMEOUT: Millis = 60_000;
 
 /// All that is needed to connect, checked by the caller's thread.
 pub(crate) struct ConnectPlan {
-    pub(crate) options: ClientOptions,
+    pub(crate) options: Box<ClientOptions>,
     pub(crate) destination: Destination,
     pub(crate) handler: Option<Arc<dyn Handler>>,
 }
 
 pub(crate) struct Connecting {
-    plan: Box<ConnectPlan>,
+    options: Box<ClientOptions>,
+    destination: Destination,
+    /// The URLs that have redirected us.
+    hops: Vec<String>,
     /// For all steps together.
     deadline: Millis,
     phase: Phase,
@@ -68,6 +75,7 @@ enum Phase {
     Tunneling(Tunnel),
     Securing,
     Shaking,
+    Refused(Box<Refused>),
 }
 
 struct Resolving {
@@ -78,9 +86,11 @@ struct Resolving {
 }
 
 impl Connecting {
-    fn new(plan: Box<ConnectPlan>) -> Connecting {
+    fn new(options: Box<ClientOptions>, destination: Destination) -> Connecting {
         Connecting {
-            plan,
+            options,
+            destination,
+            hops: Vec::new(),
             deadline: NEVER,
             phase: Phase::Starting,
             lookups: 0,
@@ -94,25 +104,28 @@ impl Connecting {
         let of_step = match &self.phase {
             Phase::Resolving(resolving) => resolving.nudge_at.min(resolving.give_up_at),
             Phase::Racing(race) => race.deadline(),
-            Phase::Starting | Phase::Tunneling(_) | Phase::Securing | Phase::Shaking => NEVER,
+            Phase::Starting | Phase::Tunneling(_) | Phase::Securing | Phase::Shaking | Phase::Refused(_) => {
+                NEVER
+            }
         };
         self.deadline.min(of_step)
     }
 
     /// Where the next step leads, without the URL's user and password.
     fn authority(&self) -> &str {
-        &self.plan.destination.url.authority
+        &self.destination.url.authority
     }
 
-    fn timed_out(&self) -> Error {
-        let doing = match self.phase {
+    fn timed_out(&mut self) -> Error {
+        let doing = match &mut self.phase {
+            Phase::Refused(refused) => return refused.error(),
             Phase::Starting | Phase::Resolving(_) => "looking up",
             Phase::Racing(_) => "connecting to",
             Phase::Tunneling(_) => "waiting for the proxy to connect to",
             Phase::Securing => "waiting for the TLS handshake of",
             Phase::Shaking => "waiting for the opening handshake of",
         };
-        let limit = self.plan.options.handshake_timeout;
+        let limit = self.options.handshake_timeout;
         let by = match self.proxy() {
             Some(proxy) => format!(" (through the proxy {proxy})"),
             None => String::new(),
@@ -121,16 +134,18 @@ impl Connecting {
         Error::new(ErrorCode::HandshakeTimeout, text)
     }
 
-    pub(crate) fn stream_ended(&self) -> Error {
-        if let Phase::Tunneling(_) = self.phase {
-            return self.proxy_failed("closed the connection instead of answering");
-        }
-        if let Phase::Securing = self.phase {
-            let text = format!(
-                "{} closed the connection during the TLS handshake",
-                self.authority()
-            );
-            return Error::new(ErrorCode::Tls, text);
+    pub(crate) fn stream_ended(&mut self) -> Error {
+        match &mut self.phase {
+            Phase::Tunneling(_) => return self.proxy_failed("closed the connection instead of answering"),
+            Phase::Refused(refused) => return refused.error(),
+            Phase::Securing => {
+                let text = format!(
+                    "{} closed the connection during the TLS handshake",
+                    self.authority()
+                );
+                return Error::new(ErrorCode::Tls, text);
+            }
+            _ => {}
         }
         let text = format!(
             "{} closed the connection before the opening handshake was done",
@@ -140,9 +155,11 @@ impl Connecting {
     }
 
     /// Reading or writing failed.
-    pub(crate) fn transport_failed(&self, error: &io::Error) -> Error {
-        if let Phase::Tunneling(_) = self.phase {
-            return self.proxy_failed(&format!("was lost: {error}"));
+    pub(crate) fn transport_failed(&mut self, error: &io::Error) -> Error {
+        match &mut self.phase {
+            Phase::Tunneling(_) => return self.proxy_failed(&format!("was lost: {error}")),
+            Phase::Refused(refused) => return refused.error(),
+            _ => {}
         }
         let text = format!("the connection to {} was lost: {error}", self.authority());
         Error::new(ErrorCode::Io, text)
@@ -161,7 +178,7 @@ impl Connecting {
     fn not_resolved(&self, why: &str) -> Error {
         let (code, who) = match (self.proxy(), self.look_up_for_proxy()) {
             (Some(proxy), None) => (ErrorCode::Proxy, format!("the proxy {}", proxy.host)),
-            _ => (ErrorCode::NameNotResolved, self.plan.destination.url.host.clone()),
+            _ => (ErrorCode::NameNotResolved, self.destination.url.host.clone()),
         };
         Error::new(code, format!("could not look up {who}: {why}"))
     }
@@ -193,14 +210,18 @@ enum Step {
 }
 
 impl LoopCore {
-    pub(crate) fn connect(&self, id: Id, mut plan: Box<ConnectPlan>) {
+    pub(crate) fn connect(&self, id: Id, plan: ConnectPlan) {
         let Some(slot) = self.shared().slots.get(id) else {
             return;
         };
-        let profile = Arc::new(Profile::new(&plan.options.settings));
-        let handler = plan.handler.take();
-        let user_data = plan.options.user_data;
-        let stage = Stage::Connecting(Box::new(Connecting::new(plan)));
+        let ConnectPlan {
+            options,
+            destination,
+            handler,
+        } = plan;
+        let profile = Arc::new(Profile::new(&options.settings));
+        let user_data = options.user_data;
+        let stage = Stage::Connecting(Box::new(Connecting::new(options, destination)));
         let mut conn = Conn::new(id, slot, NO_SERVER, stage, profile);
         conn.handler = handler;
         conn.user_data = user_data;
@@ -209,10 +230,11 @@ impl LoopCore {
     }
 
     fn start_attempt(&self, id: Id) {
+        self.read_clock();
         let now = self.now();
         self.with_conn(id, |conn| {
             let connecting = conn.connecting()?;
-            connecting.deadline = match millis(connecting.plan.options.handshake_timeout) {
+            connecting.deadline = match millis(connecting.options.handshake_timeout) {
                 0 => NEVER,
                 limit => now.saturating_add(limit),
             };
@@ -237,7 +259,7 @@ impl LoopCore {
             let connecting = conn.connecting()?;
             connecting.lookups += 1;
             let number = connecting.lookups;
-            let lookup = connecting.plan.options.lookup.clone();
+            let lookup = connecting.options.lookup.clone();
             let pending = resolver::resolve(host, port, lookup, move |found| {
                 shared.push(Command::Resolved(id, number, found))
             });
@@ -306,13 +328,37 @@ impl LoopCore {
 
     /// Takes what has come on the way; returns how much of it was meant for that.
     pub(crate) fn connecting_bytes(&self, id: Id, data: &[u8]) -> usize {
-        let is_tunneling = self.with_conn(id, |conn| {
-            let connecting = conn.connecting()?;
-            Some(matches!(connecting.phase, Phase::Tunneling(_)))
+        type Take = fn(&LoopCore, Id, &[u8]) -> usize;
+        let take = self.with_conn(id, |conn| match &conn.connecting()?.phase {
+            Phase::Tunneling(_) => Some(LoopCore::tunnel_bytes as Take),
+            Phase::Shaking => Some(LoopCore::response_bytes as Take),
+            Phase::Refused(_) => Some(LoopCore::refused_bytes as Take),
+            // They came from a connection that is no more.
+            Phase::Starting | Phase::Resolving(_) | Phase::Racing(_) | Phase::Securing => None,
         });
-        match is_tunneling.flatten() {
-            Some(true) => self.tunnel_bytes(id, data),
-            _ => self.response_bytes(id, data),
+        take.flatten().map_or(data.len(), |take| take(self, id, data))
+    }
+
+    /// Gives up the connection, not the handle: another one follows.
+    fn drop_transport(&self, id: Id) {
+        let stream = self.with_conn(id, |conn| {
+            conn.slot.clear_fd();
+            conn.slot.set_tls(None);
+            conn.slot.sub_buffered(conn.outbox.len());
+            conn.outbox.clear();
+            conn.flags.broken = false;
+            conn.ending = None;
+            if let Some(connecting) = conn.connecting() {
+                connecting.phase = Phase::Starting;
+                connecting.head = Vec::new();
+                connecting.behind_proxy = None;
+                connecting.watch = Stopwatch::start();
+            }
+            conn.stream.take()
+        });
+        if let Some(mut stream) = stream.flatten() {
+            stream.answer_goodbye();
+            self.close_stream(stream);
         }
     }
 
@@ -339,7 +385,11 @@ impl LoopCore {
                     Some(Due::Nudge)
                 }
                 Phase::Racing(_) => Some(Due::StartNext),
-                Phase::Starting | Phase::Tunneling(_) | Phase::Securing | Phase::Shaking => None,
+                Phase::Starting
+                | Phase::Tunneling(_)
+                | Phase::Securing
+                | Phase::Shaking
+                | Phase::Refused(_) => None,
             }
         });
         match due.flatten() {
@@ -354,7 +404,7 @@ impl LoopCore {
 
 impl Connecting {
     fn next_step(&self) -> Step {
-        let url = &self.plan.destination.url;
+        let url = &self.destination.url;
         if let Some(path) = &url.unix_path {
             return Step::Race([Candidate::Unix(path.clone())].into());
         }

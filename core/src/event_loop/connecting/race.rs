@@ -193,7 +193,7 @@ impl LoopCore {
 
     fn open(&self, id: Id, candidate: &Candidate) -> io::Result<Stream> {
         let opened = self.with_conn(id, |conn| {
-            let options = &conn.connecting()?.plan.options;
+            let options = &conn.connecting()?.options;
             Some(match candidate {
                 Candidate::Tcp(address) => {
                     tcp::connect(*address, options.local_address, &options.settings.tcp).map(Stream::Tcp)

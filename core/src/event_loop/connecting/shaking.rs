@@ -17,7 +17,7 @@ impl LoopCore {
     pub(super) fn secure_or_shake(&self, id: Id) {
         let tls = self.with_conn(id, |conn| {
             let connecting = conn.connecting()?;
-            let destination = &connecting.plan.destination;
+            let destination = &connecting.destination;
             let secured_by = (destination.tls.clone()?, destination.url.host.clone());
             connecting.phase = Phase::Securing;
             Some(secured_by)
@@ -45,7 +45,7 @@ impl LoopCore {
                 return;
             };
             connecting.phase = Phase::Shaking;
-            let request = &connecting.plan.destination.request;
+            let request = &connecting.destination.request;
             conn.slot.add_buffered(request.len());
             conn.outbox.push(request);
         });
@@ -86,12 +86,11 @@ impl LoopCore {
     fn judge_response(&self, id: Id, response: &Response) {
         let verdict = self.with_conn(id, |conn| {
             let connecting = conn.connecting()?;
-            let plan = &connecting.plan;
             let verdict = handshake::check_response(
                 response,
-                &plan.destination.key,
-                &plan.options.subprotocols,
-                plan.options.settings.compression.as_ref(),
+                &connecting.destination.key,
+                &connecting.options.subprotocols,
+                connecting.options.settings.compression.as_ref(),
             );
             connecting.watch.lap(|timings| &mut timings.upgrade);
             Some(verdict)
@@ -99,16 +98,11 @@ impl LoopCore {
         match verdict.flatten() {
             Some(Ok(chosen)) => self.open_client(id, response, chosen),
             Some(Err(error)) => {
-                let code = if error.status.is_some() {
-                    ErrorCode::Refused
-                } else {
-                    ErrorCode::HandshakeFailed
-                };
-                self.finish(
-                    id,
-                    Some(Error::new(code, error.text).with_http_status(error.status)),
-                    false,
-                );
+                if error.status.is_some() {
+                    return self.not_upgraded(id, response, error.text);
+                }
+                let error = Error::new(ErrorCode::HandshakeFailed, error.text);
+                self.finish(id, Some(error), false);
             }
             None => {}
         }
@@ -121,7 +115,7 @@ impl LoopCore {
                 return;
             };
             let info = Info {
-                url: connecting.plan.destination.url.href.as_str().into(),
+                url: connecting.destination.url.href.as_str().into(),
                 protocol: chosen.subprotocol.unwrap_or_default().into(),
                 extensions: chosen.extensions.into(),
                 answered: Some(Box::new(answered(connecting.watch.timings, response))),

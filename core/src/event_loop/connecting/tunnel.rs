@@ -11,7 +11,7 @@ use crate::proxy::{Failure, Kind, Progress, ProxyUrl, Target, Tunnel};
 
 impl Connecting {
     pub(super) fn proxy(&self) -> Option<&ProxyUrl> {
-        self.plan.destination.proxy.as_ref()
+        self.destination.proxy.as_ref()
     }
 
     /// `socks5://` has names looked up here, before anybody is connected to; `socks5h://` by the proxy.
@@ -19,13 +19,13 @@ impl Connecting {
         let Kind::Socks5 { looks_up: false } = self.proxy()?.kind else {
             return None;
         };
-        let url = &self.plan.destination.url;
+        let url = &self.destination.url;
         let is_name = self.behind_proxy.is_none() && url.host.parse::<IpAddr>().is_err();
         is_name.then(|| Step::LookUp(url.host.clone(), url.port))
     }
 
     fn target(&self) -> Target {
-        let url = &self.plan.destination.url;
+        let url = &self.destination.url;
         Target {
             host: url.host.clone(),
             port: url.port,
