@@ -12,12 +12,16 @@ from typing import Any
 
 import pytest
 import uvloop
+import websockets
 from websockets.asyncio.server import serve as foreign_serve
 
 import sockline
 
 SECONDS = 60
 """No test takes so long: one that does hangs, and says where."""
+
+ROLES = pytest.mark.parametrize("role", ["client", "server", "both"])
+"""Which side is ours; the other one is that of websockets."""
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -55,6 +59,12 @@ async def foreign_server(handler: Any = echo, **options: Any) -> AsyncIterator[s
     """The URL of a server of websockets'."""
     async with foreign_serve(handler, "127.0.0.1", 0, **options) as server:
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def pair(role: str) -> tuple[Any, Any, Any]:
+    """A server, a way to connect, and the exceptions of the connecting side."""
+    server = foreign_server if role == "client" else our_server
+    return (server, websockets.connect, websockets) if role == "server" else (server, sockline.connect, sockline)
 
 
 def open_descriptors() -> int:

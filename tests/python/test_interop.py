@@ -7,18 +7,11 @@ from typing import Any
 
 import pytest
 import websockets
-from conftest import Run, echo, foreign_server, our_server
+from conftest import ROLES, Run, echo, foreign_server, our_server, pair
 
 import sockline
 
 BOUNDARIES = [0, 1, 125, 126, 127, 65535, 65536, 1 << 20, 16 << 20]
-ROLES = pytest.mark.parametrize("role", ["client", "server", "both"])
-
-
-def pair(role: str) -> tuple[Any, Any, Any]:
-    """A server, a way to connect, and the exceptions of the connecting side."""
-    server = foreign_server if role == "client" else our_server
-    return (server, websockets.connect, websockets) if role == "server" else (server, sockline.connect, sockline)
 
 
 @ROLES
@@ -62,7 +55,8 @@ def test_bytes_can_be_sent_as_text_and_text_read_as_bytes(run: Run, role: str) -
     server, connect, _ = pair(role)
 
     async def main() -> None:
-        async with server() as url, connect(url) as connection:
+        # Not compressed: the compressor of websockets can't take every memoryview.
+        async with server() as url, connect(url, compression=None) as connection:
             await connection.send("é".encode(), text=True)
             assert await connection.recv() == "é"
             await connection.send("é", text=False)

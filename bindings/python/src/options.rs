@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use sockline::{ClientOptions, Settings, TcpOptions};
+use sockline::{ClientOptions, Compression, Proxy, Settings, TcpOptions};
 
 /// `sockline._options.Limits`. Seconds, where `None` means no timeout; bytes, where `None` means no limit.
 #[derive(FromPyObject)]
@@ -17,6 +17,19 @@ pub(crate) struct Limits {
     high_water_mark: usize,
     hard_limit: Option<usize>,
     tcp: Option<Tcp>,
+    compression: Option<Deflate>,
+}
+
+/// `sockline.options.Compression`
+#[derive(FromPyObject)]
+struct Deflate {
+    threshold: usize,
+    level: u32,
+    memory_level: u32,
+    server_no_context_takeover: bool,
+    client_no_context_takeover: bool,
+    server_max_window_bits: u8,
+    client_max_window_bits: u8,
 }
 
 /// `sockline.options.TcpOptions`
@@ -36,6 +49,7 @@ pub(crate) struct Opening {
     headers: Vec<(String, String)>,
     open_timeout: Option<f64>,
     local_address: Option<(String, u16)>,
+    proxy: ProxyChoice,
     limits: Limits,
 }
 
@@ -44,6 +58,7 @@ impl Opening {
         Ok(ClientOptions {
             handshake_timeout: duration("open_timeout", self.open_timeout)?,
             local_address: self.local_address.map(local_address).transpose()?,
+            proxy: self.proxy.proxy(),
             settings: self.limits.settings()?,
             subprotocols: self.subprotocols,
             headers: self.headers,
@@ -65,8 +80,40 @@ impl Limits {
                 .tcp
                 .as_ref()
                 .map_or_else(|| Ok(TcpOptions::default()), Tcp::options)?,
+            compression: self.compression.as_ref().map(Deflate::compression),
             ..Settings::server()
         })
+    }
+}
+
+impl Deflate {
+    fn compression(&self) -> Compression {
+        Compression {
+            threshold: self.threshold,
+            level: self.level,
+            memory_level: self.memory_level,
+            server_no_context_takeover: self.server_no_context_takeover,
+            client_no_context_takeover: self.client_no_context_takeover,
+            server_max_window_bits: self.server_max_window_bits,
+            client_max_window_bits: self.client_max_window_bits,
+        }
+    }
+}
+
+/// `True` is what the environment says.
+#[derive(FromPyObject)]
+enum ProxyChoice {
+    Flag(bool),
+    Url(String),
+}
+
+impl ProxyChoice {
+    fn proxy(self) -> Proxy {
+        match self {
+            ProxyChoice::Flag(true) => Proxy::Environment,
+            ProxyChoice::Flag(false) => Proxy::None,
+            ProxyChoice::Url(url) => Proxy::Url(url),
+        }
     }
 }
 

@@ -36,7 +36,7 @@ from .exceptions import (
 )
 from .frames import Close, CloseCode
 from .http11 import Request, Response
-from .options import TcpOptions, Timings
+from .options import Compression, TcpOptions, Timings
 from .protocol import State
 from .typing import Data, LoggerLike, Origin, StatusLike, Subprotocol
 
@@ -44,6 +44,7 @@ __all__ = [
     "ClientConnection",
     "Close",
     "CloseCode",
+    "Compression",
     "ConcurrencyError",
     "ConnectionClosed",
     "ConnectionClosedError",

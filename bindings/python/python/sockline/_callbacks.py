@@ -9,10 +9,10 @@ from typing import Any, Self
 
 from . import _native
 from ._drivers import current_driver, post_to_thread
-from ._options import Limits, Listening, Opening, check_subprotocols, header_list
+from ._options import Limits, Listening, Opening, check_subprotocols, deflate, header_list
 from .datastructures import Headers, HeadersLike
 from .exceptions import SocklineError
-from .options import TcpOptions, Timings
+from .options import Compression, TcpOptions, Timings
 from .typing import PathLike
 
 __all__ = ["UpgradeRequest", "WebSocket", "WebSocketServer"]
@@ -58,7 +58,9 @@ class WebSocket(_native.Socket):
     ``headers`` are further request headers. Times are in seconds, sizes in bytes, ``None`` is no limit: ``max_size``
     of a message to take; ``high_water_mark`` of waiting bytes, above which :meth:`send` returns ``False`` and
     ``ondrain`` follows; ``hard_limit`` of waiting bytes, above which it raises. ``local_address`` is this side's IP
-    address and port, 0 for any; ``tcp`` are further options of the socket.
+    address and port, 0 for any; ``proxy`` the URL of an ``http://``, ``socks5://`` or ``socks5h://`` proxy, ``True`` for
+    the environment's as curl reads it, ``None`` for none; ``compression`` a :class:`Compression`, ``True`` for one that
+    suits a client; ``tcp`` are further options of the socket.
 
     Raises :exc:`SocklineError` for an URL, protocol or header that can't be used.
     """
@@ -99,12 +101,15 @@ class WebSocket(_native.Socket):
         high_water_mark: int = MIB,
         hard_limit: int | None = 16 * MIB,
         local_address: tuple[str, int] | None = None,
+        proxy: str | bool | None = True,
+        compression: Compression | bool | None = None,
         tcp: TcpOptions | None = None,
     ) -> None:
         self._begin(url, (onopen, onmessage, onclose, onerror, ondrain, onping, onpong))
         limits = Limits(max_size, ping_interval, ping_timeout, close_timeout, high_water_mark, hard_limit, tcp)
+        limits = limits._replace(compression=deflate(compression, None, Compression()))
         wanted = [protocols] if isinstance(protocols, str) else list(protocols)
-        opening = Opening(wanted, header_list(headers), open_timeout, limits, local_address)
+        opening = Opening(wanted, header_list(headers), open_timeout, limits, local_address, proxy or False)
         current_driver().connect(self, url, opening)
 
     def _begin(self, url: str, callbacks: Sequence[Callback | None]) -> None:
@@ -284,7 +289,8 @@ class WebSocketServer(_native.Server):
 
     ``host`` of ``None`` is every address, ``port`` 0 lets the system choose: see :attr:`port`. ``protocols`` are those
     that the server speaks, the preferred one first. Upgrades are taken at ``path`` only, if that is given.
-    ``static_folder``'s files are served to plain HTTP requests on the same port.
+    ``static_folder``'s files are served to plain HTTP requests on the same port. ``compression`` of ``True`` is
+    :meth:`Compression.server`.
 
     Raises :exc:`OSError` if it can't listen.
     """
@@ -318,6 +324,7 @@ class WebSocketServer(_native.Server):
         max_size: int | None = MIB,
         high_water_mark: int = MIB,
         hard_limit: int | None = 16 * MIB,
+        compression: Compression | bool | None = None,
         tcp: TcpOptions | None = None,
         backlog: int = 1024,
     ) -> None:
@@ -330,6 +337,7 @@ class WebSocketServer(_native.Server):
         self._protocols = check_subprotocols(protocols)
         self._loop = asyncio._get_running_loop()
         limits = Limits(max_size, ping_interval, ping_timeout, close_timeout, high_water_mark, hard_limit, tcp)
+        limits = limits._replace(compression=deflate(compression, None, Compression.server()))
         listening = Listening(
             host or "", port, unix_path, path, static_folder, open_timeout, backlog, limits
         )

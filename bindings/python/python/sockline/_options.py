@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 from .datastructures import Headers, HeadersLike
-from .options import TcpOptions
+from .options import Compression, TcpOptions
 from .typing import PathLike
 
 try:
@@ -32,6 +32,7 @@ class Limits(NamedTuple):
     high_water_mark: int
     hard_limit: int | None
     tcp: TcpOptions | None = None
+    compression: Compression | None = None
 
 
 class Opening(NamedTuple):
@@ -42,6 +43,7 @@ class Opening(NamedTuple):
     open_timeout: float | None
     limits: Limits
     local_address: tuple[str, int] | None = None
+    proxy: str | bool = True
 
 
 class Listening(NamedTuple):
@@ -74,6 +76,25 @@ def message_limit(max_size: int | None | tuple[int | None, int | None]) -> int |
     if fragment is not None and (limit is None or fragment < limit):
         raise NotImplementedError("a limit for single fragments is not supported; give max_size as one number")
     return limit
+
+
+def deflate(
+    compression: str | bool | Compression | None, extensions: Sequence[Any] | None, default: Compression
+) -> Compression | None:
+    """What ``compression`` and websockets' ``extensions`` ask for together: the latter's parameters count."""
+    for extension in extensions or ():
+        if not callable(getattr(extension, "compression", None)):
+            raise NotImplementedError(f"the extension {extension!r} is not supported; only permessage-deflate is")
+        chosen = extension.compression()
+        assert isinstance(chosen, Compression)
+        return chosen
+    if compression is None or compression is False:
+        return None
+    if isinstance(compression, Compression):
+        return compression
+    if compression is True or compression == "deflate":
+        return default
+    raise ValueError(f"unsupported compression: {compression}")
 
 
 def header_list(headers: HeadersLike | None) -> list[tuple[str, str]]:

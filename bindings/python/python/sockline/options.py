@@ -4,7 +4,36 @@ from __future__ import annotations
 
 import dataclasses
 
-__all__ = ["TcpOptions", "Timings"]
+__all__ = ["Compression", "TcpOptions", "Timings"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Compression:
+    """How to compress messages where the peer does too (permessage-deflate, RFC 7692).
+
+    As it is, it suits a client: both ends keep their context between messages, which takes memory for each connection
+    and makes similar messages short. :meth:`server` suits a server with many connections.
+    """
+
+    threshold: int = 1024
+    """Messages of so many bytes and more are compressed; shorter ones would hardly get shorter."""
+    level: int = 6
+    """zlib's level: 0 stores, 1 is the fastest, 9 the smallest."""
+    memory_level: int = 8
+    """zlib's memory level, 1 to 9."""
+    server_no_context_takeover: bool = False
+    """The server keeps no context between messages."""
+    client_no_context_takeover: bool = False
+    """The client keeps no context between messages."""
+    server_max_window_bits: int = 15
+    """The base-2 logarithm of the server's window, 9 to 15."""
+    client_max_window_bits: int = 15
+    """The base-2 logarithm of the client's window, 9 to 15, if the client can limit it."""
+
+    @classmethod
+    def server(cls) -> Compression:
+        """No context is kept by either end: an idle connection costs no more than without compression."""
+        return cls(server_no_context_takeover=True, client_no_context_takeover=True)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import traceback
 import urllib.parse
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from .. import _native
 from .._drivers import running_driver
@@ -20,6 +20,7 @@ from .._options import (
     Limits,
     Opening,
     check_subprotocols,
+    deflate,
     header_list,
     marks,
     message_limit,
@@ -27,9 +28,18 @@ from .._options import (
 )
 from ..client import backoff, process_exception
 from ..datastructures import Headers, HeadersLike
-from ..exceptions import InvalidHandshake, InvalidStatus, InvalidURI, SocklineError
+from ..exceptions import (
+    InvalidHandshake,
+    InvalidProxyStatus,
+    InvalidStatus,
+    InvalidURI,
+    ProxyError,
+    SocklineError,
+)
+from ..extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from ..http11 import Request, Response
-from ..options import TcpOptions, Timings
+from ..options import Compression, TcpOptions, Timings
+from ..proxy import get_proxy, proxy_url
 from ..typing import LoggerLike, Origin, PathLike, Subprotocol
 from .connection import Connection
 
@@ -37,11 +47,11 @@ __all__ = ["ClientConnection", "connect", "unix_connect"]
 
 logger = logging.getLogger("sockline")
 
+# What websockets asks for.
+_COMPRESSION = Compression(memory_level=5)
+
 # Arguments of websockets' that can't be honoured yet, with the values that ask for nothing.
 _HARMLESS: dict[str, tuple[Any, ...]] = {
-    "extensions": (None, [], ()),
-    "compression": ("deflate", None),  # an offer that is never taken is no loss
-    "proxy": (True, None),
     "ssl": (None,),
     "server_hostname": (None,),
     "sock": (None,),
@@ -97,11 +107,14 @@ class connect:
     * ``max_size`` is the longest message to take, in bytes; longer ones fail the connection with 1009;
     * ``max_queue``: reading pauses when so many messages wait for :meth:`~ClientConnection.recv`;
     * ``write_limit``: sending waits when so many bytes wait to be sent;
+    * ``compression`` is ``"deflate"``, a :class:`~sockline.Compression`, or ``None`` for none;
+    * ``proxy`` is ``True`` for the one of the environment (:func:`~sockline.proxy.get_proxy`), an ``http://``,
+      ``socks5://`` or ``socks5h://`` URL, or ``None`` for none;
     * ``local_addr`` is this side's IP address and port, 0 for any; ``tcp`` are further options of the socket.
 
-    Raises :exc:`InvalidURI`, :exc:`OSError` if no connection can be made, :exc:`InvalidHandshake` if the server
-    refuses, :exc:`TimeoutError`; :exc:`NotImplementedError` for what this version does not support, such as
-    ``ssl``.
+    Raises :exc:`InvalidURI`, :exc:`InvalidProxy`, :exc:`OSError` if no connection can be made,
+    :exc:`InvalidHandshake` if the server or the proxy refuses, :exc:`TimeoutError`; :exc:`NotImplementedError` for what
+    this version does not support.
     """
 
     def __init__(
@@ -109,9 +122,12 @@ class connect:
         uri: str,
         *,
         origin: Origin | str | None = None,
+        extensions: Sequence[ClientPerMessageDeflateFactory] | None = None,
         subprotocols: Sequence[Subprotocol | str] | None = None,
+        compression: Literal["deflate"] | Compression | None = "deflate",
         additional_headers: HeadersLike | None = None,
         user_agent_header: str | None = USER_AGENT,
+        proxy: str | bool | None = True,
         process_exception: Callable[[Exception], Exception | None] = process_exception,
         open_timeout: float | None = 10,
         ping_interval: float | None = 20,
@@ -144,7 +160,9 @@ class connect:
             high_water_mark=marks("write_limit", write_limit)[0],
             hard_limit=None,
             tcp=tcp,
+            compression=deflate(compression, extensions, _COMPRESSION),
         )
+        self.proxy = proxy
         self._local_address = local_addr
         self._unix_path = os.fsdecode(path) if unix and path is not None else None
         self._queue = marks("max_queue", max_queue)
@@ -159,7 +177,12 @@ class connect:
             connection.logger = self._logger
         connection.request = Request(_target(self.uri), self._headers.copy())
         opening = Opening(
-            self._subprotocols, header_list(self._headers), self._open_timeout, self._limits, self._local_address
+            self._subprotocols,
+            header_list(self._headers),
+            self._open_timeout,
+            self._limits,
+            self._local_address,
+            self._chosen_proxy(),
         )
         try:
             driver.connect(connection, self._url(), opening)
@@ -218,6 +241,10 @@ class connect:
         if fatal is not None:
             raise fatal from error
 
+    def _chosen_proxy(self) -> str | bool:
+        proxy = get_proxy(self.uri) if self.proxy is True and self._unix_path is None else self.proxy
+        return proxy_url(proxy) if isinstance(proxy, str) else False
+
     def _url(self) -> str:
         """The URI as the engine takes it."""
         if self._unix_path is None:
@@ -266,11 +293,15 @@ def _handshake_error(error: SocklineError) -> Exception:
     match error.code:
         case "SOCKLINE_ERR_REFUSED" if error.http_status is not None:
             return InvalidStatus(Response(error.http_status, _phrase(error.http_status), Headers()))
+        case "SOCKLINE_ERR_PROXY" if error.http_status is not None:
+            return InvalidProxyStatus(Response(error.http_status, _phrase(error.http_status), Headers()))
+        case "SOCKLINE_ERR_PROXY" if error.errno is None:
+            return ProxyError(error.text)
         case "SOCKLINE_ERR_HANDSHAKE_TIMEOUT":
             return TimeoutError("timed out during opening handshake")
         case "SOCKLINE_ERR_NAME_NOT_RESOLVED":
             return socket.gaierror(socket.EAI_NONAME, error.text)
-        case "SOCKLINE_ERR_CONNECT_FAILED" | "SOCKLINE_ERR_IO":
+        case "SOCKLINE_ERR_CONNECT_FAILED" | "SOCKLINE_ERR_IO" | "SOCKLINE_ERR_PROXY":
             return error.as_os_error()
         case _:
             return InvalidHandshake(error.text)

@@ -51,6 +51,7 @@ class Connection(_native.Connection):
         """The opening handshake's response."""
         self._id: uuid.UUID | None = None
         self._subprotocol: str | None = None
+        self._extensions = ""
         self._local_address: tuple[str, int] | None = None
         self._remote_address: tuple[str, int] | None = None
         self._received: Close | None = None
@@ -90,6 +91,11 @@ class Connection(_native.Connection):
     def subprotocol(self) -> Subprotocol | None:
         """The subprotocol that was agreed on, if any."""
         return None if self._subprotocol is None else Subprotocol(self._subprotocol)
+
+    @property
+    def extensions(self) -> str:
+        """The extensions in use, as in the response's header; empty if there are none."""
+        return self._extensions
 
     @property
     def close_code(self) -> int | None:
@@ -256,7 +262,7 @@ class Connection(_native.Connection):
     # What the engine tells
 
     def _opened(self) -> None:
-        protocol, _, self._local_address, self._remote_address = self._details()
+        protocol, self._extensions, self._local_address, self._remote_address = self._details()
         self._subprotocol = protocol or None
 
     def _drained(self) -> None:

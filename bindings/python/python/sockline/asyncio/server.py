@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from .. import _native
 from .._drivers import running_driver
@@ -17,6 +17,7 @@ from .._options import (
     Limits,
     Listening,
     check_subprotocols,
+    deflate,
     header_list,
     marks,
     message_limit,
@@ -25,8 +26,9 @@ from .._options import (
 from ..datastructures import Headers
 from ..exceptions import InvalidOrigin, NegotiationError, SocklineError
 from ..frames import CloseCode
+from ..extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from ..http11 import Request, Response
-from ..options import TcpOptions
+from ..options import Compression, TcpOptions
 from ..protocol import State
 from ..typing import LoggerLike, Origin, PathLike, StatusLike, Subprotocol
 from .connection import Connection, broadcast
@@ -38,10 +40,11 @@ ProcessRequest = Callable[["ServerConnection", Request], Awaitable[Response | No
 ProcessResponse = Callable[["ServerConnection", Request, Response], Awaitable[Response | None] | Response | None]
 SelectSubprotocol = Callable[["ServerConnection", Sequence[Subprotocol]], Subprotocol | None]
 
+# What websockets takes: a context for each connection, in small windows.
+_COMPRESSION = Compression(memory_level=5, server_max_window_bits=12, client_max_window_bits=12)
+
 # Arguments of websockets' and asyncio's that can't be honoured yet, with the values that ask for nothing.
 _HARMLESS: dict[str, tuple[Any, ...]] = {
-    "extensions": (None, [], ()),
-    "compression": ("deflate", None),  # an offer that is never taken is no loss
     "ssl": (None,),
     "sock": (None,),
     "family": (0,),
@@ -69,6 +72,8 @@ class ServerConnection(Connection):
 
     def _opened(self) -> None:
         super()._opened()
+        if self.response is not None and self.extensions:
+            self.response.headers["Sec-WebSocket-Extensions"] = self.extensions
         self.server._start_handler(self)
 
 
@@ -365,11 +370,13 @@ def serve(
     port: int | None = None,
     *,
     origins: Sequence[Origin | re.Pattern[str] | None] | None = None,
+    extensions: Sequence[ServerPerMessageDeflateFactory] | None = None,
     subprotocols: Sequence[Subprotocol | str] | None = None,
     select_subprotocol: SelectSubprotocol | None = None,
     process_request: ProcessRequest | None = None,
     process_response: ProcessResponse | None = None,
     server_header: str | None = USER_AGENT,
+    compression: Literal["deflate"] | Compression | None = "deflate",
     open_timeout: float | None = 10,
     ping_interval: float | None = 20,
     ping_timeout: float | None = 20,
@@ -403,6 +410,7 @@ def serve(
         high_water_mark=marks("write_limit", write_limit)[0],
         hard_limit=None,
         tcp=tcp,
+        compression=deflate(compression, extensions, _COMPRESSION),
     )
     listening = Listening(host or "", port or 0, unix_path, None, static_folder, open_timeout, backlog, limits)
     return Server(

@@ -1,0 +1,1 @@
+"""Extensions of the protocol: the engine speaks permessage-deflate."""
