@@ -7,12 +7,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"<!-- from (\S+) -->\n```\w*\n(.*?)```", re.DOTALL)
+TEST = re.compile(r"`([\w./-]+)::([^`]+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
 def tracked(pattern: str) -> list[Path]:
     listed = subprocess.run(["git", "ls-files", pattern], cwd=ROOT, capture_output=True, text=True, check=True)
     return [ROOT / line for line in listed.stdout.splitlines()]
+
+
+def has_test(path: str, name: str) -> bool:
+    """Whether a file defines a test of this name, in whatever language it is written."""
+    places = [place for place in (ROOT / path, ROOT / "core" / path, ROOT / "core/tests" / path) if place.is_file()]
+    defined = rf"(fn|def|void) {re.escape(name)}\(|^{re.escape(name)}\(\)|test\(['\"`]{re.escape(name)}['\"`]|`\$\{{name\}}: {re.escape(name)}`"
+    return len(places) == 1 and re.search(defined, places[0].read_text(), re.MULTILINE) is not None
 
 
 class Documents(unittest.TestCase):
@@ -37,6 +45,20 @@ class Documents(unittest.TestCase):
             for target in re.findall(r"`make ([a-z-]+)", document.read_text()):
                 with self.subTest(document=document.name, target=target):
                     self.assertRegex(makefile, rf"(?m)^{target}:")
+
+    def test_every_test_that_is_named_exists(self) -> None:
+        named = TEST.findall((ROOT / "tests/traps.md").read_text())
+        self.assertGreater(len(named), 100)
+        for path, name in named:
+            with self.subTest(path=path, name=name):
+                self.assertTrue(has_test(path, name))
+
+    def test_every_trap_has_a_test(self) -> None:
+        rows = [line for line in (ROOT / "tests/traps.md").read_text().splitlines() if line.startswith("| ")]
+        for row in rows:
+            if row != "| what hurt | where it was met | tests |":
+                with self.subTest(row=row):
+                    self.assertRegex(row.split("|")[3], TEST)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ compile() {
     for test in contract calls queue threads upgrade; do
         gcc -g -std=c11 $strict "$@" $test.c -o "$folder/$test" $(link)
     done
+    gcc -g -std=gnu11 $strict "$@" unload.c -o "$folder/unload" -ldl -lpthread
     g++ -g -std=c++17 $strict "$@" hpp.cpp -o "$folder/hpp" $(link)
 }
 
@@ -55,9 +56,17 @@ run() {
     folder=$build/$1; messages=$2; shift 2
     for test in contract calls queue upgrade hpp; do "$@" "$folder/$test"; done
     "$@" "$folder/threads" "$messages"
+    "$@" "$folder/unload" "$target/libsockline.so.0"
+}
+
+# Where no thread has anything to destroy at its end, the linker's flag alone keeps the library loaded.
+stays_loaded() {
+    readelf --dynamic "$target/libsockline.so" | grep -q NODELETE ||
+        { echo "libsockline.so was linked without -z nodelete" >&2; exit 1; }
 }
 
 programs() {
+    stays_loaded
     compile plain -O2
     run plain 100000 env
 }
