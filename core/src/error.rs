@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::tls::TlsError;
 use crate::ws::ProtocolError;
 
 /// What went wrong, as a number that never changes its meaning.
@@ -209,6 +210,7 @@ enum Cause {
     HttpStatus(u16),
     System(i32),
     Protocol(ProtocolError),
+    Tls(TlsError),
 }
 
 /// What a server answered instead of upgrading.
@@ -264,6 +266,15 @@ impl Error {
         }
     }
 
+    /// What is wrong with a TLS session.
+    pub(crate) fn tls(error: TlsError, text: String) -> Error {
+        let cause = Some(Cause::Tls(error));
+        Error {
+            cause,
+            ..Error::new(ErrorCode::Tls, text)
+        }
+    }
+
     /// The stable code.
     pub fn code(&self) -> ErrorCode {
         self.code
@@ -297,6 +308,14 @@ impl Error {
     pub fn os_error(&self) -> Option<i32> {
         match &self.cause {
             Some(Cause::System(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// What was wrong with TLS, for [`ErrorCode::Tls`].
+    pub fn tls_error(&self) -> Option<TlsError> {
+        match self.cause {
+            Some(Cause::Tls(error)) => Some(error),
             _ => None,
         }
     }

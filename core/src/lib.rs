@@ -36,6 +36,8 @@ pub use logging::{LogLevel, LogSink, set_log, write_log};
 pub use proxy::Proxy;
 pub use server::{Accept, Address, Refusal, Server, ServerOptions, UpgradeRequest, listen};
 pub use settings::{Settings, TcpOptions};
-pub use tls::{ClientTls, ClientTlsOptions, Identity, ServerTls, ServerTlsOptions, TlsInfo, TlsVersion};
+pub use tls::{
+    ClientTls, ClientTlsOptions, Identity, ServerTls, ServerTlsOptions, TlsError, TlsInfo, TlsVersion,
+};
 pub use websocket::{Sent, WebSocket};
 pub use ws::{Compression, MessageType, ReadyState};

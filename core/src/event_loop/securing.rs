@@ -8,7 +8,7 @@ use super::connection::{Conn, Stage};
 use super::core::LoopCore;
 use super::site::Site;
 use super::stream::Stream;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
 use crate::handle::Id;
 use crate::tls::{ClientTls, Failure, Session, TlsInfo};
 
@@ -53,12 +53,12 @@ impl LoopCore {
                 serving.site.clone().handshake_failed(conn, &failure.to_string());
                 Some(None)
             }
-            Stage::Connecting(_) | Stage::Open(_) => Some(Some(failure.to_string())),
+            Stage::Connecting(_) | Stage::Open(_) => Some(Some(failure.clone().into_error())),
             Stage::Lingering(_) | Stage::Over => None,
         });
-        if let Some(Some(text)) = error {
+        if let Some(Some(error)) = error {
             // The socket lingers: what was sent last is the alert that tells the peer why.
-            self.finish(id, text.map(|text| Error::new(ErrorCode::Tls, text)), true);
+            self.finish(id, error, true);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::io::{self, IoSlice};
 
 use super::core::RECEIVE_BUFFER;
 use super::stream::{Input, Stream};
-use crate::tls::{End, Failure, MAX_RECORD, Session, TlsInfo};
+use crate::tls::{End, Failure, MAX_RECORD, Session, TlsError, TlsInfo};
 
 /// What is read at least, behind a message of the handshake that is not whole yet.
 const LEAST_READ: usize = 16 << 10;
@@ -172,7 +172,10 @@ impl TlsStream {
     fn plain_http(&mut self) -> io::Error {
         self.progress = Progress::Failed;
         let _ = self.transport.send(PLAIN_HTTP); // to a socket that nothing was sent to yet: it has room
-        let failure = Failure("the client speaks plain HTTP, or something else than TLS".to_owned());
+        let failure = Failure::own(
+            TlsError::NotTls,
+            "the client speaks plain HTTP, or something else than TLS",
+        );
         io::Error::new(io::ErrorKind::InvalidData, failure)
     }
 

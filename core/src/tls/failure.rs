@@ -2,30 +2,83 @@
 
 use std::fmt;
 
+/// What was wrong, for programs to tell apart; an [`Error`](crate::Error)'s text says it for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// The certificate is not valid any more.
+    Expired,
+    /// The certificate is not valid yet.
+    NotYetValid,
+    /// The certificate is for other names.
+    WrongName,
+    /// The certificate was issued by nobody but its owner, and is not trusted by itself.
+    SelfSigned,
+    /// What issued the certificate came along, up to a root that is not trusted.
+    UntrustedRoot,
+    /// Certificates that lead on came along, but they lead to no root that is trusted.
+    IncompleteChain,
+    /// Who issued the certificate is not known, and nothing else came along.
+    UnknownIssuer,
+    /// The certificate was revoked.
+    Revoked,
+    /// The certificate is malformed, wrongly signed, or for another purpose.
+    BadCertificate,
+    /// None of the chain's keys is among [`ClientTlsOptions::pins`](crate::ClientTlsOptions::pins).
+    NotPinned,
+    /// The peer has ended TLS with this alert (RFC 8446 §6).
+    Alert(u8),
+    /// What came is not TLS.
+    NotTls,
+    /// Something else; the text says what.
+    Other,
+}
+
 /// Why a session can't go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure(pub(crate) String);
+pub(crate) struct Failure {
+    pub(crate) what: TlsError,
+    text: String,
+}
+
+impl Failure {
+    /// A failure that the TLS library has not found.
+    pub(crate) fn own(what: TlsError, text: &str) -> Failure {
+        let text = text.to_owned();
+        Failure { what, text }
+    }
+
+    /// As an application hears of it.
+    pub(crate) fn into_error(self) -> crate::Error {
+        crate::Error::tls(self.what, self.text)
+    }
+}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 impl std::error::Error for Failure {}
 
-/// None of the keys that vouch for a server is pinned.
+/// What our own verification has found, on its way through the TLS library.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "tls"), allow(dead_code))]
-pub(super) struct PinMismatch;
+pub(super) struct Found(pub(super) TlsError);
 
-impl fmt::Display for PinMismatch {
+impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("none of its keys is among the pins")
+        f.write_str(match self.0 {
+            TlsError::NotPinned => "none of its keys is among the pins",
+            TlsError::SelfSigned => "it is signed with its own key, which is not trusted",
+            TlsError::UntrustedRoot => "it leads to a root that is not trusted",
+            _ => "its issuer is not known",
+        })
     }
 }
 
-impl std::error::Error for PinMismatch {}
+impl std::error::Error for Found {}
 
 #[cfg(feature = "tls")]
 impl Failure {
@@ -33,7 +86,7 @@ impl Failure {
     pub(super) fn new(error: &rustls::Error, host: Option<&str>, secured: bool) -> Failure {
         use rustls::Error;
         let peer = host.unwrap_or("the client");
-        Failure(match error {
+        let text = match error {
             Error::InvalidCertificate(error) => certificate(error, host),
             Error::AlertReceived(alert) => format!("{peer} has ended TLS: {}", alert_text(*alert)),
             Error::InvalidMessage(_) if !secured => {
@@ -49,7 +102,31 @@ impl Failure {
             Error::DecryptError => format!("a TLS record of {peer} was damaged or forged on its way"),
             Error::PeerMisbehaved(why) => format!("{peer} breaks the TLS protocol ({why:?})"),
             other => format!("TLS with {peer} failed: {other}"),
-        })
+        };
+        let what = match error {
+            Error::InvalidCertificate(error) => kind_of(error),
+            Error::AlertReceived(alert) => TlsError::Alert(u8::from(*alert)),
+            Error::InvalidMessage(_) if !secured => TlsError::NotTls,
+            _ => TlsError::Other,
+        };
+        Failure { what, text }
+    }
+}
+
+#[cfg(feature = "tls")]
+fn kind_of(error: &rustls::CertificateError) -> TlsError {
+    use rustls::CertificateError as Why;
+    match error {
+        Why::Expired | Why::ExpiredContext { .. } => TlsError::Expired,
+        Why::NotValidYet | Why::NotValidYetContext { .. } => TlsError::NotYetValid,
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => TlsError::WrongName,
+        Why::UnknownIssuer => TlsError::UnknownIssuer,
+        Why::Revoked => TlsError::Revoked,
+        Why::Other(other) => match other.0.downcast_ref() {
+            Some(Found(what)) => *what,
+            None => TlsError::BadCertificate,
+        },
+        _ => TlsError::BadCertificate,
     }
 }
 
@@ -79,10 +156,8 @@ fn certificate(error: &rustls::CertificateError, host: Option<&str>) -> String {
         Why::BadSignature => format!("{whose} has a wrong signature"),
         Why::InvalidPurpose | Why::InvalidPurposeContext { .. } => format!("{whose} is for another purpose"),
         Why::Other(other) => match other.0.downcast_ref() {
-            Some(webpki::Error::CaUsedAsEndEntity) => format!(
-                "{whose} was issued by an unknown authority: it is a self-signed one of a certification authority"
-            ),
-            _ => format!("{whose} can't be trusted: {other}"),
+            Some(Found(TlsError::NotPinned)) | None => format!("{whose} can't be trusted: {other}"),
+            Some(found) => format!("{whose} was issued by an unknown authority: {found}"),
         },
         other => format!("{whose} can't be trusted: {other}"),
     }

@@ -28,6 +28,7 @@ mod session;
 mod verification;
 
 pub(crate) use self::failure::Failure;
+pub use self::failure::TlsError;
 pub use self::options::{ClientTlsOptions, Identity, ServerTlsOptions, TlsInfo, TlsVersion};
 
 #[cfg(not(feature = "tls"))]

@@ -63,13 +63,13 @@ impl Session {
             _ => None, // RFC 6066 §3: there are no addresses in it
         };
         let connection = UnbufferedClientConnection::new(tls.config(), name);
-        let connection = connection.map_err(|error| failed(&Failure::new(&error, Some(host), false)))?;
+        let connection = connection.map_err(|error| Failure::new(&error, Some(host), false).into_error())?;
         Ok(Session::new(Side::Client(connection), Some(host.into()), asked))
     }
 
     pub(crate) fn server(tls: &ServerTls) -> Result<Session> {
         let connection = UnbufferedServerConnection::new(tls.config());
-        let connection = connection.map_err(|error| failed(&Failure::new(&error, None, false)))?;
+        let connection = connection.map_err(|error| Failure::new(&error, None, false).into_error())?;
         Ok(Session::new(Side::Server(connection), None, None))
     }
 
@@ -255,10 +255,6 @@ impl Session {
 /// IANA writes `TLS_AES_128_GCM_SHA256`; the library's name has `TLS13` there.
 fn suite_name(suite: rustls::SupportedCipherSuite) -> String {
     format!("{:?}", suite.suite()).replacen("TLS13_", "TLS_", 1)
-}
-
-fn failed(failure: &Failure) -> crate::error::Error {
-    crate::error::Error::new(crate::error::ErrorCode::Tls, failure.to_string())
 }
 
 /// Handles one state of the library; says how much of the input is done with.

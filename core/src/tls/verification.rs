@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
 use super::ClientTlsOptions;
-use super::failure::PinMismatch;
+use super::failure::{Found, TlsError};
 use super::identity::{certificates, invalid};
 use crate::error::Result;
 
@@ -21,18 +21,15 @@ pub(super) fn server_verifier(
     provider: &Arc<CryptoProvider>,
 ) -> Result<Verifier> {
     let ca = roots(&options.ca, "ca")?;
-    let verifier: Verifier = if options.insecure {
+    let inner: Verifier = if options.insecure {
         Arc::new(Anybody(provider.clone()))
     } else if options.platform_roots {
         platform(ca.clone(), provider)?
     } else {
         by_roots(&ca, provider)?
     };
-    if options.pins.is_empty() {
-        return Ok(verifier);
-    }
-    Ok(Arc::new(Pinned {
-        inner: verifier,
+    Ok(Arc::new(Checked {
+        inner,
         pins: options.pins.clone(),
         ca,
         provider: provider.clone(),
@@ -81,16 +78,33 @@ fn by_roots(ca: &[CertificateDer<'static>], provider: &Arc<CryptoProvider>) -> R
     Ok(verifier)
 }
 
-/// Whether a key is pinned, once the rest has found the chain to be good.
+/// Says more exactly why a chain is not trusted, and whether a key of one that is trusted is pinned.
 #[derive(Debug)]
-struct Pinned {
+struct Checked {
     inner: Verifier,
     pins: Vec<[u8; 32]>,
     ca: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
 }
 
-impl Pinned {
+impl Checked {
+    /// Whether one of the chain's keys is pinned; without any pins every chain is good.
+    fn is_allowed(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> bool {
+        self.pins.is_empty()
+            || self.is_pinned(end_entity)
+            || intermediates
+                .iter()
+                .chain(&self.ca)
+                .filter(|certificate| self.is_pinned(certificate))
+                .any(|certificate| self.vouches(certificate, end_entity, intermediates, name, now))
+    }
+
     fn is_pinned(&self, certificate: &CertificateDer<'_>) -> bool {
         let Ok(parsed) = webpki::EndEntityCert::try_from(certificate) else {
             return false;
@@ -123,7 +137,7 @@ impl Pinned {
     }
 }
 
-impl ServerCertVerifier for Pinned {
+impl ServerCertVerifier for Checked {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -134,17 +148,12 @@ impl ServerCertVerifier for Pinned {
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
         let verified = self
             .inner
-            .verify_server_cert(end_entity, intermediates, name, ocsp_response, now)?;
-        let above = intermediates.iter().chain(&self.ca);
-        let pinned = self.is_pinned(end_entity)
-            || above
-                .filter(|certificate| self.is_pinned(certificate))
-                .any(|certificate| self.vouches(certificate, end_entity, intermediates, name, now));
-        if pinned {
+            .verify_server_cert(end_entity, intermediates, name, ocsp_response, now)
+            .map_err(|error| tell_issuer(error, end_entity, intermediates))?;
+        if self.is_allowed(end_entity, intermediates, name, now) {
             return Ok(verified);
         }
-        let error = CertificateError::Other(OtherError(Arc::new(PinMismatch)));
-        Err(rustls::Error::InvalidCertificate(error))
+        Err(found(TlsError::NotPinned))
     }
 
     fn verify_tls12_signature(
@@ -168,6 +177,45 @@ impl ServerCertVerifier for Pinned {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.inner.supported_verify_schemes()
     }
+}
+
+/// Where no trusted root was found: what there was instead.
+fn tell_issuer(
+    error: rustls::Error,
+    end_entity: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+) -> rustls::Error {
+    let rustls::Error::InvalidCertificate(reason) = &error else {
+        return error;
+    };
+    let no_root = match reason {
+        CertificateError::UnknownIssuer => true,
+        // What a certification authority has issued for itself, used for its server.
+        CertificateError::Other(other) => {
+            matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+        }
+        _ => false,
+    };
+    if !no_root {
+        return error;
+    }
+    found(if is_own_issuer(end_entity) {
+        TlsError::SelfSigned
+    } else if intermediates.iter().any(is_own_issuer) {
+        TlsError::UntrustedRoot
+    } else if intermediates.is_empty() {
+        return error;
+    } else {
+        TlsError::IncompleteChain
+    })
+}
+
+fn is_own_issuer(certificate: &CertificateDer<'_>) -> bool {
+    webpki::EndEntityCert::try_from(certificate).is_ok_and(|parsed| parsed.issuer() == parsed.subject())
+}
+
+fn found(what: TlsError) -> rustls::Error {
+    rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Found(what)))))
 }
 
 /// Trusts every certificate; only that the peer has its key is checked.

@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 
 use rcgen::date_time_ymd;
 use sockline::{
-    ClientTls, ClientTlsOptions, ErrorCode, Identity, ServerTls, ServerTlsOptions, Settings, TlsVersion,
+    ClientTls, ClientTlsOptions, Error, ErrorCode, Identity, ServerTls, ServerTlsOptions, Settings, TlsError,
+    TlsVersion,
 };
 
 use crate::certificates::Authority;
@@ -15,6 +16,11 @@ use crate::{attempt, secured, with_tls, wss};
 /// What a client says that does not get through.
 #[track_caller]
 fn refused(server: ServerTls, client: ClientTls) -> String {
+    failure(server, client).to_string()
+}
+
+#[track_caller]
+fn failure(server: ServerTls, client: ClientTls) -> Error {
     let on_loop = started();
     let (handler, peer_events) = recorder();
     let server = serve(&on_loop, with_tls(server), handler);
@@ -24,7 +30,7 @@ fn refused(server: ServerTls, client: ClientTls) -> String {
     events.cut();
     drop(on_loop);
     assert_eq!(peer_events.so_far(), []);
-    error.to_string()
+    error
 }
 
 fn server_of(identity: Identity) -> ServerTls {
@@ -77,6 +83,37 @@ fn a_stranger_s_certificate_is_told_as_such() {
         refused(stranger.server(), platform),
         "the certificate of localhost was issued by an unknown authority"
     );
+}
+
+#[test]
+fn programs_can_tell_what_is_wrong_with_a_chain() {
+    let (authority, stranger) = (Authority::new("test authority"), Authority::new("stranger"));
+    let intermediate = stranger.intermediate("stranger's");
+    let with = |above: &[&Authority]| {
+        let mut identity = intermediate.identity(&["localhost"]);
+        for issuer in above {
+            identity.certificates.extend(issuer.pem());
+        }
+        identity
+    };
+    let own = Identity {
+        certificates: stranger.pem(),
+        private_key: stranger.0.key().serialize_pem().into_bytes(),
+    };
+    let expired = authority.identity_with(&["localhost"], |params| {
+        params.not_after = date_time_ymd(2020, 1, 1);
+    });
+    for (identity, expected) in [
+        (own, TlsError::SelfSigned),
+        (with(&[]), TlsError::UnknownIssuer),
+        (with(&[&intermediate]), TlsError::IncompleteChain),
+        (with(&[&intermediate, &stranger]), TlsError::UntrustedRoot),
+        (expired, TlsError::Expired),
+        (authority.identity(&["other.test"]), TlsError::WrongName),
+    ] {
+        let error = failure(server_of(identity), authority.client());
+        assert_eq!(error.tls_error(), Some(expected), "{error}");
+    }
 }
 
 #[test]
