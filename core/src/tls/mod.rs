@@ -125,3 +125,6 @@ fn versions(min: TlsVersion) -> &'static [&'static rustls::SupportedProtocolVers
 
 #[cfg(all(feature = "tls", not(any(feature = "aws-lc-rs", feature = "ring"))))]
 compile_error!("the feature tls needs one of the features aws-lc-rs and ring");
+
+#[cfg(all(test, feature = "tls"))]
+pub(crate) mod tests;

@@ -118,7 +118,7 @@ impl Session {
                 Ok(Step::Again) => {}
                 Ok(Step::Rest) => break,
                 Ok(Step::Closed) => fed.end = Some(End::Closed),
-                Err(error) => fed.end = Some(End::Failed(self.fail(&error, &mut input[at..], out))),
+                Err(error) => fed.end = Some(End::Failed(self.fail(&error, out))),
             }
         }
         self.keep(if fed.end.is_none() { &input[at..] } else { &[] });
@@ -139,37 +139,34 @@ impl Session {
         if self.server_name.is_none() {
             self.server_name = SERVER_NAME.with(|noted| noted.borrow_mut().take());
         }
-        let handshaking = match &self.side {
-            Side::Client(connection) => connection.is_handshaking(),
-            Side::Server(connection) => connection.is_handshaking(),
-        };
+        let handshaking = self.common().is_handshaking();
         !handshaking && !std::mem::replace(&mut self.secured, !handshaking)
     }
 
     /// The words for an error, after the alert that tells the peer of it (RFC 8446 §6.2).
-    fn fail(&mut self, error: &Error, rest: &mut [u8], out: &mut Vec<u8>) -> Failure {
-        let mut at = 0;
-        loop {
-            let (discard, step) = match &mut self.side {
-                Side::Client(connection) => step(
-                    connection.process_tls_records(&mut rest[at..]),
-                    &mut [],
-                    &mut 0,
-                    out,
-                ),
-                Side::Server(connection) => step(
-                    connection.process_tls_records(&mut rest[at..]),
-                    &mut [],
-                    &mut 0,
-                    out,
-                ),
+    fn fail(&mut self, error: &Error, out: &mut Vec<u8>) -> Failure {
+        // Only while there is something to send: the library must not look at the input again that has failed.
+        while self.common().wants_write() {
+            let (_, told) = match &mut self.side {
+                Side::Client(connection) => {
+                    step(connection.process_tls_records(&mut []), &mut [], &mut 0, out)
+                }
+                Side::Server(connection) => {
+                    step(connection.process_tls_records(&mut []), &mut [], &mut 0, out)
+                }
             };
-            at += discard;
-            if !matches!(step, Ok(Step::Again)) {
+            if told.is_err() {
                 break;
             }
         }
         Failure::new(error, self.host.as_deref(), self.secured)
+    }
+
+    fn common(&self) -> &rustls::CommonState {
+        match &self.side {
+            Side::Client(connection) => connection,
+            Side::Server(connection) => connection,
+        }
     }
 
     /// Encrypts data behind what `out` holds up to `used`, and moves that on. `out` keeps its length where it has room,
@@ -227,10 +224,7 @@ impl Session {
 
     /// What was agreed on, once it is secured.
     pub(crate) fn info(&self) -> TlsInfo {
-        let common: &rustls::CommonState = match &self.side {
-            Side::Client(connection) => connection,
-            Side::Server(connection) => connection,
-        };
+        let common = self.common();
         let version = match common.protocol_version() {
             Some(rustls::ProtocolVersion::TLSv1_2) => TlsVersion::Tls12,
             _ => TlsVersion::Tls13, // there are no others here

@@ -6,7 +6,9 @@ mod certificates;
 mod support;
 
 mod pair;
+mod peer;
 mod sessions;
+mod transport;
 mod trust;
 
 use sockline::{
