@@ -5,6 +5,7 @@ mod certificates;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod foreign;
 mod pair;
 mod peer;
 mod sessions;
