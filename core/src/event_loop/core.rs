@@ -19,6 +19,7 @@ use super::timers::{Entry, Wheel};
 use super::{LoopOptions, Turn};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, Kind};
+use crate::tls::TlsInfo;
 use crate::ws::{Millis, Scratch};
 
 /// The loop's receive buffer: more is no faster, less costs.
@@ -42,6 +43,8 @@ pub(crate) struct LoopCore {
     pub(crate) servers: RefCell<HashMap<u32, Listener>>,
     pub(crate) wheel: RefCell<Wheel>,
     pub(crate) scratch: RefCell<Scratch>,
+    /// What was agreed on in TLS last: connections that agree on the same share it.
+    pub(crate) last_tls: RefCell<Option<Arc<TlsInfo>>>,
     /// What the socket whose turn it is wants to send; it leaves in one write.
     pub(crate) cork: RefCell<Vec<u8>>,
     pub(crate) corked: Cell<u32>,
@@ -76,6 +79,7 @@ impl LoopCore {
             servers: RefCell::default(),
             wheel: RefCell::new(Wheel::new(0)),
             scratch: RefCell::new(Scratch::new()),
+            last_tls: RefCell::default(),
             cork: RefCell::default(),
             corked: Cell::new(NOBODY),
             receive_buffer: RefCell::default(),
@@ -133,6 +137,7 @@ impl LoopCore {
         self.unread.borrow_mut().clear();
         self.opened.borrow_mut().clear();
         *self.wheel.borrow_mut() = Wheel::new(self.now.get());
+        *self.last_tls.borrow_mut() = None;
         *self.cork.borrow_mut() = Vec::new();
         *self.receive_buffer.borrow_mut() = Vec::new();
         *self.conns.borrow_mut() = Vec::new();

@@ -391,14 +391,15 @@ impl Batch<'_> {
     }
 }
 
-#[cfg(all(test, feature = "tls"))]
+#[cfg(test)]
+#[cfg(feature = "tls")]
 mod tests {
     use std::io::Read;
 
     use mio::net::UnixStream;
 
     use super::*;
-    use crate::tls::tests::certificates;
+    use crate::tls::certificates;
 
     /// A stream of ours, secured, and the bare socket and session at its other end.
     fn secured() -> (TlsStream, UnixStream, Session) {

@@ -42,10 +42,8 @@ impl Pipes {
         while left > 0 {
             std::thread::yield_now();
             // SAFETY: a descriptor that is open, and a place for the number.
-            assert_eq!(
-                unsafe { nix::libc::ioctl(pipe, nix::libc::FIONREAD, &mut left) },
-                0
-            );
+            let result = unsafe { nix::libc::ioctl(pipe, nix::libc::FIONREAD, &mut left) };
+            assert_eq!(result, 0);
         }
     }
 }
