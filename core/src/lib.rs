@@ -24,6 +24,7 @@ mod event_queue;
 mod handle;
 mod handler;
 mod logging;
+mod origins;
 mod proxy;
 mod server;
 mod settings;

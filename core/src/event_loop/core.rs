@@ -58,6 +58,8 @@ pub(crate) struct LoopCore {
     pub(crate) ended_servers: RefCell<Vec<Listener>>,
     epoch: Instant,
     now: Cell<Millis>,
+    /// Connections that a server had no room for and that are still on their way out.
+    pub(crate) refused: Cell<usize>,
     /// Connections and servers that have not ended.
     pub(crate) alive: Cell<usize>,
     pub(crate) in_turn: Cell<bool>,
@@ -90,6 +92,7 @@ impl LoopCore {
             ended_servers: RefCell::default(),
             epoch: Instant::now(),
             now: Cell::new(0),
+            refused: Cell::new(0),
             alive: Cell::new(0),
             in_turn: Cell::new(false),
             flush_asked: Cell::new(false),
