@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::{self, Loop};
 use crate::handler::Handler;
 use crate::proxy::Proxy;
+use crate::reconnect::Reconnect;
 use crate::settings::Settings;
 use crate::tls::ClientTls;
 use crate::websocket::WebSocket;
@@ -42,6 +43,8 @@ pub struct ClientOptions {
     /// How to secure a `wss://` connection. Default: `None`, which is one for the whole process with the defaults of
     /// [`ClientTlsOptions`](crate::ClientTlsOptions), made when it is first needed.
     pub tls: Option<ClientTls>,
+    /// Connect again when the connection is lost, or can't be made. Default: `None`.
+    pub reconnect: Option<Reconnect>,
     /// The application's word for this connection, given back with every event.
     pub user_data: usize,
 }
@@ -59,6 +62,7 @@ impl Default for ClientOptions {
             proxy: Proxy::default(),
             lookup: None,
             tls: None,
+            reconnect: None,
             user_data: 0,
         }
     }
@@ -120,15 +124,16 @@ pub fn connect(
 ) -> Result<WebSocket> {
     let url = parse(url)?;
     options.settings.check()?;
+    options.reconnect.as_ref().map_or(Ok(()), Reconnect::check)?;
     let destination = Destination::first(url, &options)?;
     let plan = event_loop::ConnectPlan {
-        options: Box::new(options),
+        options: Arc::new(options),
         destination,
         handler,
     };
     event_loop::connect(on_loop, plan)
 }
 
-fn parse(url: &str) -> Result<Url> {
+pub(crate) fn parse(url: &str) -> Result<Url> {
     Url::parse(url).map_err(|error| Error::new(ErrorCode::InvalidUrl, error.to_string()))
 }

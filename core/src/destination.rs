@@ -34,8 +34,17 @@ impl Destination {
     /// # Errors
     /// What is wrong with the URL, the proxy, a subprotocol, a header or a cookie.
     pub(crate) fn first(url: Url, options: &ClientOptions) -> Result<Destination> {
+        Destination::again(url, options.headers.clone(), options)
+    }
+
+    /// The same for another attempt, with these headers.
+    pub(crate) fn again(
+        url: Url,
+        headers: Vec<(String, String)>,
+        options: &ClientOptions,
+    ) -> Result<Destination> {
         let luggage = Luggage {
-            headers: options.headers.clone(),
+            headers,
             cookies: options.cookies.clone(),
             jar: Jar::default(),
         };

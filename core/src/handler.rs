@@ -1,6 +1,7 @@
 //! What the application hears: the events of a connection and of a server.
 
 use crate::error::Error;
+use crate::reconnect::{Attempt, Reconnecting};
 use crate::server::{Server, UpgradeRequest};
 use crate::websocket::WebSocket;
 use crate::ws::MessageType;
@@ -89,6 +90,14 @@ pub trait Handler: Send + Sync {
     /// What waits to be sent fell to half of the high-water mark, after a send had said
     /// [`Sent::OverMark`](crate::Sent): go on sending. Once per crossing.
     fn on_drain(&self, ws: WebSocket) {}
+    /// The connection is lost, or could not be made, and another attempt follows; for clients with
+    /// [`ClientOptions::reconnect`](crate::ClientOptions::reconnect). The state is `Connecting` from here on.
+    fn on_reconnecting(&self, ws: WebSocket, event: &Reconnecting) {}
+    /// Another attempt begins when this returns, with what is in `attempt` then: a fresh token, another server. What is
+    /// not valid there ends the handle with that error. Not called before the first attempt of all.
+    fn on_attempt(&self, ws: WebSocket, attempt: &mut Attempt) {}
+    /// There is a connection again; messages can be sent.
+    fn on_reconnected(&self, ws: WebSocket) {}
     /// The connection failed, or could not be made; `on_close` follows at once.
     fn on_error(&self, ws: WebSocket, error: &Error) {}
     /// The connection has ended, or was never made: the last event of this handle. Its user data may be freed here.

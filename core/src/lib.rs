@@ -26,6 +26,7 @@ mod handler;
 mod logging;
 mod origins;
 mod proxy;
+mod reconnect;
 mod server;
 mod settings;
 mod tls;
@@ -39,6 +40,7 @@ pub use event_queue::{EventQueue, QueuedEvent};
 pub use handler::{AcceptAll, CloseEvent, Handler, Message, ServerHandler};
 pub use logging::{LogLevel, LogSink, set_log, write_log};
 pub use proxy::Proxy;
+pub use reconnect::{Attempt, Reconnect, Reconnecting};
 pub use server::{Accept, Address, Refusal, Server, ServerOptions, UpgradeRequest, listen};
 pub use settings::{Settings, TcpOptions};
 pub use tls::{

@@ -149,6 +149,7 @@ impl LoopCore {
             if !matches!(conn.stage, Stage::Open(_)) {
                 return false;
             }
+            conn.flags.leaving = true;
             let profile = conn.profile.clone();
             let mut scratch = self.scratch.borrow_mut();
             self.close_frame(conn, slot, |machine, out| {
@@ -236,7 +237,7 @@ impl LoopCore {
 impl Conn {
     /// While the application does not read, the dead-peer timer stands still; the system watches instead whether
     /// the peer acknowledges what is sent.
-    fn set_user_timeout(&self, on: bool) {
+    pub(super) fn set_user_timeout(&self, on: bool) {
         let timeout = self.profile.protocol.ping_timeout;
         #[cfg(target_os = "linux")]
         if let Some(stream) = self.stream.as_ref().filter(|stream| stream.is_tcp())

@@ -35,7 +35,7 @@ pub(crate) enum Command {
     Call(Id, Call),
     Connect(Id, Box<ConnectPlan>),
     /// The answer to one of a client's lookups, with its number.
-    Resolved(Id, u32, io::Result<Vec<SocketAddr>>),
+    Resolved(Id, u64, io::Result<Vec<SocketAddr>>),
     Listen(Id, Box<Listening>),
     Broadcast(Id, Bytes),
     Publish(Id, Arc<Publication>),

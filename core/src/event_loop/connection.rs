@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::connecting::Connecting;
 use super::outbox::Outbox;
+use super::returning::{Away, Returning};
 use super::serving::Serving;
 use super::slots::Slot;
 use super::stream::Stream;
@@ -59,6 +60,8 @@ impl Profile {
 pub(crate) enum Stage {
     /// A client's way to an open connection.
     Connecting(Box<Connecting>),
+    /// A client that waits for its next attempt.
+    Away(Away),
     /// A server's connection before, or without, an upgrade.
     Serving(Box<Serving>),
     Open(Connection),
@@ -88,6 +91,8 @@ pub(crate) struct Conn {
     pub(crate) stash: Option<Box<Stash>>,
     pub(crate) ending: Option<Box<Ending>>,
     pub(crate) held: Option<Box<Held>>,
+    /// Of a client that comes back when its connection is lost.
+    pub(crate) returning: Option<Box<Returning>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -102,6 +107,10 @@ pub(crate) struct Flags {
     pub(crate) broken: bool,
     /// `on_open` is still to be called.
     pub(crate) unannounced: bool,
+    /// `on_reconnected` is to be called instead.
+    pub(crate) reopened: bool,
+    /// We have begun to close: a client doesn't come back from that.
+    pub(crate) leaving: bool,
     /// `on_close` has been called or is about to be: nothing more is delivered.
     pub(crate) ended: bool,
     /// The application has never heard of it: it ended before an upgrade.
@@ -185,6 +194,7 @@ impl Conn {
             stash: None,
             ending: None,
             held: None,
+            returning: None,
         }
     }
 
@@ -199,7 +209,7 @@ impl Conn {
             Stage::Serving(serving) => serving.takes_input(),
             Stage::Open(_) => !self.flags.paused,
             Stage::Connecting(_) | Stage::Lingering(_) => true,
-            Stage::Over => false,
+            Stage::Away(_) | Stage::Over => false,
         }
     }
 
@@ -216,6 +226,7 @@ impl Conn {
             Stage::Serving(serving) => serving.deadline,
             Stage::Open(machine) => machine.next_timeout(&self.profile.protocol).unwrap_or(NEVER),
             Stage::Lingering(deadline) => *deadline,
+            Stage::Away(away) => away.until,
             Stage::Over => NEVER,
         }
     }

@@ -18,11 +18,13 @@ impl LoopCore {
     pub(crate) fn end_of_stream(&self, id: Id) {
         enum Then {
             LetGo,
+            Nothing,
             Finish(Option<Error>),
         }
         let securing = self.with_conn(id, |conn| conn.is_securing()) == Some(true);
         let then = self.with_conn(id, |conn| match &mut conn.stage {
             Stage::Lingering(_) | Stage::Over => Then::LetGo,
+            Stage::Away(_) => Then::Nothing,
             Stage::Serving(serving) => {
                 if securing {
                     let site = serving.site.clone();
@@ -41,8 +43,8 @@ impl LoopCore {
         });
         match then {
             Some(Then::LetGo) => self.let_go(id),
-            Some(Then::Finish(error)) => self.finish(id, error, false),
-            None => {}
+            Some(Then::Finish(error)) => self.lost(id, error, false),
+            Some(Then::Nothing) | None => {}
         }
     }
 
@@ -57,7 +59,7 @@ impl LoopCore {
             _ => None,
         });
         if let Some(error) = on_the_way.flatten() {
-            return self.finish(id, Some(error), false);
+            return self.lost(id, Some(error), false);
         }
         let clean = self.with_conn(id, |conn| match &conn.stage {
             Stage::Lingering(_) | Stage::Over => None,
@@ -67,7 +69,7 @@ impl LoopCore {
         match clean {
             Some(None) => self.let_go(id),
             Some(Some(true)) => self.end_of_stream(id),
-            Some(Some(false)) => self.finish(id, Some(Error::new(ErrorCode::Io, text)), false),
+            Some(Some(false)) => self.lost(id, Some(Error::new(ErrorCode::Io, text)), false),
             None => {}
         }
     }
@@ -123,14 +125,14 @@ impl LoopCore {
         match timeout {
             Timeout::Dead => {
                 let text = "nothing came from the peer within the ping timeout";
-                self.finish(id, Some(Error::new(ErrorCode::PeerDead, text)), false);
+                self.lost(id, Some(Error::new(ErrorCode::PeerDead, text)), false);
             }
             Timeout::Close => {
                 let clean = self.with_conn(id, |conn| conn.has_shaken_hands()) == Some(true);
                 self.with_conn(id, |conn| conn.ending().was_clean = clean);
                 let text = "the closing handshake was not finished within its timeout";
                 let error = (!clean).then(|| Error::new(ErrorCode::CloseTimeout, text));
-                self.finish(id, error, false);
+                self.lost(id, error, false);
             }
         }
     }
@@ -139,16 +141,19 @@ impl LoopCore {
         enum Then {
             LetGo,
             Connect,
+            ComeBack,
             Answer,
         }
         let then = self.with_conn(id, |conn| match &conn.stage {
             Stage::Connecting(_) => Then::Connect,
+            Stage::Away(_) => Then::ComeBack,
             Stage::Serving(_) => Then::Answer,
             _ => Then::LetGo,
         });
         match then {
             Some(Then::LetGo) => self.let_go(id),
             Some(Then::Connect) => self.connecting_due(id),
+            Some(Then::ComeBack) => self.come_back(id),
             Some(Then::Answer) => self.serving_timed_out(id),
             None => {}
         }
@@ -196,7 +201,9 @@ impl LoopCore {
                 continue;
             };
             self.announce(id);
-            self.deliver_end(id);
+            if !self.tell_away(id) && self.with_conn(id, |conn| conn.flags.ended) == Some(true) {
+                self.deliver_end(id);
+            }
         }
         if self.ended.borrow().is_empty() {
             self.ended.replace(list); // for its room

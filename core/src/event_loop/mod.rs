@@ -7,7 +7,7 @@
 //! | `command`, `calls` | what is asked of the loop, and doing it |
 //! | `reading`, `writing`, `outbox` | the path of a byte |
 //! | `connection`, `ending` | what a connection is at, and how it ends |
-//! | `connecting`, `resolver` | a client's way to an open connection |
+//! | `connecting`, `resolver`, `returning` | a client's way to an open connection, and back to one |
 //! | `securing`, `tls_stream` | TLS, in both roles, between the socket and the rest |
 //! | `binding`, `listener`, `admission` | a server's: listening, accepting, closing, limits |
 //! | `serving`, `sending`, `files` | HTTP, upgrades, static files |
@@ -29,6 +29,7 @@ mod outbox;
 mod publishing;
 mod reading;
 mod resolver;
+mod returning;
 mod securing;
 mod sending;
 mod serving;

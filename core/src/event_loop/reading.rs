@@ -220,7 +220,7 @@ impl LoopCore {
                 }
             }
             Event::Close { code, reason } => self.close_received(ws.id(), code, &reason),
-            Event::Failed(error) => self.finish(ws.id(), Some(Error::protocol(error)), true),
+            Event::Failed(error) => self.lost(ws.id(), Some(Error::protocol(error)), true),
             Event::Message { .. } => {} // delivered by the caller
         }
     }
@@ -258,13 +258,17 @@ impl LoopCore {
             if !std::mem::take(&mut conn.flags.unannounced) || conn.flags.ended {
                 return None;
             }
-            if conn.handler.is_none() {
+            if conn.handler.is_none() && !conn.flags.reopened {
                 conn.held.get_or_insert_default().open = true;
             }
-            conn.handler.clone().map(|handler| (handler, conn.websocket()))
+            let reopened = std::mem::take(&mut conn.flags.reopened);
+            let handler = conn.handler.clone()?;
+            Some((handler, conn.websocket(), reopened))
         });
-        if let Some(Some((handler, ws))) = handler {
-            handler.on_open(ws);
+        match handler.flatten() {
+            Some((handler, ws, false)) => handler.on_open(ws),
+            Some((handler, ws, true)) => handler.on_reconnected(ws),
+            None => {}
         }
     }
 
@@ -351,7 +355,7 @@ impl Conn {
             Stage::Serving(serving) if serving.takes_input() => Step::Request,
             Stage::Serving(_) => Step::Wait,
             Stage::Connecting(_) => Step::Response,
-            Stage::Lingering(_) | Stage::Over => Step::Discard,
+            Stage::Away(_) | Stage::Lingering(_) | Stage::Over => Step::Discard,
         }
     }
 }

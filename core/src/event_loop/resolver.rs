@@ -9,7 +9,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -88,6 +88,12 @@ pub(super) fn resolve(
     RESOLVER.arrived.notify_one();
     RESOLVER.ensure_thread();
     Pending(wanted)
+}
+
+/// A number that no other lookup has.
+pub(super) fn fresh_number() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed)
 }
 
 /// To be called now and then by whoever waits: finds out that the running lookups hang, and does something about it.

@@ -63,11 +63,11 @@ impl LoopCore {
                 Some(None)
             }
             Stage::Connecting(_) | Stage::Open(_) => Some(Some(failure.clone().into_error())),
-            Stage::Lingering(_) | Stage::Over => None,
+            Stage::Away(_) | Stage::Lingering(_) | Stage::Over => None,
         });
         if let Some(Some(error)) = error {
             // The socket lingers: what was sent last is the alert that tells the peer why.
-            self.finish(id, error, true);
+            self.lost(id, error, true);
         }
     }
 }

@@ -206,7 +206,7 @@ impl LoopCore {
         if self.with_conn(id, |conn| conn.flags.broken) == Some(true) {
             return self.read_what_is_left(id);
         }
-        if slot.take_drained() {
+        if slot.ready_state() == ReadyState::Open && slot.take_drained() {
             self.deliver_drain(id);
         }
         self.serve_on(id);
@@ -227,7 +227,7 @@ impl LoopCore {
             return self.ask_for_flush();
         }
         let error = self.with_conn(id, |conn| conn.ending().error.take()).flatten();
-        self.finish(id, error, false);
+        self.lost(id, error, false);
     }
 
     fn deliver_drain(&self, id: Id) {

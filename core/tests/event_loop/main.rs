@@ -20,6 +20,7 @@ mod processes;
 mod proxies;
 mod queue;
 mod reading;
+mod reconnecting;
 mod redirects;
 mod serving;
 mod threads;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use sockline::{CloseEvent, Error, Handler, Message, WebSocket};
+use sockline::{CloseEvent, Error, Handler, Message, Reconnecting, WebSocket};
 
 use super::PATIENCE;
 
@@ -16,6 +16,8 @@ pub enum What {
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Drain,
+    Reconnecting(Reconnecting),
+    Reconnected,
     Error(Error),
     Close(CloseEvent),
 }
@@ -26,6 +28,8 @@ impl fmt::Debug for What {
         match self {
             What::Open => f.write_str("Open"),
             What::Drain => f.write_str("Drain"),
+            What::Reconnecting(event) => write!(f, "{event:?}"),
+            What::Reconnected => f.write_str("Reconnected"),
             What::Text(text) => write!(f, "Text({text:.40?}, {} bytes)", text.len()),
             What::Binary(data) => write!(
                 f,
@@ -111,6 +115,14 @@ impl Events {
         }
     }
 
+    #[track_caller]
+    pub fn reconnecting(&self) -> Reconnecting {
+        match self.next() {
+            What::Reconnecting(event) => event,
+            other => panic!("a loss was expected, not {other:?}"),
+        }
+    }
+
     /// An end without a close frame.
     #[track_caller]
     pub fn cut(&self) {
@@ -187,6 +199,14 @@ impl<F: Fn(WebSocket, &What) + Send + Sync> Handler for Recorder<F> {
 
     fn on_drain(&self, ws: WebSocket) {
         self.heard(ws, What::Drain);
+    }
+
+    fn on_reconnecting(&self, ws: WebSocket, event: &Reconnecting) {
+        self.heard(ws, What::Reconnecting(event.clone()));
+    }
+
+    fn on_reconnected(&self, ws: WebSocket) {
+        self.heard(ws, What::Reconnected);
     }
 
     fn on_error(&self, ws: WebSocket, error: &Error) {

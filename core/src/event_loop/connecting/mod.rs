@@ -29,6 +29,7 @@ use super::command::Command;
 use super::connection::{Conn, NEVER, NO_SERVER, Profile, Stage};
 use super::core::LoopCore;
 use super::resolver::{self, Pending};
+use super::returning::Returning;
 use super::stream::Stream;
 use crate::client::ClientOptions;
 use crate::destination::Destination;
@@ -46,21 +47,19 @@ const LOOKUP_TIMEOUT: Millis = 60_000;
 
 /// All that is needed to connect, checked by the caller's thread.
 pub(crate) struct ConnectPlan {
-    pub(crate) options: Box<ClientOptions>,
+    pub(crate) options: Arc<ClientOptions>,
     pub(crate) destination: Destination,
     pub(crate) handler: Option<Arc<dyn Handler>>,
 }
 
 pub(crate) struct Connecting {
-    options: Box<ClientOptions>,
+    options: Arc<ClientOptions>,
     destination: Destination,
     /// The URLs that have redirected us.
     hops: Vec<String>,
     /// For all steps together.
     deadline: Millis,
     phase: Phase,
-    /// How many lookups there were: an answer to an earlier one is of no use.
-    lookups: u32,
     /// The host's address, where it is looked up here and connected to by a proxy.
     behind_proxy: Option<SocketAddr>,
     watch: Stopwatch,
@@ -79,6 +78,8 @@ enum Phase {
 }
 
 struct Resolving {
+    /// An answer to an earlier lookup is of no use.
+    number: u64,
     nudge_at: Millis,
     give_up_at: Millis,
     /// To be dropped when the answer is not wanted any more.
@@ -86,14 +87,13 @@ struct Resolving {
 }
 
 impl Connecting {
-    fn new(options: Box<ClientOptions>, destination: Destination) -> Connecting {
+    pub(super) fn new(options: Arc<ClientOptions>, destination: Destination) -> Connecting {
         Connecting {
             options,
             destination,
             hops: Vec::new(),
             deadline: NEVER,
             phase: Phase::Starting,
-            lookups: 0,
             behind_proxy: None,
             watch: Stopwatch::start(),
             head: Vec::new(),
@@ -221,15 +221,17 @@ impl LoopCore {
         } = plan;
         let profile = Arc::new(Profile::new(&options.settings));
         let user_data = options.user_data;
+        let returning = Returning::new(&options, &destination.url);
         let stage = Stage::Connecting(Box::new(Connecting::new(options, destination)));
         let mut conn = Conn::new(id, slot, NO_SERVER, stage, profile);
         conn.handler = handler;
         conn.user_data = user_data;
+        conn.returning = returning;
         self.adopt(conn);
         self.start_attempt(id);
     }
 
-    fn start_attempt(&self, id: Id) {
+    pub(super) fn start_attempt(&self, id: Id) {
         self.read_clock();
         let now = self.now();
         self.with_conn(id, |conn| {
@@ -257,13 +259,13 @@ impl LoopCore {
         let (shared, now) = (self.shared(), self.now());
         self.with_conn(id, |conn| {
             let connecting = conn.connecting()?;
-            connecting.lookups += 1;
-            let number = connecting.lookups;
+            let number = resolver::fresh_number();
             let lookup = connecting.options.lookup.clone();
             let pending = resolver::resolve(host, port, lookup, move |found| {
                 shared.push(Command::Resolved(id, number, found))
             });
             connecting.phase = Phase::Resolving(Resolving {
+                number,
                 nudge_at: now + NUDGE,
                 give_up_at: now + LOOKUP_TIMEOUT,
                 _pending: pending,
@@ -274,11 +276,12 @@ impl LoopCore {
     }
 
     /// The answer to a lookup.
-    pub(crate) fn resolved(&self, id: Id, number: u32, found: io::Result<Vec<SocketAddr>>) {
+    pub(crate) fn resolved(&self, id: Id, number: u64, found: io::Result<Vec<SocketAddr>>) {
         let outcome = self.with_conn(id, |conn| {
             let connecting = conn.connecting()?;
-            if connecting.lookups != number || !matches!(connecting.phase, Phase::Resolving(_)) {
-                return None;
+            match &connecting.phase {
+                Phase::Resolving(resolving) if resolving.number == number => {}
+                _ => return None,
             }
             connecting.watch.lap(|timings| &mut timings.dns);
             Some(match found {
@@ -289,7 +292,7 @@ impl LoopCore {
         });
         match outcome.flatten() {
             Some(Ok(addresses)) => self.found(id, addresses),
-            Some(Err(error)) => self.finish(id, Some(error), false),
+            Some(Err(error)) => self.lost(id, Some(error), false),
             None => {}
         }
     }
@@ -341,22 +344,33 @@ impl LoopCore {
 
     /// Gives up the connection, not the handle: another one follows.
     fn drop_transport(&self, id: Id) {
-        let stream = self.with_conn(id, |conn| {
-            conn.slot.clear_fd();
-            conn.slot.set_tls(None);
-            conn.slot.sub_buffered(conn.outbox.len());
-            conn.outbox.clear();
-            conn.flags.broken = false;
-            conn.ending = None;
+        self.leave_transport(id);
+        self.with_conn(id, |conn| {
             if let Some(connecting) = conn.connecting() {
                 connecting.phase = Phase::Starting;
                 connecting.head = Vec::new();
                 connecting.behind_proxy = None;
                 connecting.watch = Stopwatch::start();
             }
-            conn.stream.take()
         });
-        if let Some(mut stream) = stream.flatten() {
+    }
+
+    /// Closes the sockets, and forgets what was to be done with them.
+    pub(super) fn leave_transport(&self, id: Id) {
+        let left = self.with_conn(id, |conn| {
+            conn.slot.clear_fd();
+            conn.slot.set_tls(None);
+            conn.slot.sub_buffered(conn.outbox.len());
+            conn.outbox.clear();
+            conn.flags.broken = false;
+            conn.flags.unread = false;
+            conn.stash = None;
+            conn.ending = None;
+            (conn.stream.take(), conn.take_runners())
+        });
+        let Some((stream, runners)) = left else { return };
+        runners.into_iter().for_each(|stream| self.close_stream(stream));
+        if let Some(mut stream) = stream {
             stream.answer_goodbye();
             self.close_stream(stream);
         }
@@ -393,7 +407,7 @@ impl LoopCore {
             }
         });
         match due.flatten() {
-            Some(Due::GiveUp(error)) => self.finish(id, Some(error), false),
+            Some(Due::GiveUp(error)) => self.lost(id, Some(error), false),
             Some(Due::Nudge) => resolver::nudge(),
             Some(Due::StartNext) => self.start_next(id),
             None => {}

@@ -162,7 +162,7 @@ impl LoopCore {
             }
         });
         match lost.flatten() {
-            Some(error) => self.finish(id, Some(error), false),
+            Some(error) => self.lost(id, Some(error), false),
             None => self.arm(id),
         }
     }

@@ -111,7 +111,7 @@ impl LoopCore {
                 self.drop_transport(id);
                 self.take_step(id);
             }
-            Some(Err(error)) => self.finish(id, Some(error), false),
+            Some(Err(error)) => self.lost(id, Some(error), false),
             None => {
                 self.with_conn(id, |conn| {
                     let connecting = conn.connecting()?;
@@ -133,7 +133,7 @@ impl LoopCore {
             refused.is_whole().then(|| refused.error())
         });
         if let Some(Some(error)) = error {
-            self.finish(id, Some(error), false);
+            self.lost(id, Some(error), false);
         }
         data.len()
     }

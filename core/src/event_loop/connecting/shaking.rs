@@ -77,7 +77,7 @@ impl LoopCore {
             }
             Some(Err(error)) => {
                 let text = format!("the server's answer is not valid HTTP: {error}");
-                self.finish(id, Some(Error::new(ErrorCode::HandshakeFailed, text)), false);
+                self.lost(id, Some(Error::new(ErrorCode::HandshakeFailed, text)), false);
                 data.len()
             }
         }
@@ -102,7 +102,7 @@ impl LoopCore {
                     return self.not_upgraded(id, response, error.text);
                 }
                 let error = Error::new(ErrorCode::HandshakeFailed, error.text);
-                self.finish(id, Some(error), false);
+                self.lost(id, Some(error), false);
             }
             None => {}
         }
@@ -123,6 +123,12 @@ impl LoopCore {
             conn.slot.set_info(Arc::new(info));
             conn.slot.set_ready_state(ReadyState::Open);
             conn.open(Role::Client, now, chosen.compression.as_ref());
+            conn.stay_paused();
+            conn.flags.reopened = conn
+                .returning
+                .as_mut()
+                .is_some_and(|returning| returning.opened(now));
+            self.mark_dirty(conn); // who was told to wait, before the connection was lost, need not any more
         });
         self.arm(id);
     }

@@ -58,7 +58,7 @@ impl LoopCore {
         });
         match begun.flatten() {
             Some(Ok(())) => self.write_on(id),
-            Some(Err(error)) => self.finish(id, Some(error), false),
+            Some(Err(error)) => self.lost(id, Some(error), false),
             None => {}
         }
     }
@@ -81,7 +81,7 @@ impl LoopCore {
         match progress.flatten() {
             Some(Ok(true)) => self.secure_or_shake(id),
             Some(Ok(false)) => self.write_on(id),
-            Some(Err(error)) => self.finish(id, Some(error), false),
+            Some(Err(error)) => self.lost(id, Some(error), false),
             None => {}
         }
         data.len()
