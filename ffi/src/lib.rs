@@ -21,7 +21,6 @@ pub mod queue;
 pub mod server;
 pub mod settings;
 pub mod status;
-pub mod tls;
 pub mod types;
 pub mod upgrade;
 pub mod websocket;

@@ -154,6 +154,77 @@ def test_the_program_says_what_is_fatal(run: Run) -> None:
     run(main())
 
 
+def redirect_to(targets: dict[str, str]) -> Any:
+    """For ``process_request``: answers some paths with the way to others."""
+
+    def process(connection: Any, request: Any) -> Any:
+        if request.path not in targets:
+            return None
+        response = connection.respond(302, "elsewhere\n")
+        response.headers["Location"] = targets[request.path]
+        response.headers["Set-Cookie"] = "visited=yes"
+        return response
+
+    return process
+
+
+def test_redirects_are_followed_with_little_luggage(run: Run) -> None:
+    seen: list[Any] = []
+
+    async def note(connection: Any) -> None:
+        headers = connection.request.headers
+        seen.append((connection.request.path, headers.get("Authorization"), headers.get("X-Other")))
+
+    async def main() -> None:
+        async with foreign_server(note) as far:
+            targets = {"/a": "/b?c", "/far": f"{far}/end", "/loop": "/loop"}
+            async with foreign_server(note, process_request=redirect_to(targets)) as url:
+                headers = {"Authorization": "secret", "X-Other": "kept"}
+                for path in ("/a", "/far"):
+                    async with sockline.connect(url + path, additional_headers=headers) as connection:
+                        await connection.wait_closed()
+                with pytest.raises(sockline.SecurityError, match="redirect"):
+                    await sockline.connect(url + "/loop")
+                with pytest.raises(sockline.InvalidStatus) as caught:
+                    await sockline.connect(url + "/a", max_redirects=0)
+                assert caught.value.response.status_code == 302
+                opened = asyncio.Event()
+                ws = sockline.WebSocket(
+                    url + "/a", max_redirects=1, cookies={"a": "1"}, onopen=lambda ws: opened.set()
+                )
+                await opened.wait()
+                ws.close()
+
+    run(main())
+    assert seen[:2] == [("/b?c", "secret", "kept"), ("/end", None, "kept")]
+
+
+def test_a_refusal_has_its_headers_and_its_body(run: Run) -> None:
+    body = "not today, " * 1000
+
+    def refuse(connection: Any, request: Any) -> Any:
+        response = connection.respond(402, body)
+        response.headers["X-Price"] = "1 EUR"
+        return response
+
+    async def main() -> None:
+        for server in (foreign_server, our_server):
+            async with server(process_request=refuse) as url:
+                with pytest.raises(sockline.InvalidStatus) as caught:
+                    await sockline.connect(url)
+                response = caught.value.response
+                assert (response.status_code, response.reason_phrase) == (402, "Payment Required")
+                assert response.headers["X-Price"] == "1 EUR"
+                assert response.body == body.encode()
+                failed = asyncio.get_running_loop().create_future()
+                sockline.WebSocket(url, onerror=lambda ws, error: failed.set_result(error))
+                error = await failed
+                assert error.http_status == error.response.status_code == 402
+                assert error.response.body == body.encode()
+
+    run(main())
+
+
 class Lines(logging.Handler):
     """Waits for a line that contains a text."""
 

@@ -3,9 +3,12 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
-use sockline::Error;
+use sockline::{Error, HttpResponse};
 
-/// `sockline.exceptions.SocklineError`, with the stable code, the text, and the HTTP status or the system's number.
+use crate::handle::latin1_values;
+
+/// `sockline.exceptions.SocklineError`, with the stable code, the text, the HTTP status or the system's number, and what a
+/// server answered.
 pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     exception(
@@ -17,8 +20,15 @@ pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
             error.text(),
             error.http_status(),
             error.os_error(),
+            error.response().map(response),
         ),
     )
+}
+
+/// The fields of `sockline.http11.Response`.
+fn response(response: &HttpResponse) -> (u16, &str, Vec<(String, String)>, &[u8]) {
+    let headers = latin1_values(response.headers.clone());
+    (response.status, &response.reason, headers, &response.body)
 }
 
 /// A second `recv` while one is waiting.

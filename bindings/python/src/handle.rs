@@ -13,6 +13,7 @@ use crate::guarded::Guarded;
 use crate::hub::{Hub, Keeper};
 use crate::message;
 use crate::server::Server;
+use crate::tls;
 
 /// Base of `Connection` and `Socket`. Calls on it are those of the core's handle: any thread, never blocking.
 #[pyclass(subclass, frozen, weakref, module = "sockline._native")]
@@ -106,6 +107,11 @@ impl Handle {
     fn _response_headers(&self, py: Python<'_>) -> Vec<(String, String)> {
         let headers = self.ws(py).map(WebSocket::response_headers).unwrap_or_default();
         latin1_values(headers)
+    }
+
+    /// What was agreed on in the TLS handshake.
+    fn _tls(&self, py: Python<'_>) -> Option<tls::Info> {
+        self.ws(py)?.tls().map(tls::info)
     }
 
     /// How long each step of connecting took.

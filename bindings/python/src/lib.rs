@@ -7,6 +7,7 @@
 //! | `handle` | what both faces of a connection have in common |
 //! | `socket` | the callback face |
 //! | `server` | listening, and answering upgrade requests |
+//! | `tls` | configurations of TLS |
 //! | `message`, `options`, `errors`, `guarded` | values on their way between the languages |
 //! | `log_lines` | the core's log lines on their way to `logging` |
 //!
@@ -24,6 +25,7 @@ mod options;
 mod receive;
 mod server;
 mod socket;
+mod tls;
 mod waiter;
 
 /// `sockline._native`.
@@ -43,6 +45,8 @@ mod _native {
     use crate::server::Server;
     #[pymodule_export]
     use crate::socket::Socket;
+    #[pymodule_export]
+    use crate::tls::{ClientTls, ServerTls};
     #[pymodule_export]
     use crate::waiter::Waiter;
 }

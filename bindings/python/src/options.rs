@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::tls::ClientTls;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use sockline::{ClientOptions, Compression, Proxy, Settings, TcpOptions};
@@ -50,6 +51,9 @@ pub(crate) struct Opening {
     open_timeout: Option<f64>,
     local_address: Option<(String, u16)>,
     proxy: ProxyChoice,
+    tls: Option<Py<ClientTls>>,
+    cookies: Vec<(String, String)>,
+    max_redirects: u32,
     limits: Limits,
 }
 
@@ -59,6 +63,9 @@ impl Opening {
             handshake_timeout: duration("open_timeout", self.open_timeout)?,
             local_address: self.local_address.map(local_address).transpose()?,
             proxy: self.proxy.proxy(),
+            tls: self.tls.map(|tls| tls.get().0.clone()),
+            cookies: self.cookies,
+            max_redirects: self.max_redirects,
             settings: self.limits.settings()?,
             subprotocols: self.subprotocols,
             headers: self.headers,

@@ -16,6 +16,7 @@ use crate::handle::{Face, HostAndPort, address};
 use crate::hub::{Hub, Keeper};
 use crate::message;
 use crate::options::{Limits, duration};
+use crate::tls::ServerTls;
 
 /// Base of `sockline.asyncio.server.Server` and `sockline.WebSocketServer`.
 #[pyclass(subclass, frozen, weakref, module = "sockline._native")]
@@ -34,6 +35,7 @@ struct Listening {
     static_folder: Option<std::path::PathBuf>,
     open_timeout: Option<f64>,
     backlog: u32,
+    tls: Option<Py<ServerTls>>,
     limits: Limits,
 }
 
@@ -63,6 +65,7 @@ impl Server {
             path: listening.path,
             static_folder: listening.static_folder,
             backlog: listening.backlog,
+            tls: listening.tls.map(|tls| tls.get().0.clone()),
             handshake_timeout: duration("open_timeout", listening.open_timeout)?,
             settings: listening.limits.settings()?,
             server_handler: events.clone(),

@@ -229,10 +229,9 @@ impl LoopCore {
                 ending,
                 conn.server,
                 matches!(conn.stage, Stage::Lingering(_)),
-                !conn.flags.excess,
             ))
         });
-        let Some(Some((handler, ws, ending, server, lingers, counted))) = last else {
+        let Some(Some((handler, ws, ending, server, lingers))) = last else {
             return;
         };
         if let Some(handler) = handler {
@@ -248,7 +247,7 @@ impl LoopCore {
             self.remove(id)
         }
         if server != NO_SERVER {
-            self.connection_of_server_ended(server, id, counted);
+            self.connection_of_server_ended(server, id);
         }
     }
 
@@ -285,8 +284,6 @@ impl LoopCore {
         };
         let Some(conn) = conn else { return };
         self.alive.set(self.alive.get() - 1);
-        self.refused
-            .set(self.refused.get() - usize::from(conn.flags.excess));
         self.close_socket(*conn);
         self.shared().slots.release(id);
     }

@@ -220,8 +220,7 @@ fn date(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-#[cfg(test)]
-#[cfg(feature = "tls")]
+#[cfg(all(test, feature = "tls"))]
 mod tests {
     use super::*;
 

@@ -15,7 +15,6 @@ mod failures;
 mod files;
 mod foreign;
 mod inside;
-mod limits;
 mod processes;
 mod proxies;
 mod queue;

@@ -6,6 +6,7 @@ you like: :class:`WebSocket` and :class:`WebSocketServer`.
 
 from ._callbacks import UpgradeRequest, WebSocket, WebSocketServer
 from ._options import VERSION as __version__
+from ._ssl import SSLContext, create_default_context
 from .asyncio.client import ClientConnection, connect, unix_connect
 from .asyncio.connection import broadcast
 from .asyncio.server import Server, ServerConnection, serve, unix_serve
@@ -38,10 +39,12 @@ from .frames import Close, CloseCode
 from .http11 import Request, Response
 from .options import Compression, TcpOptions, Timings
 from .protocol import State
+from .tls import ClientTLS, ServerTLS, TLSInfo
 from .typing import Data, LoggerLike, Origin, StatusLike, Subprotocol
 
 __all__ = [
     "ClientConnection",
+    "ClientTLS",
     "Close",
     "CloseCode",
     "Compression",
@@ -72,13 +75,16 @@ __all__ = [
     "ProxyError",
     "Request",
     "Response",
+    "SSLContext",
     "SecurityError",
     "Server",
     "ServerConnection",
+    "ServerTLS",
     "SocklineError",
     "State",
     "StatusLike",
     "Subprotocol",
+    "TLSInfo",
     "TcpOptions",
     "Timings",
     "UpgradeRequest",
@@ -88,6 +94,7 @@ __all__ = [
     "__version__",
     "broadcast",
     "connect",
+    "create_default_context",
     "serve",
     "unix_connect",
     "unix_serve",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from . import _native
@@ -13,6 +13,7 @@ from ._options import Limits, Listening, Opening, check_subprotocols, deflate, h
 from .datastructures import Headers, HeadersLike
 from .exceptions import SocklineError
 from .options import Compression, TcpOptions, Timings
+from .tls import ClientTLS, ServerTLS, TLSInfo
 from .typing import PathLike
 
 __all__ = ["UpgradeRequest", "WebSocket", "WebSocketServer"]
@@ -59,7 +60,8 @@ class WebSocket(_native.Socket):
     of a message to take; ``high_water_mark`` of waiting bytes, above which :meth:`send` returns ``False`` and
     ``ondrain`` follows; ``hard_limit`` of waiting bytes, above which it raises. ``local_address`` is this side's IP
     address and port, 0 for any; ``proxy`` the URL of an ``http://``, ``socks5://`` or ``socks5h://`` proxy, ``True`` for
-    the environment's as curl reads it, ``None`` for none; ``compression`` a :class:`Compression`, ``True`` for one that
+    the environment's as curl reads it, ``None`` for none; ``tls`` a :class:`ClientTLS` for ``wss://``, one with the
+    defaults if there is none; ``max_redirects`` how many to follow; ``cookies`` go along; ``compression`` a :class:`Compression`, ``True`` for one that
     suits a client; ``tcp`` are further options of the socket.
 
     Raises :exc:`SocklineError` for an URL, protocol or header that can't be used.
@@ -102,6 +104,9 @@ class WebSocket(_native.Socket):
         hard_limit: int | None = 16 * MIB,
         local_address: tuple[str, int] | None = None,
         proxy: str | bool | None = True,
+        tls: ClientTLS | None = None,
+        max_redirects: int = 0,
+        cookies: Mapping[str, str] | None = None,
         compression: Compression | bool | None = None,
         tcp: TcpOptions | None = None,
     ) -> None:
@@ -109,7 +114,8 @@ class WebSocket(_native.Socket):
         limits = Limits(max_size, ping_interval, ping_timeout, close_timeout, high_water_mark, hard_limit, tcp)
         limits = limits._replace(compression=deflate(compression, None, Compression()))
         wanted = [protocols] if isinstance(protocols, str) else list(protocols)
-        opening = Opening(wanted, header_list(headers), open_timeout, limits, local_address, proxy or False)
+        opening = Opening(wanted, header_list(headers), open_timeout, limits, local_address, proxy or False, tls)
+        opening = opening._replace(cookies=list((cookies or {}).items()), max_redirects=max_redirects)
         current_driver().connect(self, url, opening)
 
     def _begin(self, url: str, callbacks: Sequence[Callback | None]) -> None:
@@ -155,6 +161,12 @@ class WebSocket(_native.Socket):
     def timings(self) -> Timings:
         """How long each step to the open connection took; readable from ``onopen`` to ``onclose``, on a client."""
         return Timings(*self._timings())
+
+    @property
+    def tls_info(self) -> TLSInfo | None:
+        """What was agreed on in the TLS handshake; readable from ``onopen`` to ``onclose``, ``None`` without TLS."""
+        agreed = self._tls()
+        return None if agreed is None else TLSInfo(*agreed)
 
     @property
     def response_headers(self) -> Headers:
@@ -290,7 +302,7 @@ class WebSocketServer(_native.Server):
     ``host`` of ``None`` is every address, ``port`` 0 lets the system choose: see :attr:`port`. ``protocols`` are those
     that the server speaks, the preferred one first. Upgrades are taken at ``path`` only, if that is given.
     ``static_folder``'s files are served to plain HTTP requests on the same port. ``compression`` of ``True`` is
-    :meth:`Compression.server`.
+    :meth:`Compression.server`. With ``tls`` it speaks TLS and nothing else.
 
     Raises :exc:`OSError` if it can't listen.
     """
@@ -325,6 +337,7 @@ class WebSocketServer(_native.Server):
         high_water_mark: int = MIB,
         hard_limit: int | None = 16 * MIB,
         compression: Compression | bool | None = None,
+        tls: ServerTLS | None = None,
         tcp: TcpOptions | None = None,
         backlog: int = 1024,
     ) -> None:
@@ -339,7 +352,7 @@ class WebSocketServer(_native.Server):
         limits = Limits(max_size, ping_interval, ping_timeout, close_timeout, high_water_mark, hard_limit, tcp)
         limits = limits._replace(compression=deflate(compression, None, Compression.server()))
         listening = Listening(
-            host or "", port, unix_path, path, static_folder, open_timeout, backlog, limits
+            host or "", port, unix_path, path, static_folder, open_timeout, backlog, limits, tls
         )
         try:
             self._listen(current_driver(), listening)

@@ -11,12 +11,14 @@ from ._options import Listening, Opening
 from .typing import Data, DataLike
 
 __all__ = [
+    "ClientTls",
     "Connection",
     "Done",
     "Driver",
     "Handle",
     "Receive",
     "Server",
+    "ServerTls",
     "Socket",
     "Waiter",
     "broadcast",
@@ -36,6 +38,7 @@ class Handle:
         """Bytes that were accepted for sending and not yet taken by the system, framing included."""
     def _details(self) -> tuple[str, str, _HostAndPort | None, _HostAndPort | None]: ...
     def _response_headers(self) -> list[tuple[str, str]]: ...
+    def _tls(self) -> tuple[str, str, str | None, str | None, bytes | None, bool] | None: ...
     def _timings(self) -> list[float | None]: ...
     def _latency(self) -> int | None: ...
     def _close(self, code: int | None, reason: str) -> None: ...
@@ -87,6 +90,32 @@ class Server:
     ) -> None: ...
     def _refuse(self, request: int, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
     def _close(self, code: int | None, reason: str) -> None: ...
+
+@disjoint_base
+class ClientTls:
+    def __new__(
+        cls,
+        platform_roots: bool,
+        ca: list[bytes],
+        identity: tuple[bytes, bytes] | None,
+        server_name: str | None,
+        alpn: list[str],
+        pins: list[bytes],
+        is_13: bool,
+        insecure: bool,
+    ) -> Self: ...
+
+@disjoint_base
+class ServerTls:
+    def __new__(
+        cls,
+        identities: list[tuple[bytes, bytes]],
+        client_ca: list[bytes],
+        require_client_certificate: bool,
+        alpn: list[str],
+        is_13: bool,
+    ) -> Self: ...
+    def _reload(self, identities: list[tuple[bytes, bytes]]) -> None: ...
 
 @final
 class Driver:

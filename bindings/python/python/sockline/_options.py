@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from .datastructures import Headers, HeadersLike
 from .options import Compression, TcpOptions
+from .tls import ClientTLS, ServerTLS
 from .typing import PathLike
 
 try:
@@ -44,6 +45,9 @@ class Opening(NamedTuple):
     limits: Limits
     local_address: tuple[str, int] | None = None
     proxy: str | bool = True
+    tls: ClientTLS | None = None
+    cookies: list[tuple[str, str]] = []
+    max_redirects: int = 0
 
 
 class Listening(NamedTuple):
@@ -57,6 +61,7 @@ class Listening(NamedTuple):
     open_timeout: float | None
     backlog: int
     limits: Limits
+    tls: ServerTLS | None = None
 
 
 def marks(name: str, limit: Limit) -> tuple[int, int]:

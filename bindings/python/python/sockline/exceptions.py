@@ -27,7 +27,9 @@
 from __future__ import annotations
 
 import os
+import ssl
 
+from .datastructures import Headers
 from .frames import Close
 from .http11 import Response
 
@@ -210,11 +212,23 @@ class ConcurrencyError(WebSocketException, RuntimeError):
 class SocklineError(WebSocketException):
     """A failure of the engine: ``code`` is its stable name, the same in every language.
 
-    ``http_status`` is what a server answered instead of 101, ``errno`` the system's number, where there are any.
+    ``http_status`` is what a server or a proxy answered, ``errno`` the system's number, ``response`` what a server answered
+    instead of 101, with headers and the body's first 64 KiB; ``None`` where there is none.
     """
 
-    def __init__(self, code: str, text: str, http_status: int | None = None, errno: int | None = None) -> None:
-        super().__init__(code, text, http_status, errno)
+    def __init__(
+        self,
+        code: str,
+        text: str,
+        http_status: int | None = None,
+        errno: int | None = None,
+        response: tuple[int, str, list[tuple[str, str]], bytes] | None = None,
+    ) -> None:
+        super().__init__(code, text, http_status, errno, response)
+        self.response: Response | None = None
+        if response is not None:
+            status, reason, headers, body = response
+            self.response = Response(status, reason, Headers(headers), body)
         self.code = code
         self.text = text
         self.http_status = http_status
@@ -222,6 +236,17 @@ class SocklineError(WebSocketException):
 
     def __str__(self) -> str:
         return f"{self.text} ({self.code})"
+
+    def as_ssl_error(self) -> ssl.SSLError:
+        """The same as :mod:`ssl` would say it."""
+        error: ssl.SSLError
+        if "certificate of" in self.text:
+            error = ssl.SSLCertVerificationError(1, self.text)
+            error.reason = "CERTIFICATE_VERIFY_FAILED"
+            error.verify_message = self.text
+        else:
+            error = ssl.SSLError(1, self.text)
+        return error
 
     def as_os_error(self) -> OSError:
         """The same as the system's error, for what is one."""

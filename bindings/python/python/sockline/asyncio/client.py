@@ -7,6 +7,7 @@ import http
 import logging
 import os
 import socket
+import ssl as ssl_module
 import traceback
 import urllib.parse
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
@@ -26,6 +27,7 @@ from .._options import (
     message_limit,
     refuse_unsupported,
 )
+from .._ssl import client_tls
 from ..client import backoff, process_exception
 from ..datastructures import Headers, HeadersLike
 from ..exceptions import (
@@ -34,12 +36,14 @@ from ..exceptions import (
     InvalidStatus,
     InvalidURI,
     ProxyError,
+    SecurityError,
     SocklineError,
 )
 from ..extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from ..http11 import Request, Response
 from ..options import Compression, TcpOptions, Timings
 from ..proxy import get_proxy, proxy_url
+from ..tls import ClientTLS
 from ..typing import LoggerLike, Origin, PathLike, Subprotocol
 from .connection import Connection
 
@@ -47,13 +51,13 @@ __all__ = ["ClientConnection", "connect", "unix_connect"]
 
 logger = logging.getLogger("sockline")
 
+MAX_REDIRECTS = int(os.environ.get("WEBSOCKETS_MAX_REDIRECTS", "10"))
+
 # What websockets asks for.
 _COMPRESSION = Compression(memory_level=5)
 
 # Arguments of websockets' that can't be honoured yet, with the values that ask for nothing.
 _HARMLESS: dict[str, tuple[Any, ...]] = {
-    "ssl": (None,),
-    "server_hostname": (None,),
     "sock": (None,),
     "host": (None,),
     "port": (None,),
@@ -110,9 +114,13 @@ class connect:
     * ``compression`` is ``"deflate"``, a :class:`~sockline.Compression`, or ``None`` for none;
     * ``proxy`` is ``True`` for the one of the environment (:func:`~sockline.proxy.get_proxy`), an ``http://``,
       ``socks5://`` or ``socks5h://`` URL, or ``None`` for none;
+    * ``ssl`` is an :class:`ssl.SSLContext`, whose authorities, ``verify_mode``, ``check_hostname`` and
+      ``minimum_version`` are taken over (:class:`~sockline.SSLContext` has its client certificate and ALPN taken, too),
+      or a :class:`~sockline.ClientTLS`; ``server_hostname`` is the name to expect;
+    * ``max_redirects`` are followed, without credentials across origins;
     * ``local_addr`` is this side's IP address and port, 0 for any; ``tcp`` are further options of the socket.
 
-    Raises :exc:`InvalidURI`, :exc:`InvalidProxy`, :exc:`OSError` if no connection can be made,
+    Raises :exc:`InvalidURI`, :exc:`InvalidProxy`, :exc:`OSError` if no connection can be made (:exc:`ssl.SSLError` for TLS),
     :exc:`InvalidHandshake` if the server or the proxy refuses, :exc:`TimeoutError`; :exc:`NotImplementedError` for what
     this version does not support.
     """
@@ -139,14 +147,20 @@ class connect:
         write_limit: int | tuple[int, int | None] = 2**15,
         logger: LoggerLike | None = None,
         create_connection: type[ClientConnection] | None = None,
+        ssl: ssl_module.SSLContext | ClientTLS | Literal[True] | None = None,
+        server_hostname: str | None = None,
         local_addr: tuple[str, int] | None = None,
+        max_redirects: int = MAX_REDIRECTS,
         unix: bool = False,
         path: PathLike | None = None,
         tcp: TcpOptions | None = None,
         **unsupported: Any,
     ) -> None:
         refuse_unsupported(unsupported, _HARMLESS)
+        if ssl is not None and not _is_secure(uri):
+            raise ValueError("ssl argument is incompatible with a ws:// URI")
         self.uri = uri
+        self._tls = client_tls(ssl, server_hostname)
         self.process_exception = process_exception
         self.reconnect_delays = reconnect_delays
         self._subprotocols = check_subprotocols(subprotocols)
@@ -163,6 +177,7 @@ class connect:
             compression=deflate(compression, extensions, _COMPRESSION),
         )
         self.proxy = proxy
+        self._max_redirects = max_redirects
         self._local_address = local_addr
         self._unix_path = os.fsdecode(path) if unix and path is not None else None
         self._queue = marks("max_queue", max_queue)
@@ -183,6 +198,8 @@ class connect:
             self._limits,
             self._local_address,
             self._chosen_proxy(),
+            self._tls,
+            max_redirects=self._max_redirects,
         )
         try:
             driver.connect(connection, self._url(), opening)
@@ -253,7 +270,9 @@ class connect:
 
 
 def unix_connect(path: PathLike | None = None, uri: str | None = None, **kwargs: Any) -> connect:
-    """The same as :class:`connect` to the Unix socket at ``path``; ``uri`` is ``ws://localhost/`` by default."""
+    """The same as :class:`connect` to the Unix socket at ``path``; ``uri`` is ``ws://localhost/`` by default. There is no
+    TLS over Unix sockets.
+    """
     return connect(uri or "ws://localhost/", unix=True, path=path, **kwargs)
 
 
@@ -266,6 +285,10 @@ def _request_headers(origin: str | None, additional: HeadersLike | None, user_ag
     if user_agent is not None and "User-Agent" not in headers:
         headers["User-Agent"] = user_agent
     return headers
+
+
+def _is_secure(uri: str) -> bool:
+    return uri.partition(":")[0].lower() in ("wss", "https")
 
 
 def _target(uri: str) -> str:
@@ -291,8 +314,12 @@ def _argument_error(uri: str, error: SocklineError) -> Exception:
 
 def _handshake_error(error: SocklineError) -> Exception:
     match error.code:
-        case "SOCKLINE_ERR_REFUSED" if error.http_status is not None:
-            return InvalidStatus(Response(error.http_status, _phrase(error.http_status), Headers()))
+        case "SOCKLINE_ERR_REFUSED" if error.response is not None:
+            return InvalidStatus(error.response)
+        case "SOCKLINE_ERR_REDIRECT":
+            return SecurityError(error.text)
+        case "SOCKLINE_ERR_TLS":
+            return error.as_ssl_error()
         case "SOCKLINE_ERR_PROXY" if error.http_status is not None:
             return InvalidProxyStatus(Response(error.http_status, _phrase(error.http_status), Headers()))
         case "SOCKLINE_ERR_PROXY" if error.errno is None:

@@ -25,6 +25,7 @@ from ..exceptions import (
 from ..frames import OK_CLOSE_CODES, Close, CloseCode
 from ..http11 import Request, Response
 from ..protocol import State
+from ..tls import TLSInfo
 from ..typing import Data, DataLike, LoggerLike, Subprotocol
 
 __all__ = ["Connection", "broadcast"]
@@ -52,6 +53,7 @@ class Connection(_native.Connection):
         self._id: uuid.UUID | None = None
         self._subprotocol: str | None = None
         self._extensions = ""
+        self._tls_info: TLSInfo | None = None
         self._local_address: tuple[str, int] | None = None
         self._remote_address: tuple[str, int] | None = None
         self._received: Close | None = None
@@ -96,6 +98,11 @@ class Connection(_native.Connection):
     def extensions(self) -> str:
         """The extensions in use, as in the response's header; empty if there are none."""
         return self._extensions
+
+    @property
+    def tls_info(self) -> TLSInfo | None:
+        """What was agreed on in the TLS handshake; ``None`` for a connection without TLS."""
+        return self._tls_info
 
     @property
     def close_code(self) -> int | None:
@@ -264,6 +271,8 @@ class Connection(_native.Connection):
     def _opened(self) -> None:
         protocol, self._extensions, self._local_address, self._remote_address = self._details()
         self._subprotocol = protocol or None
+        agreed = self._tls()
+        self._tls_info = None if agreed is None else TLSInfo(*agreed)
 
     def _drained(self) -> None:
         senders, self._senders = self._senders, []

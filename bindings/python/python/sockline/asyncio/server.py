@@ -6,6 +6,7 @@ import asyncio
 import http
 import logging
 import re
+import ssl as ssl_module
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -23,6 +24,7 @@ from .._options import (
     message_limit,
     refuse_unsupported,
 )
+from .._ssl import server_tls
 from ..datastructures import Headers
 from ..exceptions import InvalidOrigin, NegotiationError, SocklineError
 from ..frames import CloseCode
@@ -30,6 +32,7 @@ from ..extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from ..http11 import Request, Response
 from ..options import Compression, TcpOptions
 from ..protocol import State
+from ..tls import ServerTLS
 from ..typing import LoggerLike, Origin, PathLike, StatusLike, Subprotocol
 from .connection import Connection, broadcast
 
@@ -45,7 +48,6 @@ _COMPRESSION = Compression(memory_level=5, server_max_window_bits=12, client_max
 
 # Arguments of websockets' and asyncio's that can't be honoured yet, with the values that ask for nothing.
 _HARMLESS: dict[str, tuple[Any, ...]] = {
-    "ssl": (None,),
     "sock": (None,),
     "family": (0,),
     "flags": (1,),
@@ -386,6 +388,7 @@ def serve(
     write_limit: int | tuple[int, int | None] = 2**15,
     logger: LoggerLike | None = None,
     create_connection: type[ServerConnection] | None = None,
+    ssl: ssl_module.SSLContext | ServerTLS | None = None,
     backlog: int = 1024,
     tcp: TcpOptions | None = None,
     unix_path: PathLike | None = None,
@@ -396,8 +399,9 @@ def serve(
 
     ``async with serve(handler, host, port) as server`` closes the server at the end; so does ``server.close()``.
     ``host`` of ``None`` is every address, ``port`` 0 lets the system choose. The other arguments are those of
-    ``websockets``, with its defaults (:class:`~sockline.connect` explains them), ``tcp`` with further options of the
-    sockets, and ``static_folder``, whose files are served to plain HTTP requests on the same port.
+    ``websockets``, with its defaults (:class:`~sockline.connect` explains them), ``ssl`` with a :class:`~sockline.ServerTLS` or a
+    :class:`~sockline.SSLContext` (not one of :mod:`ssl`'s, which keeps its key to itself), ``tcp`` with further options
+    of the sockets, and ``static_folder``, whose files are served to plain HTTP requests on the same port.
 
     Raises :exc:`OSError` if it can't listen, :exc:`NotImplementedError` for what this version does not support.
     """
@@ -412,7 +416,7 @@ def serve(
         tcp=tcp,
         compression=deflate(compression, extensions, _COMPRESSION),
     )
-    listening = Listening(host or "", port or 0, unix_path, None, static_folder, open_timeout, backlog, limits)
+    listening = Listening(host or "", port or 0, unix_path, None, static_folder, open_timeout, backlog, limits, server_tls(ssl))
     return Server(
         running_driver(),
         handler,
