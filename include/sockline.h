@@ -82,6 +82,14 @@ typedef uint64_t sockline_server;
  */
 typedef struct sockline_queue sockline_queue;
 
+/**
+ * How connections are secured: made once for clients or for a server, and given to any number of sockline_connect or
+ * sockline_listen. Clients that share one resume each other's sessions, which spares a part of the handshake.
+ *
+ * It is a pointer and has to be freed; connections and servers keep what they need, so that may be done at once.
+ */
+typedef struct sockline_tls sockline_tls;
+
 /*
  * Types: values
  */
@@ -235,12 +243,104 @@ typedef struct sockline_header {
     sockline_string value;
 } sockline_header;
 
+/** Any bytes as pointer and length, such as a certificate. They are copied before the call returns. */
+typedef struct sockline_bytes {
+    /** The first byte; may be NULL if len is 0. */
+    const void *data;
+    /** The number of bytes. */
+    size_t len;
+} sockline_bytes;
+
+/** Versions of TLS, by their numbers on the wire. */
+typedef enum sockline_tls_version {
+    /** RFC 5246. */
+    SOCKLINE_TLS_1_2 = 771,
+    /** RFC 8446. */
+    SOCKLINE_TLS_1_3 = 772,
+} sockline_tls_version;
+
+/** A certificate with its key. Copied by the call that takes it. */
+typedef struct sockline_identity {
+    /** The certificate, and after it those that lead towards a root: PEM, or a single one as DER. */
+    sockline_bytes certificates;
+    /** The private key of the first certificate, not encrypted: PEM or DER (PKCS #8, PKCS #1 or SEC 1). */
+    sockline_bytes private_key;
+} sockline_identity;
+
 /*
  * Types: options
  */
 
 /** In sockline_settings and in options: no such limit, or no such timeout. */
 #define SOCKLINE_UNLIMITED 18446744073709551615ull
+
+/**
+ * Options of a TCP socket; a Unix socket has none of them. Those of a server are its listener's, from which its
+ * connections inherit them. Start from SOCKLINE_TCP_OPTIONS_INIT; a field of 0 means its default.
+ */
+typedef struct sockline_tcp_options {
+    /** sizeof(sockline_tcp_options), as the INIT macro sets it. */
+    size_t size;
+    /**
+     * The system probes the peer when nothing has come for so many milliseconds (SO_KEEPALIVE), at least 1,000. Pings
+     * do more: they reach through proxies. Default: no probes.
+     */
+    uint64_t keep_alive_ms;
+    /**
+     * The connection fails when the peer has acknowledged nothing for so many milliseconds of what was sent
+     * (TCP_USER_TIMEOUT; Linux only). Default: the system's own.
+     */
+    uint64_t user_timeout_ms;
+    /**
+     * The size of the system's buffer for what is sent, in bytes (SO_SNDBUF). Default: left to the system, which
+     * knows better for nearly all.
+     */
+    uint64_t send_buffer;
+    /** The same for what is received (SO_RCVBUF). */
+    uint64_t receive_buffer;
+    /**
+     * Whether small messages go out without waiting for the peer's acknowledgement of the one before (TCP_NODELAY): 1,
+     * the default, or -1 for not.
+     */
+    int64_t no_delay;
+} sockline_tcp_options;
+
+/**
+ * How messages are compressed where both ends agree on permessage-deflate (RFC 7692). Start from
+ * SOCKLINE_COMPRESSION_INIT; a field of 0 means its default.
+ *
+ * A context is the window of what went before, which a message may refer to. Keeping it between messages makes similar
+ * messages much smaller, and costs memory for each connection: a compressor takes 128 KiB, 4 bytes for each of its
+ * window's, and 2^(memory_level + 9) times 3.5. An end that keeps none borrows its loop's compressor while it needs
+ * one.
+ */
+typedef struct sockline_compression {
+    /** sizeof(sockline_compression), as the INIT macro sets it. */
+    size_t size;
+    /**
+     * Messages of this length in bytes and more are compressed, shorter ones not: they would hardly get shorter.
+     * Default: 1,024.
+     */
+    uint64_t threshold;
+    /** zlib's level: 1 is the fastest, 9 the smallest. Default: 6. */
+    uint32_t level;
+    /** zlib's memory level, 1 to 9. Default: 8. */
+    uint32_t memory_level;
+    /**
+     * Whether the server keeps no context between messages: 1, a server's default, or -1, a client's, which then doesn't
+     * ask for it.
+     */
+    int32_t server_no_context_takeover;
+    /**
+     * Whether the client keeps no context between messages: 1, a server's default, which then demands it, or -1, a
+     * client's.
+     */
+    int32_t client_no_context_takeover;
+    /** The base-2 logarithm of the server's window, 9 to 15. Default: 15. */
+    uint32_t server_max_window_bits;
+    /** The same of the client's. Default: 15. */
+    uint32_t client_max_window_bits;
+} sockline_compression;
 
 /**
  * What one connection may take and keep, and how long it may be silent. Start from SOCKLINE_SETTINGS_INIT; a field
@@ -270,7 +370,87 @@ typedef struct sockline_settings {
      * high_water_mark. Default: 16 MiB.
      */
     uint64_t hard_limit;
+    /** What the system does with the TCP socket; NULL for the defaults. */
+    const sockline_tcp_options *tcp;
+    /**
+     * Compress messages with permessage-deflate (RFC 7692), if the peer agrees. Default: NULL, which neither offers nor
+     * accepts it.
+     */
+    const sockline_compression *compression;
 } sockline_settings;
+
+/**
+ * How a client secures its connections. Start from SOCKLINE_TLS_CLIENT_OPTIONS_INIT; a field of 0 means its default.
+ */
+typedef struct sockline_tls_client_options {
+    /** sizeof(sockline_tls_client_options), as the INIT macro sets it. */
+    size_t size;
+    /** Further certification authorities to trust, ca_count of them, each in PEM (also several in one) or DER. */
+    const sockline_bytes *ca;
+    /** How many those are. */
+    size_t ca_count;
+    /** Whether to trust what the system trusts: 1, the default, or -1 for not. */
+    int64_t platform_roots;
+    /** Who we are, for servers that ask for a client's certificate. Default: nobody. */
+    const sockline_identity *identity;
+    /** The name to ask for (SNI, RFC 6066 section 3) and to expect in the certificate. Default: the URL's host. */
+    sockline_string server_name;
+    /**
+     * The application protocols to offer (ALPN, RFC 7301), alpn_count of them, the preferred one first. Default:
+     * "http/1.1"; a single empty string offers none.
+     */
+    const sockline_string *alpn;
+    /** How many those are. */
+    size_t alpn_count;
+    /**
+     * SHA-256 hashes of the public keys (SubjectPublicKeyInfo in DER) to accept, 32 bytes each and pin_count of them. If
+     * there are any, one certificate of the verified chain must have one of them: the server's own, one that it sends
+     * and that leads to its own, or one of ca. Default: no pins.
+     */
+    const void *pins;
+    /** How many those are. */
+    size_t pin_count;
+    /** The oldest version to accept, as one of enum sockline_tls_version. Default: SOCKLINE_TLS_1_2. */
+    int64_t min_version;
+    /**
+     * 1 accepts any certificate of anybody, which lets everyone in between read and change everything: for tests only,
+     * and logged as a warning. Pins still count. Default: certificates are verified.
+     */
+    int64_t insecure;
+} sockline_tls_client_options;
+
+/**
+ * How a server secures its connections. Start from SOCKLINE_TLS_SERVER_OPTIONS_INIT; a field of 0 means its default.
+ */
+typedef struct sockline_tls_server_options {
+    /** sizeof(sockline_tls_server_options), as the INIT macro sets it. */
+    size_t size;
+    /**
+     * Whom to be, identity_count of them and at least one: for the name that a client asks for, the first whose
+     * certificate is for that name, wildcards included; the first of all where there is none, or no name is asked for.
+     */
+    const sockline_identity *identities;
+    /** How many those are. */
+    size_t identity_count;
+    /**
+     * Certification authorities whose client certificates are accepted, client_ca_count of them, each in PEM (also
+     * several in one) or DER. Default: clients are not asked for a certificate.
+     */
+    const sockline_bytes *client_ca;
+    /** How many those are. */
+    size_t client_ca_count;
+    /** 1 refuses clients without a certificate. Default: they are welcome too. */
+    int64_t require_client_certificate;
+    /**
+     * The application protocols to choose from (ALPN, RFC 7301), alpn_count of them, the preferred one first. A client
+     * that offers only others is refused. Default: "http/1.1"; a single empty string ignores what clients offer.
+     */
+    const sockline_string *alpn;
+    /** How many those are. */
+    size_t alpn_count;
+    /** The oldest version to accept, as one of enum sockline_tls_version. Default: SOCKLINE_TLS_1_2. */
+    int64_t min_version;
+} sockline_tls_server_options;
 
 /** How a loop works. Start from SOCKLINE_LOOP_OPTIONS_INIT; a field of 0 means its default. */
 typedef struct sockline_loop_options {
@@ -306,6 +486,21 @@ typedef struct sockline_options {
     const sockline_settings *settings;
     /** Where the connection's events wait to be pulled, instead of handlers. Default: none. */
     sockline_queue *queue;
+    /**
+     * The proxy's URL, ended by a NUL: http://, socks5:// (names are looked up here) or socks5h:// (there), with user
+     * and password where it asks for them; "" for none. Default: what the environment says, as curl reads it:
+     * http_proxy, https_proxy, all_proxy, no_proxy; never for loopback addresses and Unix sockets.
+     */
+    const char *proxy;
+    /**
+     * This side's address, such as "192.0.2.1", "192.0.2.1:5000" or "[2001:db8::1]:0". Default: the system's choice.
+     */
+    sockline_string local_address;
+    /**
+     * How to secure a wss:// connection; NULL for the defaults of SOCKLINE_TLS_CLIENT_OPTIONS_INIT, shared by the whole
+     * process.
+     */
+    sockline_tls *tls;
 } sockline_options;
 
 /** How to listen. Start from SOCKLINE_SERVER_OPTIONS_INIT; a field of 0, or an empty string, means its default. */
@@ -343,6 +538,8 @@ typedef struct sockline_server_options {
      * nothing tells that the server has closed. Default: none.
      */
     sockline_queue *queue;
+    /** Speak TLS on this port, and nothing else: from sockline_tls_server_new. Default: plain. */
+    sockline_tls *tls;
 } sockline_server_options;
 
 /*
@@ -510,6 +707,47 @@ typedef struct sockline_refusal {
     size_t body_len;
 } sockline_refusal;
 
+/**
+ * How long each step to an open connection took, in microseconds; -1 for a step that was not needed. Start from
+ * SOCKLINE_TIMINGS_INIT.
+ */
+typedef struct sockline_timings {
+    /** sizeof(sockline_timings), as the INIT macro sets it. */
+    size_t size;
+    /** Looking up the host's name. */
+    int64_t dns_us;
+    /** Connecting to the host, or to the proxy. */
+    int64_t tcp_us;
+    /** From there to the tunnel through the proxy. */
+    int64_t proxy_us;
+    /** The TLS handshake. */
+    int64_t tls_us;
+    /** The opening handshake (RFC 6455 section 4). */
+    int64_t upgrade_us;
+} sockline_timings;
+
+/**
+ * What was agreed on in a TLS handshake. Start from SOCKLINE_TLS_INFO_INIT. Texts are ended by a NUL, and cut if they
+ * are longer than their place, which no registered name is.
+ */
+typedef struct sockline_tls_info {
+    /** sizeof(sockline_tls_info), as the INIT macro sets it. */
+    size_t size;
+    /**
+     * The version in use, as one of enum sockline_tls_version; 0 for a connection without TLS, and before the handshake
+     * is done: all else is empty then, too.
+     */
+    int32_t version;
+    /** 1 if an earlier session was resumed: no certificates were exchanged again. Otherwise 0. */
+    int32_t resumed;
+    /** The cipher suite in use, by its IANA name, such as "TLS_AES_128_GCM_SHA256". */
+    char cipher_suite[64];
+    /** The application protocol; empty if none was agreed on. */
+    char alpn[64];
+    /** The name that the client asked for; empty if it asked for none. */
+    char server_name[256];
+} sockline_tls_info;
+
 /** Takes a log line: a level, and a text that is ended by a NUL and borrowed until this returns. */
 typedef void (*sockline_log_function)(int32_t level, const char *text, void *user_data);
 
@@ -518,10 +756,34 @@ typedef void (*sockline_log_function)(int32_t level, const char *text, void *use
  */
 
 #ifdef __cplusplus
+inline sockline_tcp_options sockline_tcp_options_init() {
+    sockline_tcp_options fresh = sockline_tcp_options(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_TCP_OPTIONS_INIT sockline_tcp_options_init()
+inline sockline_compression sockline_compression_init() {
+    sockline_compression fresh = sockline_compression(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_COMPRESSION_INIT sockline_compression_init()
 inline sockline_settings sockline_settings_init() {
     sockline_settings fresh = sockline_settings(); fresh.size = sizeof(fresh); return fresh;
 }
 #define SOCKLINE_SETTINGS_INIT sockline_settings_init()
+inline sockline_tls_client_options sockline_tls_client_options_init() {
+    sockline_tls_client_options fresh = sockline_tls_client_options(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_TLS_CLIENT_OPTIONS_INIT sockline_tls_client_options_init()
+inline sockline_tls_server_options sockline_tls_server_options_init() {
+    sockline_tls_server_options fresh = sockline_tls_server_options(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_TLS_SERVER_OPTIONS_INIT sockline_tls_server_options_init()
+inline sockline_timings sockline_timings_init() {
+    sockline_timings fresh = sockline_timings(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_TIMINGS_INIT sockline_timings_init()
+inline sockline_tls_info sockline_tls_info_init() {
+    sockline_tls_info fresh = sockline_tls_info(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_TLS_INFO_INIT sockline_tls_info_init()
 inline sockline_loop_options sockline_loop_options_init() {
     sockline_loop_options fresh = sockline_loop_options(); fresh.size = sizeof(fresh); return fresh;
 }
@@ -547,7 +809,13 @@ inline sockline_refusal sockline_refusal_init() {
 }
 #define SOCKLINE_REFUSAL_INIT sockline_refusal_init()
 #else
+#define SOCKLINE_TCP_OPTIONS_INIT {.size = sizeof(sockline_tcp_options)}
+#define SOCKLINE_COMPRESSION_INIT {.size = sizeof(sockline_compression)}
 #define SOCKLINE_SETTINGS_INIT {.size = sizeof(sockline_settings)}
+#define SOCKLINE_TLS_CLIENT_OPTIONS_INIT {.size = sizeof(sockline_tls_client_options)}
+#define SOCKLINE_TLS_SERVER_OPTIONS_INIT {.size = sizeof(sockline_tls_server_options)}
+#define SOCKLINE_TIMINGS_INIT {.size = sizeof(sockline_timings)}
+#define SOCKLINE_TLS_INFO_INIT {.size = sizeof(sockline_tls_info)}
 #define SOCKLINE_LOOP_OPTIONS_INIT {.size = sizeof(sockline_loop_options)}
 #define SOCKLINE_OPTIONS_INIT {.size = sizeof(sockline_options)}
 #define SOCKLINE_SERVER_OPTIONS_INIT {.size = sizeof(sockline_server_options)}
@@ -682,6 +950,40 @@ sockline_status sockline_loop_shutdown(sockline_loop *loop, uint64_t within_ms);
 void sockline_loop_free(sockline_loop *loop);
 
 /*
+ * TLS
+ */
+
+/**
+ * Makes what secures a client's connections, and writes it to *tls: owned, until sockline_tls_free.
+ *
+ * options: copied; NULL for the defaults. tls: not NULL; left alone after a failure. Reads the system's certification
+ * authorities if they are wanted, which takes some milliseconds.
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT says which option can't be used, and why; SOCKLINE_ERR_UNSUPPORTED in a build
+ * without TLS. Any thread.
+ */
+sockline_status sockline_tls_client_new(const sockline_tls_client_options *options, sockline_tls **tls);
+
+/**
+ * Makes what secures a server's connections, and writes it to *tls: owned, until sockline_tls_free.
+ *
+ * options: copied, not NULL. tls: not NULL; left alone after a failure.
+ * Errors: as for sockline_tls_client_new. Any thread.
+ */
+sockline_status sockline_tls_server_new(const sockline_tls_server_options *options, sockline_tls **tls);
+
+/**
+ * Has a server take other certificates and keys from the next handshake on, identity_count of them, copied; connections
+ * that are there stay as they are. After an error those that are there stay in use.
+ *
+ * tls: from sockline_tls_server_new; keep it for this.
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+ */
+sockline_status sockline_tls_reload(sockline_tls *tls, const sockline_identity *identities, size_t identity_count);
+
+/** Frees it: consumed. Connections and servers that it was given to go on. NULL does nothing. Any thread. */
+void sockline_tls_free(sockline_tls *tls);
+
+/*
  * Connections
  */
 
@@ -792,6 +1094,28 @@ size_t sockline_remote_address(sockline_ws ws, char *buffer, size_t capacity);
 
 /** Writes this side's address and port, in the way of sockline_remote_address. Any thread. */
 size_t sockline_local_address(sockline_ws ws, char *buffer, size_t capacity);
+
+/**
+ * Writes how long each step to the open connection took to *timings, for a client's connection, from on_open on; all
+ * are -1 before that and on a server.
+ *
+ * timings: not NULL, from its INIT macro.
+ * Errors: SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+ */
+sockline_status sockline_ws_timings(sockline_ws ws, sockline_timings *timings);
+
+/**
+ * Writes what was agreed on in the connection's TLS handshake to *info, which is not NULL and from its INIT macro.
+ *
+ * Errors: SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+ */
+sockline_status sockline_ws_tls_info(sockline_ws ws, sockline_tls_info *info);
+
+/**
+ * Writes the peer's own certificate, in DER, to buffer: the server's, or the client's if it has shown one. Writes
+ * nothing if capacity is less than what this returns, the certificate's length in bytes; 0 if there is none. Any thread.
+ */
+size_t sockline_ws_peer_certificate(sockline_ws ws, void *buffer, size_t capacity);
 
 /**
  * Starts the closing handshake (RFC 6455 section 7.1.2), after what was sent before; while connecting, gives the

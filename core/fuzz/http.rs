@@ -105,6 +105,7 @@ fn file(bytes: &[u8]) {
         "page.html",
         &meta,
         Some(Duration::from_secs(800_000_000)),
+        request.keep_alive(),
     );
     let range = answer.range;
     assert!(

@@ -8,6 +8,10 @@
 
 #![warn(clippy::unwrap_used)]
 
+// The tests in here share helpers with those outside, which call the crate by its name.
+#[cfg(test)]
+extern crate self as sockline;
+
 pub mod http;
 pub mod ws;
 
@@ -20,6 +24,7 @@ mod event_queue;
 mod handle;
 mod handler;
 mod logging;
+mod origins;
 mod proxy;
 mod reconnect;
 mod server;

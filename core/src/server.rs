@@ -12,6 +12,7 @@ use crate::event_loop::{self, Loop};
 use crate::handle::{Id, Kind};
 use crate::handler::{AcceptAll, Handler, ServerHandler};
 use crate::http::Request;
+use crate::origins;
 use crate::settings::Settings;
 use crate::tls::ServerTls;
 use crate::topics;
@@ -46,6 +47,18 @@ pub struct ServerOptions {
     pub handshake_timeout: Duration,
     /// The longest request head to accept, in bytes. Default: 16 KiB.
     pub max_head: usize,
+    /// How many connections there may be, over all threads, those that are not upgraded included. The next one gets
+    /// status 503 with Retry-After; over TLS it is closed. Default: 0, any number.
+    pub max_connections: usize,
+    /// The same for each client address. A /64 of IPv6 counts as one address; Unix sockets have none. Behind a proxy
+    /// all clients have the proxy's. Default: 0, any number.
+    pub max_connections_per_address: usize,
+    /// After so many requests for files, a connection that is kept alive is closed. Default: 0, any number.
+    pub max_requests: u32,
+    /// The pages that may connect, as their browsers name them: `https://example.com`, `http://localhost:8080`, or
+    /// `null`; compared whole, without regard to case. Others get status 403. A request without an Origin header is
+    /// not a browser's, and passes. Default: empty, all pages.
+    pub origins: Vec<String>,
     /// Speak TLS on this port, and nothing else. Default: `None`, plain.
     pub tls: Option<ServerTls>,
     /// What each connection may take and keep, and its timeouts. Default: [`Settings::server`].
@@ -67,6 +80,10 @@ impl ServerOptions {
             backlog: 1024,
             handshake_timeout: Duration::from_secs(10),
             max_head: 16 << 10,
+            max_connections: 0,
+            max_connections_per_address: 0,
+            max_requests: 0,
+            origins: Vec::new(),
             tls: None,
             settings: Settings::server(),
             user_data: 0,
@@ -76,6 +93,7 @@ impl ServerOptions {
 
     fn check(&self) -> Result<()> {
         self.settings.check()?;
+        self.origins.iter().try_for_each(|entry| origins::check(entry))?;
         if !(1..=1024).contains(&self.threads) {
             let text = format!("threads must be 1 to 1024, not {}", self.threads);
             return Err(Error::new(ErrorCode::InvalidArgument, text));

@@ -28,7 +28,7 @@ fn get(fields: &str) -> (FileResponse, Response) {
 }
 
 fn ask(method: &str, fields: &str, meta: &FileMeta) -> (FileResponse, Response) {
-    let answer = respond(&request(method, fields), "page.html", meta, None);
+    let answer = respond(&request(method, fields), "page.html", meta, None, true);
     let (head, _) = parse_response(&answer.head, &Limits::default())
         .expect("valid head")
         .expect("complete head");
@@ -180,12 +180,7 @@ fn other_methods_are_refused() {
 
 #[test]
 fn date_and_connection_are_told() {
-    let answer = respond(
-        &request("GET", "Connection: close\r\n"),
-        "a",
-        &META,
-        Some(MODIFIED),
-    );
+    let answer = respond(&request("GET", ""), "a", &META, Some(MODIFIED), false);
     let (head, _) = parse_response(&answer.head, &Limits::default()).unwrap().unwrap();
     assert_eq!(head.header("date"), Some(DATE));
     assert!(!head.keep_alive());

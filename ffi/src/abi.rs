@@ -122,7 +122,7 @@ pub(crate) unsafe fn headers(headers: *const sockline_header, count: usize) -> R
 
 /// # Safety
 /// `items` points to `count` readable items.
-unsafe fn array<'a, T>(items: *const T, count: usize) -> Result<&'a [T]> {
+pub(crate) unsafe fn array<'a, T>(items: *const T, count: usize) -> Result<&'a [T]> {
     if count == 0 {
         return Ok(&[]);
     }
@@ -158,6 +158,31 @@ pub(crate) unsafe fn write_out<T>(out: *mut T, value: T) {
         // SAFETY: the caller's promise.
         unsafe { out.write_unaligned(value) }
     }
+}
+
+/// Fills the caller's struct: as much of `value` as fits into what its size says. A newer caller's further fields stay
+/// as they are.
+///
+/// # Safety
+/// `out` is NULL, or points to as many writable bytes as its first field says.
+pub(crate) unsafe fn fill_struct<T: Versioned>(out: *mut T, value: T) -> Result<()> {
+    if out.is_null() {
+        return Err(invalid(format!("the place for {} is NULL", T::NAME)));
+    }
+    // SAFETY: the caller's promise covers the first field, and `read_unaligned` asks for no alignment.
+    let size = unsafe { out.cast::<usize>().read_unaligned() };
+    if size < size_of::<usize>() {
+        let text = format!("{}.size is {size}; start from the struct's INIT macro", T::NAME);
+        return Err(invalid(text));
+    }
+    let known = size.min(size_of::<T>());
+    let head = size_of::<usize>();
+    // SAFETY: both hold `known` bytes; the size itself, which is the caller's, stays.
+    unsafe {
+        let from = (&raw const value).cast::<u8>().add(head);
+        std::ptr::copy_nonoverlapping(from, out.cast::<u8>().add(head), known - head);
+    }
+    Ok(())
 }
 
 pub(crate) fn invalid(text: String) -> Error {

@@ -1,17 +1,19 @@
 //! Connecting.
 
 use std::ffi::{CStr, c_char, c_void};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use sockline::{ClientOptions, ErrorCode, Result, Settings};
+use sockline::{ClientOptions, Compression, ErrorCode, Proxy, Result, Settings, Timings, WebSocket};
 
-use crate::abi::{Versioned, headers, invalid, read_struct, strings, write_out};
+use crate::abi::{Versioned, fill_struct, headers, invalid, read_struct, string, strings, write_out};
 use crate::event_loop::{share, sockline_loop};
 use crate::guard::guard;
 use crate::handlers::{read_handlers, sockline_handlers};
 use crate::queue::{both_given, read_queue, sockline_queue};
 use crate::settings::{read_settings, sockline_settings, timeout};
 use crate::status::{OK, sockline_status};
+use crate::tls::{read_client, sockline_tls};
 use crate::types::{sockline_header, sockline_string, sockline_ws};
 
 /// How to connect. Start from SOCKLINE_OPTIONS_INIT; a field of 0 means its default.
@@ -34,6 +36,15 @@ pub struct sockline_options {
     pub settings: *const sockline_settings,
     /// Where the connection's events wait to be pulled, instead of handlers. Default: none.
     pub queue: *mut sockline_queue,
+    /// The proxy's URL, ended by a NUL: http://, socks5:// (names are looked up here) or socks5h:// (there), with user
+    /// and password where it asks for them; "" for none. Default: what the environment says, as curl reads it:
+    /// http_proxy, https_proxy, all_proxy, no_proxy; never for loopback addresses and Unix sockets.
+    pub proxy: *const c_char,
+    /// This side's address, such as "192.0.2.1", "192.0.2.1:5000" or "[2001:db8::1]:0". Default: the system's choice.
+    pub local_address: sockline_string,
+    /// How to secure a wss:// connection; NULL for the defaults of SOCKLINE_TLS_CLIENT_OPTIONS_INIT, shared by the whole
+    /// process.
+    pub tls: *mut sockline_tls,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -116,8 +127,98 @@ unsafe fn client_options(given: &sockline_options) -> Result<ClientOptions> {
                 defaults.handshake_timeout,
                 Duration::ZERO,
             ),
-            settings: read_settings(given.settings, Settings::client())?,
+            settings: read_settings(given.settings, Settings::client(), Compression::client())?,
+            proxy: read_proxy(given.proxy)?,
+            local_address: read_address(string(given.local_address)?)?,
+            tls: read_client(given.tls)?,
             ..defaults
         })
     }
+}
+
+/// # Safety
+/// `given` is NULL or ended by a NUL.
+unsafe fn read_proxy(given: *const c_char) -> Result<Proxy> {
+    if given.is_null() {
+        return Ok(Proxy::Environment);
+    }
+    // SAFETY: the caller's promise.
+    let url = unsafe { CStr::from_ptr(given) }
+        .to_str()
+        .map_err(|_| ErrorCode::InvalidUtf8)?;
+    Ok(match url {
+        "" => Proxy::None,
+        url => Proxy::Url(url.to_owned()),
+    })
+}
+
+/// An address with or without a port.
+fn read_address(text: &str) -> Result<Option<SocketAddr>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let address = text
+        .parse()
+        .or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 0)));
+    let address = address.map_err(|_| invalid(format!("local_address {text:?} is not an IP address")))?;
+    Ok(Some(address))
+}
+
+/// How long each step to an open connection took, in microseconds; -1 for a step that was not needed. Start from
+/// SOCKLINE_TIMINGS_INIT.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct sockline_timings {
+    /// sizeof(sockline_timings), as the INIT macro sets it.
+    pub size: usize,
+    /// Looking up the host's name.
+    pub dns_us: i64,
+    /// Connecting to the host, or to the proxy.
+    pub tcp_us: i64,
+    /// From there to the tunnel through the proxy.
+    pub proxy_us: i64,
+    /// The TLS handshake.
+    pub tls_us: i64,
+    /// The opening handshake (RFC 6455 section 4).
+    pub upgrade_us: i64,
+}
+
+// SAFETY: `repr(C)`, `size` first, numbers only.
+unsafe impl Versioned for sockline_timings {
+    const NAME: &'static str = "sockline_timings";
+}
+
+/// Writes how long each step to the open connection took to *timings, for a client's connection, from on_open on; all
+/// are -1 before that and on a server.
+///
+/// timings: not NULL, from its INIT macro.
+/// Errors: SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_ws_timings(
+    ws: sockline_ws,
+    timings: *mut sockline_timings,
+) -> sockline_status {
+    guard(|| {
+        let timed = WebSocket::from_raw(ws)?.timings();
+        // SAFETY: the header asks for NULL or a struct as long as its size says.
+        unsafe { fill_struct(timings, c_timings(timed)) }.map(|()| OK)
+    })
+}
+
+fn c_timings(timed: Timings) -> sockline_timings {
+    sockline_timings {
+        size: size_of::<sockline_timings>(),
+        dns_us: micros(timed.dns),
+        tcp_us: micros(timed.tcp),
+        proxy_us: micros(timed.proxy),
+        tls_us: micros(timed.tls),
+        upgrade_us: micros(timed.upgrade),
+    }
+}
+
+/// -1 for none.
+pub(crate) fn micros(duration: Option<Duration>) -> i64 {
+    duration.map_or(-1, |duration| {
+        i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+    })
 }

@@ -4,13 +4,16 @@
 
 use std::mem::offset_of;
 
-use crate::client::sockline_options;
+use crate::client::{sockline_options, sockline_timings};
 use crate::event_loop::sockline_loop_options;
 use crate::handlers::{sockline_close_event, sockline_error_event, sockline_handlers};
 use crate::queue::sockline_queued_event;
 use crate::server::sockline_server_options;
-use crate::settings::sockline_settings;
-use crate::types::{sockline_header, sockline_string};
+use crate::settings::{sockline_compression, sockline_settings, sockline_tcp_options};
+use crate::tls::{
+    sockline_identity, sockline_tls_client_options, sockline_tls_info, sockline_tls_server_options,
+};
+use crate::types::{sockline_bytes, sockline_header, sockline_string};
 use crate::upgrade::{sockline_accept_options, sockline_refusal, sockline_request};
 
 /// Asserts a struct's size in words of 8 bytes, and where fields of it are.
@@ -23,10 +26,18 @@ macro_rules! layout {
 
 layout!(sockline_string: 2 words, data at 0, len at 8);
 layout!(sockline_header: 4 words, name at 0, value at 16);
-layout!(sockline_settings: 7 words, size at 0, hard_limit at 48);
+layout!(sockline_bytes: 2 words, data at 0, len at 8);
+layout!(sockline_settings: 9 words, size at 0, hard_limit at 48, tcp at 56, compression at 64);
+layout!(sockline_tcp_options: 6 words, size at 0, no_delay at 40);
+layout!(sockline_compression: 5 words, size at 0, level at 16, client_max_window_bits at 36);
+layout!(sockline_identity: 4 words, certificates at 0, private_key at 16);
+layout!(sockline_tls_client_options: 13 words, size at 0, server_name at 40, insecure at 96);
+layout!(sockline_tls_server_options: 9 words, size at 0, alpn at 48, min_version at 64);
+layout!(sockline_tls_info: 50 words, size at 0, version at 8, cipher_suite at 16, alpn at 80, server_name at 144);
+layout!(sockline_timings: 6 words, size at 0, upgrade_us at 40);
 layout!(sockline_loop_options: 4 words, size at 0, flush_hook_data at 24);
-layout!(sockline_options: 8 words, size at 0, settings at 48, queue at 56);
-layout!(sockline_server_options: 15 words, size at 0, port at 24, threads at 28, settings at 104, queue at 112);
+layout!(sockline_options: 12 words, size at 0, settings at 48, queue at 56, local_address at 72, tls at 88);
+layout!(sockline_server_options: 16 words, size at 0, port at 24, threads at 28, settings at 104, queue at 112, tls at 120);
 layout!(sockline_request: 12 words, size at 0, headers at 80);
 layout!(sockline_error_event: 4 words, size at 0, text at 16);
 layout!(sockline_close_event: 4 words, size at 0, reason at 16);

@@ -21,6 +21,7 @@ pub mod queue;
 pub mod server;
 pub mod settings;
 pub mod status;
+pub mod tls;
 pub mod types;
 pub mod upgrade;
 pub mod websocket;

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sockline::{Address, Handler, Result, Server, ServerOptions, Settings};
+use sockline::{Address, Compression, Handler, Result, Server, ServerOptions, Settings};
 
 use crate::abi::{
     Versioned, bytes, copy_out, invalid, optional_string, read_struct, string, text, write_out,
@@ -15,6 +15,7 @@ use crate::handlers::{Connected, server_handler, sockline_handlers};
 use crate::queue::{both_given, read_queue, sockline_queue};
 use crate::settings::{limit, read_settings, sockline_settings, timeout};
 use crate::status::{OK, sockline_status};
+use crate::tls::{read_server, sockline_tls};
 use crate::types::{sockline_server, sockline_string};
 use crate::websocket::{close_code, message_type};
 
@@ -49,6 +50,8 @@ pub struct sockline_server_options {
     /// Where the events of the connections wait to be pulled, instead of handlers; every upgrade is accepted then, and
     /// nothing tells that the server has closed. Default: none.
     pub queue: *mut sockline_queue,
+    /// Speak TLS on this port, and nothing else: from sockline_tls_server_new. Default: plain.
+    pub tls: *mut sockline_tls,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -195,7 +198,8 @@ unsafe fn server_options(given: &sockline_server_options) -> Result<ServerOption
                 Duration::ZERO,
             ),
             max_head: limit(given.max_head, defaults.max_head, usize::MAX),
-            settings: read_settings(given.settings, Settings::server())?,
+            settings: read_settings(given.settings, Settings::server(), Compression::server())?,
+            tls: read_server(given.tls)?,
             ..defaults
         })
     }

@@ -1,6 +1,6 @@
 //! The types that everything else in the header uses.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 
 /// A connection: a number below 2^53, never 0, never given out twice.
 ///
@@ -20,6 +20,16 @@ pub type sockline_server = u64;
 pub struct sockline_string {
     /// The first byte; may be NULL if len is 0. To print it: printf("%.*s", (int)s.len, s.data).
     pub data: *const c_char,
+    /// The number of bytes.
+    pub len: usize,
+}
+
+/// Any bytes as pointer and length, such as a certificate. They are copied before the call returns.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct sockline_bytes {
+    /// The first byte; may be NULL if len is 0.
+    pub data: *const c_void,
     /// The number of bytes.
     pub len: usize,
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Tests the C and C++ faces: run.sh [headers] [programs] [sanitizers] [valgrind] [examples] [install]; all of them if none is named.
 #
-# It needs target/release/libsockline.so (cargo build --release), gcc, clang, valgrind and curl.
+# It needs target/release/libsockline.so (cargo build --release), gcc, clang, valgrind, curl and openssl.
 
 set -eu
 cd "$(dirname "$0")"
@@ -40,11 +40,29 @@ headers() {
     echo "the headers are clean"
 }
 
+# An authority of our own, and certificates from it for localhost and for other.test; nothing of it outlives the build.
+certificates() {
+    folder=$build/certificates
+    [ -e "$folder/other.pem" ] && return
+    mkdir -p "$folder"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=sockline tests" \
+        -keyout "$folder/ca.key" -out "$folder/ca.pem" 2>/dev/null
+    for name in localhost other; do
+        host=$name; [ $name = localhost ] || host=$name.test
+        printf 'subjectAltName=DNS:%s\n' $host >"$folder/$name.extensions"
+        openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$host" \
+            -keyout "$folder/$name.key" -out "$folder/$name.request" 2>/dev/null
+        openssl x509 -req -in "$folder/$name.request" -CA "$folder/ca.pem" -CAkey "$folder/ca.key" -CAcreateserial \
+            -days 3650 -extfile "$folder/$name.extensions" -out "$folder/$name.pem" 2>/dev/null
+    done
+}
+
 # Builds the tests with these flags into a folder of this name.
 compile() {
+    certificates
     folder=$build/$1; shift
     mkdir -p "$folder"
-    for test in contract calls queue threads upgrade; do
+    for test in contract calls options queue secure threads upgrade; do
         gcc -g -std=c11 $strict "$@" $test.c -o "$folder/$test" $(link)
     done
     gcc -g -std=gnu11 $strict "$@" unload.c -o "$folder/unload" -ldl -lpthread
@@ -54,7 +72,8 @@ compile() {
 # Runs the tests of a folder; the rest is put before each command.
 run() {
     folder=$build/$1; messages=$2; shift 2
-    for test in contract calls queue upgrade hpp; do "$@" "$folder/$test"; done
+    for test in contract calls options queue upgrade hpp; do "$@" "$folder/$test"; done
+    "$@" "$folder/secure" "$build/certificates"
     "$@" "$folder/threads" "$messages"
     "$@" "$folder/unload" "$target/libsockline.so.0"
 }
@@ -134,7 +153,7 @@ install() {
     echo "the installed library works, shared and static"
 }
 
-need gcc gcc; need g++ g++; need clang clang; need curl curl
+need gcc gcc; need g++ g++; need clang clang; need curl curl; need openssl openssl
 library
 [ $# -gt 0 ] || set -- headers programs sanitizers valgrind examples install
 for part in "$@"; do

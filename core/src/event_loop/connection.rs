@@ -119,6 +119,8 @@ pub(crate) struct Flags {
     pub(crate) failed_answer: bool,
     /// It ended while an answer to its upgrade was on the way from another thread, who thinks that it counts.
     pub(crate) answering: bool,
+    /// The server had no room for it: it is told so, and counts nowhere.
+    pub(crate) excess: bool,
     /// Its last events are delivered.
     pub(crate) told: bool,
     /// It ended before a handler was there.

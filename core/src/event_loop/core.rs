@@ -19,6 +19,7 @@ use super::timers::{Entry, Wheel};
 use super::{LoopOptions, Turn};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, Kind};
+use crate::tls::TlsInfo;
 use crate::ws::{Millis, Scratch};
 
 /// The loop's receive buffer: more is no faster, less costs.
@@ -42,6 +43,8 @@ pub(crate) struct LoopCore {
     pub(crate) servers: RefCell<HashMap<u32, Listener>>,
     pub(crate) wheel: RefCell<Wheel>,
     pub(crate) scratch: RefCell<Scratch>,
+    /// What was agreed on in TLS last: connections that agree on the same share it.
+    pub(crate) last_tls: RefCell<Option<Arc<TlsInfo>>>,
     /// What the socket whose turn it is wants to send; it leaves in one write.
     pub(crate) cork: RefCell<Vec<u8>>,
     pub(crate) corked: Cell<u32>,
@@ -55,6 +58,8 @@ pub(crate) struct LoopCore {
     pub(crate) ended_servers: RefCell<Vec<Listener>>,
     epoch: Instant,
     now: Cell<Millis>,
+    /// Connections that a server had no room for and that are still on their way out.
+    pub(crate) refused: Cell<usize>,
     /// Connections and servers that have not ended.
     pub(crate) alive: Cell<usize>,
     pub(crate) in_turn: Cell<bool>,
@@ -76,6 +81,7 @@ impl LoopCore {
             servers: RefCell::default(),
             wheel: RefCell::new(Wheel::new(0)),
             scratch: RefCell::new(Scratch::new()),
+            last_tls: RefCell::default(),
             cork: RefCell::default(),
             corked: Cell::new(NOBODY),
             receive_buffer: RefCell::default(),
@@ -86,6 +92,7 @@ impl LoopCore {
             ended_servers: RefCell::default(),
             epoch: Instant::now(),
             now: Cell::new(0),
+            refused: Cell::new(0),
             alive: Cell::new(0),
             in_turn: Cell::new(false),
             flush_asked: Cell::new(false),
@@ -133,6 +140,7 @@ impl LoopCore {
         self.unread.borrow_mut().clear();
         self.opened.borrow_mut().clear();
         *self.wheel.borrow_mut() = Wheel::new(self.now.get());
+        *self.last_tls.borrow_mut() = None;
         *self.cork.borrow_mut() = Vec::new();
         *self.receive_buffer.borrow_mut() = Vec::new();
         *self.conns.borrow_mut() = Vec::new();

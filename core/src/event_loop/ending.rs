@@ -229,9 +229,10 @@ impl LoopCore {
                 ending,
                 conn.server,
                 matches!(conn.stage, Stage::Lingering(_)),
+                !conn.flags.excess,
             ))
         });
-        let Some(Some((handler, ws, ending, server, lingers))) = last else {
+        let Some(Some((handler, ws, ending, server, lingers, counted))) = last else {
             return;
         };
         if let Some(handler) = handler {
@@ -247,7 +248,7 @@ impl LoopCore {
             self.remove(id)
         }
         if server != NO_SERVER {
-            self.connection_of_server_ended(server, id);
+            self.connection_of_server_ended(server, id, counted);
         }
     }
 
@@ -284,6 +285,8 @@ impl LoopCore {
         };
         let Some(conn) = conn else { return };
         self.alive.set(self.alive.get() - 1);
+        self.refused
+            .set(self.refused.get() - usize::from(conn.flags.excess));
         self.close_socket(*conn);
         self.shared().slots.release(id);
     }

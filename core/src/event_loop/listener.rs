@@ -1,8 +1,11 @@
 //! Servers: what their connections share, accepting in bulk, and closing.
 
+use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use mio::Token;
 use socket2::Socket;
@@ -50,6 +53,8 @@ pub(crate) struct Listener {
     /// What its connections on this loop subscribe to.
     pub(crate) topics: Topics,
     connections: usize,
+    /// Where its connections count, where they count for an address.
+    places: HashMap<u32, IpAddr>,
     closing: bool,
     /// That there is no room is logged once, until there is again.
     no_room: bool,
@@ -154,6 +159,7 @@ impl LoopCore {
             site,
             topics: Topics::default(),
             connections: 0,
+            places: HashMap::new(),
             closing: false,
             no_room: false,
             workers,
@@ -164,6 +170,13 @@ impl LoopCore {
 
     /// Accepts until nobody waits.
     pub(crate) fn accept_all(&self, server: u32) {
+        let mut excess = Vec::new();
+        self.accept_each(server, &mut excess);
+        self.refuse_excess(&excess);
+    }
+
+    /// Lists those that there was no room for.
+    fn accept_each(&self, server: u32, excess: &mut Vec<Id>) {
         let mut servers = self.servers.borrow_mut();
         let Some(listener) = servers.get_mut(&server) else {
             return;
@@ -171,13 +184,7 @@ impl LoopCore {
         let mut index = 0;
         while let Some(socket) = listener.sockets.get(index) {
             match socket.accept() {
-                Ok(stream) => {
-                    listener.no_room = false;
-                    match self.take_in(listener, stream) {
-                        Ok(()) => listener.connections += 1,
-                        Err(error) => log::warn!("a connection was dropped: {error}"),
-                    }
-                }
+                Ok(stream) => self.accepted(listener, stream, excess),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => index += 1,
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -195,7 +202,43 @@ impl LoopCore {
         }
     }
 
-    fn take_in(&self, listener: &Listener, stream: Stream) -> Result<()> {
+    fn accepted(&self, listener: &mut Listener, stream: Stream, excess: &mut Vec<Id>) {
+        let site = listener.site.clone();
+        let place = match site.admission.admit(&site.options, &stream) {
+            Ok(place) => place,
+            Err(limit) => return self.no_place(listener, stream, limit, excess),
+        };
+        listener.no_room = false;
+        match self.take_in(listener, stream) {
+            Ok(id) => {
+                site.admission.accepted.fetch_add(1, Ordering::Relaxed);
+                listener.connections += 1;
+                listener.places.extend(place.map(|address| (id.slot(), address)));
+            }
+            Err(error) => {
+                site.admission.release(place);
+                log::warn!("a connection was dropped: {error}");
+            }
+        }
+    }
+
+    fn no_place(&self, listener: &mut Listener, stream: Stream, limit: &str, excess: &mut Vec<Id>) {
+        listener.site.admission.refused.fetch_add(1, Ordering::Relaxed);
+        if !std::mem::replace(&mut listener.no_room, true) {
+            log::warn!("connections are refused for now: {limit} is reached");
+        }
+        // Before a TLS handshake nothing can be said, and to take part in one would be no refusal.
+        let speaks_plainly = listener.site.options.tls.is_none();
+        if speaks_plainly
+            && self.may_refuse_kindly(excess.len())
+            && let Ok(id) = self.take_in(listener, stream)
+        {
+            listener.connections += 1;
+            excess.push(id);
+        }
+    }
+
+    fn take_in(&self, listener: &Listener, stream: Stream) -> Result<Id> {
         let mut stream = listener.site.secure(stream)?;
         let id = self.shared().slots.allocate(Kind::Connection)?;
         let registered = self.with_registry(|registry| stream.register(registry, Token(id.raw() as usize)));
@@ -214,7 +257,7 @@ impl LoopCore {
         conn.stream = Some(stream);
         self.adopt(conn);
         self.arm(id);
-        Ok(())
+        Ok(id)
     }
 
     /// Stops listening; with a code, its connections begin to close.
@@ -253,10 +296,15 @@ impl LoopCore {
         self.server_may_be_done(id);
     }
 
-    pub(crate) fn connection_of_server_ended(&self, server: u32, connection: Id) {
+    /// `counted`: it was not refused for want of room.
+    pub(crate) fn connection_of_server_ended(&self, server: u32, connection: Id, counted: bool) {
         let id = self.servers.borrow_mut().get_mut(&server).map(|listener| {
             listener.connections -= 1;
             listener.topics.forget(connection.slot());
+            if counted {
+                let place = listener.places.remove(&connection.slot());
+                listener.site.admission.release(place);
+            }
             listener.id
         });
         if let Some(id) = id {

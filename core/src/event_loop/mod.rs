@@ -9,10 +9,12 @@
 //! | `connection`, `ending` | what a connection is at, and how it ends |
 //! | `connecting`, `resolver`, `returning` | a client's way to an open connection, and back to one |
 //! | `securing`, `tls_stream` | TLS, in both roles, between the socket and the rest |
-//! | `binding`, `listener`, `serving`, `sending`, `files` | a server's: listening, accepting, HTTP, upgrades, static files |
+//! | `binding`, `listener`, `admission` | a server's: listening, accepting, closing, limits |
+//! | `serving`, `sending`, `files` | HTTP, upgrades, static files |
 //! | `site`, `publishing` | what a server's loops share, broadcasts and topics |
 //! | `timers`, `stream`, `tcp`, `thread`, `fork` | deadlines and what the system offers |
 
+mod admission;
 mod binding;
 mod calls;
 mod command;

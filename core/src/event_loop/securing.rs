@@ -37,11 +37,20 @@ impl LoopCore {
     pub(crate) fn secured(&self, id: Id) {
         let is_client = self.with_conn(id, |conn| {
             let info = conn.stream.as_ref().and_then(Stream::tls_info);
-            conn.slot.set_tls(info.map(Arc::new));
+            conn.slot.set_tls(info.map(|info| self.shared_tls_info(info)));
             matches!(conn.stage, Stage::Connecting(_))
         });
         if is_client == Some(true) {
             self.host_secured(id);
+        }
+    }
+
+    /// Each has the peer's certificate in it, which for a client's connections is mostly the same.
+    fn shared_tls_info(&self, info: TlsInfo) -> Arc<TlsInfo> {
+        let mut last = self.last_tls.borrow_mut();
+        match &*last {
+            Some(shared) if **shared == info => shared.clone(),
+            _ => last.insert(Arc::new(info)).clone(),
         }
     }
 

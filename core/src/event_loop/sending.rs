@@ -24,7 +24,7 @@ impl LoopCore {
     pub(super) fn serve_file(&self, id: Id, site: &Site, folder: &Folder, request: &Request) {
         // A body is of no use here; to wait for its end would be, too, so the connection closes instead.
         let keep_alive = match BodyDecoder::for_request(request, &site.limits) {
-            Ok(body) => body.is_done() && request.keep_alive(),
+            Ok(body) => body.is_done() && request.keep_alive() && !self.is_last_request(id),
             Err(error) => return self.answer_and_close(id, &Refusal::new(error.status, &error.text)),
         };
         let date = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok();
@@ -33,6 +33,16 @@ impl LoopCore {
             Err(error) => Answer::text(request, error.status, &error.text, keep_alive),
         };
         self.send_answer(id, answer, keep_alive);
+    }
+
+    /// Counts a request, and says whether its connection has had as many as it may have.
+    fn is_last_request(&self, id: Id) -> bool {
+        let last = self.with_conn(id, |conn| {
+            let serving = conn.serving()?;
+            serving.requests += 1;
+            Some(serving.requests == serving.site.options.max_requests)
+        });
+        last.flatten() == Some(true)
     }
 
     fn send_answer(&self, id: Id, answer: Answer, keep_alive: bool) {
@@ -168,7 +178,7 @@ fn persistence(keep_alive: bool) -> &'static str {
 fn file_answer(request: &Request, found: Found, date: Option<Duration>, keep_alive: bool) -> Answer {
     match found {
         Found::File { mut file, path, meta } => {
-            let response = files::respond(request, &path, &meta, date);
+            let response = files::respond(request, &path, &meta, date, keep_alive);
             let Range { start, end } = response.range;
             if start > 0 && file.seek(SeekFrom::Start(start)).is_err() {
                 return Answer::text(request, 500, "the file can't be read from there", keep_alive);

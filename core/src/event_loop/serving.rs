@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
 use crate::handler::Handler;
 use crate::http::{self, Request, encode_whole_response, parse_request};
+use crate::origins;
 use crate::server::{Accept, Refusal, UpgradeRequest};
 use crate::ws::{Agreement, Millis, ReadyState, Role, handshake};
 
@@ -17,6 +18,8 @@ use crate::ws::{Agreement, Millis, ReadyState, Role, handshake};
 pub(crate) struct Serving {
     pub(crate) site: Arc<Site>,
     pub(crate) deadline: Millis,
+    /// How many requests were answered, where that has a limit.
+    pub(super) requests: u32,
     /// The request head, as far as it has come.
     head: Vec<u8>,
     pub(super) phase: Phase,
@@ -47,6 +50,7 @@ impl Serving {
         Serving {
             site,
             deadline,
+            requests: 0,
             head: Vec::new(),
             phase: Phase::Reading,
         }
@@ -154,6 +158,11 @@ impl LoopCore {
     }
 
     fn upgrade(&self, id: Id, site: &Site, request: &Request) {
+        if !origins::allows(&site.options.origins, &request.headers) {
+            let origin = request.header("origin").unwrap_or_default();
+            let text = format!("pages of this origin may not connect (header Origin: {origin})");
+            return self.answer_and_close(id, &Refusal::new(403, &text));
+        }
         let agreed = match &site.profile.compression {
             Some(own) => handshake::agree_on_compression(request, own),
             None => Ok(None),

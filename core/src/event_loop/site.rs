@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use parking_lot::Mutex;
 
+use super::admission::Admission;
 use super::command::Command;
 use super::connection::Profile;
 use super::core::LoopCore;
@@ -30,6 +31,7 @@ pub(crate) struct Site {
     /// The loops that listen, each with its own number for the server; first the one that the application chose.
     parts: Box<[Part]>,
     last_info: Mutex<Option<Arc<Info>>>,
+    pub(crate) admission: Admission,
     /// TLS handshakes that came to nothing.
     pub(crate) failed_handshakes: AtomicU64,
 }
@@ -61,6 +63,7 @@ impl Site {
             folder,
             parts,
             last_info: Mutex::default(),
+            admission: Admission::default(),
             failed_handshakes: AtomicU64::new(0),
         }
     }

@@ -1,7 +1,7 @@
 //! A connected socket, TCP or Unix, and TLS over it.
 
 use std::io::{self, IoSlice, Read};
-use std::net::Shutdown;
+use std::net::{IpAddr, Shutdown};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use mio::net::{TcpStream, UnixStream};
@@ -161,6 +161,12 @@ impl Stream {
             Stream::Unix(stream) => stream.as_raw_fd(),
             Stream::Tls(stream) => stream.transport().fd(),
         }
+    }
+
+    /// The peer's address, if it has one and is still there.
+    pub(crate) fn remote_ip(&self) -> Option<IpAddr> {
+        let address = self.socket().peer_addr().ok()?;
+        Some(address.as_socket()?.ip())
     }
 
     pub(crate) fn socket(&self) -> SockRef<'_> {

@@ -117,7 +117,6 @@ impl TlsStream {
     /// One read, decrypted. What ends the session comes after the plaintext before it.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Input> {
         if let Some(failure) = self.failure.take() {
-            self.progress = Progress::Failed;
             return Err(io::Error::new(io::ErrorKind::InvalidData, *failure));
         }
         if self.goodbye_heard {
@@ -186,7 +185,9 @@ impl TlsStream {
         let fed = self.session.feed(input, plain, &mut answer);
         if !answer.is_empty() {
             self.post(&answer, 0);
-            self.flush()?;
+            if let Err(error) = self.flush() {
+                log::trace!("TLS could not answer: {error}"); // what came before this is still to be read
+            }
         }
         if fed.secured {
             self.progress = Progress::Secured;
@@ -194,10 +195,12 @@ impl TlsStream {
         match fed.end {
             None => {}
             Some(End::Closed) => self.goodbye_heard = true,
-            Some(End::Failed(failure)) if fed.produced > 0 => self.failure = Some(Box::new(failure)),
             Some(End::Failed(failure)) => {
                 self.progress = Progress::Failed;
-                return Err(io::Error::new(io::ErrorKind::InvalidData, failure));
+                if fed.produced == 0 {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, failure));
+                }
+                self.failure = Some(Box::new(failure));
             }
         }
         Ok((fed.produced, fed.secured))
@@ -385,5 +388,98 @@ impl Batch<'_> {
             sent: 0,
             records,
         }));
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "tls")]
+mod tests {
+    use std::io::Read;
+
+    use mio::net::UnixStream;
+
+    use super::*;
+    use crate::tls::certificates;
+
+    /// A stream of ours, secured, and the bare socket and session at its other end.
+    fn secured() -> (TlsStream, UnixStream, Session) {
+        let authority = certificates::Authority::new("test authority");
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let server = Session::server(&authority.server()).unwrap();
+        let mut stream = TlsStream::server(Stream::Unix(ours), server);
+        stream.transport().socket().set_send_buffer_size(20_000).unwrap();
+        let mut session = Session::client(&authority.client(), "localhost").unwrap();
+        let mut buffer = vec![0; RECEIVE_BUFFER];
+        let mut out = Vec::new();
+        session.feed(&mut [], &mut [], &mut out);
+        while !stream.is_secured() {
+            io::Write::write_all(&mut theirs, &out).unwrap();
+            assert!(!matches!(stream.receive(&mut buffer), Ok(Input::End)));
+            assert!(drain(&mut theirs, &mut session, &mut out).is_empty());
+        }
+        (stream, theirs, session)
+    }
+
+    /// What the system holds for the other end, decrypted; `out` is what that end has to say to it.
+    fn drain(socket: &mut UnixStream, session: &mut Session, out: &mut Vec<u8>) -> Vec<u8> {
+        let mut input = session.unfinished().to_vec();
+        let _ = socket.read_to_end(&mut input); // it ends when nothing is left
+        let mut plain = vec![0; input.len()];
+        out.clear();
+        let fed = session.feed(&mut input, &mut plain, out);
+        assert!(fed.end.is_none());
+        plain.truncate(fed.produced);
+        plain
+    }
+
+    /// As an outbox does: what is not reported as taken is offered again, with more behind it.
+    #[test]
+    fn what_is_reported_as_taken_is_what_has_left_in_whole_records() {
+        let (mut stream, mut socket, mut session) = secured();
+        let mut random = 42_u64;
+        let mut next = |below: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) as usize % below
+        };
+        let (mut waiting, mut made, mut taken, mut heard) = (Vec::new(), 0_usize, 0, Vec::new());
+        let mut was_blocked = 0;
+        for _ in 0..1_000 {
+            let most = [40, 4_000, 60_000][next(3)];
+            for _ in 0..next(most) {
+                waiting.push((made % 251) as u8);
+                made += 1;
+            }
+            if !waiting.is_empty() {
+                let cut = next(waiting.len());
+                let slices = [IoSlice::new(&waiting[..cut]), IoSlice::new(&waiting[cut..])];
+                match stream.send(&slices) {
+                    Ok(count) => {
+                        waiting.drain(..count);
+                        taken += count;
+                    }
+                    Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+                }
+                was_blocked += usize::from(stream.has_tail());
+            }
+            if next(3) == 0 {
+                heard.extend(drain(&mut socket, &mut session, &mut Vec::new()));
+                assert_eq!(heard.len(), taken);
+            }
+        }
+        assert!(was_blocked > 200, "{was_blocked}");
+        while !waiting.is_empty() {
+            heard.extend(drain(&mut socket, &mut session, &mut Vec::new()));
+            let count = stream.send(&[IoSlice::new(&waiting)]).unwrap_or(0);
+            waiting.drain(..count);
+        }
+        heard.extend(drain(&mut socket, &mut session, &mut Vec::new()));
+        assert!(!stream.has_tail() && stream.pledged == 0 && stream.credit == 0);
+        assert_eq!(heard.len(), made);
+        assert!(
+            heard
+                .iter()
+                .enumerate()
+                .all(|(at, byte)| *byte == (at % 251) as u8)
+        );
     }
 }

@@ -62,9 +62,16 @@ pub fn relative_path(request_path: &str) -> Result<String, Error> {
 }
 
 /// The answer for a file that exists. `path` is what [`relative_path`] returned; `date` is the present time since
-/// 1970 (UTC), for the Date header. Conditions and single ranges are obeyed (RFC 9110 §13 and §14).
-pub fn respond(request: &Request, path: &str, meta: &FileMeta, date: Option<Duration>) -> FileResponse {
-    let common = common_headers(request, date);
+/// 1970 (UTC), for the Date header. Without `keep_alive` the answer says that the connection closes after it.
+/// Conditions and single ranges are obeyed (RFC 9110 §13 and §14).
+pub fn respond(
+    request: &Request,
+    path: &str,
+    meta: &FileMeta,
+    date: Option<Duration>,
+    keep_alive: bool,
+) -> FileResponse {
+    let common = common_headers(date, keep_alive);
     if request.method != Method::GET && request.method != Method::HEAD {
         return refuse(request, 405, common, ("Allow", "GET, HEAD".to_owned()));
     }
@@ -112,9 +119,9 @@ pub fn content_type(path: &str) -> String {
 
 type Headers = Vec<(&'static str, String)>;
 
-fn common_headers(request: &Request, date: Option<Duration>) -> Headers {
+fn common_headers(date: Option<Duration>, keep_alive: bool) -> Headers {
     let date = date.map(|now| ("Date", http_date(now)));
-    let close = (!request.keep_alive()).then(|| ("Connection", "close".to_owned()));
+    let close = (!keep_alive).then(|| ("Connection", "close".to_owned()));
     date.into_iter().chain(close).collect()
 }
 

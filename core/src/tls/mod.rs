@@ -125,3 +125,9 @@ fn versions(min: TlsVersion) -> &'static [&'static rustls::SupportedProtocolVers
 
 #[cfg(all(feature = "tls", not(any(feature = "aws-lc-rs", feature = "ring"))))]
 compile_error!("the feature tls needs one of the features aws-lc-rs and ring");
+
+#[cfg(test)]
+#[cfg(feature = "tls")]
+#[path = "../../tests/support/certificates.rs"]
+#[allow(dead_code, clippy::unwrap_used)] // other tests use the rest, and an error fails all of them
+pub(crate) mod certificates;

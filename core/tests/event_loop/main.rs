@@ -15,6 +15,7 @@ mod failures;
 mod files;
 mod foreign;
 mod inside;
+mod limits;
 mod processes;
 mod proxies;
 mod queue;

@@ -5,8 +5,11 @@ mod certificates;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod foreign;
 mod pair;
+mod peer;
 mod sessions;
+mod transport;
 mod trust;
 
 use sockline::{

@@ -16,6 +16,7 @@ pub const LAYOUT: &[Section] = &[
             "sockline_ws",
             "sockline_server",
             "sockline_queue",
+            "sockline_tls",
         ],
     },
     Section {
@@ -29,13 +30,20 @@ pub const LAYOUT: &[Section] = &[
             "sockline_log_level",
             "sockline_string",
             "sockline_header",
+            "sockline_bytes",
+            "sockline_tls_version",
+            "sockline_identity",
         ],
     },
     Section {
         title: "Types: options",
         names: &[
             "SOCKLINE_UNLIMITED",
+            "sockline_tcp_options",
+            "sockline_compression",
             "sockline_settings",
+            "sockline_tls_client_options",
+            "sockline_tls_server_options",
             "sockline_loop_options",
             "sockline_options",
             "sockline_server_options",
@@ -51,6 +59,8 @@ pub const LAYOUT: &[Section] = &[
             "sockline_queued_event",
             "sockline_accept_options",
             "sockline_refusal",
+            "sockline_timings",
+            "sockline_tls_info",
             "sockline_log_function",
         ],
     },
@@ -82,6 +92,15 @@ pub const LAYOUT: &[Section] = &[
         ],
     },
     Section {
+        title: "TLS",
+        names: &[
+            "sockline_tls_client_new",
+            "sockline_tls_server_new",
+            "sockline_tls_reload",
+            "sockline_tls_free",
+        ],
+    },
+    Section {
         title: "Connections",
         names: &[
             "sockline_connect",
@@ -100,6 +119,9 @@ pub const LAYOUT: &[Section] = &[
             "sockline_url",
             "sockline_remote_address",
             "sockline_local_address",
+            "sockline_ws_timings",
+            "sockline_ws_tls_info",
+            "sockline_ws_peer_certificate",
             "sockline_close",
             "sockline_terminate",
         ],
@@ -125,7 +147,13 @@ pub const LAYOUT: &[Section] = &[
 
 /// Structs that a program makes.
 const MADE: &[(&str, &str)] = &[
+    ("SOCKLINE_TCP_OPTIONS_INIT", "sockline_tcp_options"),
+    ("SOCKLINE_COMPRESSION_INIT", "sockline_compression"),
     ("SOCKLINE_SETTINGS_INIT", "sockline_settings"),
+    ("SOCKLINE_TLS_CLIENT_OPTIONS_INIT", "sockline_tls_client_options"),
+    ("SOCKLINE_TLS_SERVER_OPTIONS_INIT", "sockline_tls_server_options"),
+    ("SOCKLINE_TIMINGS_INIT", "sockline_timings"),
+    ("SOCKLINE_TLS_INFO_INIT", "sockline_tls_info"),
     ("SOCKLINE_LOOP_OPTIONS_INIT", "sockline_loop_options"),
     ("SOCKLINE_OPTIONS_INIT", "sockline_options"),
     ("SOCKLINE_SERVER_OPTIONS_INIT", "sockline_server_options"),

@@ -1,0 +1,146 @@
+/* Options of connections, one by one: what they bring about. */
+
+#define _POSIX_C_SOURCE 200809L
+
+#include "support.h"
+
+static sockline_server serve(sockline_loop *loop, const sockline_settings *settings, struct record *record) {
+    sockline_server_options options = SOCKLINE_SERVER_OPTIONS_INIT;
+    options.host = sockline_str("127.0.0.1");
+    options.settings = settings;
+    sockline_handlers handlers = recording();
+    handlers.on_message = echo;
+    sockline_server server = 0;
+    CHECK_STATUS(SOCKLINE_OK, sockline_listen(loop, &options, &handlers, record, &server));
+    return server;
+}
+
+static sockline_ws connect_with(sockline_loop *loop, sockline_server server, const sockline_options *options,
+                                struct record *record) {
+    sockline_handlers handlers = recording();
+    sockline_ws ws = 0;
+    CHECK_STATUS(SOCKLINE_OK, sockline_connect(loop, url_of(server, "/"), options, &handlers, record, &ws));
+    return ws;
+}
+
+static void text_of(size_t (*function)(sockline_ws, char *, size_t), sockline_ws ws, char text[128]) {
+    CHECK(function(ws, text, 128) < 128);
+}
+
+static void compression_is_agreed_on(void) {
+    sockline_compression compression = SOCKLINE_COMPRESSION_INIT;
+    compression.level = 9;
+    compression.client_max_window_bits = 10;
+    sockline_settings compressing = SOCKLINE_SETTINGS_INIT;
+    compressing.compression = &compression;
+    sockline_options options = SOCKLINE_OPTIONS_INIT;
+    options.settings = &compressing;
+    sockline_loop *loop = new_loop();
+    struct record served = {0}, client = {0}, plain = {0};
+    sockline_server server = serve(loop, &compressing, &served);
+    sockline_ws ws = connect_with(loop, server, &options, &client);
+    UNTIL(loop, has(&client, 'o'));
+    char extensions[128];
+    text_of(sockline_extensions, ws, extensions);
+    CHECK(strstr(extensions, "permessage-deflate") != NULL && strstr(extensions, "client_max_window_bits=10") != NULL);
+    CHECK(strstr(extensions, "server_no_context_takeover") != NULL); /* a server's default */
+    char long_text[5000];
+    memset(long_text, 'x', sizeof long_text);
+    CHECK_STATUS(SOCKLINE_OK, sockline_send(ws, SOCKLINE_TEXT, long_text, sizeof long_text));
+    UNTIL(loop, has(&client, 'm'));
+    CHECK(client.len == sizeof long_text && memcmp(client.data, long_text, sizeof client.data) == 0);
+
+    ws = connect_with(loop, server, NULL, &plain); /* who does not offer it does not get it */
+    UNTIL(loop, has(&plain, 'o'));
+    text_of(sockline_extensions, ws, extensions);
+    CHECK(extensions[0] == '\0');
+    sockline_loop_free(loop);
+}
+
+static void options_that_can_not_be_are_refused(void) {
+    sockline_compression compression = SOCKLINE_COMPRESSION_INIT;
+    sockline_tcp_options tcp = SOCKLINE_TCP_OPTIONS_INIT;
+    sockline_settings settings = SOCKLINE_SETTINGS_INIT;
+    settings.compression = &compression;
+    settings.tcp = &tcp;
+    sockline_options options = SOCKLINE_OPTIONS_INIT;
+    options.settings = &settings;
+    const char *url = "ws://localhost/";
+    compression.server_max_window_bits = 16;
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_connect(NULL, url, &options, NULL, NULL, NULL));
+    compression.server_max_window_bits = 0;
+    compression.level = 10;
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_connect(NULL, url, &options, NULL, NULL, NULL));
+    compression.level = 0;
+    compression.client_no_context_takeover = 2;
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_connect(NULL, url, &options, NULL, NULL, NULL));
+    compression.client_no_context_takeover = 0;
+    tcp.no_delay = 7;
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_connect(NULL, url, &options, NULL, NULL, NULL));
+    CHECK(strstr(sockline_last_error_text(), "no_delay") != NULL);
+    tcp.no_delay = 0;
+    options.local_address = sockline_str("nowhere");
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_connect(NULL, url, &options, NULL, NULL, NULL));
+    options.local_address = sockline_str("");
+    options.proxy = "gopher://localhost";
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_connect(NULL, url, &options, NULL, NULL, NULL));
+}
+
+static void the_local_address_is_the_one_given(void) {
+    sockline_loop *loop = new_loop();
+    struct record served = {0}, client = {0};
+    sockline_server server = serve(loop, NULL, &served);
+    sockline_options options = SOCKLINE_OPTIONS_INIT;
+    options.local_address = sockline_str("127.0.0.7");
+    sockline_ws ws = connect_with(loop, server, &options, &client);
+    UNTIL(loop, has(&client, 'o'));
+    char address[128];
+    text_of(sockline_local_address, ws, address);
+    CHECK(strncmp(address, "127.0.0.7:", 10) == 0);
+    sockline_loop_free(loop);
+}
+
+static void the_steps_are_timed(void) {
+    sockline_loop *loop = new_loop();
+    struct record served = {0}, client = {0};
+    sockline_ws ws = connect_with(loop, serve(loop, NULL, &served), NULL, &client);
+    sockline_timings timings = SOCKLINE_TIMINGS_INIT;
+    CHECK_STATUS(SOCKLINE_OK, sockline_ws_timings(ws, &timings));
+    CHECK(timings.tcp_us == -1 && timings.upgrade_us == -1);
+    UNTIL(loop, has(&client, 'o'));
+    CHECK_STATUS(SOCKLINE_OK, sockline_ws_timings(ws, &timings));
+    CHECK(timings.tcp_us >= 0 && timings.upgrade_us >= 0);
+    CHECK(timings.dns_us == -1 && timings.tls_us == -1 && timings.proxy_us == -1);
+    struct {
+        size_t size;
+        int64_t dns_us, after;
+    } older = {offsetof(sockline_timings, tcp_us), 0, 77}; /* compiled when there was one field */
+    CHECK_STATUS(SOCKLINE_OK, sockline_ws_timings(ws, (sockline_timings *)(void *)&older));
+    CHECK(older.dns_us == -1 && older.after == 77);
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_ws_timings(ws, NULL));
+    CHECK_STATUS(SOCKLINE_ERR_WRONG_HANDLE, sockline_ws_timings(0, &timings));
+    sockline_loop_free(loop);
+}
+
+static void a_proxy_that_is_not_there_is_named(void) {
+    sockline_loop *loop = new_loop();
+    struct record served = {0}, client = {0}, direct = {0};
+    sockline_server server = serve(loop, NULL, &served);
+    CHECK(setenv("http_proxy", "http://127.0.0.1:1", 1) == 0); /* which loopback addresses are never behind */
+    connect_with(loop, server, NULL, &direct);
+    sockline_options options = SOCKLINE_OPTIONS_INIT;
+    options.proxy = "http://127.0.0.1:1";
+    connect_with(loop, server, &options, &client);
+    UNTIL(loop, has(&direct, 'o') && has(&client, 'c'));
+    CHECK(client.error == SOCKLINE_ERR_PROXY && strstr(client.error_text, "127.0.0.1:1") != NULL);
+    sockline_loop_free(loop);
+}
+
+int main(void) {
+    RUN(compression_is_agreed_on);
+    RUN(options_that_can_not_be_are_refused);
+    RUN(the_local_address_is_the_one_given);
+    RUN(the_steps_are_timed);
+    RUN(a_proxy_that_is_not_there_is_named);
+    return 0;
+}
