@@ -107,6 +107,8 @@ typedef enum sockline_status_code {
     SOCKLINE_STOPPED = 2,
     /** Nothing waits in the queue: its doorbell rings for the next event. */
     SOCKLINE_EMPTY = 3,
+    /** The call was right, but the policy for slow consumers dropped the message. */
+    SOCKLINE_DROPPED = 4,
     /** An argument is out of range, malformed, NULL where it may not be, or contradicts another one. */
     SOCKLINE_ERR_INVALID_ARGUMENT = -1,
     /** The URL can't be parsed, or asks for what WebSocket URLs don't have (RFC 6455 section 3). */

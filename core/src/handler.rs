@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::reconnect::{Attempt, Reconnecting};
 use crate::server::{Server, UpgradeRequest};
-use crate::websocket::WebSocket;
+use crate::websocket::{SendOutcome, WebSocket};
 use crate::ws::MessageType;
 
 /// A whole message, borrowed until the callback returns.
@@ -98,6 +98,10 @@ pub trait Handler: Send + Sync {
     fn on_attempt(&self, ws: WebSocket, attempt: &mut Attempt) {}
     /// There is a connection again; messages can be sent.
     fn on_reconnected(&self, ws: WebSocket) {}
+    /// What has become of a message that was sent with this token
+    /// ([`WebSocket::send_with`]): exactly once for each that was accepted, and before `on_close`. Messages with the
+    /// same outcome come in the order in which they were sent.
+    fn on_sent(&self, ws: WebSocket, token: u64, outcome: SendOutcome) {}
     /// The connection failed, or could not be made; `on_close` follows at once.
     fn on_error(&self, ws: WebSocket, error: &Error) {}
     /// The connection has ended, or was never made: the last event of this handle. Its user data may be freed here.

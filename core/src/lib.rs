@@ -42,9 +42,9 @@ pub use logging::{LogLevel, LogSink, set_log, write_log};
 pub use proxy::Proxy;
 pub use reconnect::{Attempt, Reconnect, Reconnecting};
 pub use server::{Accept, Address, Refusal, Server, ServerOptions, UpgradeRequest, listen};
-pub use settings::{Settings, TcpOptions};
+pub use settings::{Settings, SlowConsumer, TcpOptions};
 pub use tls::{
     ClientTls, ClientTlsOptions, Identity, ServerTls, ServerTlsOptions, TlsError, TlsInfo, TlsVersion,
 };
-pub use websocket::{Sent, WebSocket};
+pub use websocket::{SendOptions, SendOutcome, Sent, WebSocket};
 pub use ws::{Compression, MessageType, ReadyState};

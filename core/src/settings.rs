@@ -18,8 +18,10 @@ pub struct Settings {
     pub close_timeout: Duration,
     /// When more than this many bytes wait, `send` says `OverMark`, and `on_drain` follows at half of it.
     pub high_water_mark: usize,
-    /// When more than this many bytes wait already, `send` fails with `OutboxFull`; 0 for no limit.
+    /// When more than this many bytes wait already, a message meets the policy of `slow_consumer`; 0 for no limit.
     pub hard_limit: usize,
+    /// What becomes of messages over the hard limit. Default: `send` fails with `OutboxFull`.
+    pub slow_consumer: SlowConsumer,
     /// What the system does with the TCP socket.
     pub tcp: TcpOptions,
     /// How to compress, where the peer does too (permessage-deflate, RFC 7692). `None`, the default: it is neither offered
@@ -58,6 +60,33 @@ impl Default for TcpOptions {
     }
 }
 
+/// What becomes of a message for a peer that takes them more slowly than they are sent, so that more than the hard
+/// limit waits already. Control frames are exempt from it. A dropped message that had a
+/// token gets its `on_sent`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(u8)]
+pub enum SlowConsumer {
+    /// `send` fails with `OutboxFull`; a broadcast passes the connection by.
+    #[default]
+    Error = 0,
+    /// The message is dropped: `send` says [`Sent::Dropped`](crate::Sent::Dropped).
+    DropNewest = 1,
+    /// It is taken, and the oldest messages that have not begun to leave are dropped until no more than the limit
+    /// waits before it. Where the latest state is all that counts. Only from another thread, while the loop is behind
+    /// by more than the limit, the message itself is dropped.
+    DropOldest = 2,
+    /// It is dropped, and so are all that have not begun to leave. The connection closes with 1008, and `on_error` says
+    /// `OutboxFull` before `on_close`.
+    Close = 3,
+}
+
+impl SlowConsumer {
+    /// Whether messages that wait have to be kept apart, because they may be dropped.
+    pub(crate) fn drops_waiting(self) -> bool {
+        matches!(self, SlowConsumer::DropOldest | SlowConsumer::Close)
+    }
+}
+
 const MIB: usize = 1 << 20;
 
 impl Settings {
@@ -80,6 +109,7 @@ impl Settings {
             hard_limit: 16 * MIB,
             tcp: TcpOptions::default(),
             compression: None,
+            slow_consumer: SlowConsumer::Error,
         }
     }
 

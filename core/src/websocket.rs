@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::client::Timings;
 use crate::error::{Error, ErrorCode, Result};
@@ -43,6 +44,34 @@ pub enum Sent {
     Queued,
     /// It was queued too, but more than the high-water mark waits now: wait for `on_drain` before sending more.
     OverMark,
+    /// The call was right, but the policy for slow consumers dropped the message
+    /// ([`SlowConsumer`](crate::SlowConsumer)).
+    Dropped,
+}
+
+/// How to send one message. `SendOptions::default()` sends as [`WebSocket::send`] does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SendOptions {
+    /// Whether to compress the message where compression was agreed on; `None`: by its length.
+    pub compress: Option<bool>,
+    /// The message is dropped if it has not begun to leave after so long; a timer drops it, too, so that it frees its
+    /// memory and `on_sent` comes. `None` and zero: it waits as long as the connection lives.
+    pub deadline: Option<Duration>,
+    /// The application's number for the message: [`Handler::on_sent`] brings it back, exactly once.
+    pub token: Option<u64>,
+}
+
+/// What has become of a message that was sent with a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendOutcome {
+    /// The system has taken its last byte. Whether the peer gets it is not known.
+    Taken,
+    /// The policy for slow consumers has dropped it.
+    Dropped,
+    /// Its deadline has passed before it began to leave.
+    Expired,
+    /// The connection has ended before all of it had left.
+    Failed,
 }
 
 impl WebSocket {
@@ -82,7 +111,8 @@ impl WebSocket {
     /// Sends a text message.
     ///
     /// # Errors
-    /// [`ErrorCode::NotOpen`] before it is open or once it is closing, [`ErrorCode::OutboxFull`] over the hard limit.
+    /// [`ErrorCode::NotOpen`] before it is open or once it is closing, [`ErrorCode::OutboxFull`] over the hard limit,
+    /// if that is the policy ([`SlowConsumer`](crate::SlowConsumer)).
     pub fn send_text(self, text: &str) -> Result<Sent> {
         event_loop::send(self.id, MessageType::Text, text.as_bytes())
     }
@@ -106,6 +136,16 @@ impl WebSocket {
     pub fn send_checked(self, kind: MessageType, data: &[u8]) -> Result<Sent> {
         debug_assert!(kind == MessageType::Binary || std::str::from_utf8(data).is_ok());
         event_loop::send(self.id, kind, data)
+    }
+
+    /// Sends a message with options: a token, to hear in [`Handler::on_sent`] what becomes of it, and a deadline. An
+    /// accepted message with a token, one that says [`Sent::Dropped`] included, gets its `on_sent`, exactly once and
+    /// before `on_close`; never inside this call. Errors as for [`WebSocket::send`]; then no `on_sent` follows.
+    pub fn send_with(self, kind: MessageType, data: &[u8], options: &SendOptions) -> Result<Sent> {
+        if kind == MessageType::Text && simdutf8::basic::from_utf8(data).is_err() {
+            return Err(ErrorCode::InvalidUtf8.into());
+        }
+        event_loop::send_with(self.id, kind, data, options)
     }
 
     /// Sends a ping of at most 125 bytes (RFC 6455 §5.5.2); `on_pong` follows when the peer answers.

@@ -129,6 +129,7 @@ pub(crate) unsafe fn read_settings(
         tcp: unsafe { read_tcp(given.tcp, defaults.tcp) }?,
         // SAFETY: as above.
         compression: unsafe { read_compression(given.compression, compression) }?,
+        ..defaults
     })
 }
 

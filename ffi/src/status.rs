@@ -22,6 +22,8 @@ pub enum sockline_status_code {
     SOCKLINE_STOPPED = 2,
     /// Nothing waits in the queue: its doorbell rings for the next event.
     SOCKLINE_EMPTY = 3,
+    /// The call was right, but the policy for slow consumers dropped the message.
+    SOCKLINE_DROPPED = 4,
     /// An argument is out of range, malformed, NULL where it may not be, or contradicts another one.
     SOCKLINE_ERR_INVALID_ARGUMENT = -1,
     /// The URL can't be parsed, or asks for what WebSocket URLs don't have (RFC 6455 section 3).
@@ -90,6 +92,7 @@ pub(crate) const OK: sockline_status = sockline_status_code::SOCKLINE_OK as i32;
 pub(crate) const OVER_MARK: sockline_status = sockline_status_code::SOCKLINE_OVER_MARK as i32;
 pub(crate) const STOPPED: sockline_status = sockline_status_code::SOCKLINE_STOPPED as i32;
 pub(crate) const EMPTY: sockline_status = sockline_status_code::SOCKLINE_EMPTY as i32;
+pub(crate) const DROPPED: sockline_status = sockline_status_code::SOCKLINE_DROPPED as i32;
 
 /// The library's version, such as "0.1.0". Borrowed for ever. Any thread.
 #[unsafe(no_mangle)]
@@ -154,6 +157,11 @@ fn entries() -> Vec<Entry> {
         ),
         entry(STOPPED, "SOCKLINE_STOPPED", "the loop was stopped"),
         entry(EMPTY, "SOCKLINE_EMPTY", "nothing waits in the queue"),
+        entry(
+            DROPPED,
+            "SOCKLINE_DROPPED",
+            "the policy for slow consumers dropped the message",
+        ),
     ];
     all.extend(
         ErrorCode::ALL

@@ -7,7 +7,7 @@ use sockline::{MessageType, ReadyState, Result, Sent, WebSocket};
 use crate::abi::{bytes, copy_out, invalid, text};
 use crate::guard::{guard, guard_value};
 use crate::handlers::{read_handlers, sockline_handlers};
-use crate::status::{OK, OVER_MARK, sockline_status};
+use crate::status::{DROPPED, OK, OVER_MARK, sockline_status};
 use crate::types::sockline_ws;
 
 /// Sends a message: type SOCKLINE_TEXT or SOCKLINE_BINARY, len bytes at data, copied. data may be NULL if len is 0.
@@ -30,6 +30,7 @@ pub unsafe extern "C" fn sockline_send(
             match WebSocket::from_raw(ws)?.send(message_type(r#type)?, data)? {
                 Sent::Queued => OK,
                 Sent::OverMark => OVER_MARK,
+                Sent::Dropped => DROPPED,
             },
         )
     })

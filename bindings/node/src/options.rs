@@ -127,6 +127,7 @@ impl Limits {
             hard_limit: self.hard_limit as usize,
             tcp: self.tcp.options(),
             compression: self.compression.as_ref().map(Deflate::to_core),
+            ..Settings::server()
         }
     }
 }

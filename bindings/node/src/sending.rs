@@ -49,7 +49,7 @@ pub(crate) unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callbac
     js::integer(
         env,
         match sent {
-            Ok(Sent::Queued) => QUEUED,
+            Ok(Sent::Queued | Sent::Dropped) => QUEUED, // npm ws has no policy that drops
             Ok(Sent::OverMark) => OVER_MARK,
             Err(error) => error.code() as i32,
         },

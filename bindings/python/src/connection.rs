@@ -124,7 +124,7 @@ impl Connection {
             .ws(py)
             .map(|ws| message::send(ws, message, text));
         match sent {
-            Some(Ok(Ok(Sent::Queued))) => Done::shared(py),
+            Some(Ok(Ok(Sent::Queued | Sent::Dropped))) => Done::shared(py),
             Some(Ok(Ok(Sent::OverMark))) => slf.call_method0(intern!(py, "_room")),
             // Coroutines raise when they are awaited, so this is one.
             _ => slf.call_method1(intern!(py, "_send_slowly"), (message, text)),

@@ -93,7 +93,7 @@ impl Socket {
             return Err(raise(py, &sockline::ErrorCode::NotOpen.into()));
         };
         match message::send(ws, message, text)? {
-            Ok(sent) => Ok(sent == Sent::Queued),
+            Ok(sent) => Ok(sent != Sent::OverMark),
             Err(error) => Err(raise(py, &error)),
         }
     }

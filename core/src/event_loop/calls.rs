@@ -32,7 +32,8 @@ impl LoopCore {
 
     fn run_command(&self, command: Command) {
         match command {
-            Command::Send(id, kind, payload) => self.queued_send(id, kind, &payload),
+            Command::Send(id, outgoing) => self.queued_send(id, outgoing),
+            Command::Overflow(id, token) => self.queued_overflow(id, token),
             Command::Call(id, Call::Accept(accept)) => self.queued_accept(id, *accept),
             Command::Call(id, call) => {
                 if let Err(error) = self.call(id, call) {
@@ -53,21 +54,6 @@ impl LoopCore {
             Command::WorkerClosed(id) => self.worker_closed(id),
             Command::Stop => self.stopping.set(true),
             Command::Shutdown(within) => self.begin_shutdown(crate::settings::millis(within)),
-        }
-    }
-
-    fn queued_send(&self, id: Id, kind: crate::ws::MessageType, payload: &[u8]) {
-        let Some(slot) = self.shared().slots.get(id) else {
-            return;
-        };
-        slot.sub_buffered(payload.len());
-        match self.send_accepted(id, kind, payload) {
-            Ok(_) => {}
-            Err(error) => log::debug!("a message from another thread was dropped: {error}"),
-        }
-        // Its sender may have been told to wait for what the system has taken at once: the next flush looks.
-        if slot.is_over_mark() {
-            self.with_conn(id, |conn| self.mark_dirty(conn));
         }
     }
 
@@ -134,7 +120,7 @@ impl LoopCore {
         self.arm(id);
         match sent {
             Some(Ok(())) => Ok(()),
-            Some(Err(error)) => Err(super::writing::send_failed(error, slot)),
+            Some(Err(error)) => Err(super::messages::send_failed(error, slot)),
             None => Err(ErrorCode::Closed.into()),
         }
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -30,8 +30,18 @@ pub(crate) enum Call {
     Publish(Box<Publication>),
 }
 
+/// A message, copied.
+pub(crate) struct Outgoing {
+    pub(crate) kind: MessageType,
+    pub(crate) payload: Box<[u8]>,
+    pub(crate) token: Option<u64>,
+    pub(crate) deadline: Option<Instant>,
+}
+
 pub(crate) enum Command {
-    Send(Id, MessageType, Box<[u8]>),
+    Send(Id, Outgoing),
+    /// A message that the policy for slow consumers dropped: its token.
+    Overflow(Id, Option<u64>),
     Call(Id, Call),
     Connect(Id, Box<ConnectPlan>),
     /// The answer to one of a client's lookups, with its number.

@@ -9,12 +9,13 @@ use super::returning::{Away, Returning};
 use super::serving::Serving;
 use super::slots::Slot;
 use super::stream::Stream;
+use super::tracking::Tracking;
 use super::writing::CORK;
 use crate::error::Error;
 use crate::handle::Id;
 use crate::handler::{CloseEvent, Handler};
-use crate::settings::Settings;
-use crate::websocket::WebSocket;
+use crate::settings::{Settings, SlowConsumer};
+use crate::websocket::{SendOutcome, WebSocket};
 use crate::ws::{self, Agreement, Compression, Connection, MessageType, Millis, Role};
 
 /// The longest header of a frame.
@@ -36,6 +37,7 @@ pub(crate) struct Profile {
     /// TCP_USER_TIMEOUT, where the application has chosen one.
     pub(crate) user_timeout: Option<Duration>,
     pub(crate) compression: Option<Compression>,
+    pub(crate) slow_consumer: SlowConsumer,
 }
 
 impl Profile {
@@ -45,14 +47,29 @@ impl Profile {
         } else {
             settings.hard_limit
         };
+        // A frame's header is part of what counts.
+        let cork_room = settings.high_water_mark.min(CORK).saturating_sub(MAX_HEADER);
         Profile {
             protocol: settings.protocol(),
             high_water_mark: settings.high_water_mark,
             hard_limit,
-            // A frame's header is part of what counts.
-            cork_room: settings.high_water_mark.min(CORK).saturating_sub(MAX_HEADER),
+            // Messages that the policy may drop keep their boundaries, so none of them goes the shortest way.
+            cork_room: if settings.slow_consumer.drops_waiting() {
+                0
+            } else {
+                cork_room
+            },
             user_timeout: settings.tcp.user_timeout,
             compression: settings.compression,
+            slow_consumer: settings.slow_consumer,
+        }
+    }
+
+    /// What is to be known of a message of such a connection.
+    pub(crate) fn tracking(&self, asked: Tracking) -> Tracking {
+        Tracking {
+            may_drop: self.slow_consumer.drops_waiting(),
+            ..asked
         }
     }
 }
@@ -103,6 +120,8 @@ pub(crate) struct Flags {
     pub(crate) unread: bool,
     /// On the loop's list of sockets to flush.
     pub(crate) dirty: bool,
+    /// The system has not taken all that it was last given of what waits.
+    pub(crate) blocked: bool,
     /// Writing failed: what is left to read, maybe the peer's close frame, comes first.
     pub(crate) broken: bool,
     /// `on_open` is still to be called.
@@ -137,6 +156,8 @@ pub(crate) struct Ending {
     /// Of the peer's close frame.
     pub(crate) received: Option<(u16, String)>,
     pub(crate) error: Option<Error>,
+    /// Why we gave it up, whatever comes then.
+    pub(crate) verdict: Option<Error>,
     pub(crate) was_clean: bool,
 }
 
@@ -152,11 +173,12 @@ impl Ending {
     }
 }
 
-/// Messages that wait for a handler.
+/// Events that wait for a handler.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     pub(crate) open: bool,
     pub(crate) messages: Vec<(MessageType, Box<[u8]>)>,
+    pub(crate) sent: Vec<(u64, SendOutcome)>,
     pub(crate) bytes: usize,
     pub(crate) dropped: u64,
 }
@@ -224,7 +246,10 @@ impl Conn {
         match &self.stage {
             Stage::Connecting(connecting) => connecting.deadline(),
             Stage::Serving(serving) => serving.deadline,
-            Stage::Open(machine) => machine.next_timeout(&self.profile.protocol).unwrap_or(NEVER),
+            Stage::Open(machine) => {
+                let protocol = machine.next_timeout(&self.profile.protocol).unwrap_or(NEVER);
+                protocol.min(self.outbox.earliest_deadline())
+            }
             Stage::Lingering(deadline) => *deadline,
             Stage::Away(away) => away.until,
             Stage::Over => NEVER,

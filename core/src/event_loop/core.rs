@@ -16,6 +16,7 @@ use super::connection::{Conn, NEVER};
 use super::listener::Listener;
 use super::shared::Shared;
 use super::timers::{Entry, Wheel};
+use super::tracking::{Mark, Report};
 use super::{LoopOptions, Turn};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, Kind};
@@ -48,6 +49,10 @@ pub(crate) struct LoopCore {
     /// What the socket whose turn it is wants to send; it leaves in one write.
     pub(crate) cork: RefCell<Vec<u8>>,
     pub(crate) corked: Cell<u32>,
+    /// Where in the cork the messages are that are tracked.
+    pub(crate) marks: RefCell<Vec<Mark>>,
+    /// What `on_sent` is still to say.
+    pub(crate) reports: RefCell<Vec<Report>>,
     pub(crate) receive_buffer: RefCell<Vec<u8>>,
     /// Sockets to flush, to read on, to announce as open, and to take leave of.
     pub(crate) dirty: RefCell<Vec<u32>>,
@@ -84,6 +89,8 @@ impl LoopCore {
             last_tls: RefCell::default(),
             cork: RefCell::default(),
             corked: Cell::new(NOBODY),
+            marks: RefCell::default(),
+            reports: RefCell::default(),
             receive_buffer: RefCell::default(),
             dirty: RefCell::default(),
             unread: RefCell::default(),
@@ -142,6 +149,8 @@ impl LoopCore {
         *self.wheel.borrow_mut() = Wheel::new(self.now.get());
         *self.last_tls.borrow_mut() = None;
         *self.cork.borrow_mut() = Vec::new();
+        *self.marks.borrow_mut() = Vec::new();
+        *self.reports.borrow_mut() = Vec::new();
         *self.receive_buffer.borrow_mut() = Vec::new();
         *self.conns.borrow_mut() = Vec::new();
         *self.servers.borrow_mut() = HashMap::new();
@@ -169,6 +178,13 @@ impl LoopCore {
             self.read_clock();
         }
         self.now.get()
+    }
+
+    /// A deadline of another thread's on this loop's clock, rounded up.
+    pub(crate) fn millis_at(&self, deadline: Option<Instant>) -> Millis {
+        deadline.map_or(NEVER, |deadline| {
+            crate::settings::millis(deadline.saturating_duration_since(self.epoch))
+        })
     }
 
     /// Makes it now; for deadlines that would come too early if the turn has lasted.
@@ -269,7 +285,8 @@ impl LoopCore {
             && self.unread.borrow().is_empty()
             && self.opened.borrow().is_empty()
             && self.ended.borrow().is_empty()
-            && self.ended_servers.borrow().is_empty())
+            && self.ended_servers.borrow().is_empty()
+            && !self.has_reports())
     }
 
     fn handle_events(&self) {
@@ -330,6 +347,7 @@ impl LoopCore {
             }
             self.announce_opened();
             self.flush_dirty();
+            self.deliver_reports();
             self.deliver_ends();
         }
     }

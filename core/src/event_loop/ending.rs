@@ -8,7 +8,8 @@ use super::securing::failure_in;
 use super::timers::Entry;
 use crate::error::{Error, ErrorCode};
 use crate::handle::{Id, Kind};
-use crate::ws::{Millis, ReadyState, Role, Timeout};
+use crate::websocket::SendOutcome;
+use crate::ws::{Millis, Role, Timeout};
 
 /// How long a socket may linger for its last bytes to arrive.
 const LINGER: Millis = 2_000;
@@ -106,6 +107,7 @@ impl LoopCore {
             if !matches!(conn.stage, Stage::Open(_)) {
                 return Some(None);
             }
+            self.expire(conn);
             let mut scratch = self.scratch.borrow_mut();
             self.write_control(conn, slot, |stage, out| match stage {
                 Stage::Open(machine) => machine
@@ -186,7 +188,7 @@ impl LoopCore {
         }
         runners.into_iter().for_each(|stream| self.close_stream(stream));
         if let Some(slot) = self.shared().slots.get(id) {
-            slot.set_ready_state(ReadyState::Closed);
+            slot.close();
         }
         self.arm(id);
         self.ended.borrow_mut().push(id.slot());
@@ -196,6 +198,9 @@ impl LoopCore {
     /// Calls `on_error` and `on_close` for all that have ended, and frees what is not lingering.
     pub(crate) fn deliver_ends(&self) {
         let mut list = self.ended.take();
+        if !list.is_empty() && !self.shared().commands.is_empty() {
+            self.run_commands(); // what was accepted from other threads, while these were open, has its on_sent first
+        }
         for slot in list.drain(..) {
             let Some(id) = self.with_slot(slot, |conn| conn.id) else {
                 continue;
@@ -212,7 +217,7 @@ impl LoopCore {
     }
 
     fn deliver_end(&self, id: Id) {
-        let last = self.with_conn(id, |conn| {
+        let due = self.with_conn(id, |conn| {
             if self.closed.get() {
                 // Nothing can come any more that its last events could wait for.
             } else if conn.flags.answering {
@@ -221,22 +226,29 @@ impl LoopCore {
                 conn.flags.orphaned = true; // its last events, too, wait for a handler
                 return None;
             }
+            conn.outbox
+                .forget_tokens(|token| self.report(id, [token], SendOutcome::Failed));
+            Some(())
+        });
+        if let Some(Some(())) = due {
+            self.deliver_reports();
+            self.deliver_last(id);
+        }
+    }
+
+    fn deliver_last(&self, id: Id) {
+        let last = self.with_conn(id, |conn| {
             let ending = conn.ending.take().unwrap_or_default();
             let handler = conn.handler.take().filter(|_| !conn.flags.silent);
-            Some((
-                handler,
-                conn.websocket(),
-                ending,
-                conn.server,
-                matches!(conn.stage, Stage::Lingering(_)),
-                !conn.flags.excess,
-            ))
+            let lingers = matches!(conn.stage, Stage::Lingering(_));
+            let counted = !conn.flags.excess;
+            (handler, conn.websocket(), ending, conn.server, lingers, counted)
         });
-        let Some(Some((handler, ws, ending, server, lingers, counted))) = last else {
+        let Some((handler, ws, ending, server, lingers, counted)) = last else {
             return;
         };
         if let Some(handler) = handler {
-            if let Some(error) = &ending.error {
+            if let Some(error) = ending.verdict.as_ref().or(ending.error.as_ref()) {
                 handler.on_error(ws, error);
             }
             handler.on_close(ws, &ending.event());

@@ -249,7 +249,7 @@ impl LoopCore {
         let site = listener.site.clone();
         let slot = self.shared().slots.get(id).ok_or(ErrorCode::Closed)?;
         slot.set_fd(stream.fd());
-        slot.set_limits(site.profile.high_water_mark, site.options.settings.hard_limit);
+        slot.set_limits(&site.options.settings);
         let profile = site.profile.clone();
         let serving = Serving::new(site, self.now());
         let stage = Stage::Serving(Box::new(serving));

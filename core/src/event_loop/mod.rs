@@ -4,8 +4,9 @@
 //! |---|---|
 //! | `core` | the loop's state, and one turn of it |
 //! | `shared`, `slots` | what other threads may touch: handles, counters, the command queue |
-//! | `command`, `calls` | what is asked of the loop, and doing it |
-//! | `reading`, `writing`, `outbox` | the path of a byte |
+//! | `command`, `queueing`, `calls` | what is asked of the loop, asking it, and doing it |
+//! | `reading`, `messages`, `writing`, `outbox` | the path of a byte |
+//! | `tracking` | messages with a token or a deadline, and what a slow consumer loses |
 //! | `connection`, `ending` | what a connection is at, and how it ends |
 //! | `connecting`, `resolver`, `returning` | a client's way to an open connection, and back to one |
 //! | `securing`, `tls_stream` | TLS, in both roles, between the socket and the rest |
@@ -25,8 +26,10 @@ mod ending;
 mod files;
 mod fork;
 mod listener;
+mod messages;
 mod outbox;
 mod publishing;
+mod queueing;
 mod reading;
 mod resolver;
 mod returning;
@@ -41,6 +44,7 @@ mod tcp;
 mod thread;
 mod timers;
 mod tls_stream;
+mod tracking;
 mod turning;
 mod writing;
 
@@ -50,7 +54,7 @@ use crate::error::{ErrorCode, Result};
 use crate::handle::{Id, Kind};
 use crate::handler::Handler;
 use crate::server::{Server, ServerOptions};
-use crate::websocket::{Sent, WebSocket};
+use crate::websocket::{SendOptions, Sent, WebSocket};
 use crate::ws::{MessageType, ReadyState};
 
 pub(crate) use self::command::Call;
@@ -107,26 +111,17 @@ pub(crate) fn send(id: Id, kind: MessageType, payload: &[u8]) -> Result<Sent> {
     let shared = Shared::at(id)?;
     match shared.enter() {
         Some(core) => core.send(id, kind, payload), // which finds out itself whether the handle is alive
-        None => queue_send(shared, id, kind, payload),
+        None => queueing::send(shared, id, kind, payload, &SendOptions::default()),
     }
 }
 
-fn queue_send(shared: &Shared, id: Id, kind: MessageType, payload: &[u8]) -> Result<Sent> {
-    let slot = shared.slots.get(id).ok_or(ErrorCode::Closed)?;
-    if slot.ready_state() != ReadyState::Open {
-        return Err(writing::not_open(slot));
+/// The same with options.
+pub(crate) fn send_with(id: Id, kind: MessageType, payload: &[u8], options: &SendOptions) -> Result<Sent> {
+    let shared = Shared::at(id)?;
+    match shared.enter() {
+        Some(core) => core.send_with(id, kind, payload, options),
+        None => queueing::send(shared, id, kind, payload, options),
     }
-    let waiting = slot.buffered();
-    if waiting > slot.hard_limit() {
-        return Err(writing::outbox_full(waiting as usize, slot.hard_limit() as usize));
-    }
-    slot.add_buffered(payload.len());
-    let over = slot.buffered() > slot.high_water_mark();
-    if over {
-        slot.set_over_mark();
-    }
-    shared.push(Command::Send(id, kind, payload.into()));
-    Ok(if over { Sent::OverMark } else { Sent::Queued })
 }
 
 pub(crate) fn call(id: Id, call: Call) -> Result<()> {
@@ -150,8 +145,7 @@ pub(crate) fn connect(on_loop: Option<&Loop>, plan: ConnectPlan) -> Result<WebSo
     let shared = Loop::shared_or_default(on_loop)?;
     let id = shared.slots.allocate(Kind::Connection)?;
     if let Some(slot) = shared.slots.get(id) {
-        let settings = &plan.options.settings;
-        slot.set_limits(settings.high_water_mark, settings.hard_limit);
+        slot.set_limits(&plan.options.settings);
         slot.set_info(Arc::new(Info {
             url: plan.destination.url.href.as_str().into(),
             ..Info::default()

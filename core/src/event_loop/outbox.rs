@@ -5,7 +5,10 @@ use std::io::{self, IoSlice};
 
 use bytes::Bytes;
 
+use super::connection::NEVER;
 use super::stream::Stream;
+use super::tracking::Tracking;
+use crate::ws::Millis;
 
 /// An own chunk takes further frames until it has this length; a longer frame still lies in one piece.
 const CHUNK: usize = 64 << 10;
@@ -15,27 +18,99 @@ const FIRST: usize = 4 << 10;
 const BATCH: usize = 32;
 
 #[derive(Debug)]
-enum Chunk {
+enum Content {
     Own(Vec<u8>),
     Shared(Bytes),
 }
 
+#[derive(Debug)]
+struct Chunk {
+    content: Content,
+    /// Where messages end whose senders want to hear when the system has taken them, and their tokens.
+    tokens: Vec<(usize, u64)>,
+    /// Of a chunk that is one whole message, which may be dropped while none of it has left: when it has to be.
+    drop_at: Option<Millis>,
+}
+
 impl Chunk {
+    fn new(content: Content) -> Chunk {
+        Chunk {
+            content,
+            tokens: Vec::new(),
+            drop_at: None,
+        }
+    }
+
+    fn message(content: Content, tracking: Tracking) -> Chunk {
+        let mut chunk = Chunk {
+            drop_at: tracking.is_droppable().then_some(tracking.deadline),
+            ..Chunk::new(content)
+        };
+        let end = chunk.bytes().len();
+        chunk.tokens.extend(tracking.token.map(|token| (end, token)));
+        chunk
+    }
+
     fn bytes(&self) -> &[u8] {
-        match self {
-            Chunk::Own(bytes) => bytes,
-            Chunk::Shared(bytes) => bytes,
+        match &self.content {
+            Content::Own(bytes) => bytes,
+            Content::Shared(bytes) => bytes,
+        }
+    }
+
+    /// What is told of a message whose chunk this is.
+    fn dropped(&self) -> Dropped {
+        Dropped {
+            bytes: self.bytes().len(),
+            token: self.tokens.first().map(|(_, token)| *token),
+        }
+    }
+
+    fn take_on(&mut self, next: Chunk) {
+        let before = self.bytes().len();
+        if let Some(bytes) = self.open() {
+            bytes.extend_from_slice(next.bytes());
+        }
+        let tokens = next.tokens.into_iter().map(|(end, token)| (before + end, token));
+        self.tokens.extend(tokens);
+    }
+
+    /// The buffer, if something that must not be dropped may be appended to it.
+    fn open(&mut self) -> Option<&mut Vec<u8>> {
+        match &mut self.content {
+            Content::Own(bytes) if self.drop_at.is_none() && bytes.len() < CHUNK => Some(bytes),
+            _ => None,
         }
     }
 }
 
+/// A message that was dropped.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    pub(crate) bytes: usize,
+    pub(crate) token: Option<u64>,
+}
+
 /// Empty, it owns no heap.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outbox {
     chunks: VecDeque<Chunk>,
     /// How much of the first chunk the system has taken.
     offset: usize,
     length: usize,
+    /// No deadline of a message that waits is earlier.
+    earliest: Millis,
+}
+
+impl Default for Outbox {
+    fn default() -> Outbox {
+        Outbox {
+            chunks: VecDeque::new(),
+            offset: 0,
+            length: 0,
+            earliest: NEVER,
+        }
+    }
 }
 
 impl Outbox {
@@ -47,14 +122,21 @@ impl Outbox {
         self.length
     }
 
+    /// When [`Outbox::expire`] may have something to do.
+    pub(crate) fn earliest_deadline(&self) -> Millis {
+        self.earliest
+    }
+
     /// Lets `write` append to the last chunk, or to a fresh one, and returns what it returned.
     pub(crate) fn append<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-        let open = matches!(self.chunks.back(), Some(Chunk::Own(bytes)) if bytes.len() < CHUNK);
-        if !open {
-            self.chunks.push_back(Chunk::Own(Vec::with_capacity(FIRST)));
+        if self.chunks.back_mut().is_none_or(|last| last.open().is_none()) {
+            // Between messages that have chunks of their own there are only control frames.
+            let room = if self.chunks.is_empty() { FIRST } else { 0 };
+            self.chunks
+                .push_back(Chunk::new(Content::Own(Vec::with_capacity(room))));
         }
-        let Some(Chunk::Own(bytes)) = self.chunks.back_mut() else {
-            unreachable!("the last chunk is an own one: it was found or just pushed")
+        let Some(bytes) = self.chunks.back_mut().and_then(Chunk::open) else {
+            unreachable!("the last chunk is an open one: it was found or just pushed")
         };
         let before = bytes.len();
         let result = write(bytes);
@@ -70,24 +152,149 @@ impl Outbox {
         }
     }
 
-    /// Appends bytes that others hold too.
-    pub(crate) fn push_shared(&mut self, bytes: Bytes) {
-        if !bytes.is_empty() {
-            self.length += bytes.len();
-            self.chunks.push_back(Chunk::Shared(bytes));
+    /// Lets `write` append one message.
+    pub(crate) fn append_message<T>(
+        &mut self,
+        tracking: Tracking,
+        write: impl FnOnce(&mut Vec<u8>) -> T,
+    ) -> T {
+        if !tracking.is_droppable() {
+            let before = self.length;
+            let result = self.append(write);
+            if self.length > before {
+                self.note_end(tracking.token);
+            }
+            return result;
+        }
+        let mut bytes = Vec::new();
+        let result = write(&mut bytes);
+        self.push_message(Content::Own(bytes), tracking);
+        result
+    }
+
+    /// Appends a message that others hold too.
+    pub(crate) fn share_message(&mut self, bytes: Bytes, tracking: Tracking) {
+        self.push_message(Content::Shared(bytes), tracking);
+    }
+
+    fn push_message(&mut self, content: Content, tracking: Tracking) {
+        let chunk = Chunk::message(content, tracking);
+        let length = chunk.bytes().len();
+        if length > 0 {
+            self.length += length;
+            self.earliest = self.earliest.min(tracking.deadline);
+            self.chunks.push_back(chunk);
         }
     }
 
-    /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
+    /// What was appended last is the end of this token's message.
+    pub(crate) fn note_end(&mut self, token: Option<u64>) {
+        if let (Some(token), Some(last)) = (token, self.chunks.back_mut()) {
+            let end = last.bytes().len();
+            last.tokens.push((end, token));
+        }
+    }
+
+    /// Drops the oldest message that may be dropped and of which nothing has left. The first `pledged` bytes are as good
+    /// as gone.
+    pub(crate) fn drop_oldest(&mut self, pledged: usize) -> Option<Dropped> {
+        let mut at = self.begun(pledged);
+        while self.chunks.get(at)?.drop_at.is_none() {
+            // The next search must not have to pass every control frame that lay between dropped messages.
+            if !self.join(at) {
+                at += 1;
+            }
+        }
+        let chunk = self.chunks.remove(at)?;
+        self.length -= chunk.bytes().len();
+        self.release_if_empty();
+        Some(chunk.dropped())
+    }
+
+    /// Drops the messages whose time is up and of which nothing has left.
+    pub(crate) fn drop_expired(&mut self, now: Millis, pledged: usize, lost: impl FnMut(Dropped)) {
+        if self.earliest <= now {
+            self.drop_where(pledged, |drop_at| drop_at <= now, lost);
+        }
+    }
+
+    /// Drops all messages that may be dropped and of which nothing has left.
+    pub(crate) fn drop_all(&mut self, pledged: usize, lost: impl FnMut(Dropped)) {
+        self.drop_where(pledged, |_| true, lost);
+    }
+
+    fn drop_where(
+        &mut self,
+        pledged: usize,
+        is_lost: impl Fn(Millis) -> bool,
+        mut lost: impl FnMut(Dropped),
+    ) {
+        let mut begun = self.begun(pledged);
+        self.earliest = NEVER;
+        self.chunks.retain_mut(|chunk| {
+            let has_begun = begun > 0;
+            begun = begun.saturating_sub(1);
+            match chunk.drop_at {
+                Some(drop_at) if !has_begun && is_lost(drop_at) => {
+                    self.length -= chunk.bytes().len();
+                    lost(chunk.dropped());
+                    return false;
+                }
+                Some(drop_at) if !has_begun => self.earliest = self.earliest.min(drop_at),
+                _ => {}
+            }
+            true
+        });
+        self.release_if_empty();
+    }
+
+    /// How many chunks at the front have begun to leave.
+    fn begun(&self, pledged: usize) -> usize {
+        let mut reach = self.offset + pledged;
+        let has_begun = |chunk: &&Chunk| {
+            let has_begun = reach > 0;
+            reach = reach.saturating_sub(chunk.bytes().len());
+            has_begun
+        };
+        self.chunks.iter().take_while(has_begun).count()
+    }
+
+    /// Joins a chunk with the one before, if both are open; says whether it did.
+    fn join(&mut self, at: usize) -> bool {
+        let is_open = |chunk: Option<&mut Chunk>| chunk.is_some_and(|chunk| chunk.open().is_some());
+        let Some(before) = at.checked_sub(1) else {
+            return false;
+        };
+        if !is_open(self.chunks.get_mut(at)) || !is_open(self.chunks.get_mut(before)) {
+            return false;
+        }
+        if let Some(chunk) = self.chunks.remove(at)
+            && let Some(target) = self.chunks.get_mut(before)
+        {
+            target.take_on(chunk);
+        }
+        true
+    }
+
+    /// Forgets everything; `lost` hears the tokens of the messages that have not left.
+    pub(crate) fn clear(&mut self, lost: impl FnMut(u64)) {
+        self.forget_tokens(lost);
         *self = Outbox::default();
     }
 
-    /// Hands as much to the system as it takes; returns how much that was.
+    /// Nobody will ask for the tokens any more: `lost` hears them a last time.
+    pub(crate) fn forget_tokens(&mut self, mut lost: impl FnMut(u64)) {
+        for chunk in &mut self.chunks {
+            chunk.tokens.drain(..).for_each(|(_, token)| lost(token));
+        }
+    }
+
+    /// Hands as much to the system as it takes; returns how much that was. `left` hears the tokens of the messages
+    /// that have left in whole.
     ///
     /// # Errors
     /// The socket's; that the system takes no more now is not one.
-    pub(crate) fn flush(&mut self, stream: &mut Stream) -> io::Result<usize> {
+    pub(crate) fn flush(&mut self, stream: &mut Stream, mut left: impl FnMut(u64)) -> io::Result<usize> {
         let mut total = 0;
         while !self.is_empty() {
             let (taken, offered) = match self.write_once(stream) {
@@ -95,7 +302,7 @@ impl Outbox {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             };
-            self.advance(taken);
+            self.advance(taken, &mut left);
             total += taken;
             if taken < offered {
                 break;
@@ -121,15 +328,19 @@ impl Outbox {
         Ok((stream.send_vectored(slices)?, offered))
     }
 
-    fn advance(&mut self, mut taken: usize) {
+    fn advance(&mut self, mut taken: usize, left: &mut impl FnMut(u64)) {
         self.length -= taken;
-        while let Some(first) = self.chunks.front() {
-            let left = first.bytes().len() - self.offset;
-            if taken < left {
-                self.offset += taken;
+        while let Some(first) = self.chunks.front_mut() {
+            let whole = first.bytes().len();
+            let rest = whole - self.offset;
+            let reached = if taken < rest { self.offset + taken } else { whole };
+            let ended = first.tokens.iter().take_while(|(end, _)| *end <= reached).count();
+            first.tokens.drain(..ended).for_each(|(_, token)| left(token));
+            if taken < rest {
+                self.offset = reached;
                 return;
             }
-            taken -= left;
+            taken -= rest;
             self.offset = 0;
             self.chunks.pop_front();
         }
@@ -161,12 +372,12 @@ mod tests {
     fn keeps_order_over_own_and_shared_chunks() {
         let mut outbox = Outbox::default();
         outbox.push(b"one ");
-        outbox.push_shared(Bytes::from_static(b"two "));
+        outbox.share_message(Bytes::from_static(b"two "), Tracking::NONE);
         outbox.push(b"three");
         assert_eq!(outbox.len(), 13);
-        outbox.advance(5);
+        outbox.advance(5, &mut |_| ());
         assert_eq!(pending(&outbox), b"wo three");
-        outbox.advance(8);
+        outbox.advance(8, &mut |_| ());
         assert!(outbox.is_empty());
         assert_eq!(outbox.chunks.capacity(), 0);
     }
@@ -176,8 +387,91 @@ mod tests {
         let mut outbox = Outbox::default();
         outbox.append(|_| ());
         outbox.push(b"");
-        outbox.push_shared(Bytes::new());
+        outbox.share_message(Bytes::new(), Tracking::NONE);
         assert!(outbox.is_empty());
         assert_eq!(outbox.chunks.len(), 0);
+    }
+
+    fn message(text: &str, token: u64, deadline: Millis) -> (Tracking, Vec<u8>) {
+        let tracking = Tracking {
+            token: Some(token),
+            deadline,
+            may_drop: true,
+        };
+        (tracking, text.as_bytes().to_vec())
+    }
+
+    /// Two control frames around each of these messages, of which the first has begun to leave.
+    fn filled() -> Outbox {
+        let mut outbox = Outbox::default();
+        for (text, token, deadline) in [("one ", 1, NEVER), ("two ", 2, 50), ("three ", 3, NEVER)] {
+            let (tracking, bytes) = message(text, token, deadline);
+            outbox.append_message(tracking, |out| out.extend_from_slice(&bytes));
+            outbox.push(b"ping ");
+        }
+        outbox.advance(1, &mut |_| ());
+        outbox
+    }
+
+    #[test]
+    fn the_oldest_message_goes_but_not_one_that_has_begun_nor_control_frames() {
+        let mut outbox = filled();
+        let dropped = |bytes, token| {
+            Some(Dropped {
+                bytes,
+                token: Some(token),
+            })
+        };
+        assert_eq!(outbox.drop_oldest(0), dropped(4, 2));
+        assert_eq!(outbox.drop_oldest(0), dropped(6, 3));
+        assert_eq!(outbox.drop_oldest(0), None);
+        assert_eq!(pending(&outbox), b"ne ping ping ping ");
+        assert_eq!(outbox.len(), 18);
+        assert_eq!(outbox.chunks.len(), 2, "control frames come together");
+    }
+
+    #[test]
+    fn what_is_encrypted_already_has_begun() {
+        let mut outbox = filled();
+        // The rest of the first message, the ping behind it, and the first byte of the second message.
+        let pledged = 3 + 5 + 1;
+        assert_eq!(outbox.drop_oldest(pledged).map(|lost| lost.bytes), Some(6));
+        assert_eq!(outbox.drop_oldest(pledged), None);
+        assert_eq!(outbox.drop_oldest(pledged - 1).map(|lost| lost.bytes), Some(4));
+    }
+
+    #[test]
+    fn a_deadline_drops_what_has_not_begun() {
+        let mut outbox = filled();
+        let mut lost = Vec::new();
+        assert_eq!(outbox.earliest_deadline(), 50);
+        outbox.drop_expired(49, 0, |dropped| lost.push(dropped.token));
+        assert_eq!(lost, []);
+        outbox.drop_expired(50, 0, |dropped| lost.push(dropped.token));
+        assert_eq!((lost, outbox.earliest_deadline()), (vec![Some(2)], NEVER));
+        assert_eq!(pending(&outbox), b"ne ping ping three ping ");
+    }
+
+    #[test]
+    fn tokens_come_in_order_when_the_last_byte_has_left() {
+        let mut outbox = Outbox::default();
+        for (token, may_drop) in [(1, false), (2, false), (3, true), (4, false)] {
+            let tracking = Tracking {
+                token: Some(token),
+                may_drop,
+                ..Tracking::NONE
+            };
+            outbox.append_message(tracking, |out| out.extend_from_slice(b"abc"));
+        }
+        let left: Vec<Vec<u64>> = [2, 1, 4, 1, 4]
+            .into_iter()
+            .map(|taken| {
+                let mut left = Vec::new();
+                outbox.advance(taken, &mut |token| left.push(token));
+                left
+            })
+            .collect();
+        assert_eq!(left, [vec![], vec![1], vec![2], vec![], vec![3, 4]]);
+        assert!(outbox.is_empty());
     }
 }

@@ -8,6 +8,7 @@ use super::command::Command;
 use super::connection::{Conn, NO_SERVER};
 use super::core::LoopCore;
 use super::shared::Shared;
+use super::tracking::{Tracking, Verdict};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
 use crate::server::Publication;
@@ -84,12 +85,12 @@ impl LoopCore {
             _ => return,
         };
         let mut conns = self.conns.borrow_mut();
-        let mut missed = 0_u64;
+        let mut missed = Missed::default();
         for slot in subscribers {
             if let Some(Some(conn)) = conns.get_mut(slot as usize)
                 && publication.except != Some(conn.id)
             {
-                missed += u64::from(!self.share(conn, &publication.frame));
+                self.share(conn, &publication.frame, &mut missed);
             }
         }
         drop(conns);
@@ -107,41 +108,62 @@ impl LoopCore {
             return;
         }
         let mut conns = self.conns.borrow_mut();
-        let mut missed = 0_u64;
+        let mut missed = Missed::default();
         for conn in conns.iter_mut().flatten() {
             if conn.server == server.slot() {
-                missed += u64::from(!self.share(conn, frame));
+                self.share(conn, frame, &mut missed);
             }
         }
         drop(conns);
         self.shared_out(missed);
     }
 
-    /// Sends a frame that others get too; says whether the connection did not have to miss it.
-    fn share(&self, conn: &mut Conn, frame: &Bytes) -> bool {
+    /// Sends a frame that others get too, if the connection is open.
+    fn share(&self, conn: &mut Conn, frame: &Bytes, missed: &mut Missed) {
         if !conn.is_open() {
-            return true;
+            return;
         }
-        if conn.outbox.len() > conn.profile.hard_limit {
-            return false;
+        let mut cork = self.cork.borrow_mut();
+        match self.judge(conn, &mut cork) {
+            Ok(Verdict::Welcome) => {}
+            Ok(Verdict::TooSlow(error)) => return missed.slow.push((conn.id, error)),
+            Ok(Verdict::Dropped) | Err(_) => {
+                conn.slot.count_dropped();
+                missed.count += 1;
+                return;
+            }
         }
+        let tracking = conn.profile.tracking(Tracking::NONE);
         if self.corked.get() == conn.id.slot() {
-            self.cork.borrow_mut().extend_from_slice(frame); // after what it has sent in this turn
-            return true;
+            let start = cork.len();
+            cork.extend_from_slice(frame); // after what it has sent in this turn
+            return self.mark(start, cork.len(), tracking);
         }
-        conn.outbox.push_shared(frame.clone());
+        conn.outbox.share_message(frame.clone(), tracking);
         conn.slot.add_buffered(frame.len());
         if conn.outbox.len() > conn.profile.high_water_mark {
             conn.slot.set_over_mark();
         }
         self.mark_dirty(conn);
-        true
     }
 
-    fn shared_out(&self, missed: u64) {
-        if missed > 0 {
-            log::warn!("{missed} connections are over their hard limit and missed a message to many");
+    fn shared_out(&self, missed: Missed) {
+        if missed.count > 0 {
+            let count = missed.count;
+            log::warn!("{count} connections are over their hard limit and missed a message to many");
+        }
+        for (id, error) in missed.slow {
+            self.with_conn(id, |conn| conn.slot.count_dropped());
+            self.close_slow(id, error);
         }
         self.ask_for_flush();
     }
+}
+
+/// Who did not get a message to many.
+#[derive(Default)]
+struct Missed {
+    count: u64,
+    /// These are to be closed for it.
+    slow: Vec<(Id, Error)>,
 }

@@ -321,6 +321,7 @@ impl LoopCore {
         let Held {
             open,
             messages,
+            sent,
             dropped,
             ..
         } = *held;
@@ -329,6 +330,9 @@ impl LoopCore {
         }
         if open {
             handler.on_open(ws);
+        }
+        for (token, outcome) in sent {
+            handler.on_sent(ws, token, outcome);
         }
         for (kind, payload) in messages {
             handler.on_message(ws, Message::new(kind, &payload));

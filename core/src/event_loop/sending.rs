@@ -79,10 +79,7 @@ impl LoopCore {
                         return;
                     };
                     slot.add_buffered(count);
-                    let flushed = self.with_conn(id, |conn| match &mut conn.stream {
-                        Some(stream) => conn.outbox.flush(stream),
-                        None => Ok(0),
-                    });
+                    let flushed = self.with_conn(id, |conn| self.flush_outbox(conn));
                     match flushed {
                         Some(Ok(count)) => slot.sub_buffered(count),
                         Some(Err(error)) => return self.transport_failed(id, &error),

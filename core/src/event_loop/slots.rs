@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use crate::client::Timings;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, Kind, LAST_GENERATION, MAX_SLOTS};
+use crate::settings::{Settings, SlowConsumer};
 use crate::tls::TlsInfo;
 use crate::ws::ReadyState;
 
@@ -38,8 +39,8 @@ pub(crate) struct Addresses {
     pub(crate) remote: Option<SocketAddr>,
 }
 
-const FIRST_SEGMENT: u32 = 64;
-const SEGMENTS: usize = 17;
+const FIRST_SEGMENT: u32 = 16;
+const SEGMENTS: usize = 65;
 const NO_FD: RawFd = -1;
 const NO_LATENCY: u32 = u32::MAX;
 
@@ -49,10 +50,13 @@ const NO_LATENCY: u32 = u32::MAX;
 pub(crate) struct Slot {
     state: AtomicU64,
     buffered: AtomicU64,
+    queued: AtomicU64,
+    dropped: AtomicU64,
     high_water_mark: AtomicU64,
     hard_limit: AtomicU64,
     latency: AtomicU32,
     over_mark: AtomicBool,
+    slow_consumer: AtomicU8,
     /// An upgrade waits for its answer: whoever takes this gives it.
     question: AtomicBool,
     cold: Mutex<Cold>,
@@ -72,10 +76,13 @@ impl Slot {
         Slot {
             state: AtomicU64::new(ReadyState::Closed as u64),
             buffered: AtomicU64::new(0),
+            queued: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
             high_water_mark: AtomicU64::new(0),
             hard_limit: AtomicU64::new(0),
             latency: AtomicU32::new(NO_LATENCY),
             over_mark: AtomicBool::new(false),
+            slow_consumer: AtomicU8::new(0),
             question: AtomicBool::new(false),
             cold: Mutex::new(Cold {
                 info: None,
@@ -103,15 +110,36 @@ impl Slot {
         }
     }
 
-    pub(crate) fn set_limits(&self, high_water_mark: usize, hard_limit: usize) {
-        self.high_water_mark
-            .store(high_water_mark as u64, Ordering::Relaxed);
-        let limit = if hard_limit == 0 {
-            u64::MAX
-        } else {
-            hard_limit as u64
+    /// Ends what other threads may send: who holds the slot when it is open has sent before.
+    pub(crate) fn close(&self) {
+        let _held = self.hold();
+        self.set_ready_state(ReadyState::Closed);
+    }
+
+    /// While this is held, the connection isn't closed.
+    pub(crate) fn hold(&self) -> impl Sized {
+        self.cold.lock()
+    }
+
+    pub(crate) fn set_limits(&self, settings: &Settings) {
+        let limit = match settings.hard_limit {
+            0 => u64::MAX,
+            limit => limit as u64,
         };
+        self.high_water_mark
+            .store(settings.high_water_mark as u64, Ordering::Relaxed);
         self.hard_limit.store(limit, Ordering::Relaxed);
+        self.slow_consumer
+            .store(settings.slow_consumer as u8, Ordering::Relaxed);
+    }
+
+    pub(crate) fn slow_consumer(&self) -> SlowConsumer {
+        match self.slow_consumer.load(Ordering::Relaxed) {
+            1 => SlowConsumer::DropNewest,
+            2 => SlowConsumer::DropOldest,
+            3 => SlowConsumer::Close,
+            _ => SlowConsumer::Error,
+        }
     }
 
     pub(crate) fn buffered(&self) -> u64 {
@@ -124,6 +152,24 @@ impl Slot {
 
     pub(crate) fn sub_buffered(&self, bytes: usize) {
         self.buffered.fetch_sub(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// What other threads have sent and the loop has not taken yet; `buffered` includes it.
+    pub(crate) fn queued(&self) -> u64 {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_queued(&self, bytes: usize) {
+        self.queued.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sub_queued(&self, bytes: usize) {
+        self.queued.fetch_sub(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// A message was dropped by a policy or a deadline; any thread.
+    pub(crate) fn count_dropped(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn hard_limit(&self) -> u64 {
@@ -250,8 +296,7 @@ impl Slots {
                 }
             }
         };
-        let (segment, index) = place(slot_number);
-        let length = FIRST_SEGMENT << segment;
+        let (segment, length, index) = place(slot_number);
         let slots = self.segments[segment].get_or_init(|| (0..length).map(|_| Slot::new()).collect());
         let slot = &slots[index];
         let generation = slot.generation();
@@ -268,7 +313,7 @@ impl Slots {
     }
 
     fn at(&self, slot_number: u32) -> Option<&Slot> {
-        let (segment, index) = place(slot_number);
+        let (segment, _, index) = place(slot_number);
         self.segments.get(segment)?.get()?.get(index)
     }
 
@@ -281,7 +326,9 @@ impl Slots {
             cold.tls = None;
             cold.fd = NO_FD;
         }
-        slot.buffered.store(0, Ordering::Relaxed);
+        for count in [&slot.buffered, &slot.queued, &slot.dropped] {
+            count.store(0, Ordering::Relaxed);
+        }
         slot.over_mark.store(false, Ordering::Relaxed);
         slot.question.store(false, Ordering::Relaxed);
         slot.latency.store(NO_LATENCY, Ordering::Relaxed);
@@ -301,11 +348,15 @@ impl Slots {
     }
 }
 
-/// Segment and index of a slot: segments double, so that slots never move and few pointers reach millions.
-fn place(slot: u32) -> (usize, usize) {
-    let segment = (slot / FIRST_SEGMENT + 1).ilog2();
-    let start = FIRST_SEGMENT * ((1 << segment) - 1);
-    (segment as usize, (slot - start) as usize)
+/// Where a slot is: its segment, the length of that, and the index in it. Segments grow with the number of slots, four
+/// to each doubling, so that slots never move, few pointers reach millions, and at most a quarter lies idle.
+fn place(slot: u32) -> (usize, usize, usize) {
+    let biased = slot + (FIRST_SEGMENT << 2);
+    let octave = biased.ilog2();
+    let quarter = biased >> (octave - 2);
+    let segment = 4 * (octave - FIRST_SEGMENT.ilog2() - 2) + (quarter & 3);
+    let index = biased - (quarter << (octave - 2));
+    (segment as usize, 1 << (octave - 2), index as usize)
 }
 
 #[cfg(test)]
@@ -314,15 +365,17 @@ mod tests {
 
     #[test]
     fn every_slot_has_its_place() {
-        let mut expected = (0, 0);
+        let (mut segment, mut index) = (0, 0);
         for slot in 0..100_000 {
-            assert_eq!(place(slot), expected);
-            expected.1 += 1;
-            if expected.1 == (FIRST_SEGMENT << expected.0) as usize {
-                expected = (expected.0 + 1, 0);
+            let (_, length, _) = place(slot);
+            assert_eq!(place(slot), (segment, length, index));
+            index += 1;
+            if index == length {
+                (segment, index) = (segment + 1, 0);
             }
         }
-        assert!(place(MAX_SLOTS - 1).0 < SEGMENTS);
+        assert_eq!(place(0), (0, FIRST_SEGMENT as usize, 0));
+        assert_eq!(place(MAX_SLOTS - 1).0, SEGMENTS - 1);
     }
 
     #[test]
@@ -354,7 +407,10 @@ mod tests {
         let slots = Slots::new(0);
         let id = slots.allocate(Kind::Connection).unwrap();
         let slot = slots.get(id).unwrap();
-        slot.set_limits(100, 1000);
+        slot.set_limits(&Settings {
+            high_water_mark: 100,
+            ..Settings::server()
+        });
         slot.add_buffered(150);
         slot.set_over_mark();
         assert!(!slot.take_drained());

@@ -107,6 +107,14 @@ impl Stream {
         matches!(self, Stream::Tls(stream) if stream.has_tail())
     }
 
+    /// How much at the front of what is sent next can't be changed any more: it is encrypted already.
+    pub(crate) fn pledged(&self) -> usize {
+        match self {
+            Stream::Tls(stream) => stream.pledged(),
+            _ => 0,
+        }
+    }
+
     /// Whether a TLS handshake is still to be done before anything can be sent.
     pub(crate) fn is_securing(&self) -> bool {
         matches!(self, Stream::Tls(stream) if !stream.is_secured())

@@ -110,6 +110,10 @@ impl TlsStream {
         self.session.info()
     }
 
+    pub(crate) fn pledged(&self) -> usize {
+        self.pledged
+    }
+
     pub(crate) fn has_tail(&self) -> bool {
         self.tail.is_some() || self.transport.has_tail()
     }

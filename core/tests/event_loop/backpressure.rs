@@ -113,6 +113,7 @@ fn check(said: &[Said]) {
                 *after > MARK as u64 && *before <= HARD as u64,
                 "{before} → {after}"
             ),
+            Ok(Sent::Dropped) => panic!("nothing is dropped without a policy that drops"),
             Err(error) => {
                 assert_eq!(error.code(), ErrorCode::OutboxFull);
                 assert!(*before > HARD as u64 && before == after, "{before} → {after}");

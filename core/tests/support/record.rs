@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use sockline::{CloseEvent, Error, Handler, Message, Reconnecting, WebSocket};
+use sockline::{CloseEvent, Error, Handler, Message, Reconnecting, SendOutcome, WebSocket};
 
 use super::PATIENCE;
 
@@ -18,6 +18,7 @@ pub enum What {
     Drain,
     Reconnecting(Reconnecting),
     Reconnected,
+    Sent(u64, SendOutcome),
     Error(Error),
     Close(CloseEvent),
 }
@@ -30,6 +31,7 @@ impl fmt::Debug for What {
             What::Drain => f.write_str("Drain"),
             What::Reconnecting(event) => write!(f, "{event:?}"),
             What::Reconnected => f.write_str("Reconnected"),
+            What::Sent(token, outcome) => write!(f, "Sent({token}, {outcome:?})"),
             What::Text(text) => write!(f, "Text({text:.40?}, {} bytes)", text.len()),
             What::Binary(data) => write!(
                 f,
@@ -207,6 +209,10 @@ impl<F: Fn(WebSocket, &What) + Send + Sync> Handler for Recorder<F> {
 
     fn on_reconnected(&self, ws: WebSocket) {
         self.heard(ws, What::Reconnected);
+    }
+
+    fn on_sent(&self, ws: WebSocket, token: u64, outcome: SendOutcome) {
+        self.heard(ws, What::Sent(token, outcome));
     }
 
     fn on_error(&self, ws: WebSocket, error: &Error) {

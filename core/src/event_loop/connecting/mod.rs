@@ -38,6 +38,7 @@ use crate::handle::Id;
 use crate::handler::Handler;
 use crate::proxy::Tunnel;
 use crate::settings::millis;
+use crate::websocket::SendOutcome;
 use crate::ws::Millis;
 
 /// How often a lookup that takes long is looked after.
@@ -361,8 +362,10 @@ impl LoopCore {
             conn.slot.clear_fd();
             conn.slot.set_tls(None);
             conn.slot.sub_buffered(conn.outbox.len());
-            conn.outbox.clear();
+            conn.outbox
+                .clear(|token| self.report(id, [token], SendOutcome::Failed));
             conn.flags.broken = false;
+            conn.flags.blocked = false;
             conn.flags.unread = false;
             conn.stash = None;
             conn.ending = None;

@@ -1,0 +1,121 @@
+//! Messages from other threads than the loop's: copied, counted and queued there, sent by the loop.
+
+use std::time::{Duration, Instant};
+
+use super::command::{Command, Outgoing};
+use super::core::LoopCore;
+use super::messages::{not_open, outbox_full};
+use super::shared::Shared;
+use super::slots::Slot;
+use super::tracking::Tracking;
+use crate::error::{ErrorCode, Result};
+use crate::handle::Id;
+use crate::settings::SlowConsumer;
+use crate::websocket::{SendOptions, SendOutcome, Sent};
+use crate::ws::{MessageType, ReadyState};
+
+/// Queues a message, if the counters say that it may be sent.
+pub(super) fn send(
+    shared: &Shared,
+    id: Id,
+    kind: MessageType,
+    payload: &[u8],
+    options: &SendOptions,
+) -> Result<Sent> {
+    let slot = shared.slots.get(id).ok_or(ErrorCode::Closed)?;
+    // Held, the connection can't be closed before the message is queued: its on_sent comes before on_close.
+    let _held = options.token.is_some().then(|| slot.hold());
+    if shared.slots.get(id).is_none() {
+        return Err(ErrorCode::Closed.into());
+    }
+    if slot.ready_state() != ReadyState::Open {
+        return Err(not_open(slot));
+    }
+    if !has_room(slot)? {
+        return Ok(drop_newest(shared, slot, id, options.token));
+    }
+    slot.add_buffered(payload.len());
+    slot.add_queued(payload.len());
+    let over = slot.buffered() > slot.high_water_mark();
+    if over {
+        slot.set_over_mark();
+    }
+    let outgoing = Outgoing {
+        kind,
+        payload: payload.into(),
+        token: options.token,
+        deadline: options.deadline.and_then(deadline_after),
+    };
+    shared.push(Command::Send(id, outgoing));
+    Ok(if over { Sent::OverMark } else { Sent::Queued })
+}
+
+/// Whether the policy for slow consumers lets another message in.
+///
+/// # Errors
+/// [`ErrorCode::OutboxFull`], if that is the policy.
+fn has_room(slot: &Slot) -> Result<bool> {
+    let (waiting, limit) = (slot.buffered(), slot.hard_limit());
+    if waiting <= limit {
+        return Ok(true);
+    }
+    match slot.slow_consumer() {
+        SlowConsumer::Error => Err(outbox_full(waiting as usize, limit as usize)),
+        // Older messages give way once the loop takes this one; what it hasn't taken is bounded, too.
+        SlowConsumer::DropOldest => Ok(slot.queued() <= limit),
+        SlowConsumer::DropNewest | SlowConsumer::Close => Ok(false),
+    }
+}
+
+fn drop_newest(shared: &Shared, slot: &Slot, id: Id, token: Option<u64>) -> Sent {
+    if token.is_some() || slot.slow_consumer() == SlowConsumer::Close {
+        shared.push(Command::Overflow(id, token));
+    } else {
+        slot.count_dropped();
+    }
+    Sent::Dropped
+}
+
+/// `None` for zero, which means none, and for what is too far away to come.
+fn deadline_after(within: Duration) -> Option<Instant> {
+    Instant::now().checked_add(within).filter(|_| !within.is_zero())
+}
+
+impl LoopCore {
+    /// Sends what another thread has queued.
+    pub(super) fn queued_send(&self, id: Id, outgoing: Outgoing) {
+        let Some(slot) = self.shared().slots.get(id) else {
+            return;
+        };
+        let length = outgoing.payload.len();
+        slot.sub_buffered(length);
+        slot.sub_queued(length);
+        let tracking = Tracking {
+            token: outgoing.token,
+            deadline: self.millis_at(outgoing.deadline),
+            ..Tracking::NONE
+        };
+        if let Err(error) = self.send_accepted(id, outgoing.kind, &outgoing.payload, tracking) {
+            log::debug!("a message from another thread was dropped: {error}");
+            self.report(id, outgoing.token, SendOutcome::Failed);
+        }
+        // Its sender may have been told to wait for what the system has taken at once: the next flush looks.
+        if slot.is_over_mark() {
+            self.with_conn(id, |conn| self.mark_dirty(conn));
+        }
+    }
+
+    /// A message of another thread's found no room.
+    pub(super) fn queued_overflow(&self, id: Id, token: Option<u64>) {
+        let Some(slot) = self.shared().slots.get(id) else {
+            return;
+        };
+        let open = self.with_conn(id, |conn| conn.is_open());
+        if open == Some(true) && slot.slow_consumer() == SlowConsumer::Close {
+            let waiting = slot.buffered() as usize;
+            self.close_slow(id, outbox_full(waiting, slot.hard_limit() as usize));
+        }
+        slot.count_dropped();
+        self.report(id, token, SendOutcome::Dropped);
+    }
+}
