@@ -1,9 +1,12 @@
-//! Sends every message back: `echo_server PORT`.
+//! Sends every message back: `echo_server PORT`, or over TLS: `echo_server PORT CERTIFICATES KEY` (files in PEM).
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use sockline::{Address, Handler, Loop, LoopOptions, Message, ServerOptions, Settings, WebSocket, listen};
+use sockline::{
+    Address, Error, ErrorCode, Handler, Identity, Loop, LoopOptions, Message, ServerOptions, ServerTls,
+    ServerTlsOptions, Settings, WebSocket, listen,
+};
 
 struct Echo;
 
@@ -16,12 +19,14 @@ impl Handler for Echo {
 }
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(Ok(port)), None) = (arguments.next().map(|port| port.parse()), arguments.next()) else {
-        eprintln!("usage: echo_server PORT");
-        return ExitCode::from(2);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (port, files) = match arguments.as_slice() {
+        [port] => (port.parse(), None),
+        [port, certificates, key] => (port.parse(), Some((certificates, key))),
+        _ => return usage(),
     };
-    match serve(port) {
+    let Ok(port) = port else { return usage() };
+    match tls(files).and_then(|tls| serve(port, tls)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("echo_server: {error}");
@@ -30,17 +35,38 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(port: u16) -> sockline::Result<()> {
+fn usage() -> ExitCode {
+    eprintln!("usage: echo_server PORT [CERTIFICATES KEY]");
+    ExitCode::from(2)
+}
+
+fn tls(files: Option<(&String, &String)>) -> sockline::Result<Option<ServerTls>> {
+    let Some((certificates, key)) = files else {
+        return Ok(None);
+    };
+    let read = |path: &String| {
+        std::fs::read(path).map_err(|error| Error::new(ErrorCode::Io, format!("{path}: {error}")))
+    };
+    let identity = Identity {
+        certificates: read(certificates)?,
+        private_key: read(key)?,
+    };
+    ServerTls::new(ServerTlsOptions::new(vec![identity])).map(Some)
+}
+
+fn serve(port: u16, tls: Option<ServerTls>) -> sockline::Result<()> {
+    let scheme = if tls.is_some() { "wss" } else { "ws" };
     let mut options = ServerOptions::new(Address::Tcp(String::new(), port));
     options.settings = Settings {
         max_message: 64 << 20,
         hard_limit: 0,
         ..Settings::server()
     };
+    options.tls = tls;
     let on_loop = Loop::new(LoopOptions::default())?;
     let server = listen(Some(&on_loop), options, Some(Arc::new(Echo)))?;
     if let Some(address) = server.local_address() {
-        println!("echoing at ws://localhost:{}", address.port());
+        println!("echoing at {scheme}://localhost:{}", address.port());
     }
     on_loop.run()
 }

@@ -114,8 +114,8 @@ class Server(Process):
             raise
         self.port = int(found[1])
 
-    def url(self, target: str = "", host: str = "127.0.0.1") -> str:
-        return f"ws://{host}:{self.port}{target}"
+    def url(self, target: str = "", host: str = "127.0.0.1", scheme: str = "ws") -> str:
+        return f"{scheme}://{host}:{self.port}{target}"
 
     def stop_quietly(self) -> None:
         """Kills it; fails if it had ended by itself, or complained."""

@@ -1,6 +1,6 @@
 // Chromium's own WebSocket as a client of an echo server: node chromium_client.js URL SCENARIO
 // The scenarios are in ../README.md; a page can neither ping nor fragment, so those two are not here.
-// $CHROMIUM names another browser than /usr/bin/chromium.
+// $CHROMIUM names another browser than /usr/bin/chromium, $CHROMIUM_FLAGS more flags for it.
 
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
@@ -26,7 +26,7 @@ async function inBrowser(url, name) {
   const pages = await servePages();
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: FLAGS,
+    args: [...FLAGS, ...(process.env.CHROMIUM_FLAGS?.split(' ') ?? [])],
   });
   try {
     const page = await browser.newPage();

@@ -1,11 +1,17 @@
 // npm ws as a server: node ws_server.js PORT
 // What each path does is in ../README.md; websockets_server.py does the same.
 
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { WebSocketServer } from 'ws';
 import { FRAGMENT, FRAGMENTED_TEXT, SIZES, pattern } from './fixtures.js';
 
-const server = http.createServer((request, response) => response.writeHead(426).end());
+const { TLS_CERTIFICATE, TLS_KEY } = process.env;
+const answer = (request, response) => response.writeHead(426).end();
+const server = TLS_KEY
+  ? https.createServer({ cert: readFileSync(TLS_CERTIFICATE), key: readFileSync(TLS_KEY) }, answer)
+  : http.createServer(answer);
 const upgrader = new WebSocketServer({
   noServer: true,
   perMessageDeflate: false,

@@ -4,7 +4,9 @@ What each path does is in ../README.md; ws_server.js does the same.
 """
 
 import asyncio
+import os
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlsplit
@@ -27,10 +29,19 @@ async def main() -> None:
         process_request=process_request,
         process_response=process_response,
         select_subprotocol=select_subprotocol,
+        ssl=tls(),
         backlog=1024,  # the queue of the kernel has to hold 1,000 connections that come at once
     ) as server:
         print("listening", server.sockets[0].getsockname()[1], flush=True)
         await server.wait_closed()
+
+
+def tls() -> ssl.SSLContext | None:
+    if "TLS_KEY" not in os.environ:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.environ["TLS_CERTIFICATE"], os.environ["TLS_KEY"])
+    return context
 
 
 async def handle(ws: ServerConnection) -> None:
