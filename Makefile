@@ -81,6 +81,8 @@ test: lint test-rust build test-c test-python test-node test-interop test-docs
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --locked -p sockline --no-default-features -- -D warnings
+	$(CARGO) clippy --locked -p sockline --no-default-features --features tls,ring -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked --quiet
 
 test-rust:

@@ -152,6 +152,29 @@ fn the_name_to_expect_can_be_another_than_the_url_s() {
 }
 
 #[test]
+fn an_address_is_expected_in_the_certificate_and_not_asked_for() {
+    let authority = Authority::new("test authority");
+    let on_loop = started();
+    let (handler, peer_events) = recorder();
+    let server = serve(&on_loop, with_tls(authority.server()), handler);
+    let url = format!("wss://127.0.0.1:{}/", crate::support::port(server));
+    let events = attempt(&on_loop, &url, authority.client(), Settings::client());
+    assert_eq!(events.open().tls().unwrap().server_name, None);
+    assert_eq!(peer_events.open().tls().unwrap().server_name, None);
+    let elsewhere = serve(
+        &on_loop,
+        with_tls(server_of(authority.identity(&["localhost"]))),
+        recorder().0,
+    );
+    let url = format!("wss://127.0.0.1:{}/", crate::support::port(elsewhere));
+    let events = attempt(&on_loop, &url, authority.client(), Settings::client());
+    assert_eq!(
+        events.error().to_string(),
+        "the certificate of 127.0.0.1 is for localhost, not 127.0.0.1"
+    );
+}
+
+#[test]
 fn versions_can_be_too_old() {
     let authority = Authority::new("test authority");
     let modern = authority.client_with(|options| options.min_version = TlsVersion::Tls13);
