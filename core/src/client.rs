@@ -38,6 +38,8 @@ pub struct ClientOptions {
     pub local_address: Option<SocketAddr>,
     /// Through which proxy. Default: what the environment says, as curl reads it.
     pub proxy: Proxy,
+    /// TLS as far as an `https://` proxy. Default: `None`, the process's own default, as for `tls`.
+    pub proxy_tls: Option<ClientTls>,
     /// Looks names up in place of the system's resolver. Default: `None`.
     pub lookup: Option<Lookup>,
     /// How to secure a `wss://` connection. Default: `None`, which is one for the whole process with the defaults of
@@ -60,6 +62,7 @@ impl Default for ClientOptions {
             settings: Settings::client(),
             local_address: None,
             proxy: Proxy::default(),
+            proxy_tls: None,
             lookup: None,
             tls: None,
             reconnect: None,

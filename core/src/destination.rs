@@ -18,6 +18,8 @@ pub(crate) struct Destination {
     pub(crate) proxy: Option<ProxyUrl>,
     /// Of a `wss://` URL.
     pub(crate) tls: Option<ClientTls>,
+    /// Of an `https://` proxy.
+    pub(crate) proxy_tls: Option<ClientTls>,
     luggage: Luggage,
 }
 
@@ -98,12 +100,10 @@ impl Destination {
     }
 
     fn new(url: Url, options: &ClientOptions, luggage: Luggage) -> Result<Destination> {
-        let tls = match &options.tls {
-            _ if !url.secure => None,
-            Some(tls) => Some(tls.clone()),
-            None => Some(ClientTls::default_for_process()?),
-        };
+        let tls = secured_by(url.secure, options.tls.as_ref())?;
         let proxy = proxy::choose(&options.proxy, &url, |name| std::env::var(name).ok())?;
+        let to_proxy = proxy.as_ref().is_some_and(ProxyUrl::is_secure);
+        let proxy_tls = secured_by(to_proxy, options.proxy_tls.as_ref())?;
         let headers = luggage.fields(&url)?;
         let mut request = Vec::new();
         let wanted = handshake::ClientRequest {
@@ -121,8 +121,17 @@ impl Destination {
             key,
             proxy,
             tls,
+            proxy_tls,
             luggage,
         })
+    }
+}
+
+fn secured_by(secure: bool, given: Option<&ClientTls>) -> Result<Option<ClientTls>> {
+    match given {
+        _ if !secure => Ok(None),
+        Some(tls) => Ok(Some(tls.clone())),
+        None => ClientTls::default_for_process().map(Some),
     }
 }
 
@@ -188,6 +197,7 @@ mod tests {
             key: String::new(),
             proxy: None,
             tls: None,
+            proxy_tls: None,
             luggage: Luggage::default(),
         };
         let to = |location: &str| {

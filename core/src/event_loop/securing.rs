@@ -41,7 +41,7 @@ impl LoopCore {
             matches!(conn.stage, Stage::Connecting(_))
         });
         if is_client == Some(true) {
-            self.host_secured(id);
+            self.way_secured(id);
         }
     }
 

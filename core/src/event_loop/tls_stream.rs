@@ -8,12 +8,12 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
-use super::core::RECEIVE_BUFFER;
 use super::stream::{Input, Stream};
 use crate::tls::{End, Failure, MAX_RECORD, Session, TlsError, TlsInfo};
 
-/// What is read at least, behind a message of the handshake that is not whole yet.
-const LEAST_READ: usize = 16 << 10;
+/// What is read at least, behind a message of the handshake that is not whole yet; enough for a session below this one
+/// (that with a proxy) to have room for the rest of a record, and for another one.
+const LEAST_READ: usize = 40 << 10;
 /// So much ciphertext is made before it is sent: fewer, bigger sends are cheaper, and this still lies in the cache.
 const BATCH: usize = 128 << 10;
 /// Shorter pieces are put together before they become a record; to encrypt each alone would cost more than copying it.
@@ -147,7 +147,7 @@ impl TlsStream {
         let before = unfinished.len();
         // Not more in all than the plaintext has room for. Only a message of the handshake, which becomes no plaintext,
         // can be so long that it leaves no room.
-        let end = before + RECEIVE_BUFFER.saturating_sub(before).max(LEAST_READ);
+        let end = before + buffer.len().saturating_sub(before).max(LEAST_READ);
         if incoming.len() < end {
             incoming.resize(end, 0);
         }
@@ -403,6 +403,7 @@ mod tests {
     use mio::net::UnixStream;
 
     use super::*;
+    use crate::event_loop::core::RECEIVE_BUFFER;
     use crate::tls::certificates;
 
     /// A stream of ours, secured, and the bare socket and session at its other end.

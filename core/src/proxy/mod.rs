@@ -24,8 +24,9 @@ use crate::ws::url::{Url, parse_host, parse_port, split_port};
 
 pub(crate) use self::tunnel::{Failure, Progress, Target, Tunnel};
 
-/// curl's default, whatever the kind.
+/// curl's defaults.
 const DEFAULT_PORT: u16 = 1080;
+const DEFAULT_TLS_PORT: u16 = 443;
 /// RFC 1929 §2 has one byte for the length of a name or password.
 const MAX_CREDENTIAL: usize = 255;
 
@@ -39,16 +40,21 @@ pub enum Proxy {
     Environment,
     /// None, whatever the environment says.
     None,
-    /// `http://`, `socks5://` (names are looked up here) or `socks5h://` (names are looked up by the proxy), host and
-    /// port, with `user:password@` before them where the proxy wants that. Without a scheme it is `http`, without a
-    /// port 1080, as in curl.
+    /// `http://`, `https://` (TLS as far as the proxy), `socks5://` (names are looked up here) or `socks5h://` (names are
+    /// looked up by the proxy), host and port, with `user:password@` before them where the proxy wants that. Without a
+    /// scheme it is `http`, without a port 1080, or 443 for `https`, as in curl.
     Url(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Http,
-    Socks5 { looks_up: bool },
+    /// With TLS as far as the proxy, or without.
+    Http {
+        secure: bool,
+    },
+    Socks5 {
+        looks_up: bool,
+    },
 }
 
 /// A proxy's URL, read.
@@ -96,6 +102,10 @@ pub(crate) fn choose(
 }
 
 impl ProxyUrl {
+    pub(crate) fn is_secure(&self) -> bool {
+        self.kind == Kind::Http { secure: true }
+    }
+
     /// `source` says where the text comes from. It may hold a password, so no error shows it.
     fn parse(text: &str, source: &str) -> Result<ProxyUrl> {
         let fail = |code, what: &str| Err(Error::new(code, format!("{source}: {what}")));
@@ -103,20 +113,25 @@ impl ProxyUrl {
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
         let scheme = scheme.to_ascii_lowercase();
         let kind = match scheme.as_str() {
-            "http" => Kind::Http,
+            "http" => Kind::Http { secure: false },
+            "https" => Kind::Http { secure: true },
             "socks5" => Kind::Socks5 { looks_up: false },
             "socks5h" => Kind::Socks5 { looks_up: true },
-            "https" | "socks" | "socks4" | "socks4a" => {
+            "socks" | "socks4" | "socks4a" => {
                 let what =
                     format!("{scheme}:// proxies are not supported; use http://, socks5:// or socks5h://");
                 return fail(ErrorCode::Unsupported, &what);
             }
             _ => {
-                let what = "the scheme must be http, socks5 or socks5h";
+                let what = "the scheme must be http, https, socks5 or socks5h";
                 return fail(ErrorCode::InvalidArgument, what);
             }
         };
-        match address(rest) {
+        let default_port = match kind {
+            Kind::Http { secure: true } => DEFAULT_TLS_PORT,
+            _ => DEFAULT_PORT,
+        };
+        match address(rest, default_port) {
             Ok((credentials, host, shown, port)) => Ok(ProxyUrl {
                 kind,
                 host,
@@ -132,14 +147,14 @@ impl ProxyUrl {
 /// Credentials, host, host as it is shown, port.
 type Parts = (Option<Credentials>, String, String, u16);
 
-fn address(rest: &str) -> Result<Parts, String> {
+fn address(rest: &str, default_port: u16) -> Result<Parts, String> {
     let rest = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let (userinfo, address) = match rest.rsplit_once('@') {
         Some((userinfo, address)) => (Some(userinfo), address),
         None => (None, rest),
     };
     let (host, port) = split_port(address)?;
-    let port = parse_port(port)?.unwrap_or(DEFAULT_PORT);
+    let port = parse_port(port)?.unwrap_or(default_port);
     let (host, shown) = parse_host(host)?;
     let credentials = userinfo.map(credentials).transpose()?;
     Ok((credentials, host, shown, port))
@@ -179,7 +194,12 @@ mod tests {
             "no password is shown"
         );
         let bare = parse(" proxy ").unwrap();
-        assert_eq!((bare.kind, bare.port, bare.credentials), (Kind::Http, 1080, None));
+        assert_eq!(
+            (bare.kind, bare.port, bare.credentials),
+            (Kind::Http { secure: false }, 1080, None)
+        );
+        let secure = parse("HTTPS://p").unwrap();
+        assert_eq!((secure.kind, secure.port), (Kind::Http { secure: true }, 443));
         let v6 = parse("http://[::1]:8080").unwrap();
         assert_eq!(
             (v6.host.as_str(), v6.to_string().as_str()),
@@ -190,7 +210,6 @@ mod tests {
     #[test]
     fn what_is_no_proxy_is_refused_without_showing_its_password() {
         for (text, code) in [
-            ("https://secret:secret@p", ErrorCode::Unsupported),
             ("socks4://secret@p", ErrorCode::Unsupported),
             ("ftp://secret@p", ErrorCode::InvalidArgument),
             ("http://secret@", ErrorCode::InvalidArgument),

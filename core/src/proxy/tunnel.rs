@@ -47,7 +47,7 @@ impl Tunnel {
     pub(crate) fn begin(proxy: &ProxyUrl, target: Target, out: &mut Vec<u8>) -> Result<Tunnel, Failure> {
         let credentials = proxy.credentials.clone();
         match proxy.kind {
-            Kind::Http => HttpConnect::begin(credentials.as_ref(), &target, out).map(Tunnel::Http),
+            Kind::Http { .. } => HttpConnect::begin(credentials.as_ref(), &target, out).map(Tunnel::Http),
             Kind::Socks5 { .. } => Socks5::begin(credentials, target, out).map(Tunnel::Socks5),
         }
     }

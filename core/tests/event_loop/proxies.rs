@@ -1,113 +1,13 @@
 //! Through proxies: real ones from Debian, and fake ones for what real ones don't do on demand.
 
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::Once;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sockline::{ClientOptions, ErrorCode, Lookup, Proxy, WebSocket, connect};
 
 use crate::support::child::{in_child, is_child};
 use crate::support::peer::switching;
-use crate::support::{
-    Events, Host, PATIENCE, Peer, TempDir, What, local, port, reacting, recorder, serve, started,
-};
-
-/// A proxy as it comes with the system; it ends when this is dropped.
-struct Real {
-    child: Child,
-    port: u16,
-    _folder: TempDir,
-}
-
-impl Drop for Real {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Starts a proxy on a port that is free; `command` gets the port and a folder for its configuration.
-fn start(command: impl Fn(u16, &TempDir) -> Command) -> Real {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        let need = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/tools/need");
-        let packages = ["tinyproxy", "microsocks", "dante-server"];
-        assert!(Command::new(need).args(packages).status().unwrap().success());
-    });
-    loop {
-        let folder = TempDir::new();
-        let port = Host::new().port();
-        let mut command = command(port, &folder);
-        let child = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut real = Real {
-            child,
-            port,
-            _folder: folder,
-        };
-        // It ends at once if somebody else has taken the port meanwhile.
-        let give_up = Instant::now() + PATIENCE;
-        while real.child.try_wait().unwrap().is_none() {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return real;
-            }
-            assert!(Instant::now() < give_up, "the proxy takes nobody in");
-            std::thread::sleep(Duration::from_millis(5)); // nothing announces that it listens
-        }
-    }
-}
-
-fn tinyproxy() -> Real {
-    start(|port, folder| {
-        let configuration = format!(
-            "Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 600\nMaxClients 50\nBasicAuth me pass\n"
-        );
-        let mut command = Command::new("tinyproxy");
-        command
-            .arg("-d")
-            .arg("-c")
-            .arg(folder.file("tinyproxy.conf", configuration.as_bytes()));
-        command
-    })
-}
-
-fn microsocks() -> Real {
-    start(|port, _| {
-        let mut command = Command::new("microsocks");
-        command.args([
-            "-i",
-            "127.0.0.1",
-            "-u",
-            "me",
-            "-P",
-            "pass",
-            "-p",
-            &port.to_string(),
-        ]);
-        command
-    })
-}
-
-fn danted() -> Real {
-    start(|port, folder| {
-        let configuration = format!(
-            "logoutput: /dev/null\ninternal: 127.0.0.1 port = {port}\nexternal: 127.0.0.1\n\
-             clientmethod: none\nsocksmethod: none\nuser.privileged: root\nuser.unprivileged: nobody\n\
-             client pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}\nsocks pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}\n"
-        );
-        let mut command = Command::new("danted");
-        command
-            .arg("-f")
-            .arg(folder.file("danted.conf", configuration.as_bytes()));
-        command.arg("-p").arg(folder.0.join("pid"));
-        command
-    })
-}
+use crate::support::proxies::{danted, microsocks, tinyproxy};
+use crate::support::{Events, Host, Peer, What, local, port, reacting, recorder, serve, started};
 
 fn through(proxy: String) -> ClientOptions {
     ClientOptions {
@@ -356,7 +256,6 @@ fn a_proxy_that_resets_is_named() {
 fn the_option_is_checked_at_once() {
     let on_loop = started();
     for (proxy, code) in [
-        ("https://p", ErrorCode::Unsupported),
         ("socks4://p", ErrorCode::Unsupported),
         ("p:p", ErrorCode::InvalidArgument),
     ] {

@@ -6,6 +6,7 @@
 
 pub mod child;
 pub mod peer;
+pub mod proxies;
 pub mod record;
 
 use std::sync::Arc;

@@ -11,6 +11,7 @@ mod peer;
 mod sessions;
 mod transport;
 mod trust;
+mod ways;
 
 use sockline::{
     ClientOptions, ClientTls, Loop, Server, ServerOptions, ServerTls, Settings, WebSocket, connect,

@@ -72,6 +72,8 @@ enum Phase {
     Starting,
     Resolving(Resolving),
     Racing(Race),
+    /// TLS with the proxy.
+    SecuringProxy,
     Tunneling(Tunnel),
     Securing,
     Shaking,
@@ -105,9 +107,7 @@ impl Connecting {
         let of_step = match &self.phase {
             Phase::Resolving(resolving) => resolving.nudge_at.min(resolving.give_up_at),
             Phase::Racing(race) => race.deadline(),
-            Phase::Starting | Phase::Tunneling(_) | Phase::Securing | Phase::Shaking | Phase::Refused(_) => {
-                NEVER
-            }
+            _ => NEVER,
         };
         self.deadline.min(of_step)
     }
@@ -122,6 +122,7 @@ impl Connecting {
             Phase::Refused(refused) => return refused.error(),
             Phase::Starting | Phase::Resolving(_) => "looking up",
             Phase::Racing(_) => "connecting to",
+            Phase::SecuringProxy => "waiting for the proxy's TLS handshake, on the way to",
             Phase::Tunneling(_) => "waiting for the proxy to connect to",
             Phase::Securing => "waiting for the TLS handshake of",
             Phase::Shaking => "waiting for the opening handshake of",
@@ -139,6 +140,9 @@ impl Connecting {
         match &mut self.phase {
             Phase::Tunneling(_) => return self.proxy_failed("closed the connection instead of answering"),
             Phase::Refused(refused) => return refused.error(),
+            Phase::SecuringProxy => {
+                return self.proxy_failed("closed the connection during the TLS handshake");
+            }
             Phase::Securing => {
                 let text = format!(
                     "{} closed the connection during the TLS handshake",
@@ -158,7 +162,9 @@ impl Connecting {
     /// Reading or writing failed.
     pub(crate) fn transport_failed(&mut self, error: &io::Error) -> Error {
         match &mut self.phase {
-            Phase::Tunneling(_) => return self.proxy_failed(&format!("was lost: {error}")),
+            Phase::SecuringProxy | Phase::Tunneling(_) => {
+                return self.proxy_failed(&format!("was lost: {error}"));
+            }
             Phase::Refused(refused) => return refused.error(),
             _ => {}
         }
@@ -324,7 +330,7 @@ impl LoopCore {
             Some(connecting.proxy().is_some())
         });
         match has_proxy.flatten() {
-            Some(true) => self.begin_tunnel(id),
+            Some(true) => self.secure_or_ask_proxy(id),
             Some(false) => self.secure_or_shake(id),
             None => {}
         }
@@ -338,7 +344,11 @@ impl LoopCore {
             Phase::Shaking => Some(LoopCore::response_bytes as Take),
             Phase::Refused(_) => Some(LoopCore::refused_bytes as Take),
             // They came from a connection that is no more.
-            Phase::Starting | Phase::Resolving(_) | Phase::Racing(_) | Phase::Securing => None,
+            Phase::Starting
+            | Phase::Resolving(_)
+            | Phase::Racing(_)
+            | Phase::SecuringProxy
+            | Phase::Securing => None,
         });
         take.flatten().map_or(data.len(), |take| take(self, id, data))
     }
@@ -402,11 +412,7 @@ impl LoopCore {
                     Some(Due::Nudge)
                 }
                 Phase::Racing(_) => Some(Due::StartNext),
-                Phase::Starting
-                | Phase::Tunneling(_)
-                | Phase::Securing
-                | Phase::Shaking
-                | Phase::Refused(_) => None,
+                _ => None,
             }
         });
         match due.flatten() {

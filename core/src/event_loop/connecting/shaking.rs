@@ -28,14 +28,23 @@ impl LoopCore {
         }
     }
 
-    /// The TLS handshake with the host is done.
-    pub(crate) fn host_secured(&self, id: Id) {
-        self.with_conn(id, |conn| {
-            if let Some(connecting) = conn.connecting() {
+    /// The TLS handshake with the proxy, or with the host, is done.
+    pub(crate) fn way_secured(&self, id: Id) {
+        let with_host = self.with_conn(id, |conn| {
+            let connecting = conn.connecting()?;
+            let with_host = matches!(connecting.phase, Phase::Securing);
+            if with_host {
                 connecting.watch.lap(|timings| &mut timings.tls);
+            } else {
+                conn.slot.set_tls(None); // it says nothing about who the connection is with
             }
+            Some(with_host)
         });
-        self.shake(id);
+        match with_host.flatten() {
+            Some(true) => self.shake(id),
+            Some(false) => self.begin_tunnel(id),
+            None => {}
+        }
     }
 
     /// Asks for the upgrade.

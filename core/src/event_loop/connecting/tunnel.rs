@@ -42,6 +42,23 @@ impl Connecting {
 }
 
 impl LoopCore {
+    /// There is a connection to the proxy.
+    pub(super) fn secure_or_ask_proxy(&self, id: Id) {
+        let tls = self.with_conn(id, |conn| {
+            let connecting = conn.connecting()?;
+            let secured_by = (
+                connecting.destination.proxy_tls.clone()?,
+                connecting.proxy()?.host.clone(),
+            );
+            connecting.phase = Phase::SecuringProxy;
+            Some(secured_by)
+        });
+        match tls.flatten() {
+            Some((tls, host)) => self.secure(id, &tls, &host),
+            None => self.begin_tunnel(id),
+        }
+    }
+
     pub(super) fn begin_tunnel(&self, id: Id) {
         let begun = self.with_conn(id, |conn| {
             let Stage::Connecting(connecting) = &mut conn.stage else {
