@@ -179,6 +179,18 @@ impl Server {
         event_loop::publish(self.id, Publication::new(topic, kind, data, None)?)
     }
 
+    /// Goes in good order: stops listening at once, closes connections with 1001, and cuts what is left at the deadline;
+    /// `on_server_closed` comes when the last has ended.
+    ///
+    /// Each connection begins to close at a random time of its own, about 500 a second on each thread but all within
+    /// half of `deadline`, so that clients that connect again at once don't come in step. Until then it goes on as ever.
+    /// What was accepted for sending before is sent before the close frame, to slow readers too, as long as the
+    /// deadline allows; a file on its way is sent whole. Those who are cut get [`ErrorCode::CloseTimeout`]. Doing it
+    /// again can only bring the deadline forward.
+    pub fn drain(self, deadline: Duration) -> Result<()> {
+        event_loop::drain(self.id, deadline)
+    }
+
     /// Stops listening. With a code, all its connections get the closing handshake with that code and reason;
     /// without, they live on. `on_server_closed` comes when the last of them has ended.
     pub fn close(self, code: Option<u16>, reason: &str) -> Result<()> {

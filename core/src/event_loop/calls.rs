@@ -12,7 +12,7 @@ use crate::error::{ErrorCode, Result};
 use crate::handle::Id;
 use crate::handler::Handler;
 use crate::server::{Accept, Refusal};
-use crate::ws::{Connection, ReadyState, Scratch, SendError};
+use crate::ws::{Connection, Millis, ReadyState, Scratch, SendError};
 
 impl LoopCore {
     /// Does what other threads have asked for so far.
@@ -45,11 +45,9 @@ impl LoopCore {
             Command::Listen(id, listening) => self.listen(id, *listening),
             Command::Broadcast(id, frame) => self.broadcast(id, &frame),
             Command::Publish(id, publication) => self.publish(id, &publication),
+            Command::Drain(id, within) => self.drain(id, within),
             Command::CloseServer(id, close) => {
-                self.close_server(
-                    id.slot(),
-                    close.as_ref().map(|(code, reason)| (*code, reason.as_str())),
-                );
+                self.close_server(id, close.as_ref().map(|(code, reason)| (*code, reason.as_str())));
             }
             Command::WorkerClosed(id) => self.worker_closed(id),
             Command::Stop => self.stopping.set(true),
@@ -127,6 +125,17 @@ impl LoopCore {
 
     /// Starts the closing handshake, or gives up what is not open yet.
     pub(crate) fn begin_close(&self, id: Id, code: Option<u16>, reason: &str) {
+        self.begin_close_within(id, code, reason, None);
+    }
+
+    /// With another time for the closing handshake than the connection's own, if it is longer.
+    pub(crate) fn begin_close_within(
+        &self,
+        id: Id,
+        code: Option<u16>,
+        reason: &str,
+        close_timeout: Option<Millis>,
+    ) {
         let Some(slot) = self.shared().slots.get(id) else {
             return;
         };
@@ -136,10 +145,11 @@ impl LoopCore {
                 return false;
             }
             conn.flags.leaving = true;
-            let profile = conn.profile.clone();
+            let mut protocol = conn.profile.protocol.clone();
+            protocol.close_timeout = protocol.close_timeout.max(close_timeout.unwrap_or(0));
             let mut scratch = self.scratch.borrow_mut();
             self.close_frame(conn, slot, |machine, out| {
-                machine.close(code, reason, now, &profile.protocol, &mut scratch, out)
+                machine.close(code, reason, now, &protocol, &mut scratch, out)
             });
             conn.ending();
             true

@@ -12,7 +12,7 @@ use super::listener::Listening;
 use crate::handle::Id;
 use crate::handler::Handler;
 use crate::server::{Accept, Publication, Refusal};
-use crate::ws::MessageType;
+use crate::ws::{MessageType, Millis};
 
 /// A call on a connection.
 pub(crate) enum Call {
@@ -49,6 +49,7 @@ pub(crate) enum Command {
     Listen(Id, Box<Listening>),
     Broadcast(Id, Bytes),
     Publish(Id, Arc<Publication>),
+    Drain(Id, Millis),
     CloseServer(Id, Option<(u16, String)>),
     /// All loops of a server have closed their listeners and lost their connections.
     WorkerClosed(Id),

@@ -420,7 +420,7 @@ impl LoopCore {
         for entry in fired {
             match Id::from_token(entry.key) {
                 Some((Kind::Connection, id)) => self.fire(id, entry.deadline),
-                Some((Kind::Server, id)) => self.accept_all(id.slot()),
+                Some((Kind::Server, id)) => self.server_due(id),
                 None => self.cut_when_late(),
             }
         }

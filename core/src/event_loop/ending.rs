@@ -317,7 +317,12 @@ impl LoopCore {
     pub(crate) fn begin_shutdown(&self, within: Millis) {
         let deadline = self.now().saturating_add(within);
         self.cut_at.set(deadline.min(self.cut_at.get()));
-        let servers: Vec<u32> = self.servers.borrow().keys().copied().collect();
+        let servers: Vec<Id> = self
+            .servers
+            .borrow()
+            .values()
+            .map(|listener| listener.id)
+            .collect();
         for server in servers {
             self.close_server(server, Some((1001, "going away")));
         }
@@ -343,7 +348,12 @@ impl LoopCore {
 
     /// Ends every connection and server on the spot.
     pub(crate) fn cut_everything(&self) {
-        let servers: Vec<u32> = self.servers.borrow().keys().copied().collect();
+        let servers: Vec<Id> = self
+            .servers
+            .borrow()
+            .values()
+            .map(|listener| listener.id)
+            .collect();
         for server in servers {
             self.close_server(server, None);
         }

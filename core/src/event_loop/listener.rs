@@ -14,6 +14,7 @@ use super::binding::{Accepting, bind_all, is_of_one_connection};
 use super::command::Command;
 use super::connection::{Conn, Stage};
 use super::core::LoopCore;
+use super::draining::Drain;
 use super::files::Folder;
 use super::serving::Serving;
 use super::shared::Shared;
@@ -56,6 +57,7 @@ pub(crate) struct Listener {
     /// Where its connections count, where they count for an address.
     places: HashMap<u32, IpAddr>,
     closing: bool,
+    pub(super) drain: Option<Drain>,
     /// That there is no room is logged once, until there is again.
     no_room: bool,
     workers: Vec<Worker>,
@@ -161,6 +163,7 @@ impl LoopCore {
             connections: 0,
             places: HashMap::new(),
             closing: false,
+            drain: None,
             no_room: false,
             workers,
             works_for,
@@ -261,30 +264,12 @@ impl LoopCore {
     }
 
     /// Stops listening; with a code, its connections begin to close.
-    pub(crate) fn close_server(&self, server: u32, close: Option<(u16, &str)>) {
-        let id = {
-            let mut servers = self.servers.borrow_mut();
-            let Some(listener) = servers.get_mut(&server) else {
-                return;
-            };
-            listener.closing = true;
-            if let Some(slot) = self.shared().slots.get(listener.id) {
-                slot.clear_fd();
-                slot.set_ready_state(crate::ws::ReadyState::Closing);
-            }
-            for mut socket in listener.sockets.drain(..) {
-                let _ = self.with_registry(|registry| socket.deregister(registry));
-            }
-            for worker in &listener.workers {
-                let close = close.map(|(code, reason)| (code, reason.to_owned()));
-                worker
-                    .on_loop
-                    .shared()
-                    .push(Command::CloseServer(worker.id, close));
-            }
-            listener.id
-        };
-        for conn in self.connections_of(server) {
+    pub(crate) fn close_server(&self, server: Id, close: Option<(u16, &str)>) {
+        let owned = close.map(|(code, reason)| (code, reason.to_owned()));
+        if !self.stop_listening(server, |worker| Command::CloseServer(worker, owned.clone())) {
+            return;
+        }
+        for conn in self.connections_of(server.slot()) {
             let upgraded = self.with_conn(conn, |conn| !matches!(conn.stage, Stage::Serving(_)));
             match close {
                 Some((code, reason)) => self.begin_close(conn, Some(code), reason),
@@ -293,7 +278,27 @@ impl LoopCore {
                 None => {}
             }
         }
-        self.server_may_be_done(id);
+        self.server_may_be_done(server);
+    }
+
+    /// Closes a server's listening sockets and tells its workers what to do; `false` if it is not here any more.
+    pub(super) fn stop_listening(&self, server: Id, tell: impl Fn(Id) -> Command) -> bool {
+        let mut servers = self.servers.borrow_mut();
+        let Some(listener) = servers.get_mut(&server.slot()).filter(|it| it.id == server) else {
+            return false;
+        };
+        listener.closing = true;
+        if let Some(slot) = self.shared().slots.get(listener.id) {
+            slot.clear_fd();
+            slot.set_ready_state(crate::ws::ReadyState::Closing);
+        }
+        for mut socket in listener.sockets.drain(..) {
+            let _ = self.with_registry(|registry| socket.deregister(registry));
+        }
+        for worker in &listener.workers {
+            worker.on_loop.shared().push(tell(worker.id));
+        }
+        true
     }
 
     /// `counted`: it was not refused for want of room.
@@ -324,7 +329,7 @@ impl LoopCore {
         self.server_may_be_done(id);
     }
 
-    fn server_may_be_done(&self, id: Id) {
+    pub(super) fn server_may_be_done(&self, id: Id) {
         let done = {
             let mut servers = self.servers.borrow_mut();
             let done = servers.get(&id.slot()).is_some_and(|listener| {
@@ -354,7 +359,7 @@ impl LoopCore {
         }
     }
 
-    fn connections_of(&self, server: u32) -> Vec<Id> {
+    pub(super) fn connections_of(&self, server: u32) -> Vec<Id> {
         let conns = self.conns.borrow();
         conns
             .iter()

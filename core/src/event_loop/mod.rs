@@ -10,7 +10,7 @@
 //! | `connection`, `ending` | what a connection is at, and how it ends |
 //! | `connecting`, `resolver`, `returning` | a client's way to an open connection, and back to one |
 //! | `securing`, `tls_stream` | TLS, in both roles, between the socket and the rest |
-//! | `binding`, `listener`, `admission` | a server's: listening, accepting, closing, limits |
+//! | `binding`, `listener`, `admission`, `draining` | a server's: listening, accepting, limits, closing |
 //! | `serving`, `sending`, `files` | HTTP, upgrades, static files |
 //! | `site`, `publishing` | what a server's loops share, broadcasts and topics |
 //! | `timers`, `stream`, `tcp`, `thread`, `fork` | deadlines and what the system offers |
@@ -22,6 +22,7 @@ mod command;
 mod connecting;
 mod connection;
 mod core;
+mod draining;
 mod ending;
 mod files;
 mod fork;
@@ -59,6 +60,7 @@ use crate::ws::{MessageType, ReadyState};
 
 pub(crate) use self::command::Call;
 pub(crate) use self::connecting::ConnectPlan;
+pub(crate) use self::draining::drain;
 pub(crate) use self::publishing::{broadcast, publish};
 pub(crate) use self::securing::info as tls_info;
 pub(crate) use self::slots::{Addresses, Info};
@@ -171,10 +173,7 @@ pub(crate) fn close_server(id: Id, close: Option<(u16, String)>) -> Result<()> {
     let (shared, _) = Shared::of(id)?;
     match shared.enter() {
         Some(core) => {
-            core.close_server(
-                id.slot(),
-                close.as_ref().map(|(code, reason)| (*code, reason.as_str())),
-            );
+            core.close_server(id, close.as_ref().map(|(code, reason)| (*code, reason.as_str())));
         }
         None => shared.push(Command::CloseServer(id, close)),
     }

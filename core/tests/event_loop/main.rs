@@ -11,6 +11,7 @@ mod calls;
 mod compression;
 mod connecting;
 mod contract;
+mod draining;
 mod failures;
 mod files;
 mod foreign;
