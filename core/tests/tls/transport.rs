@@ -5,13 +5,14 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use sockline::{
-    Address, ClientOptions, Error, ErrorCode, MessageType, ServerOptions, Settings, connect, listen,
+    Address, ClientOptions, Error, ErrorCode, MessageType, SendOptions, SendOutcome, ServerOptions, Settings,
+    SlowConsumer, connect, listen,
 };
 
 use crate::certificates::Authority;
 use crate::peer::{accept_websocket, client_config, upgraded};
 use crate::support::peer::close_payload;
-use crate::support::{Host, Peer, TempDir, What, frame, masked, port, recorder, serve, started};
+use crate::support::{Host, Peer, TempDir, What, frame, masked, port, reacting, recorder, serve, started};
 use crate::{attempt, secured, with_tls};
 
 #[test]
@@ -303,4 +304,55 @@ fn a_shutdown_closes_secured_connections_in_order() {
     ends.on_loop.shutdown(Duration::from_secs(20));
     ends.client_events.answered(1001);
     ends.peer_events.answered(1001);
+}
+
+#[test]
+fn messages_that_are_encrypted_already_are_not_dropped() {
+    const COUNT: u64 = 30_000;
+    let authority = Authority::new("test authority");
+    let on_loop = started();
+    let content = |n: u64| [&n.to_be_bytes()[..], &vec![n as u8; n as usize % 997]].concat();
+    let (handler, events) = reacting(move |ws, what| {
+        let What::Text(_) = what else { return };
+        for n in 0..COUNT {
+            let options = SendOptions {
+                token: Some(n),
+                ..SendOptions::default()
+            };
+            let _ = ws.send_with(MessageType::Binary, &content(n), &options).unwrap();
+        }
+    });
+    let settings = Settings {
+        high_water_mark: 50_000,
+        hard_limit: 100_000,
+        slow_consumer: SlowConsumer::DropOldest,
+        ..Settings::server()
+    };
+    let options = ServerOptions {
+        settings,
+        ..with_tls(authority.server())
+    };
+    let server = serve(&on_loop, options, handler);
+    let mut peer = upgraded(client_config(&authority, rustls::ALL_VERSIONS), port(server));
+    let ws = events.open();
+    peer.send(&masked(0x81, b"go"));
+    events.text("go");
+    let mut heard = Vec::new();
+    while heard.last() != Some(&(COUNT - 1)) {
+        let (first, payload) = peer.read_frame();
+        let n = u64::from_be_bytes(payload[..8].try_into().unwrap());
+        assert!(first == 0x82 && payload == content(n), "{n}");
+        heard.push(n);
+    }
+    let (mut taken, mut dropped) = (Vec::new(), 0);
+    while taken.len() + dropped < COUNT as usize {
+        match events.next_but_drain() {
+            What::Sent(n, SendOutcome::Taken) => taken.push(n),
+            What::Sent(_, SendOutcome::Dropped) => dropped += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(dropped > 1_000, "{dropped} were dropped");
+    assert!(taken == heard, "{} taken, {} heard", taken.len(), heard.len());
+    assert_eq!(ws.buffered_amount(), 0);
 }
