@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::thread::LocalKey;
 
 use super::stream::{Input, Stream};
 use crate::tls::{End, Failure, MAX_RECORD, Session, TlsError, TlsInfo};
@@ -26,6 +27,15 @@ thread_local! {
     static INCOMING: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static OUTGOING: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static GATHERED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A buffer of the thread's; an empty one while a TLS connection inside another uses it, or while the thread ends.
+fn lend(buffer: &'static LocalKey<Cell<Vec<u8>>>) -> Vec<u8> {
+    buffer.try_with(Cell::take).unwrap_or_default()
+}
+
+fn give_back(buffer: &'static LocalKey<Cell<Vec<u8>>>, bytes: Vec<u8>) {
+    let _ = buffer.try_with(|buffer| buffer.set(bytes)); // a thread that ends has no use for it
 }
 
 pub(crate) struct TlsStream {
@@ -129,9 +139,9 @@ impl TlsStream {
         if self.progress == Progress::Failed {
             return self.drop_input(buffer);
         }
-        let mut incoming = INCOMING.take();
+        let mut incoming = lend(&INCOMING);
         let received = self.receive_into(&mut incoming, buffer);
-        INCOMING.set(incoming);
+        give_back(&INCOMING, incoming);
         received
     }
 
@@ -257,8 +267,8 @@ impl TlsStream {
                 taken => Ok(taken),
             };
         }
-        let mut outgoing = OUTGOING.take();
-        let mut gathered = GATHERED.take();
+        let mut outgoing = lend(&OUTGOING);
+        let mut gathered = lend(&GATHERED);
         let batch = Batch {
             stream: self,
             out: &mut outgoing,
@@ -268,8 +278,8 @@ impl TlsStream {
             blocked: false,
         };
         let sent = batch.send(slices, credit, &mut gathered);
-        OUTGOING.set(outgoing);
-        GATHERED.set(gathered);
+        give_back(&OUTGOING, outgoing);
+        give_back(&GATHERED, gathered);
         sent
     }
 

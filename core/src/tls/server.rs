@@ -62,8 +62,8 @@ impl ServerTls {
         })
     }
 
-    /// Takes other certificates and keys from the next handshake on; connections that are there stay as they are. Any
-    /// thread.
+    /// Takes other certificates and keys from the next handshake on; connections that are there stay as they are, and
+    /// clients that resume an earlier session are shown none. Any thread.
     ///
     /// # Errors
     /// As for [`ServerTls::new`]; the identities that are there stay in use then.

@@ -37,7 +37,7 @@ thread_local! {
 }
 
 pub(super) fn note_server_name(name: Option<&str>) {
-    SERVER_NAME.with(|noted| *noted.borrow_mut() = name.map(Box::from));
+    let _ = SERVER_NAME.try_with(|noted| *noted.borrow_mut() = name.map(Box::from)); // not while the thread ends
 }
 
 /// What a step of the library has led to.
@@ -137,7 +137,7 @@ impl Session {
 
     fn find_out_whether_secured(&mut self) -> bool {
         if self.server_name.is_none() {
-            self.server_name = SERVER_NAME.with(|noted| noted.borrow_mut().take());
+            self.server_name = SERVER_NAME.try_with(RefCell::take).ok().flatten();
         }
         let handshaking = self.common().is_handshaking();
         !handshaking && !std::mem::replace(&mut self.secured, !handshaking)
