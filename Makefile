@@ -101,6 +101,7 @@ test-python: python $(VENV)/.test
 	$(VENV)/bin/python -m pytest -q tests/python
 
 test-node: node
+	tests/tools/need openssl
 	cd bindings/node && npm ci --no-audit --no-fund && npm test
 
 test-interop: build

@@ -1,8 +1,10 @@
 /// <reference types="node" />
 
+import type { X509Certificate } from 'crypto';
 import { EventEmitter } from 'events';
 import type { AddressInfo } from 'net';
 import type { Readable } from 'stream';
+import type { PeerCertificate } from 'tls';
 
 /** What can be sent: text as a string or number, binary as anything that holds bytes. */
 type Data = string | number | ArrayBufferLike | NodeJS.ArrayBufferView | readonly number[];
@@ -65,6 +67,8 @@ declare class WebSocket extends EventEmitter {
 
   /** How long each step to the open connection took. sockline's own. */
   timings(): WebSocket.Timings;
+  /** What was agreed on in the TLS handshake; null without TLS. sockline's own. */
+  tlsInfo(): WebSocket.TlsInfo | null;
 
   addEventListener<K extends keyof WebSocket.EventMap>(
     type: K,
@@ -143,7 +147,57 @@ declare namespace WebSocket {
     concurrencyLimit?: number;
   }
 
-  export interface ClientOptions extends Limits {
+  type Pem = string | Buffer;
+
+  /** A certificate with its key; as in Node's tls module. */
+  export interface Certificate {
+    /** The certificate, and behind it those that lead towards a root: PEM, or one as DER. */
+    cert?: Pem | Pem[];
+    key?: Pem | (Pem | { pem: Pem; passphrase?: string })[];
+    /** Of keys that are encrypted. */
+    passphrase?: string;
+  }
+
+  /** Of a `wss:` URL. Certificates that are not good fail with the codes of Node, as `CERT_HAS_EXPIRED`. */
+  export interface ClientTlsOptions extends Certificate {
+    /** Whom to trust in place of the system's authorities. Default: those, and the file of NODE_EXTRA_CA_CERTS. */
+    ca?: Pem | Pem[];
+    /** False trusts anybody, for tests only. Default: true, unless NODE_TLS_REJECT_UNAUTHORIZED is 0. */
+    rejectUnauthorized?: boolean;
+    /** The name to ask for and to expect. Default: the URL's host. */
+    servername?: string;
+    /** Default: `['http/1.1']`. */
+    ALPNProtocols?: string[];
+    /** Default: 'TLSv1.2'; nothing older is ever accepted. */
+    minVersion?: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
+    /** SHA-256 of public keys (SPKI), one of which must be in the chain: bytes, base64 or `sha256//…`. */
+    pins?: readonly (string | Uint8Array)[];
+  }
+
+  export interface ServerTlsOptions extends Certificate {
+    /** Ask clients for certificates that `ca` vouches for. Default: false. */
+    requestCert?: boolean;
+    ca?: Pem | Pem[];
+    /** With `requestCert`: refuse clients without a certificate. Default: true. */
+    rejectUnauthorized?: boolean;
+    ALPNProtocols?: string[];
+    minVersion?: ClientTlsOptions['minVersion'];
+  }
+
+  export interface TlsInfo {
+    readonly version: 'TLSv1.2' | 'TLSv1.3';
+    /** By its IANA name, as `TLS_AES_128_GCM_SHA256`. */
+    readonly cipherSuite: string;
+    readonly alpn: string | null;
+    /** The name that the client has asked for. */
+    readonly serverName: string | null;
+    /** DER. */
+    readonly peerCertificate: Buffer | null;
+    /** Whether an earlier session was resumed. */
+    readonly resumed: boolean;
+  }
+
+  export interface ClientOptions extends Limits, ClientTlsOptions {
     protocols?: string | string[];
     headers?: Record<string, string | number | readonly string[]>;
     origin?: string;
@@ -183,7 +237,7 @@ declare namespace WebSocket {
     readonly httpVersion: string;
     readonly headers: { [name: string]: string | string[] | undefined; 'set-cookie'?: string[] };
     readonly rawHeaders: string[];
-    readonly socket: UpgradeRequest['socket'] | null;
+    readonly socket: Peer | null;
     readonly connection: Response['socket'];
   }
 
@@ -213,6 +267,8 @@ declare namespace WebSocket {
     verifyClient?: VerifyClient;
     /** Chooses one of the offered subprotocols, or none. Default: the first. */
     handleProtocols?: (protocols: Set<string>, request: UpgradeRequest) => string | false | undefined;
+    /** Speak TLS; several certificates are told apart by name, the first is the default. sockline's own. */
+    tls?: ServerTlsOptions | [ServerTlsOptions, ...Certificate[]];
     /** The class of the server's WebSockets. */
     WebSocket?: typeof WebSocket;
   }
@@ -228,6 +284,21 @@ declare namespace WebSocket {
     settle: (ok: boolean, status?: number, message?: string, headers?: Record<string, string>) => void,
   ) => boolean | void;
 
+  /** The other end, with what programs read of a net.Socket or tls.TLSSocket. */
+  export interface Peer {
+    readonly remoteAddress?: string;
+    readonly remotePort?: number;
+    readonly remoteFamily?: 'IPv4' | 'IPv6';
+    readonly encrypted: boolean;
+    /** Whether it has shown a certificate. */
+    readonly authorized: boolean;
+    readonly alpnProtocol: string | false;
+    readonly servername: string | false;
+    getProtocol(): TlsInfo['version'] | null;
+    getPeerCertificate(): PeerCertificate | {};
+    getPeerX509Certificate(): X509Certificate | undefined;
+  }
+
   /** The client's request, in the shape of http.IncomingMessage. */
   export interface UpgradeRequest {
     readonly method: string;
@@ -235,8 +306,8 @@ declare namespace WebSocket {
     readonly httpVersion: string;
     readonly headers: Record<string, string>;
     readonly rawHeaders: string[];
-    readonly socket: { remoteAddress?: string; remotePort?: number; remoteFamily?: string };
-    readonly connection: UpgradeRequest['socket'];
+    readonly socket: Peer;
+    readonly connection: Peer;
   }
 
   export interface Event {
@@ -289,6 +360,8 @@ declare namespace WebSocket {
     readonly clients: Set<WebSocket>;
     /** Where it listens; null if it doesn't. */
     address(): AddressInfo | null;
+    /** Takes other certificates from the next handshake on. */
+    setSecureContext(tls: Certificate | Certificate[]): void;
     /** Stops listening. Connections live on; 'close' comes when the last of them has ended. */
     close(callback?: (error?: Error) => void): void;
     /** Whether a request is for this server; a subclass may know better. */

@@ -6,13 +6,14 @@ const net = require('net');
 const { withCode } = require('./errors');
 const { flatten } = require('./headers');
 const { amount, clientLimits } = require('./options');
+const { clientContext } = require('./tls');
 
 const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`|a-z~]+$/; // RFC 9110 §5.6.2
 /** Header lines that belong to the handshake; the application's are passed over, as in ws. */
 const OWN_HEADERS = new Set(['sec-websocket-version', 'sec-websocket-key', 'connection', 'upgrade']);
 const PROTOCOL_VERSION = 13;
 
-/** What the engine needs to connect, as its `ConnectOptions`, without the key. */
+/** What the engine needs to connect, as its `ConnectOptions`, without the key; and the context of TLS. */
 function describeClient(address, protocols, options) {
   if (typeof protocols === 'object' && protocols !== null && !Array.isArray(protocols)) {
     [protocols, options] = [undefined, protocols];
@@ -22,9 +23,12 @@ function describeClient(address, protocols, options) {
   if (version !== PROTOCOL_VERSION) {
     throw new RangeError(`Unsupported protocol version: ${version} (supported versions: ${PROTOCOL_VERSION})`);
   }
+  const limits = clientLimits(options);
+  const url = parseUrl(address);
   return {
-    limits: clientLimits(options),
-    url: parseUrl(address),
+    limits,
+    url: url.href,
+    context: clientContext(options, url.host),
     protocols: checkProtocols([protocols ?? options.protocols ?? []].flat()),
     headers: headerLines(options),
     ...localAddress(options),
@@ -45,7 +49,7 @@ function parseUrl(address) {
     throw new SyntaxError('The URL\'s protocol must be one of "ws:", "wss:", "http:", or "https:"');
   }
   if (url.hash) throw new SyntaxError('The URL contains a fragment identifier');
-  return url.href;
+  return url;
 }
 
 function checkProtocols(protocols) {

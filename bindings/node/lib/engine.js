@@ -6,7 +6,7 @@
 
 const { markAsUntransferable } = require('worker_threads');
 
-const { Engine } = loadAddon();
+const { ClientContext, Engine, ServerContext } = loadAddon();
 
 const FastBuffer = Buffer[Symbol.species]; // what Buffer.from makes, without its checks
 
@@ -124,4 +124,4 @@ function loadAddon() {
   }
 }
 
-module.exports = { KIND, FastBuffer, engine, send, addTarget, removeTarget, awaitSent };
+module.exports = { ClientContext, ServerContext, KIND, FastBuffer, engine, send, addTarget, removeTarget, awaitSent };

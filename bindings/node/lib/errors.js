@@ -1,5 +1,6 @@
 'use strict';
-// Errors from the records of src/errors.rs: code, text, the system's number and the HTTP status, between NULs.
+// Errors from the records of src/errors.rs: code, text, the system's number, the HTTP status and the engine's own code,
+// between NULs.
 
 const { getSystemErrorName } = require('util');
 
@@ -10,7 +11,7 @@ const SYSTEM_CALL = new Map([
 
 /** What ws makes a RangeError. */
 const FRAME_ERROR = /^WS_ERR_(?!INVALID_UTF8)/;
-/** The engine's code of an error, even if `code` is the system's. */
+/** The engine's code of an error, even if `code` is the system's or another library's. */
 const ENGINE_CODE = Symbol('engineCode');
 
 /** What the engine refuses at once has the classes that ws gives it. */
@@ -21,11 +22,11 @@ const CLASS = new Map([
 
 /** The error that a record speaks of. Where the system has a name for it, `code` is that, as with Node's sockets. */
 function fromRecord(record) {
-  const [code, text, number, status] = record.split('\0');
+  const [code, text, number, status, engineCode] = record.split('\0');
   const Class = CLASS.get(code) ?? (FRAME_ERROR.test(code) ? RangeError : Error);
   const error = new Class(text);
   error.code = code;
-  Object.defineProperty(error, ENGINE_CODE, { value: code });
+  Object.defineProperty(error, ENGINE_CODE, { value: engineCode });
   if (number) {
     error.errno = -Number(number);
     error.code = getSystemErrorName(error.errno);

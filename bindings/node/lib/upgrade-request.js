@@ -2,6 +2,7 @@
 // The request that a client asks for an upgrade with, in the shape of http.IncomingMessage.
 
 const { joinHeaders } = require('./headers');
+const { Peer } = require('./peer');
 
 /** What a handler needs of the request; the body of an upgrade is never read. */
 class UpgradeRequest {
@@ -18,11 +19,7 @@ class UpgradeRequest {
   /** From the engine's record: handle, method, target, address, port, then names and values, between NULs. */
   static fromRecord(record) {
     const [handle, method, url, address, port, ...rawHeaders] = record.split('\0');
-    const socket = {
-      remoteAddress: address || undefined,
-      remotePort: port ? Number(port) : undefined,
-      remoteFamily: address ? (address.includes(':') ? 'IPv6' : 'IPv4') : undefined,
-    };
+    const socket = new Peer(Number(handle), address, port);
     return { handle: Number(handle), request: new UpgradeRequest(method, url, socket, rawHeaders) };
   }
 

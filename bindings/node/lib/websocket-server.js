@@ -7,9 +7,10 @@ const { STATUS_CODES } = require('http');
 
 const { TOKEN } = require('./client');
 const { KIND, addTarget, engine, removeTarget } = require('./engine');
-const { calling } = require('./errors');
+const { calling, withCode } = require('./errors');
 const { flatten } = require('./headers');
 const { serverLimits } = require('./options');
+const { identities, serverContext } = require('./tls');
 const { UpgradeRequest } = require('./upgrade-request');
 const WebSocket = require('./websocket');
 
@@ -30,6 +31,7 @@ class WebSocketServer extends EventEmitter {
     super();
     this.options = { clientTracking: true, WebSocket, ...options };
     const limits = serverLimits(this.options);
+    this._context = this.options.tls ? serverContext(this.options.tls) : undefined;
     if (this.options.port == null) throw new TypeError('The "port" option must be specified');
     if (this.options.clientTracking) this.clients = new Set();
     this._resource = new AsyncResource('SocklineWebSocketServer');
@@ -53,7 +55,7 @@ class WebSocketServer extends EventEmitter {
     };
     let event = ['listening'];
     try {
-      this._handle = calling(() => engine.listen(description));
+      this._handle = calling(() => engine.listen(description, this._context));
     } catch (error) {
       Object.assign(error, { address: host ?? '::', port: description.port });
       event = ['error', error];
@@ -68,6 +70,13 @@ class WebSocketServer extends EventEmitter {
     const [address, port] = this._handle === 0 ? [] : engine.localAddress(this._handle);
     if (address === undefined) return null;
     return { address, family: address.includes(':') ? 'IPv6' : 'IPv4', port: Number(port) };
+  }
+
+  /** Takes other certificates and keys from the next handshake on, as a tls.Server does. */
+  setSecureContext(tls) {
+    if (!this._context) throw withCode(new Error('The server has no option tls'), 'SOCKLINE_ERR_UNSUPPORTED');
+    const certificates = identities([tls].flat());
+    calling(() => this._context.reload(certificates));
   }
 
   /** Stops listening. Connections live on; 'close' comes when the last of them has ended. */
@@ -127,7 +136,7 @@ class WebSocketServer extends EventEmitter {
       this._complete(handle, protocols, request);
       return;
     }
-    const info = { origin: request.headers.origin, secure: false, req: request };
+    const info = { origin: request.headers.origin, secure: Boolean(this._context), req: request };
     const settle = (verified, status, message, headers) => {
       if (verified) this._complete(handle, protocols, request);
       else refuse(handle, status || 401, message, headers);

@@ -10,6 +10,7 @@ const { mixInto } = require('./events');
 const { extensionNames } = require('./compression');
 const { describeClient } = require('./client');
 const { EarlyMessages } = require('./early-messages');
+const { Peer } = require('./peer');
 const { Response } = require('./response');
 const { BINARY, STRING, closeReason, controlPayload, toView } = require('./payloads');
 
@@ -27,7 +28,7 @@ const NOT_OPEN = -3;
 const ENDED = -4;
 const INVALID_UTF8 = -6;
 /** After the handshake, ws tells of these only by the close code 1006. */
-const TOLD_BY_CLOSE = new Set(['SOCKLINE_ERR_IO', 'SOCKLINE_ERR_CLOSE_TIMEOUT']);
+const TOLD_BY_CLOSE = new Set(['SOCKLINE_ERR_IO', 'SOCKLINE_ERR_TLS', 'SOCKLINE_ERR_CLOSE_TIMEOUT']);
 
 /**
  * A WebSocket: a client's, made with a URL, or one that a WebSocketServer hands out.
@@ -64,11 +65,11 @@ class WebSocket extends EventEmitter {
   }
 
   _connect(address, protocols, options) {
-    const { url, ...description } = describeClient(address, protocols, options);
+    const { url, context, ...description } = describeClient(address, protocols, options);
     this._url = url;
     this._key = addTarget(this);
     try {
-      this._handle = calling(() => engine.connect({ key: this._key, url, ...description }));
+      this._handle = calling(() => engine.connect({ key: this._key, url, ...description }, context));
     } catch (error) {
       removeTarget(this._key);
       throw error;
@@ -130,8 +131,7 @@ class WebSocket extends EventEmitter {
   get _socket() {
     if (this._handle === 0) return null;
     if (this._peer === undefined) {
-      const [remoteAddress, port] = engine.remoteAddress(this._handle);
-      this._peer = { remoteAddress, remotePort: port && Number(port) };
+      this._peer = new Peer(this._handle, ...engine.remoteAddress(this._handle));
     }
     return this._peer;
   }
@@ -139,6 +139,11 @@ class WebSocket extends EventEmitter {
   /** How long each step to the open connection took, in milliseconds; null for a step that was not needed. */
   timings() {
     return engine.timings(this._handle);
+  }
+
+  /** What was agreed on in the TLS handshake; null without TLS. */
+  tlsInfo() {
+    return engine.tlsInfo(this._handle);
   }
 
   /** The round trip of the last answered ping, in milliseconds; null before. */

@@ -14,6 +14,7 @@ use crate::js;
 use crate::listener::Listener;
 use crate::options::{ConnectOptions, ListenOptions, pairs};
 use crate::sending::send;
+use crate::tls::{ClientContext, ServerContext};
 
 /// One loop for the module that made it; it lives as long as its environment.
 #[napi]
@@ -47,24 +48,26 @@ impl Engine {
         Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
     }
 
-    /// Starts to connect; returns the handle.
+    /// Starts to connect; returns the handle. Without a context TLS is as the core has it by default.
     #[napi]
-    pub fn connect(&self, options: ConnectOptions) -> Result<f64> {
+    pub fn connect(&self, options: ConnectOptions, context: Option<&ClientContext>) -> Result<f64> {
         let host = self.host.get();
         let (on_loop, handler) = host.start().map_err(|text| unsupported(&text))?;
-        let (url, client) = options.split()?;
+        let (url, mut client) = options.split()?;
+        client.tls = context.map(|context| context.tls.clone());
         let websocket = sockline::connect(Some(on_loop), &url, client, Some(handler)).map_err(failure)?;
         host.retain();
         Ok(websocket.raw() as f64)
     }
 
-    /// Listens; returns the handle.
+    /// Listens, with TLS if there is a context for it; returns the handle.
     #[napi]
-    pub fn listen(&self, options: ListenOptions) -> Result<f64> {
+    pub fn listen(&self, options: ListenOptions, context: Option<&ServerContext>) -> Result<f64> {
         let host = self.host.get();
         let (on_loop, handler) = host.start().map_err(|text| unsupported(&text))?;
         let key = options.key;
         let mut server = options.into_core();
+        server.tls = context.map(|context| context.tls.clone());
         server.server_handler = Arc::new(Listener { host: self.host, key });
         let server = sockline::listen(Some(on_loop), server, Some(handler)).map_err(failure)?;
         host.retain();

@@ -1,7 +1,7 @@
 //! Failures under the codes and texts that npm `ws` gives them, else under our own.
 
 use sockline::ws::ProtocolError;
-use sockline::{Error, ErrorCode};
+use sockline::{Error, ErrorCode, TlsError};
 
 /// A failure whose `code` JavaScript sees.
 pub(crate) type Failure = napi::Error<&'static str>;
@@ -24,18 +24,23 @@ pub(crate) fn internal(text: &'static str) -> Failure {
     failure(Error::new(ErrorCode::Internal, text))
 }
 
-/// An error as a record: its code, its text, the system's number and the HTTP status (or nothing), between NULs.
+/// An error as a record: its code, its text, the system's number and the HTTP status (or nothing), and the engine's own
+/// code, between NULs.
 pub(crate) fn record(error: &Error) -> String {
     let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
     let (code, text) = name(error);
     let system = number(error.os_error().map(i64::from));
     let status = number(error.http_status().map(i64::from));
-    [code, text.as_str(), system.as_str(), status.as_str()].join("\0")
+    let engine = error.code().name();
+    [code, text.as_str(), system.as_str(), status.as_str(), engine].join("\0")
 }
 
 fn name(error: &Error) -> (&'static str, String) {
     if let Some(protocol) = error.protocol_error() {
         return of_protocol(protocol);
+    }
+    if let Some(code) = error.tls_error().and_then(of_tls) {
+        return (code, error.text().to_owned());
     }
     let text = match (error.code(), error.http_status()) {
         (ErrorCode::Refused, Some(status)) => format!("Unexpected server response: {status}"),
@@ -43,6 +48,46 @@ fn name(error: &Error) -> (&'static str, String) {
         _ => error.text().to_owned(),
     };
     (error.code().name(), text)
+}
+
+/// The codes that OpenSSL's errors have in Node.
+fn of_tls(error: TlsError) -> Option<&'static str> {
+    Some(match error {
+        TlsError::Expired => "CERT_HAS_EXPIRED",
+        TlsError::NotYetValid => "CERT_NOT_YET_VALID",
+        TlsError::WrongName => "ERR_TLS_CERT_ALTNAME_INVALID",
+        TlsError::SelfSigned => "DEPTH_ZERO_SELF_SIGNED_CERT",
+        TlsError::UntrustedRoot => "SELF_SIGNED_CERT_IN_CHAIN",
+        TlsError::IncompleteChain => "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+        TlsError::UnknownIssuer => "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+        TlsError::Revoked => "CERT_REVOKED",
+        TlsError::BadCertificate => "CERT_REJECTED",
+        TlsError::NotTls => "ERR_SSL_WRONG_VERSION_NUMBER",
+        TlsError::Alert(alert) => of_alert(alert)?,
+        _ => return None,
+    })
+}
+
+/// By the numbers of RFC 8446 §6.
+fn of_alert(alert: u8) -> Option<&'static str> {
+    Some(match alert {
+        40 => "ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE",
+        42 => "ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE",
+        43 => "ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        44 => "ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED",
+        45 => "ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        46 => "ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        48 => "ERR_SSL_TLSV1_ALERT_UNKNOWN_CA",
+        49 => "ERR_SSL_TLSV1_ALERT_ACCESS_DENIED",
+        50 => "ERR_SSL_TLSV1_ALERT_DECODE_ERROR",
+        51 => "ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR",
+        70 => "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION",
+        80 => "ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR",
+        112 => "ERR_SSL_TLSV1_UNRECOGNIZED_NAME",
+        116 => "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        120 => "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL",
+        _ => return None,
+    })
 }
 
 /// The codes of ws's receiver, and its texts.

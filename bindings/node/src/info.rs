@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
 use crate::engine::{Engine, connection, server};
@@ -15,6 +16,19 @@ pub struct StepTimes {
     pub proxy: Option<f64>,
     pub tls: Option<f64>,
     pub upgrade: Option<f64>,
+}
+
+/// What was agreed on in a TLS handshake.
+#[napi(object, use_nullable = true)]
+pub struct TlsAgreement {
+    /// As Node writes it: `TLSv1.3`.
+    pub version: String,
+    pub cipher_suite: String,
+    pub alpn: Option<String>,
+    pub server_name: Option<String>,
+    /// DER.
+    pub peer_certificate: Option<Buffer>,
+    pub resumed: bool,
 }
 
 #[napi]
@@ -70,6 +84,19 @@ impl Engine {
             tls: millis(timings.tls),
             upgrade: millis(timings.upgrade),
         })
+    }
+
+    /// What was agreed on in the TLS handshake; null without TLS.
+    #[napi]
+    pub fn tls_info(&self, handle: f64) -> Result<Option<TlsAgreement>> {
+        Ok(connection(handle)?.tls().map(|info| TlsAgreement {
+            version: info.version.to_string(),
+            cipher_suite: info.cipher_suite,
+            alpn: info.alpn,
+            server_name: info.server_name,
+            peer_certificate: info.peer_certificate.map(Buffer::from),
+            resumed: info.resumed,
+        }))
     }
 
     /// The header fields of the server's 101 response: names and values in turn.

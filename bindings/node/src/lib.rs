@@ -5,6 +5,7 @@
 //! | `engine` | the functions that JavaScript calls, and the shape of what it hands over |
 //! | `info` | what JavaScript may know of connections and servers |
 //! | `options` | what JavaScript says about connections and servers, as the core takes it |
+//! | `tls` | certificates, keys and whom to trust |
 //! | `sending` | the functions that send, which are called most |
 //! | `host` | one loop and one environment (the main thread or a worker): its turns, its beginning and end |
 //! | `uv` | libuv, found at run time: the descriptor, the timer and the flush watched from Node's own loop |
@@ -22,4 +23,5 @@ mod js;
 mod listener;
 mod options;
 mod sending;
+mod tls;
 mod uv;

@@ -72,4 +72,4 @@ const PAIRS = [
   { name: 'our client, our server', Client: ours, Server: ours },
 ];
 
-module.exports = { PAIRS, connect, echo, finish, listen, next, ours, pattern, theirs };
+module.exports = { PAIRS, connect, echo, finish, listen, next, opened, ours, pattern, theirs };

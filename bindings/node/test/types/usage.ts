@@ -20,6 +20,13 @@ const proxied = new WebSocket('ws://localhost', { proxy: new URL('http://proxy')
 proxied.on('upgrade', (response) => console.log(response.statusCode, response.headers['set-cookie']?.length));
 if (!proxied.send('much')) proxied.once('drain', () => console.log(proxied.timings().proxy ?? 0));
 
+const identity = { cert: 'PEM', key: Buffer.alloc(1), passphrase: 'of the key' };
+const secure = new WebSocketServer({ port: 0, tls: [{ ...identity, requestCert: true, ca: ['PEM'] }, identity] });
+secure.setSecureContext(identity);
+const pinned = new WebSocket('wss://localhost', { ca: 'PEM', servername: 'other', minVersion: 'TLSv1.3', pins: ['x'] });
+console.log(pinned.tlsInfo()?.cipherSuite);
+secure.on('connection', (socket, { socket: { authorized } }) => console.log(authorized, socket.tlsInfo()?.version));
+
 const small = { threshold: 100, serverNoContextTakeover: true, zlibDeflateOptions: { level: 1, memLevel: 1 } };
 new WebSocket('ws://localhost', { perMessageDeflate: small }).send('', { compress: false });
 new WebSocketServer({ port: 0, perMessageDeflate: true });
