@@ -261,6 +261,69 @@ typedef enum sockline_tls_version {
     SOCKLINE_TLS_1_3 = 772,
 } sockline_tls_version;
 
+/** What was wrong with TLS, for SOCKLINE_ERR_TLS. Later versions may add some. */
+typedef enum sockline_tls_error {
+    /** The certificate is not valid any more. */
+    SOCKLINE_TLS_EXPIRED = 1,
+    /** The certificate is not valid yet. */
+    SOCKLINE_TLS_NOT_YET_VALID = 2,
+    /** The certificate is for other names. */
+    SOCKLINE_TLS_WRONG_NAME = 3,
+    /** The certificate was issued by nobody but its owner, and is not trusted by itself. */
+    SOCKLINE_TLS_SELF_SIGNED = 4,
+    /** What issued the certificate came along, up to a root that is not trusted. */
+    SOCKLINE_TLS_UNTRUSTED_ROOT = 5,
+    /** Certificates that lead on came along, but they lead to no root that is trusted. */
+    SOCKLINE_TLS_INCOMPLETE_CHAIN = 6,
+    /** Who issued the certificate is not known, and nothing else came along. */
+    SOCKLINE_TLS_UNKNOWN_ISSUER = 7,
+    /** The certificate was revoked. */
+    SOCKLINE_TLS_REVOKED = 8,
+    /** The certificate is malformed, wrongly signed, or for another purpose. */
+    SOCKLINE_TLS_BAD_CERTIFICATE = 9,
+    /** None of the chain's keys is among the pins. */
+    SOCKLINE_TLS_NOT_PINNED = 10,
+    /** The peer has ended TLS with an alert; the text says which. */
+    SOCKLINE_TLS_ALERT = 11,
+    /** What came is not TLS. */
+    SOCKLINE_TLS_NOT_TLS = 12,
+    /** Something else; the text says what. */
+    SOCKLINE_TLS_OTHER = 99,
+} sockline_tls_error;
+
+/**
+ * What becomes of messages to a peer that doesn't take them fast enough, once more than the hard limit waits already.
+ * Control frames are exempt.
+ */
+typedef enum sockline_slow_consumer {
+    /** sockline_send fails with SOCKLINE_ERR_OUTBOX_FULL; a broadcast passes the connection by. */
+    SOCKLINE_SLOW_ERROR = 0,
+    /** The message is dropped: sockline_send says SOCKLINE_DROPPED. */
+    SOCKLINE_SLOW_DROP_NEWEST = 1,
+    /**
+     * It is taken, and the oldest messages that have not begun to leave are dropped until no more than the limit waits
+     * before it: where the latest state is all that counts.
+     */
+    SOCKLINE_SLOW_DROP_OLDEST = 2,
+    /**
+     * It is dropped, and so are all that have not begun to leave. The connection is closed with 1008, and on_error says
+     * SOCKLINE_ERR_OUTBOX_FULL before on_close.
+     */
+    SOCKLINE_SLOW_CLOSE = 3,
+} sockline_slow_consumer;
+
+/** What has become of a message that was sent with wants_result. */
+typedef enum sockline_send_outcome {
+    /** The system has taken its last byte. Whether the peer gets it is not known. */
+    SOCKLINE_SENT_TAKEN = 0,
+    /** The policy for slow consumers has dropped it. */
+    SOCKLINE_SENT_DROPPED = 1,
+    /** Its deadline has passed before it began to leave. */
+    SOCKLINE_SENT_EXPIRED = 2,
+    /** The connection has ended before all of it had left. */
+    SOCKLINE_SENT_FAILED = 3,
+} sockline_send_outcome;
+
 /** A certificate with its key. Copied by the call that takes it. */
 typedef struct sockline_identity {
     /** The certificate, and after it those that lead towards a root: PEM, or a single one as DER. */
@@ -379,6 +442,11 @@ typedef struct sockline_settings {
      * accepts it.
      */
     const sockline_compression *compression;
+    /**
+     * What becomes of messages over the hard limit, as one of enum sockline_slow_consumer. Default:
+     * SOCKLINE_SLOW_ERROR.
+     */
+    int64_t slow_consumer;
 } sockline_settings;
 
 /**
@@ -454,6 +522,64 @@ typedef struct sockline_tls_server_options {
     int64_t min_version;
 } sockline_tls_server_options;
 
+/**
+ * Connect again when the connection is lost, or can't be made. Start from SOCKLINE_RECONNECT_INIT; a field of 0 means
+ * its default.
+ *
+ * The handle stays: on_open comes once, then on_reconnecting and on_reconnected with SOCKLINE_CONNECTING between them,
+ * and on_close only when it is given up or closed here. What was accepted for sending, and not yet taken by the system,
+ * is lost with its connection.
+ *
+ * The wait before an attempt is a random time up to base_delay_ms * factor^n, at most max_delay_ms, where n counts the
+ * attempts since the connection was last open for stable_after_ms. A server that answers 429 or 503 with Retry-After
+ * is not asked before that. It is given up after max_attempts, after a close code of no_retry, and when the next attempt
+ * could not end otherwise: after status 4xx (but 408, 425 and 429) and a redirect that can't be followed.
+ */
+typedef struct sockline_reconnect {
+    /** sizeof(sockline_reconnect), as the INIT macro sets it. */
+    size_t size;
+    /** The longest wait before the first attempt, in milliseconds. Default: 1,000. */
+    uint64_t base_delay_ms;
+    /** By how much it grows with each attempt; at least 1. Default: 2. */
+    double factor;
+    /** The longest wait of all, in milliseconds. Default: 30,000. */
+    uint64_t max_delay_ms;
+    /** So many milliseconds a connection has to last before the next loss counts as the first. Default: 10,000. */
+    uint64_t stable_after_ms;
+    /** How many attempts to make in a row. Default: without end. */
+    uint64_t max_attempts;
+    /**
+     * Close codes, no_retry_count of them, of the peer or of its breach of the protocol, after which coming back is of
+     * no use. Default, if this is NULL: 1000 and 1005 (it has finished), 1002, 1003, 1007, 1008, 1009, 1010 (it, or we,
+     * would fail the same way again).
+     */
+    const uint16_t *no_retry;
+    /** How many those are. */
+    size_t no_retry_count;
+    /**
+     * How many bytes of messages are kept while there is no connection, also before the first one; they are sent before
+     * all others once there is. Default: none, sockline_send says SOCKLINE_ERR_NOT_OPEN then.
+     */
+    uint64_t outbox;
+} sockline_reconnect;
+
+/** How to send one message. Start from SOCKLINE_SEND_OPTIONS_INIT; a field of 0 means its default. */
+typedef struct sockline_send_options {
+    /** sizeof(sockline_send_options), as the INIT macro sets it. */
+    size_t size;
+    /** Whether to compress the message, where compression was agreed on: 1, or -1 for not. Default: by its length. */
+    int64_t compress;
+    /**
+     * The message is dropped if it has not begun to leave after so many milliseconds. Default: it waits as long as the
+     * connection lives.
+     */
+    uint64_t deadline_ms;
+    /** 1 has on_sent tell what has become of the message, with this token. Default: on_sent is not called. */
+    int64_t wants_result;
+    /** Yours, given to on_sent; not touched by the library. */
+    void *token;
+} sockline_send_options;
+
 /** How a loop works. Start from SOCKLINE_LOOP_OPTIONS_INIT; a field of 0 means its default. */
 typedef struct sockline_loop_options {
     /** sizeof(sockline_loop_options), as the INIT macro sets it. */
@@ -503,6 +629,17 @@ typedef struct sockline_options {
      * process.
      */
     sockline_tls *tls;
+    /**
+     * How many redirects to follow (RFC 9110 section 15.4). From wss never to ws, and credentials and cookies don't go to
+     * another origin. Default: 0, a redirect is a refusal.
+     */
+    uint64_t max_redirects;
+    /** Cookies to send along, as names and values, cookie_count of them; after those of a Cookie header. */
+    const sockline_header *cookies;
+    /** How many those are. */
+    size_t cookie_count;
+    /** Connect again when the connection is lost, or can't be made. Default: NULL, which doesn't. */
+    const sockline_reconnect *reconnect;
 } sockline_options;
 
 /** How to listen. Start from SOCKLINE_SERVER_OPTIONS_INIT; a field of 0, or an empty string, means its default. */
@@ -542,6 +679,26 @@ typedef struct sockline_server_options {
     sockline_queue *queue;
     /** Speak TLS on this port, and nothing else: from sockline_tls_server_new. Default: plain. */
     sockline_tls *tls;
+    /**
+     * How many connections there may be, over all threads, those that are not upgraded included. The next one gets
+     * status 503 with Retry-After; over TLS it is closed. Default: any number.
+     */
+    uint64_t max_connections;
+    /**
+     * The same for each client address. A /64 of IPv6 counts as one address; Unix sockets have none. Behind a proxy all
+     * clients have the proxy's. Default: any number.
+     */
+    uint64_t max_connections_per_address;
+    /** After so many requests for files, a connection that is kept alive is closed. Default: any number. */
+    uint64_t max_requests;
+    /**
+     * The pages that may connect, origin_count of them, as their browsers name them: "https://example.com",
+     * "http://localhost:8080", or "null"; compared whole, without regard to case. Others get status 403. A request
+     * without an Origin header is not a browser's, and passes. Default: all pages.
+     */
+    const sockline_string *origins;
+    /** How many those are. */
+    size_t origin_count;
 } sockline_server_options;
 
 /*
@@ -580,6 +737,21 @@ typedef struct sockline_error_event {
     int32_t http_status;
     /** What failed, with what value, and what to do. Ended by a NUL too. */
     sockline_string text;
+    /**
+     * The system's number for it (errno), for SOCKLINE_ERR_CONNECT_FAILED (that of the last address tried) and
+     * SOCKLINE_ERR_IO, where the system gave one; otherwise 0.
+     */
+    int32_t os_error;
+    /** What was wrong, for SOCKLINE_ERR_TLS, as one of enum sockline_tls_error; otherwise 0. */
+    int32_t tls_error;
+    /**
+     * What a server answered instead of 101, for SOCKLINE_ERR_REFUSED: its headers in their order, names in lower case.
+     */
+    const sockline_header *response_headers;
+    /** How many those are. */
+    size_t response_header_count;
+    /** The answer's body: its first 64 KiB, as far as they came in time. */
+    sockline_bytes response_body;
 } sockline_error_event;
 
 /** How a connection ended; borrowed until the callback returns. */
@@ -595,6 +767,25 @@ typedef struct sockline_close_event {
     /** The peer's reason; empty if there was none. Ended by a NUL too. */
     sockline_string reason;
 } sockline_close_event;
+
+/** A connection is lost, and another attempt follows; borrowed until the callback returns. */
+typedef struct sockline_reconnecting_event {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** Which attempt that will be: 1 for the first since the connection was last stable. */
+    uint32_t attempt;
+    /** The peer's close code; 1005 and 1006 as in sockline_close_event. */
+    int32_t code;
+    /** How many milliseconds until then. */
+    uint64_t delay_ms;
+    /** What went wrong; NULL if the peer closed in good order. */
+    const sockline_error_event *error;
+    /** The peer's reason; empty if there was none. */
+    sockline_string reason;
+} sockline_reconnecting_event;
+
+/** What is about to be asked for again, in on_attempt alone; it begins with what sockline_connect was given. */
+typedef struct sockline_attempt sockline_attempt;
 
 /**
  * The callbacks of a connection, and those of a server. Start from SOCKLINE_HANDLERS_INIT and set those that you
@@ -642,6 +833,24 @@ typedef struct sockline_handlers {
      * Servers only: the listener is closed and the last of its connections has ended. The last event of this handle.
      */
     void (*on_server_closed)(sockline_server server, void *user_data);
+    /**
+     * Clients with sockline_options.reconnect only: the connection is lost, or could not be made, and another attempt
+     * follows. The state is SOCKLINE_CONNECTING from here on.
+     */
+    void (*on_reconnecting)(sockline_ws ws, const sockline_reconnecting_event *event, void *user_data);
+    /**
+     * The same: another attempt begins when this returns, with what sockline_attempt_set_url and
+     * sockline_attempt_set_header have changed of it. Not called before the first attempt of all.
+     */
+    void (*on_attempt)(sockline_ws ws, sockline_attempt *attempt, void *user_data);
+    /** The same: there is a connection again; messages can be sent. */
+    void (*on_reconnected)(sockline_ws ws, void *user_data);
+    /**
+     * What has become of a message that was sent with sockline_send_options.wants_result: exactly once for each that was
+     * accepted, and before on_close. outcome: one of enum sockline_send_outcome. Messages with the same outcome come in
+     * the order in which they were sent.
+     */
+    void (*on_sent)(sockline_ws ws, void *token, int32_t outcome, void *user_data);
 } sockline_handlers;
 
 /**
@@ -778,6 +987,14 @@ inline sockline_tls_server_options sockline_tls_server_options_init() {
     sockline_tls_server_options fresh = sockline_tls_server_options(); fresh.size = sizeof(fresh); return fresh;
 }
 #define SOCKLINE_TLS_SERVER_OPTIONS_INIT sockline_tls_server_options_init()
+inline sockline_reconnect sockline_reconnect_init() {
+    sockline_reconnect fresh = sockline_reconnect(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_RECONNECT_INIT sockline_reconnect_init()
+inline sockline_send_options sockline_send_options_init() {
+    sockline_send_options fresh = sockline_send_options(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_SEND_OPTIONS_INIT sockline_send_options_init()
 inline sockline_timings sockline_timings_init() {
     sockline_timings fresh = sockline_timings(); fresh.size = sizeof(fresh); return fresh;
 }
@@ -816,6 +1033,8 @@ inline sockline_refusal sockline_refusal_init() {
 #define SOCKLINE_SETTINGS_INIT {.size = sizeof(sockline_settings)}
 #define SOCKLINE_TLS_CLIENT_OPTIONS_INIT {.size = sizeof(sockline_tls_client_options)}
 #define SOCKLINE_TLS_SERVER_OPTIONS_INIT {.size = sizeof(sockline_tls_server_options)}
+#define SOCKLINE_RECONNECT_INIT {.size = sizeof(sockline_reconnect)}
+#define SOCKLINE_SEND_OPTIONS_INIT {.size = sizeof(sockline_send_options)}
 #define SOCKLINE_TIMINGS_INIT {.size = sizeof(sockline_timings)}
 #define SOCKLINE_TLS_INFO_INIT {.size = sizeof(sockline_tls_info)}
 #define SOCKLINE_LOOP_OPTIONS_INIT {.size = sizeof(sockline_loop_options)}
@@ -1028,6 +1247,19 @@ sockline_status sockline_set_handlers(sockline_ws ws, const sockline_handlers *h
 sockline_status sockline_send(sockline_ws ws, int32_t type, const void *data, size_t len);
 
 /**
+ * Sends a message as sockline_send does, with options; options may be NULL. A message with wants_result that was
+ * accepted, SOCKLINE_DROPPED included, gets its on_sent, exactly once and before on_close; never inside this call.
+ *
+ * Returns and errors: as for sockline_send; after an error no on_sent follows. Any thread.
+ */
+sockline_status sockline_send_with(
+    sockline_ws ws,
+    int32_t type,
+    const void *data,
+    size_t len,
+    const sockline_send_options *options);
+
+/**
  * Sends a ping of at most 125 bytes, copied (RFC 6455 section 5.5.2); on_pong follows when the peer answers. Pings
  * that keep the connection alive go out without this.
  *
@@ -1098,6 +1330,12 @@ size_t sockline_remote_address(sockline_ws ws, char *buffer, size_t capacity);
 size_t sockline_local_address(sockline_ws ws, char *buffer, size_t capacity);
 
 /**
+ * Writes the value of the first header of this name, in whatever case, in the server's 101 response, in the way of
+ * sockline_protocol; empty if there is none, before the connection is open, and on a server. Any thread.
+ */
+size_t sockline_response_header(sockline_ws ws, sockline_string name, char *buffer, size_t capacity);
+
+/**
  * Writes how long each step to the open connection took to *timings, for a client's connection, from on_open on; all
  * are -1 before that and on a server.
  *
@@ -1136,6 +1374,29 @@ sockline_status sockline_close(sockline_ws ws, int32_t code, const char *reason,
  * Errors: SOCKLINE_ERR_CLOSED. Any thread.
  */
 sockline_status sockline_terminate(sockline_ws ws);
+
+/*
+ * Attempts to connect again
+ */
+
+/** Which attempt it is, as in sockline_reconnecting_event; 0 if attempt is NULL. Loop thread, in on_attempt. */
+uint32_t sockline_attempt_number(const sockline_attempt *attempt);
+
+/**
+ * Has the attempt go elsewhere. url: ended by a NUL, copied. One that is not valid ends the handle with that error.
+ *
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_INVALID_UTF8. Loop thread, in on_attempt.
+ */
+sockline_status sockline_attempt_set_url(sockline_attempt *attempt, const char *url);
+
+/**
+ * Gives the attempt another value for a request header, such as a fresh token in Authorization: in place of all of that
+ * name, in whatever case. An empty value leaves the header out. Both are copied; what is not valid ends the handle with
+ * that error.
+ *
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_INVALID_UTF8. Loop thread, in on_attempt.
+ */
+sockline_status sockline_attempt_set_header(sockline_attempt *attempt, sockline_string name, sockline_string value);
 
 /*
  * Servers
@@ -1209,6 +1470,58 @@ sockline_status sockline_broadcast(sockline_server server, int32_t type, const v
  * Any thread.
  */
 sockline_status sockline_server_close(sockline_server server, int32_t code, const char *reason, size_t len);
+
+/*
+ * Topics
+ */
+
+/**
+ * Subscribes a server's connection to all topics of its server that match the filter, len bytes of UTF-8, copied; until
+ * it ends or sockline_unsubscribe is given the same filter. Twice is the same as once. It may be done from on_upgrade
+ * on; what is published before the connection is open passes it by.
+ *
+ * Topics and filters are those of MQTT 3.1.1 section 4.7: levels with "/" between them; in a filter "+" stands for one
+ * level and "#", at the end, for any number of them.
+ * Errors: SOCKLINE_ERR_TOPIC for a filter that isn't one, SOCKLINE_ERR_INVALID_ARGUMENT on a client's connection,
+ * SOCKLINE_ERR_CLOSED. Any thread.
+ */
+sockline_status sockline_subscribe(sockline_ws ws, const char *filter, size_t len);
+
+/** Takes one sockline_subscribe back; without effect if there was none. Errors as there. Any thread. */
+sockline_status sockline_unsubscribe(sockline_ws ws, const char *filter, size_t len);
+
+/**
+ * Publishes a message to all subscribers of a topic at this connection's server, on all of its threads; it is framed
+ * once. Each gets it once, also where several of its filters match; those over their hard limit miss it.
+ *
+ * topic: topic_len bytes of UTF-8. include_self: 1, the default of 0 too, to have this connection get it if it is a
+ * subscriber; -1 to leave it out. Otherwise as for sockline_send. From another thread it takes the way through this
+ * connection's loop.
+ * Errors: SOCKLINE_ERR_TOPIC for a topic that is empty or has a wildcard, SOCKLINE_ERR_INVALID_UTF8,
+ * SOCKLINE_ERR_INVALID_ARGUMENT also on a client's connection, SOCKLINE_ERR_CLOSED. Any thread.
+ */
+sockline_status sockline_publish(
+    sockline_ws ws,
+    const char *topic,
+    size_t topic_len,
+    int32_t type,
+    const void *data,
+    size_t len,
+    int32_t include_self);
+
+/**
+ * Publishes a message to all subscribers of a topic at the server, on all of its threads, as sockline_publish does.
+ * What one thread publishes, broadcasts and sends to a connection arrives in that order.
+ *
+ * Errors: SOCKLINE_ERR_TOPIC, SOCKLINE_ERR_INVALID_UTF8, SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_CLOSED. Any thread.
+ */
+sockline_status sockline_server_publish(
+    sockline_server server,
+    const char *topic,
+    size_t topic_len,
+    int32_t type,
+    const void *data,
+    size_t len);
 
 /*
  * Queues

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use sockline::{ClientOptions, Compression, ErrorCode, Proxy, Result, Settings, Timings, WebSocket};
 
-use crate::abi::{Versioned, fill_struct, headers, invalid, read_struct, string, strings, write_out};
+use crate::abi::{
+    Versioned, copy_out, fill_struct, headers, invalid, read_struct, string, strings, write_out,
+};
 use crate::event_loop::{share, sockline_loop};
-use crate::guard::guard;
+use crate::guard::{guard, guard_value};
 use crate::handlers::{read_handlers, sockline_handlers};
 use crate::queue::{both_given, read_queue, sockline_queue};
+use crate::reconnect::{read_reconnect, sockline_reconnect};
 use crate::settings::{read_settings, sockline_settings, timeout};
 use crate::status::{OK, sockline_status};
 use crate::tls::{read_client, sockline_tls};
@@ -45,6 +48,15 @@ pub struct sockline_options {
     /// How to secure a wss:// connection; NULL for the defaults of SOCKLINE_TLS_CLIENT_OPTIONS_INIT, shared by the whole
     /// process.
     pub tls: *mut sockline_tls,
+    /// How many redirects to follow (RFC 9110 section 15.4). From wss never to ws, and credentials and cookies don't go to
+    /// another origin. Default: 0, a redirect is a refusal.
+    pub max_redirects: u64,
+    /// Cookies to send along, as names and values, cookie_count of them; after those of a Cookie header.
+    pub cookies: *const sockline_header,
+    /// How many those are.
+    pub cookie_count: usize,
+    /// Connect again when the connection is lost, or can't be made. Default: NULL, which doesn't.
+    pub reconnect: *const sockline_reconnect,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -103,7 +115,7 @@ pub unsafe extern "C" fn sockline_connect(
 
 /// # Safety
 /// `url` is NULL or ended by a NUL.
-unsafe fn read_url<'a>(url: *const c_char) -> Result<&'a str> {
+pub(crate) unsafe fn read_url<'a>(url: *const c_char) -> Result<&'a str> {
     if url.is_null() {
         return Err(invalid("the URL is NULL".to_owned()));
     }
@@ -131,6 +143,9 @@ unsafe fn client_options(given: &sockline_options) -> Result<ClientOptions> {
             proxy: read_proxy(given.proxy)?,
             local_address: read_address(string(given.local_address)?)?,
             tls: read_client(given.tls)?,
+            max_redirects: u32::try_from(given.max_redirects).unwrap_or(u32::MAX),
+            cookies: headers(given.cookies, given.cookie_count)?,
+            reconnect: read_reconnect(given.reconnect)?,
             ..defaults
         })
     }
@@ -186,6 +201,29 @@ pub struct sockline_timings {
 // SAFETY: `repr(C)`, `size` first, numbers only.
 unsafe impl Versioned for sockline_timings {
     const NAME: &'static str = "sockline_timings";
+}
+
+/// Writes the value of the first header of this name, in whatever case, in the server's 101 response, in the way of
+/// sockline_protocol; empty if there is none, before the connection is open, and on a server. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_response_header(
+    ws: sockline_ws,
+    name: sockline_string,
+    buffer: *mut c_char,
+    capacity: usize,
+) -> usize {
+    guard_value(0, || {
+        let headers = WebSocket::from_raw(ws).map(WebSocket::response_headers);
+        // SAFETY: the header asks for a readable name.
+        let wanted = unsafe { string(name) }.unwrap_or_default();
+        let found = headers
+            .into_iter()
+            .flatten()
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        let value = found.map(|(_, value)| String::from_utf8_lossy(&value).into_owned());
+        // SAFETY: the header asks for `capacity` writable bytes.
+        unsafe { copy_out(&value.unwrap_or_default(), buffer, capacity) }
+    })
 }
 
 /// Writes how long each step to the open connection took to *timings, for a client's connection, from on_open on; all

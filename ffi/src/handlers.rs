@@ -4,13 +4,17 @@ use std::ffi::{CString, c_int, c_void};
 use std::sync::Arc;
 
 use sockline::{
-    CloseEvent, Error, Handler, Message, Result, Server, ServerHandler, UpgradeRequest, WebSocket,
+    Attempt, CloseEvent, Error, Handler, Message, Reconnecting, Result, SendOutcome, Server, ServerHandler,
+    UpgradeRequest, WebSocket,
 };
 
 use crate::abi::{Versioned, read_struct};
 use crate::guard::c_text;
-use crate::types::{sockline_server, sockline_string, sockline_ws};
+use crate::reconnect::{sockline_attempt, sockline_reconnecting_event, with_attempt, with_event};
+use crate::tls::tls_error;
+use crate::types::{sockline_bytes, sockline_header, sockline_server, sockline_string, sockline_ws};
 use crate::upgrade::{Lists, sockline_request};
+use crate::websocket::sockline_send_outcome;
 
 /// Why a connection failed, or could not be made; borrowed until the callback returns.
 #[repr(C)]
@@ -24,6 +28,17 @@ pub struct sockline_error_event {
     pub http_status: i32,
     /// What failed, with what value, and what to do. Ended by a NUL too.
     pub text: sockline_string,
+    /// The system's number for it (errno), for SOCKLINE_ERR_CONNECT_FAILED (that of the last address tried) and
+    /// SOCKLINE_ERR_IO, where the system gave one; otherwise 0.
+    pub os_error: i32,
+    /// What was wrong, for SOCKLINE_ERR_TLS, as one of enum sockline_tls_error; otherwise 0.
+    pub tls_error: i32,
+    /// What a server answered instead of 101, for SOCKLINE_ERR_REFUSED: its headers in their order, names in lower case.
+    pub response_headers: *const sockline_header,
+    /// How many those are.
+    pub response_header_count: usize,
+    /// The answer's body: its first 64 KiB, as far as they came in time.
+    pub response_body: sockline_bytes,
 }
 
 /// How a connection ended; borrowed until the callback returns.
@@ -96,6 +111,27 @@ pub struct sockline_handlers {
     >,
     /// Servers only: the listener is closed and the last of its connections has ended. The last event of this handle.
     pub on_server_closed: Option<unsafe extern "C" fn(server: sockline_server, user_data: *mut c_void)>,
+    /// Clients with sockline_options.reconnect only: the connection is lost, or could not be made, and another attempt
+    /// follows. The state is SOCKLINE_CONNECTING from here on.
+    pub on_reconnecting: Option<
+        unsafe extern "C" fn(
+            ws: sockline_ws,
+            event: *const sockline_reconnecting_event,
+            user_data: *mut c_void,
+        ),
+    >,
+    /// The same: another attempt begins when this returns, with what sockline_attempt_set_url and
+    /// sockline_attempt_set_header have changed of it. Not called before the first attempt of all.
+    pub on_attempt:
+        Option<unsafe extern "C" fn(ws: sockline_ws, attempt: *mut sockline_attempt, user_data: *mut c_void)>,
+    /// The same: there is a connection again; messages can be sent.
+    pub on_reconnected: Option<unsafe extern "C" fn(ws: sockline_ws, user_data: *mut c_void)>,
+    /// What has become of a message that was sent with sockline_send_options.wants_result: exactly once for each that was
+    /// accepted, and before on_close. outcome: one of enum sockline_send_outcome. Messages with the same outcome come in
+    /// the order in which they were sent.
+    pub on_sent: Option<
+        unsafe extern "C" fn(ws: sockline_ws, token: *mut c_void, outcome: i32, user_data: *mut c_void),
+    >,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are a number and no functions.
@@ -169,15 +205,47 @@ impl Handler for Connected {
         }
     }
 
+    fn on_reconnecting(&self, ws: WebSocket, event: &Reconnecting) {
+        if let Some(call) = self.0.on_reconnecting {
+            // SAFETY: as said above.
+            with_event(event, |event| unsafe { call(ws.raw(), event, user_data(ws)) });
+        }
+    }
+
+    fn on_attempt(&self, ws: WebSocket, attempt: &mut Attempt) {
+        if let Some(call) = self.0.on_attempt {
+            // SAFETY: as said above.
+            with_attempt(attempt, |attempt| unsafe {
+                call(ws.raw(), attempt, user_data(ws))
+            });
+        }
+    }
+
+    fn on_reconnected(&self, ws: WebSocket) {
+        if let Some(call) = self.0.on_reconnected {
+            // SAFETY: as said above.
+            unsafe { call(ws.raw(), user_data(ws)) }
+        }
+    }
+
+    fn on_sent(&self, ws: WebSocket, token: u64, outcome: SendOutcome) {
+        if let Some(call) = self.0.on_sent {
+            // SAFETY: as said above.
+            unsafe {
+                call(
+                    ws.raw(),
+                    token as *mut c_void,
+                    outcome_number(outcome),
+                    user_data(ws),
+                )
+            }
+        }
+    }
+
     fn on_error(&self, ws: WebSocket, error: &Error) {
         let Some(call) = self.0.on_error else { return };
-        let text = c_text(error.text());
-        let event = sockline_error_event {
-            size: size_of::<sockline_error_event>(),
-            status: error.code() as i32,
-            http_status: error.http_status().map_or(0, i32::from),
-            text: ended(&text),
-        };
+        let parts = ErrorParts::of(error);
+        let event = parts.event(error);
         // SAFETY: as said above.
         unsafe { call(ws.raw(), &raw const event, user_data(ws)) }
     }
@@ -198,6 +266,57 @@ impl Handler for Connected {
         // SAFETY: as said above.
         unsafe { call(ws.raw(), &raw const event, user_data(ws)) }
     }
+}
+
+pub(crate) fn outcome_number(outcome: SendOutcome) -> i32 {
+    use sockline_send_outcome as number;
+    let number = match outcome {
+        SendOutcome::Taken => number::SOCKLINE_SENT_TAKEN,
+        SendOutcome::Dropped => number::SOCKLINE_SENT_DROPPED,
+        SendOutcome::Expired => number::SOCKLINE_SENT_EXPIRED,
+        SendOutcome::Failed => number::SOCKLINE_SENT_FAILED,
+    };
+    number as i32
+}
+
+/// The parts of an error that need memory of their own while C looks at it.
+pub(crate) struct ErrorParts {
+    text: CString,
+    headers: Vec<sockline_header>,
+}
+
+impl ErrorParts {
+    pub(crate) fn of(error: &Error) -> ErrorParts {
+        let headers = error.response().map(|response| borrow_headers(&response.headers));
+        ErrorParts {
+            text: c_text(error.text()),
+            headers: headers.unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn event(&self, error: &Error) -> sockline_error_event {
+        let body = error.response().map_or(&[][..], |response| &response.body);
+        sockline_error_event {
+            size: size_of::<sockline_error_event>(),
+            status: error.code() as i32,
+            http_status: error.http_status().map_or(0, i32::from),
+            text: sockline_string::borrow(self.text.as_bytes()),
+            os_error: error.os_error().unwrap_or(0),
+            tls_error: error.tls_error().map_or(0, tls_error),
+            response_headers: self.headers.as_ptr(),
+            response_header_count: self.headers.len(),
+            response_body: sockline_bytes::borrow(body),
+        }
+    }
+}
+
+/// Headers as C sees them.
+pub(crate) fn borrow_headers(headers: &[(String, Vec<u8>)]) -> Vec<sockline_header> {
+    let one = |(name, value): &(String, Vec<u8>)| sockline_header {
+        name: sockline_string::borrow(name.as_bytes()),
+        value: sockline_string::borrow(value),
+    };
+    headers.iter().map(one).collect()
 }
 
 /// Tells C what happens to a server.
@@ -233,8 +352,4 @@ impl ServerHandler for Serving {
 
 fn user_data(ws: WebSocket) -> *mut c_void {
     ws.user_data() as *mut c_void
-}
-
-fn ended(text: &CString) -> sockline_string {
-    sockline_string::borrow(text.as_bytes())
 }

@@ -8,6 +8,7 @@ use crate::client::{sockline_options, sockline_timings};
 use crate::event_loop::sockline_loop_options;
 use crate::handlers::{sockline_close_event, sockline_error_event, sockline_handlers};
 use crate::queue::sockline_queued_event;
+use crate::reconnect::{sockline_reconnect, sockline_reconnecting_event};
 use crate::server::sockline_server_options;
 use crate::settings::{sockline_compression, sockline_settings, sockline_tcp_options};
 use crate::tls::{
@@ -15,6 +16,7 @@ use crate::tls::{
 };
 use crate::types::{sockline_bytes, sockline_header, sockline_string};
 use crate::upgrade::{sockline_accept_options, sockline_refusal, sockline_request};
+use crate::websocket::sockline_send_options;
 
 /// Asserts a struct's size in words of 8 bytes, and where fields of it are.
 macro_rules! layout {
@@ -27,7 +29,8 @@ macro_rules! layout {
 layout!(sockline_string: 2 words, data at 0, len at 8);
 layout!(sockline_header: 4 words, name at 0, value at 16);
 layout!(sockline_bytes: 2 words, data at 0, len at 8);
-layout!(sockline_settings: 9 words, size at 0, hard_limit at 48, tcp at 56, compression at 64);
+layout!(sockline_settings: 10 words, size at 0, hard_limit at 48, tcp at 56, compression at 64, slow_consumer at 72);
+layout!(sockline_send_options: 5 words, size at 0, compress at 8, token at 32);
 layout!(sockline_tcp_options: 6 words, size at 0, no_delay at 40);
 layout!(sockline_compression: 5 words, size at 0, level at 16, client_max_window_bits at 36);
 layout!(sockline_identity: 4 words, certificates at 0, private_key at 16);
@@ -36,12 +39,14 @@ layout!(sockline_tls_server_options: 9 words, size at 0, alpn at 48, min_version
 layout!(sockline_tls_info: 50 words, size at 0, version at 8, cipher_suite at 16, alpn at 80, server_name at 144);
 layout!(sockline_timings: 6 words, size at 0, upgrade_us at 40);
 layout!(sockline_loop_options: 4 words, size at 0, flush_hook_data at 24);
-layout!(sockline_options: 12 words, size at 0, settings at 48, queue at 56, local_address at 72, tls at 88);
-layout!(sockline_server_options: 16 words, size at 0, port at 24, threads at 28, settings at 104, queue at 112, tls at 120);
+layout!(sockline_options: 16 words, size at 0, settings at 48, queue at 56, local_address at 72, tls at 88, reconnect at 120);
+layout!(sockline_reconnect: 9 words, size at 0, no_retry at 48, outbox at 64);
+layout!(sockline_reconnecting_event: 6 words, size at 0, code at 12, error at 24, reason at 32);
+layout!(sockline_server_options: 21 words, size at 0, port at 24, threads at 28, settings at 104, queue at 112, tls at 120, origins at 152);
 layout!(sockline_request: 12 words, size at 0, headers at 80);
-layout!(sockline_error_event: 4 words, size at 0, text at 16);
+layout!(sockline_error_event: 9 words, size at 0, text at 16, tls_error at 36, response_body at 56);
 layout!(sockline_close_event: 4 words, size at 0, reason at 16);
 layout!(sockline_queued_event: 12 words, size at 0, kind at 24, status at 48, text at 64, reason at 80);
-layout!(sockline_handlers: 10 words, size at 0, on_close at 56, on_server_closed at 72);
+layout!(sockline_handlers: 14 words, size at 0, on_close at 56, on_server_closed at 72, on_reconnected at 96, on_sent at 104);
 layout!(sockline_accept_options: 7 words, size at 0, user_data at 48);
 layout!(sockline_refusal: 6 words, size at 0, body_len at 40);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sockline::{Address, Compression, Handler, Result, Server, ServerOptions, Settings};
 
 use crate::abi::{
-    Versioned, bytes, copy_out, invalid, optional_string, read_struct, string, text, write_out,
+    Versioned, bytes, copy_out, invalid, optional_string, read_struct, string, strings, text, write_out,
 };
 use crate::event_loop::{share, sockline_loop};
 use crate::guard::{guard, guard_value};
@@ -52,6 +52,20 @@ pub struct sockline_server_options {
     pub queue: *mut sockline_queue,
     /// Speak TLS on this port, and nothing else: from sockline_tls_server_new. Default: plain.
     pub tls: *mut sockline_tls,
+    /// How many connections there may be, over all threads, those that are not upgraded included. The next one gets
+    /// status 503 with Retry-After; over TLS it is closed. Default: any number.
+    pub max_connections: u64,
+    /// The same for each client address. A /64 of IPv6 counts as one address; Unix sockets have none. Behind a proxy all
+    /// clients have the proxy's. Default: any number.
+    pub max_connections_per_address: u64,
+    /// After so many requests for files, a connection that is kept alive is closed. Default: any number.
+    pub max_requests: u64,
+    /// The pages that may connect, origin_count of them, as their browsers name them: "https://example.com",
+    /// "http://localhost:8080", or "null"; compared whole, without regard to case. Others get status 403. A request
+    /// without an Origin header is not a browser's, and passes. Default: all pages.
+    pub origins: *const sockline_string,
+    /// How many those are.
+    pub origin_count: usize,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -200,6 +214,14 @@ unsafe fn server_options(given: &sockline_server_options) -> Result<ServerOption
             max_head: limit(given.max_head, defaults.max_head, usize::MAX),
             settings: read_settings(given.settings, Settings::server(), Compression::server())?,
             tls: read_server(given.tls)?,
+            max_connections: limit(given.max_connections, defaults.max_connections, 0),
+            max_connections_per_address: limit(
+                given.max_connections_per_address,
+                defaults.max_connections_per_address,
+                0,
+            ),
+            max_requests: u32::try_from(given.max_requests).unwrap_or(0), // more than anybody counts
+            origins: strings(given.origins, given.origin_count)?,
             ..defaults
         })
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sockline::{Compression, Result, Settings, TcpOptions};
+use sockline::{Compression, Result, Settings, SlowConsumer, TcpOptions};
 
 use crate::abi::{Versioned, invalid, read_struct};
 
@@ -36,6 +36,25 @@ pub struct sockline_settings {
     /// Compress messages with permessage-deflate (RFC 7692), if the peer agrees. Default: NULL, which neither offers nor
     /// accepts it.
     pub compression: *const sockline_compression,
+    /// What becomes of messages over the hard limit, as one of enum sockline_slow_consumer. Default:
+    /// SOCKLINE_SLOW_ERROR.
+    pub slow_consumer: i64,
+}
+
+/// What becomes of messages to a peer that doesn't take them fast enough, once more than the hard limit waits already.
+/// Control frames are exempt.
+#[repr(C)]
+pub enum sockline_slow_consumer {
+    /// sockline_send fails with SOCKLINE_ERR_OUTBOX_FULL; a broadcast passes the connection by.
+    SOCKLINE_SLOW_ERROR = 0,
+    /// The message is dropped: sockline_send says SOCKLINE_DROPPED.
+    SOCKLINE_SLOW_DROP_NEWEST = 1,
+    /// It is taken, and the oldest messages that have not begun to leave are dropped until no more than the limit waits
+    /// before it: where the latest state is all that counts.
+    SOCKLINE_SLOW_DROP_OLDEST = 2,
+    /// It is dropped, and so are all that have not begun to leave. The connection is closed with 1008, and on_error says
+    /// SOCKLINE_ERR_OUTBOX_FULL before on_close.
+    SOCKLINE_SLOW_CLOSE = 3,
 }
 
 /// How messages are compressed where both ends agree on permessage-deflate (RFC 7692). Start from
@@ -129,8 +148,20 @@ pub(crate) unsafe fn read_settings(
         tcp: unsafe { read_tcp(given.tcp, defaults.tcp) }?,
         // SAFETY: as above.
         compression: unsafe { read_compression(given.compression, compression) }?,
-        ..defaults
+        slow_consumer: slow_consumer(given.slow_consumer)?,
     })
+}
+
+fn slow_consumer(given: i64) -> Result<SlowConsumer> {
+    match given {
+        0 => Ok(SlowConsumer::Error),
+        1 => Ok(SlowConsumer::DropNewest),
+        2 => Ok(SlowConsumer::DropOldest),
+        3 => Ok(SlowConsumer::Close),
+        other => Err(invalid(format!(
+            "slow_consumer {other} is not one of enum sockline_slow_consumer"
+        ))),
+    }
 }
 
 /// # Safety

@@ -3,7 +3,8 @@
 use std::ffi::{c_char, c_void};
 
 use sockline::{
-    ClientTls, ClientTlsOptions, Identity, Result, ServerTls, ServerTlsOptions, TlsVersion, WebSocket,
+    ClientTls, ClientTlsOptions, Identity, Result, ServerTls, ServerTlsOptions, TlsError, TlsVersion,
+    WebSocket,
 };
 
 use crate::abi::{
@@ -32,6 +33,37 @@ pub enum sockline_tls_version {
     SOCKLINE_TLS_1_2 = 0x0303,
     /// RFC 8446.
     SOCKLINE_TLS_1_3 = 0x0304,
+}
+
+/// What was wrong with TLS, for SOCKLINE_ERR_TLS. Later versions may add some.
+#[repr(C)]
+pub enum sockline_tls_error {
+    /// The certificate is not valid any more.
+    SOCKLINE_TLS_EXPIRED = 1,
+    /// The certificate is not valid yet.
+    SOCKLINE_TLS_NOT_YET_VALID = 2,
+    /// The certificate is for other names.
+    SOCKLINE_TLS_WRONG_NAME = 3,
+    /// The certificate was issued by nobody but its owner, and is not trusted by itself.
+    SOCKLINE_TLS_SELF_SIGNED = 4,
+    /// What issued the certificate came along, up to a root that is not trusted.
+    SOCKLINE_TLS_UNTRUSTED_ROOT = 5,
+    /// Certificates that lead on came along, but they lead to no root that is trusted.
+    SOCKLINE_TLS_INCOMPLETE_CHAIN = 6,
+    /// Who issued the certificate is not known, and nothing else came along.
+    SOCKLINE_TLS_UNKNOWN_ISSUER = 7,
+    /// The certificate was revoked.
+    SOCKLINE_TLS_REVOKED = 8,
+    /// The certificate is malformed, wrongly signed, or for another purpose.
+    SOCKLINE_TLS_BAD_CERTIFICATE = 9,
+    /// None of the chain's keys is among the pins.
+    SOCKLINE_TLS_NOT_PINNED = 10,
+    /// The peer has ended TLS with an alert; the text says which.
+    SOCKLINE_TLS_ALERT = 11,
+    /// What came is not TLS.
+    SOCKLINE_TLS_NOT_TLS = 12,
+    /// Something else; the text says what.
+    SOCKLINE_TLS_OTHER = 99,
 }
 
 /// A certificate with its key. Copied by the call that takes it.
@@ -389,6 +421,27 @@ fn version(given: i64) -> Result<TlsVersion> {
             "min_version {other} is not one of enum sockline_tls_version"
         ))),
     }
+}
+
+/// The number of what was wrong.
+pub(crate) fn tls_error(error: TlsError) -> i32 {
+    use sockline_tls_error as number;
+    let number = match error {
+        TlsError::Expired => number::SOCKLINE_TLS_EXPIRED,
+        TlsError::NotYetValid => number::SOCKLINE_TLS_NOT_YET_VALID,
+        TlsError::WrongName => number::SOCKLINE_TLS_WRONG_NAME,
+        TlsError::SelfSigned => number::SOCKLINE_TLS_SELF_SIGNED,
+        TlsError::UntrustedRoot => number::SOCKLINE_TLS_UNTRUSTED_ROOT,
+        TlsError::IncompleteChain => number::SOCKLINE_TLS_INCOMPLETE_CHAIN,
+        TlsError::UnknownIssuer => number::SOCKLINE_TLS_UNKNOWN_ISSUER,
+        TlsError::Revoked => number::SOCKLINE_TLS_REVOKED,
+        TlsError::BadCertificate => number::SOCKLINE_TLS_BAD_CERTIFICATE,
+        TlsError::NotPinned => number::SOCKLINE_TLS_NOT_PINNED,
+        TlsError::Alert(_) => number::SOCKLINE_TLS_ALERT,
+        TlsError::NotTls => number::SOCKLINE_TLS_NOT_TLS,
+        _ => number::SOCKLINE_TLS_OTHER,
+    };
+    number as i32
 }
 
 fn c_info(ws: WebSocket) -> sockline_tls_info {

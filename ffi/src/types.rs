@@ -66,6 +66,15 @@ pub enum sockline_state {
     SOCKLINE_CLOSED = 3,
 }
 
+impl sockline_bytes {
+    pub(crate) fn borrow(bytes: &[u8]) -> sockline_bytes {
+        sockline_bytes {
+            data: bytes.as_ptr().cast(),
+            len: bytes.len(),
+        }
+    }
+}
+
 impl sockline_string {
     pub(crate) fn borrow(text: &[u8]) -> sockline_string {
         sockline_string {

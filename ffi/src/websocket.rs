@@ -1,12 +1,14 @@
 //! Connections.
 
 use std::ffi::{c_char, c_void};
+use std::time::Duration;
 
-use sockline::{MessageType, ReadyState, Result, Sent, WebSocket};
+use sockline::{MessageType, ReadyState, Result, SendOptions, Sent, WebSocket};
 
-use crate::abi::{bytes, copy_out, invalid, text};
+use crate::abi::{Versioned, bytes, copy_out, invalid, read_struct, text};
 use crate::guard::{guard, guard_value};
 use crate::handlers::{read_handlers, sockline_handlers};
+use crate::settings::{SOCKLINE_UNLIMITED, switch};
 use crate::status::{DROPPED, OK, OVER_MARK, sockline_status};
 use crate::types::sockline_ws;
 
@@ -26,13 +28,63 @@ pub unsafe extern "C" fn sockline_send(
     guard(|| {
         // SAFETY: the header asks for `len` readable bytes.
         let data = unsafe { bytes(data, len) }?;
-        Ok(
-            match WebSocket::from_raw(ws)?.send(message_type(r#type)?, data)? {
-                Sent::Queued => OK,
-                Sent::OverMark => OVER_MARK,
-                Sent::Dropped => DROPPED,
-            },
-        )
+        let sent = WebSocket::from_raw(ws)?.send(message_type(r#type)?, data)?;
+        Ok(sent_status(sent))
+    })
+}
+
+/// How to send one message. Start from SOCKLINE_SEND_OPTIONS_INIT; a field of 0 means its default.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct sockline_send_options {
+    /// sizeof(sockline_send_options), as the INIT macro sets it.
+    pub size: usize,
+    /// Whether to compress the message, where compression was agreed on: 1, or -1 for not. Default: by its length.
+    pub compress: i64,
+    /// The message is dropped if it has not begun to leave after so many milliseconds. Default: it waits as long as the
+    /// connection lives.
+    pub deadline_ms: u64,
+    /// 1 has on_sent tell what has become of the message, with this token. Default: on_sent is not called.
+    pub wants_result: i64,
+    /// Yours, given to on_sent; not touched by the library.
+    pub token: *mut c_void,
+}
+
+// SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
+unsafe impl Versioned for sockline_send_options {
+    const NAME: &'static str = "sockline_send_options";
+}
+
+/// What has become of a message that was sent with wants_result.
+#[repr(C)]
+pub enum sockline_send_outcome {
+    /// The system has taken its last byte. Whether the peer gets it is not known.
+    SOCKLINE_SENT_TAKEN = 0,
+    /// The policy for slow consumers has dropped it.
+    SOCKLINE_SENT_DROPPED = 1,
+    /// Its deadline has passed before it began to leave.
+    SOCKLINE_SENT_EXPIRED = 2,
+    /// The connection has ended before all of it had left.
+    SOCKLINE_SENT_FAILED = 3,
+}
+
+/// Sends a message as sockline_send does, with options; options may be NULL. A message with wants_result that was
+/// accepted, SOCKLINE_DROPPED included, gets its on_sent, exactly once and before on_close; never inside this call.
+///
+/// Returns and errors: as for sockline_send; after an error no on_sent follows. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_send_with(
+    ws: sockline_ws,
+    r#type: i32,
+    data: *const c_void,
+    len: usize,
+    options: *const sockline_send_options,
+) -> sockline_status {
+    guard(|| {
+        // SAFETY: the header asks for `len` readable bytes, and for NULL or a struct as long as its size says.
+        let (data, options) = unsafe { (bytes(data, len)?, read_send_options(options)?) };
+        let sent = WebSocket::from_raw(ws)?.send_with(message_type(r#type)?, data, &options)?;
+        Ok(sent_status(sent))
     })
 }
 
@@ -247,5 +299,34 @@ unsafe fn copy_text(
         let text = WebSocket::from_raw(ws).map(of).unwrap_or_default();
         // SAFETY: the caller's promise.
         unsafe { copy_out(&text, buffer, capacity) }
+    })
+}
+
+fn sent_status(sent: Sent) -> sockline_status {
+    match sent {
+        Sent::Queued => OK,
+        Sent::OverMark => OVER_MARK,
+        Sent::Dropped => DROPPED,
+    }
+}
+
+/// # Safety
+/// `given` is NULL or a struct as long as its size says.
+unsafe fn read_send_options(given: *const sockline_send_options) -> Result<SendOptions> {
+    // SAFETY: the caller's promise is the same.
+    let Some(given) = (unsafe { read_struct(given) })? else {
+        return Ok(SendOptions::default());
+    };
+    let compress = match given.compress {
+        0 => None,
+        _ => Some(switch("compress", given.compress, true)?),
+    };
+    Ok(SendOptions {
+        compress,
+        deadline: match given.deadline_ms {
+            0 | SOCKLINE_UNLIMITED => None,
+            millis => Some(Duration::from_millis(millis)),
+        },
+        token: switch("wants_result", given.wants_result, false)?.then_some(given.token as u64),
     })
 }

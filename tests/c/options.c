@@ -136,11 +136,117 @@ static void a_proxy_that_is_not_there_is_named(void) {
     sockline_loop_free(loop);
 }
 
+/* The outcomes in the order of their coming, by the first letter of their names. */
+struct outcomes {
+    char letters[32];
+    int tokens[32];
+    size_t count;
+    bool closed;
+};
+
+static void note_outcome(sockline_ws ws, void *token, int32_t outcome, void *user_data) {
+    struct outcomes *outcomes = user_data;
+    (void)ws;
+    CHECK(outcomes->count < 31 && outcome >= 0 && outcome < 4);
+    outcomes->tokens[outcomes->count] = *(int *)token;
+    outcomes->letters[outcomes->count++] = "tdef"[outcome];
+}
+
+static void note_close(sockline_ws ws, const sockline_close_event *event, void *user_data) {
+    (void)ws, (void)event;
+    ((struct outcomes *)user_data)->closed = true;
+}
+
+static sockline_status send_big(sockline_ws ws, int *token, uint64_t deadline_ms) {
+    static char big[1 << 20];
+    sockline_send_options options = SOCKLINE_SEND_OPTIONS_INIT;
+    options.wants_result = 1;
+    options.token = token;
+    options.deadline_ms = deadline_ms;
+    return sockline_send_with(ws, SOCKLINE_BINARY, big, sizeof big, &options);
+}
+
+/* Connects to a server that does not read, and sends until it has more than its limit of 2 MiB. */
+static sockline_ws fill(sockline_loop *loop, int64_t policy, struct record *served, struct outcomes *outcomes,
+                        int *tokens, int *count) {
+    sockline_settings settings = SOCKLINE_SETTINGS_INIT;
+    settings.slow_consumer = policy;
+    settings.hard_limit = 2 << 20;
+    sockline_options options = SOCKLINE_OPTIONS_INIT;
+    options.settings = &settings;
+    sockline_handlers handlers = SOCKLINE_HANDLERS_INIT, serving = recording();
+    handlers.on_sent = note_outcome;
+    handlers.on_close = note_close;
+    sockline_ws ws = 0;
+    sockline_server server = listen_here(loop, &serving, served);
+    CHECK_STATUS(SOCKLINE_OK, sockline_connect(loop, url_of(server, "/"), &options, &handlers, outcomes, &ws));
+    UNTIL(loop, has(served, 'o') && sockline_ready_state(ws) == SOCKLINE_OPEN);
+    CHECK_STATUS(SOCKLINE_OK, sockline_pause(served->ws));
+    while (sockline_buffered_amount(ws) <= settings.hard_limit) {
+        tokens[*count] = *count;
+        CHECK(send_big(ws, &tokens[*count], 0) >= 0);
+        CHECK(++*count < 30);
+    }
+    return ws;
+}
+
+static void a_slow_consumer_is_treated_by_the_policy(void) {
+    static const int64_t policies[] = {SOCKLINE_SLOW_ERROR, SOCKLINE_SLOW_DROP_NEWEST, SOCKLINE_SLOW_DROP_OLDEST};
+    static const int32_t statuses[] = {SOCKLINE_ERR_OUTBOX_FULL, SOCKLINE_DROPPED, SOCKLINE_OVER_MARK};
+    for (size_t i = 0; i < 3; i++) {
+        sockline_loop *loop = new_loop();
+        struct record served = {0};
+        struct outcomes outcomes = {0};
+        int tokens[32] = {0}, count = 0;
+        sockline_ws ws = fill(loop, policies[i], &served, &outcomes, tokens, &count);
+        tokens[count] = count;
+        CHECK_STATUS(statuses[i], send_big(ws, &tokens[count], 0));
+        CHECK_STATUS(SOCKLINE_OK, sockline_resume(served.ws));
+        size_t expected = (size_t)count + (policies[i] != SOCKLINE_SLOW_ERROR);
+        UNTIL(loop, outcomes.count == expected);
+        size_t taken = 0, dropped = 0;
+        for (size_t k = 0; k < outcomes.count; k++) {
+            taken += outcomes.letters[k] == 't';
+            dropped += outcomes.letters[k] == 'd';
+        }
+        CHECK(taken + dropped == expected && (dropped > 0) == (policies[i] != SOCKLINE_SLOW_ERROR));
+        UNTIL(loop, served.messages == taken); /* what was said to be taken has come */
+        sockline_loop_free(loop);
+    }
+}
+
+static void what_has_not_left_fails_with_its_connection(void) {
+    sockline_loop *loop = new_loop();
+    struct record served = {0};
+    struct outcomes outcomes = {0};
+    int tokens[32] = {0}, count = 0;
+    sockline_ws ws = fill(loop, SOCKLINE_SLOW_ERROR, &served, &outcomes, tokens, &count);
+    CHECK_STATUS(SOCKLINE_OK, sockline_terminate(ws));
+    UNTIL(loop, outcomes.closed);
+    CHECK(outcomes.count == (size_t)count && outcomes.letters[outcomes.count - 1] == 'f'); /* all before on_close */
+    sockline_loop_free(loop);
+}
+
+static void a_message_past_its_deadline_is_not_sent(void) {
+    sockline_loop *loop = new_loop();
+    struct record served = {0};
+    struct outcomes outcomes = {0};
+    int tokens[32] = {0}, count = 0, late = 77;
+    sockline_ws ws = fill(loop, SOCKLINE_SLOW_DROP_OLDEST, &served, &outcomes, tokens, &count);
+    CHECK(send_big(ws, &late, 1) >= 0);
+    UNTIL(loop, outcomes.count > 0 && outcomes.letters[outcomes.count - 1] == 'e');
+    CHECK(outcomes.tokens[outcomes.count - 1] == 77);
+    sockline_loop_free(loop);
+}
+
 int main(void) {
     RUN(compression_is_agreed_on);
     RUN(options_that_can_not_be_are_refused);
     RUN(the_local_address_is_the_one_given);
     RUN(the_steps_are_timed);
     RUN(a_proxy_that_is_not_there_is_named);
+    RUN(a_slow_consumer_is_treated_by_the_policy);
+    RUN(what_has_not_left_fails_with_its_connection);
+    RUN(a_message_past_its_deadline_is_not_sent);
     return 0;
 }

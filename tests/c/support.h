@@ -121,6 +121,17 @@ static inline void record_error(sockline_ws ws, const sockline_error_event *even
     note(record, 'e');
 }
 
+static inline void record_reconnecting(sockline_ws ws, const sockline_reconnecting_event *event, void *user_data) {
+    (void)ws;
+    CHECK(event->size == sizeof *event && event->attempt > 0);
+    note(user_data, 'r');
+}
+
+static inline void record_reconnected(sockline_ws ws, void *user_data) {
+    (void)ws;
+    note(user_data, 'R');
+}
+
 static inline void record_close(sockline_ws ws, const sockline_close_event *event, void *user_data) {
     struct record *record = user_data;
     CHECK(event->size == sizeof *event);
@@ -140,6 +151,8 @@ static inline sockline_handlers recording(void) {
     handlers.on_drain = record_drain;
     handlers.on_error = record_error;
     handlers.on_close = record_close;
+    handlers.on_reconnecting = record_reconnecting;
+    handlers.on_reconnected = record_reconnected;
     return handlers;
 }
 

@@ -1,0 +1,211 @@
+/* What a server does for many connections at once: topics, limits, origins; and what clients hear of a refusal. */
+
+#include "support.h"
+
+/* Three clients of one server; each connection's events are recorded on both sides. */
+struct crowd {
+    sockline_loop *loop;
+    sockline_server server;
+    struct record clients[3], serving[3];
+    size_t served;
+};
+
+static void seat(sockline_ws ws, const sockline_request *request, void *user_data) {
+    struct crowd *crowd = user_data;
+    (void)request;
+    sockline_handlers handlers = recording();
+    sockline_accept_options options = SOCKLINE_ACCEPT_OPTIONS_INIT;
+    options.handlers = &handlers;
+    options.user_data = &crowd->serving[crowd->served++];
+    CHECK_STATUS(SOCKLINE_OK, sockline_accept(ws, &options));
+}
+
+static void gather(struct crowd *crowd) {
+    memset(crowd, 0, sizeof *crowd);
+    crowd->loop = new_loop();
+    sockline_handlers server_handlers = SOCKLINE_HANDLERS_INIT, handlers = recording();
+    server_handlers.on_upgrade = seat;
+    crowd->server = listen_here(crowd->loop, &server_handlers, crowd);
+    for (size_t i = 0; i < 3; i++) {
+        connect_to(crowd->loop, crowd->server, &handlers, &crowd->clients[i]);
+        UNTIL(crowd->loop, has(&crowd->clients[i], 'o') && has(&crowd->serving[i], 'o'));
+    }
+}
+
+static sockline_status subscribe(const struct record *serving, const char *filter) {
+    return sockline_subscribe(serving->ws, filter, strlen(filter));
+}
+
+static sockline_status publish(const struct record *serving, const char *topic, const char *text, int32_t include_self) {
+    return sockline_publish(serving->ws, topic, strlen(topic), SOCKLINE_TEXT, text, strlen(text), include_self);
+}
+
+static void topics_reach_their_subscribers(void) {
+    struct crowd crowd;
+    gather(&crowd);
+    CHECK_STATUS(SOCKLINE_OK, subscribe(&crowd.serving[0], "news/+"));
+    CHECK_STATUS(SOCKLINE_OK, subscribe(&crowd.serving[0], "#")); /* and still gets each message once */
+    CHECK_STATUS(SOCKLINE_OK, subscribe(&crowd.serving[1], "news/sports"));
+    CHECK_STATUS(SOCKLINE_OK, publish(&crowd.serving[1], "news/sports", "goal", -1)); /* not to itself */
+    CHECK_STATUS(SOCKLINE_OK, publish(&crowd.serving[1], "news/sports", "again", 0));
+    CHECK_STATUS(SOCKLINE_OK,
+                 sockline_server_publish(crowd.server, "news/local", 10, SOCKLINE_BINARY, "\x01", 1));
+    CHECK_STATUS(SOCKLINE_OK, sockline_unsubscribe(crowd.serving[1].ws, "news/sports", 11));
+    CHECK_STATUS(SOCKLINE_OK, publish(&crowd.serving[1], "news/sports", "late", 1));
+    CHECK_STATUS(SOCKLINE_OK, sockline_broadcast(crowd.server, SOCKLINE_TEXT, "end", 3));
+    for (size_t i = 0; i < 3; i++)
+        UNTIL(crowd.loop, crowd.clients[i].len == 3 && memcmp(crowd.clients[i].data, "end", 3) == 0);
+    CHECK(crowd.clients[0].messages == 5 && crowd.clients[1].messages == 2 && crowd.clients[2].messages == 1);
+    sockline_loop_free(crowd.loop);
+}
+
+static void what_is_no_topic_is_refused(void) {
+    struct crowd crowd;
+    gather(&crowd);
+    CHECK_STATUS(SOCKLINE_ERR_TOPIC, subscribe(&crowd.serving[0], "a/#/b"));
+    CHECK_STATUS(SOCKLINE_ERR_TOPIC, subscribe(&crowd.serving[0], ""));
+    CHECK_STATUS(SOCKLINE_ERR_TOPIC, publish(&crowd.serving[0], "a/+", "x", 0));
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, publish(&crowd.serving[0], "a", "x", 2));
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_UTF8, publish(&crowd.serving[0], "a", "\xff", 0));
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, subscribe(&crowd.clients[0], "a")); /* only a server has topics */
+    sockline_loop_free(crowd.loop);
+}
+
+static sockline_server listen_with(sockline_loop *loop, sockline_server_options options) {
+    sockline_handlers handlers = SOCKLINE_HANDLERS_INIT;
+    sockline_server server = 0;
+    options.host = sockline_str("127.0.0.1");
+    CHECK_STATUS(SOCKLINE_OK, sockline_listen(loop, &options, &handlers, NULL, &server));
+    return server;
+}
+
+static sockline_ws connect_from(sockline_loop *loop, sockline_server server, const char *origin, struct record *record) {
+    sockline_header header = {sockline_str("Origin"), sockline_str(origin)};
+    sockline_options options = SOCKLINE_OPTIONS_INIT;
+    options.headers = &header;
+    options.header_count = origin ? 1 : 0;
+    sockline_handlers handlers = recording();
+    sockline_ws ws = 0;
+    CHECK_STATUS(SOCKLINE_OK, sockline_connect(loop, url_of(server, "/"), &options, &handlers, record, &ws));
+    return ws;
+}
+
+static void only_the_pages_on_the_list_may_connect(void) {
+    sockline_loop *loop = new_loop();
+    sockline_string pages[] = {sockline_str("https://example.com"), sockline_str("null")};
+    sockline_server_options options = SOCKLINE_SERVER_OPTIONS_INIT;
+    options.origins = pages;
+    options.origin_count = 2;
+    sockline_server server = listen_with(loop, options);
+    struct record welcome = {0}, program = {0}, stranger = {0};
+    connect_from(loop, server, "https://EXAMPLE.com", &welcome);
+    connect_from(loop, server, NULL, &program);
+    connect_from(loop, server, "https://example.com.evil.test", &stranger);
+    UNTIL(loop, has(&welcome, 'o') && has(&program, 'o') && has(&stranger, 'c'));
+    CHECK(stranger.error == SOCKLINE_ERR_REFUSED && stranger.http_status == 403);
+    sockline_loop_free(loop);
+}
+
+static void one_connection_too_many_is_told_to_wait(void) {
+    sockline_loop *loop = new_loop();
+    sockline_server_options options = SOCKLINE_SERVER_OPTIONS_INIT;
+    options.max_connections = 3;
+    options.max_connections_per_address = 1;
+    sockline_server server = listen_with(loop, options);
+    struct record first = {0}, second = {0};
+    connect_from(loop, server, NULL, &first);
+    UNTIL(loop, has(&first, 'o'));
+    connect_from(loop, server, NULL, &second);
+    UNTIL(loop, has(&second, 'c'));
+    CHECK(second.error == SOCKLINE_ERR_REFUSED && second.http_status == 503);
+    sockline_loop_free(loop);
+}
+
+/* What a client is told of a refusal. */
+struct told {
+    char retry_after[32], body[64];
+    bool ended;
+};
+
+static void keep(sockline_ws ws, const sockline_error_event *event, void *user_data) {
+    struct told *told = user_data;
+    (void)ws;
+    CHECK(event->http_status == 429 && event->os_error == 0 && event->tls_error == 0);
+    for (size_t i = 0; i < event->response_header_count; i++) {
+        const sockline_header *header = &event->response_headers[i];
+        if (header->name.len == 11 && memcmp(header->name.data, "retry-after", 11) == 0)
+            snprintf(told->retry_after, sizeof told->retry_after, "%.*s", (int)header->value.len, header->value.data);
+    }
+    snprintf(told->body, sizeof told->body, "%.*s", (int)event->response_body.len, (const char *)event->response_body.data);
+}
+
+static void ended(sockline_ws ws, const sockline_close_event *event, void *user_data) {
+    (void)ws, (void)event;
+    ((struct told *)user_data)->ended = true;
+}
+
+static void turn_away(sockline_ws ws, const sockline_request *request, void *user_data) {
+    (void)request, (void)user_data;
+    sockline_header header = {sockline_str("Retry-After"), sockline_str("7")};
+    sockline_refusal refusal = SOCKLINE_REFUSAL_INIT;
+    refusal.status = 429;
+    refusal.headers = &header;
+    refusal.header_count = 1;
+    refusal.body = "not so fast";
+    refusal.body_len = 11;
+    CHECK_STATUS(SOCKLINE_OK, sockline_refuse(ws, &refusal));
+}
+
+static void a_refusal_is_told_with_headers_and_body(void) {
+    sockline_loop *loop = new_loop();
+    sockline_handlers refusing = SOCKLINE_HANDLERS_INIT, handlers = SOCKLINE_HANDLERS_INIT;
+    refusing.on_upgrade = turn_away;
+    handlers.on_error = keep;
+    handlers.on_close = ended;
+    struct told told = {0};
+    connect_to(loop, listen_here(loop, &refusing, NULL), &handlers, &told);
+    UNTIL(loop, told.ended);
+    CHECK(strcmp(told.retry_after, "7") == 0 && strcmp(told.body, "not so fast") == 0);
+    sockline_loop_free(loop);
+}
+
+static void welcome(sockline_ws ws, const sockline_request *request, void *user_data) {
+    sockline_header header = {sockline_str("X-Served-By"), sockline_str("me")};
+    sockline_accept_options options = SOCKLINE_ACCEPT_OPTIONS_INIT;
+    (void)user_data;
+    sockline_string cookie = sockline_request_header(request, sockline_str("cookie"));
+    CHECK(cookie.len == 3 && memcmp(cookie.data, "a=b", 3) == 0);
+    options.headers = &header;
+    options.header_count = 1;
+    CHECK_STATUS(SOCKLINE_OK, sockline_accept(ws, &options));
+}
+
+static void cookies_go_along_and_the_answer_can_be_read(void) {
+    sockline_loop *loop = new_loop();
+    sockline_handlers welcoming = SOCKLINE_HANDLERS_INIT, handlers = recording();
+    welcoming.on_upgrade = welcome;
+    sockline_server server = listen_here(loop, &welcoming, NULL);
+    sockline_header cookie = {sockline_str("a"), sockline_str("b")};
+    sockline_options options = SOCKLINE_OPTIONS_INIT;
+    options.cookies = &cookie;
+    options.cookie_count = 1;
+    struct record record = {0};
+    sockline_ws ws = 0;
+    CHECK_STATUS(SOCKLINE_OK, sockline_connect(loop, url_of(server, "/"), &options, &handlers, &record, &ws));
+    UNTIL(loop, has(&record, 'o'));
+    char value[16];
+    CHECK(sockline_response_header(ws, sockline_str("x-served-by"), value, sizeof value) == 2);
+    CHECK(strcmp(value, "me") == 0);
+    CHECK(sockline_response_header(ws, sockline_str("x-other"), value, sizeof value) == 0 && value[0] == '\0');
+    sockline_loop_free(loop);
+}
+
+int main(void) {
+    RUN(topics_reach_their_subscribers);
+    RUN(what_is_no_topic_is_refused);
+    RUN(only_the_pages_on_the_list_may_connect);
+    RUN(one_connection_too_many_is_told_to_wait);
+    RUN(a_refusal_is_told_with_headers_and_body);
+    RUN(cookies_go_along_and_the_answer_can_be_read);
+    return 0;
+}
