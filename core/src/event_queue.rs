@@ -1,18 +1,35 @@
 //! Events to be pulled: for hosts whose code can't be called from the loop's thread.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, ReentrantMutex};
 
 use crate::error::Error;
-use crate::handler::{CloseEvent, Handler, Message};
-use crate::websocket::WebSocket;
-use crate::ws::MessageType;
+use crate::handler::{CloseEvent, Handler, Message, ServerHandler};
+use crate::http::Request;
+use crate::reconnect::Reconnecting;
+use crate::server::{Refusal, Server, UpgradeRequest};
+use crate::websocket::{SendOutcome, WebSocket};
+use crate::ws::{MessageType, handshake};
 
-/// An event that waits to be pulled; it owns its payload.
+/// What [`EventQueue::pop`] brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Queued {
+    /// Something happened to this connection.
+    Connection(WebSocket, QueuedEvent),
+    /// [`ServerHandler::on_server_closed`]: the last event of this server, after those of its connections.
+    ServerClosed(Server),
+}
+
+/// An event of a connection that waits to be pulled; it owns its payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum QueuedEvent {
+    /// [`ServerHandler::on_upgrade`]: a client asks for this connection. Answer by its
+    /// [`accept`](WebSocket::accept) or [`refuse`](WebSocket::refuse) within the handshake timeout.
+    Upgrade(Box<QueuedUpgrade>),
     /// [`Handler::on_open`]
     Open,
     /// [`Handler::on_message`]
@@ -23,6 +40,12 @@ pub enum QueuedEvent {
     Pong(Box<[u8]>),
     /// [`Handler::on_drain`]
     Drain,
+    /// [`Handler::on_sent`]
+    Sent(u64, SendOutcome),
+    /// [`Handler::on_reconnecting`]
+    Reconnecting(Box<Reconnecting>),
+    /// [`Handler::on_reconnected`]
+    Reconnected,
     /// [`Handler::on_error`]
     Error(Error),
     /// [`Handler::on_close`]
@@ -35,17 +58,88 @@ impl QueuedEvent {
             QueuedEvent::Message(_, payload) | QueuedEvent::Ping(payload) | QueuedEvent::Pong(payload) => {
                 payload.len()
             }
+            QueuedEvent::Upgrade(upgrade) => upgrade.size(),
             _ => 0,
         }
+    }
+}
+
+impl Queued {
+    fn size(&self) -> usize {
+        match self {
+            Queued::Connection(_, event) => event.size(),
+            Queued::ServerClosed(_) => 0,
+        }
+    }
+}
+
+/// A client's request for an upgrade that waits to be pulled: an [`UpgradeRequest`] that owns what it tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedUpgrade {
+    server: Server,
+    request: Request,
+    remote: Option<SocketAddr>,
+}
+
+impl QueuedUpgrade {
+    /// The server that it came to.
+    pub fn server(&self) -> Server {
+        self.server
+    }
+
+    /// The path, as it was sent (not percent-decoded).
+    pub fn path(&self) -> &str {
+        self.request.path()
+    }
+
+    /// What follows `?` in the target, if it has one.
+    pub fn query(&self) -> Option<&str> {
+        self.request.query()
+    }
+
+    /// The target as it was sent: path and query.
+    pub fn target(&self) -> &str {
+        &self.request.target
+    }
+
+    /// The first header of this name, if it is there and readable as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.request.header(name)
+    }
+
+    /// All headers; a name occurs as often as it was sent, its values in their order.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let headers = self.request.headers.iter();
+        headers.map(|(name, value)| (name.as_str(), value.as_bytes()))
+    }
+
+    /// The subprotocols that the client offers, its preferred one first.
+    pub fn subprotocols(&self) -> Vec<&str> {
+        handshake::offered_subprotocols(&self.request)
+    }
+
+    /// The client's address; `None` on a Unix socket.
+    pub fn remote_address(&self) -> Option<SocketAddr> {
+        self.remote
+    }
+
+    fn size(&self) -> usize {
+        let headers: usize = self.headers().map(|(name, value)| name.len() + value.len()).sum();
+        self.target().len() + headers
     }
 }
 
 /// A bounded queue of the events of any number of connections, with a doorbell that rings once each time that it
 /// turns from empty to not empty.
 ///
-/// Give it to [`connect`](crate::connect) or [`listen`](crate::listen) as the handler. When it holds more than its
-/// limits, a connection that brings a message is paused, and resumed once half of it has been pulled: nothing is
-/// lost, and the peer feels it. Any thread may pull; one at a time keeps the order.
+/// Give it to [`connect`](crate::connect) or [`listen`](crate::listen) as the handler, and to
+/// [`ServerOptions::server_handler`](crate::ServerOptions::server_handler) where upgrades shall be answered by who
+/// pulls; all loops of a server with several threads fill the one queue. When it is full, a connection that brings a
+/// message is paused, and resumed once half of the queue has been pulled: nothing is lost, and the peer feels it. So
+/// each connection goes beyond the limits by one message at most, and by events that no peer can make more of
+/// (opening, closing, being sent). Any thread may pull; one at a time keeps the order.
+///
+/// [`Handler::on_attempt`] has to be answered at once, so it can't be queued: attempts are made as `connect` was told.
 pub struct EventQueue {
     max_events: usize,
     max_bytes: usize,
@@ -58,9 +152,9 @@ pub struct EventQueue {
 
 #[derive(Default)]
 struct Waiting {
-    events: VecDeque<(WebSocket, QueuedEvent)>,
+    events: VecDeque<Queued>,
     bytes: usize,
-    paused: Vec<WebSocket>,
+    paused: HashSet<WebSocket>,
 }
 
 impl EventQueue {
@@ -80,20 +174,20 @@ impl EventQueue {
         })
     }
 
-    /// The oldest event and its connection; `None` when there is none, and then the doorbell rings for the next.
-    pub fn pop(&self) -> Option<(WebSocket, QueuedEvent)> {
+    /// The oldest event; `None` when there is none, and then the doorbell rings for the next.
+    pub fn pop(&self) -> Option<Queued> {
         let (event, resumed) = {
             let mut guard = self.waiting.lock();
             let waiting = guard.as_mut()?;
-            let (ws, event) = waiting.events.pop_front()?;
+            let event = waiting.events.pop_front()?;
             waiting.bytes -= event.size();
             let is_low = waiting.events.len() <= self.max_events / 2 && waiting.bytes <= self.max_bytes / 2;
             let resumed = if is_low {
                 std::mem::take(&mut waiting.paused)
             } else {
-                Vec::new()
+                HashSet::new()
             };
-            ((ws, event), resumed)
+            (event, resumed)
         };
         resume(resumed);
         Some(event)
@@ -123,19 +217,25 @@ impl EventQueue {
     }
 
     fn push(&self, ws: WebSocket, event: QueuedEvent) {
-        let (was_empty, is_full) = {
+        // One that isn't open yet brings nothing more until it was answered.
+        let pausable = !matches!(event, QueuedEvent::Upgrade(_));
+        self.add(Queued::Connection(ws, event), pausable.then_some(ws));
+    }
+
+    /// Adds an event; if that fills the queue, pauses the connection that may bring more.
+    fn add(&self, queued: Queued, source: Option<WebSocket>) {
+        let (was_empty, paused) = {
             let mut guard = self.waiting.lock();
             let Some(waiting) = guard.as_mut() else { return };
             let was_empty = waiting.events.is_empty();
-            waiting.bytes += event.size();
-            waiting.events.push_back((ws, event));
+            waiting.bytes += queued.size();
+            waiting.events.push_back(queued);
             let is_full = waiting.events.len() >= self.max_events || waiting.bytes >= self.max_bytes;
-            if is_full && !waiting.paused.contains(&ws) {
-                waiting.paused.push(ws);
-            }
-            (was_empty, is_full)
+            let paused = source.filter(|_| is_full);
+            waiting.paused.extend(paused);
+            (was_empty, paused)
         };
-        if is_full {
+        if let Some(ws) = paused {
             let _ = ws.pause(); // it may have ended meanwhile
         }
         if was_empty {
@@ -152,7 +252,7 @@ impl EventQueue {
     }
 }
 
-fn resume(paused: Vec<WebSocket>) {
+fn resume(paused: HashSet<WebSocket>) {
     for ws in paused {
         let _ = ws.resume(); // it may have ended meanwhile
     }
@@ -182,12 +282,45 @@ impl Handler for EventQueue {
         self.push(ws, QueuedEvent::Drain);
     }
 
+    fn on_sent(&self, ws: WebSocket, token: u64, outcome: SendOutcome) {
+        self.push(ws, QueuedEvent::Sent(token, outcome));
+    }
+
+    fn on_reconnecting(&self, ws: WebSocket, event: &Reconnecting) {
+        self.push(ws, QueuedEvent::Reconnecting(Box::new(event.clone())));
+    }
+
+    fn on_reconnected(&self, ws: WebSocket) {
+        self.push(ws, QueuedEvent::Reconnected);
+    }
+
     fn on_error(&self, ws: WebSocket, error: &Error) {
         self.push(ws, QueuedEvent::Error(error.clone()));
     }
 
     fn on_close(&self, ws: WebSocket, event: &CloseEvent) {
         self.push(ws, QueuedEvent::Close(event.clone()));
+    }
+}
+
+impl ServerHandler for EventQueue {
+    fn on_upgrade(&self, request: &UpgradeRequest<'_>) {
+        if self.waiting.lock().is_none() {
+            // Nobody will ever answer: the client need not wait for that.
+            let gone = Refusal::new(503, "the server is going away");
+            let _ = request.websocket().refuse(gone); // it may have ended meanwhile
+            return;
+        }
+        let upgrade = QueuedUpgrade {
+            server: request.server(),
+            request: request.request.clone(),
+            remote: request.remote_address(),
+        };
+        self.push(request.websocket(), QueuedEvent::Upgrade(Box::new(upgrade)));
+    }
+
+    fn on_server_closed(&self, server: Server) {
+        self.add(Queued::ServerClosed(server), None);
     }
 }
 

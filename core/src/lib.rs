@@ -36,7 +36,7 @@ mod websocket;
 pub use client::{ClientOptions, Lookup, Timings, connect};
 pub use error::{Error, ErrorCode, HttpResponse, Result};
 pub use event_loop::{Loop, LoopOptions, LoopWaker, Turn};
-pub use event_queue::{EventQueue, QueuedEvent};
+pub use event_queue::{EventQueue, Queued, QueuedEvent, QueuedUpgrade};
 pub use handler::{AcceptAll, CloseEvent, Handler, Message, ServerHandler};
 pub use logging::{LogLevel, LogSink, set_log, write_log};
 pub use proxy::Proxy;

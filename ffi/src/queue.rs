@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sockline::{Error, EventQueue, Handler, QueuedEvent, WebSocket};
+use sockline::{Error, EventQueue, Handler, Queued, QueuedEvent, WebSocket};
 
 use crate::abi::{invalid, write_out};
 use crate::guard::{c_text, guard, guard_value};
@@ -132,7 +132,7 @@ pub unsafe extern "C" fn sockline_queue_pop(
             return Err(invalid("event is NULL".to_owned()));
         }
         let mut pulled = queue.pulled.lock().unwrap_or_else(PoisonError::into_inner);
-        let shown = pulled.replace(queue.events.pop());
+        let shown = pulled.replace(next_shown(&queue.events));
         // SAFETY: not NULL; the header asks for a writable pointer.
         unsafe { write_out(event, shown) };
         Ok(if shown.is_null() { EMPTY } else { OK })
@@ -210,6 +210,23 @@ impl Pulled {
     }
 }
 
+/// The next event that this header knows; the others are not asked for by what it offers.
+fn next_shown(events: &EventQueue) -> Option<(WebSocket, QueuedEvent)> {
+    loop {
+        match events.pop()? {
+            Queued::Connection(
+                _,
+                QueuedEvent::Upgrade(_)
+                | QueuedEvent::Sent(..)
+                | QueuedEvent::Reconnecting(_)
+                | QueuedEvent::Reconnected,
+            )
+            | Queued::ServerClosed(_) => {}
+            Queued::Connection(ws, event) => return Some((ws, event)),
+        }
+    }
+}
+
 fn ended_text(event: &QueuedEvent) -> Vec<u8> {
     match event {
         QueuedEvent::Error(error) => c_text(error.text()).into_bytes_with_nul(),
@@ -245,6 +262,10 @@ fn describe(ws: WebSocket, event: &QueuedEvent, ended_text: &[u8]) -> sockline_q
             reason: text,
             ..blank(ws, kind::SOCKLINE_EVENT_CLOSE)
         },
+        _ => sockline_queued_event {
+            kind: 0,
+            ..blank(ws, kind::SOCKLINE_EVENT_OPEN)
+        }, // `next_shown` lets none by
     }
 }
 

@@ -6,7 +6,7 @@ use super::body::check_framing;
 use super::{Error, Framing, Limits, head};
 
 /// The head of a request.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// GET, POST, …
     pub method: Method,

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, unbounded};
-use sockline::{EventQueue, MessageType, QueuedEvent, WebSocket};
+use sockline::{
+    Accept, ClientOptions, EventQueue, MessageType, Queued, QueuedEvent, QueuedUpgrade, SendOptions,
+    SendOutcome, Server, ServerOptions, WebSocket, connect,
+};
 
-use crate::support::{PATIENCE, Peer, local, masked, port, serve, started};
+use crate::support::peer::REQUEST;
+use crate::support::{Events, PATIENCE, Peer, local, masked, port, recorder, serve, started, url};
 
 const MAX_EVENTS: usize = 64;
 
@@ -17,9 +21,18 @@ fn queue(max_events: usize, max_bytes: usize) -> (Arc<EventQueue>, Receiver<()>)
     (queue, bell)
 }
 
-/// The next event; the bell says when there is one.
+/// The next event of a connection.
 #[track_caller]
 fn pull(queue: &EventQueue, bell: &Receiver<()>) -> (WebSocket, QueuedEvent) {
+    match pull_any(queue, bell) {
+        Queued::Connection(ws, event) => (ws, event),
+        other => panic!("an event of a connection was expected, not {other:?}"),
+    }
+}
+
+/// The next event; the bell says when there is one.
+#[track_caller]
+fn pull_any(queue: &EventQueue, bell: &Receiver<()>) -> Queued {
     loop {
         if let Some(event) = queue.pop() {
             return event;
@@ -115,4 +128,118 @@ fn a_closed_queue_is_silent_and_lets_its_connections_read_on() {
     peer.send(&masked(0x89, b"still there?"));
     assert_eq!(peer.read_frame(), (0x8a, b"still there?".to_vec()));
     assert!(queue.is_empty() && bell.is_empty());
+}
+
+#[test]
+fn one_thread_pulls_all_of_a_server_with_four_upgrades_and_its_end_included() {
+    const COUNT: usize = 40;
+    let (on_loop, client_loop) = (started(), started());
+    let (queue, bell) = queue(MAX_EVENTS, 1 << 20);
+    let options = ServerOptions {
+        threads: 4,
+        server_handler: queue.clone(),
+        ..local()
+    };
+    let server = serve(&on_loop, options, queue.clone());
+    let clients: Vec<Events> = (0..COUNT)
+        .map(|number| {
+            let (handler, events) = recorder();
+            let subprotocols = vec!["other".to_owned(), "chat".to_owned()];
+            let options = ClientOptions {
+                subprotocols,
+                ..ClientOptions::default()
+            };
+            let url = format!("{}{number}?a=b", url(port(server)));
+            connect(Some(&client_loop), &url, options, Some(handler)).unwrap();
+            events
+        })
+        .collect();
+    let (mut opened, mut messages) = (0, 0);
+    while messages < COUNT {
+        match pull(&queue, &bell) {
+            (ws, QueuedEvent::Upgrade(upgrade)) => answer(server, ws, &upgrade),
+            (ws, QueuedEvent::Open) => {
+                assert_eq!(ws.protocol(), "chat");
+                opened += 1;
+                let options = SendOptions {
+                    token: Some(ws.raw()),
+                    ..SendOptions::default()
+                };
+                let _ = ws.send_with(MessageType::Text, b"welcome", &options).unwrap();
+            }
+            (ws, QueuedEvent::Sent(token, outcome)) => {
+                assert_eq!((token, outcome), (ws.raw(), SendOutcome::Taken));
+                messages += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(opened, COUNT);
+    for client in &clients {
+        client.open();
+        client.text("welcome");
+    }
+    server.close(Some(1001), "").unwrap();
+    let mut closed = 0;
+    let last = loop {
+        match pull_any(&queue, &bell) {
+            Queued::Connection(_, QueuedEvent::Close(_)) => closed += 1,
+            other => break other,
+        }
+    };
+    assert_eq!((last, closed), (Queued::ServerClosed(server), COUNT));
+    assert!(queue.is_empty());
+}
+
+fn answer(server: Server, ws: WebSocket, upgrade: &QueuedUpgrade) {
+    assert_eq!(upgrade.server(), server);
+    assert_eq!(upgrade.query(), Some("a=b"));
+    assert_eq!(upgrade.target(), format!("{}?a=b", upgrade.path()));
+    assert_eq!(upgrade.subprotocols(), ["other", "chat"]);
+    assert!(upgrade.header("sec-websocket-key").is_some());
+    assert!(
+        upgrade
+            .headers()
+            .any(|(name, value)| name == "upgrade" && value == b"websocket")
+    );
+    assert!(upgrade.remote_address().is_some());
+    let accept = Accept {
+        subprotocol: Some("chat".to_owned()),
+        ..Accept::default()
+    };
+    ws.accept(accept).unwrap();
+}
+
+#[test]
+fn a_closed_queue_refuses_whom_nobody_would_answer() {
+    let on_loop = started();
+    let (queue, _bell) = queue(MAX_EVENTS, 1 << 20);
+    queue.close();
+    let options = ServerOptions {
+        server_handler: queue.clone(),
+        ..local()
+    };
+    let server = serve(&on_loop, options, queue);
+    let mut peer = Peer::connect(port(server));
+    peer.send(REQUEST.as_bytes());
+    assert!(peer.read_head().starts_with("HTTP/1.1 503 "));
+}
+
+#[test]
+fn many_connections_go_beyond_the_limit_by_a_message_each_at_most() {
+    const PEERS: usize = 20;
+    let on_loop = started();
+    let (queue, bell) = queue(MAX_EVENTS, usize::MAX);
+    let server = serve(&on_loop, local(), queue.clone());
+    let mut peers: Vec<Peer> = (0..PEERS).map(|_| Peer::upgraded(port(server))).collect();
+    for _ in 0..PEERS {
+        assert_eq!(pull(&queue, &bell).1, QueuedEvent::Open);
+    }
+    let burst = masked(0x82, &[1]).repeat(1000);
+    peers.iter_mut().for_each(|peer| peer.send(&burst));
+    for _ in 0..1000 * PEERS {
+        let (_, event) = pull(&queue, &bell);
+        assert!(matches!(event, QueuedEvent::Message(..)));
+        assert!(queue.len() <= MAX_EVENTS + PEERS, "{} events wait", queue.len());
+    }
 }
