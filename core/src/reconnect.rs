@@ -35,7 +35,8 @@ pub struct Reconnect {
     /// and 1005 (it has finished), 1002, 1003, 1007, 1008, 1009, 1010 (it, or we, would fail the same way again).
     pub no_retry: Vec<u16>,
     /// How many bytes of messages are kept while there is no connection, also before the first one; they are sent
-    /// before all others once there is. Default: 0, sending fails then with [`ErrorCode::NotOpen`].
+    /// before all others once there is. More fails with [`ErrorCode::OutboxFull`], whatever the policy for slow
+    /// consumers. Default: 0, sending fails then with [`ErrorCode::NotOpen`].
     pub outbox: usize,
 }
 

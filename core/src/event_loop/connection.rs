@@ -244,14 +244,14 @@ impl Conn {
     /// When something has to happen if nothing else does.
     pub(crate) fn deadline(&self) -> Millis {
         match &self.stage {
-            Stage::Connecting(connecting) => connecting.deadline(),
+            Stage::Connecting(connecting) => connecting.deadline().min(self.kept_deadline()),
             Stage::Serving(serving) => serving.deadline,
             Stage::Open(machine) => {
                 let protocol = machine.next_timeout(&self.profile.protocol).unwrap_or(NEVER);
                 protocol.min(self.outbox.earliest_deadline())
             }
             Stage::Lingering(deadline) => *deadline,
-            Stage::Away(away) => away.until,
+            Stage::Away(away) => away.until.min(self.kept_deadline()),
             Stage::Over => NEVER,
         }
     }

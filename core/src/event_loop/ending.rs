@@ -144,11 +144,15 @@ impl LoopCore {
             LetGo,
             Connect,
             ComeBack,
+            Wait,
             Answer,
         }
+        self.expire_kept(id);
+        let now = self.now();
         let then = self.with_conn(id, |conn| match &conn.stage {
             Stage::Connecting(_) => Then::Connect,
-            Stage::Away(_) => Then::ComeBack,
+            Stage::Away(away) if away.until <= now => Then::ComeBack,
+            Stage::Away(_) => Then::Wait,
             Stage::Serving(_) => Then::Answer,
             _ => Then::LetGo,
         });
@@ -156,6 +160,7 @@ impl LoopCore {
             Some(Then::LetGo) => self.let_go(id),
             Some(Then::Connect) => self.connecting_due(id),
             Some(Then::ComeBack) => self.come_back(id),
+            Some(Then::Wait) => self.arm(id),
             Some(Then::Answer) => self.serving_timed_out(id),
             None => {}
         }
@@ -174,6 +179,7 @@ impl LoopCore {
             conn.flags.answering = conn.flags.silent && conn.is_asked() && !conn.slot.take_question();
             conn.ending().error = error;
             runners = conn.take_runners();
+            self.fail_kept(conn);
             let lingers = linger && !conn.flags.broken && conn.stream.is_some();
             conn.stage = if lingers {
                 Stage::Lingering(now + LINGER)

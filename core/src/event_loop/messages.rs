@@ -90,6 +90,11 @@ impl LoopCore {
     ) -> Result<Sent> {
         let mut conns = self.conns.borrow_mut();
         let conn = find(&mut conns, id).ok_or(ErrorCode::Closed)?;
+        if let Some(kept) = conn.keep(kind, payload, tracking, is_accepted) {
+            drop(conns);
+            self.arm(id);
+            return kept;
+        }
         conn.check_open()?;
         let mut cork = self.cork.borrow_mut();
         let verdict = match self.judge(conn, &mut cork) {

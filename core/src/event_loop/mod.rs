@@ -8,7 +8,7 @@
 //! | `reading`, `messages`, `writing`, `outbox` | the path of a byte |
 //! | `tracking` | messages with a token or a deadline, and what a slow consumer loses |
 //! | `connection`, `ending` | what a connection is at, and how it ends |
-//! | `connecting`, `resolver`, `returning` | a client's way to an open connection, and back to one |
+//! | `connecting`, `resolver`, `returning`, `keeping` | a client's way to an open connection, and back to one |
 //! | `securing`, `tls_stream` | TLS, in both roles, between the socket and the rest |
 //! | `binding`, `listener`, `admission`, `draining` | a server's: listening, accepting, limits, closing |
 //! | `serving`, `sending`, `files` | HTTP, upgrades, static files |
@@ -26,6 +26,7 @@ mod draining;
 mod ending;
 mod files;
 mod fork;
+mod keeping;
 mod listener;
 mod messages;
 mod outbox;
@@ -148,6 +149,8 @@ pub(crate) fn connect(on_loop: Option<&Loop>, plan: ConnectPlan) -> Result<WebSo
     let id = shared.slots.allocate(Kind::Connection)?;
     if let Some(slot) = shared.slots.get(id) {
         slot.set_limits(&plan.options.settings);
+        let reconnect = plan.options.reconnect.as_ref();
+        slot.set_kept_limit(reconnect.map_or(0, |reconnect| reconnect.outbox));
         slot.set_info(Arc::new(Info {
             url: plan.destination.url.href.as_str().into(),
             ..Info::default()

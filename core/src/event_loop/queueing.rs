@@ -28,11 +28,11 @@ pub(super) fn send(
     if shared.slots.get(id).is_none() {
         return Err(ErrorCode::Closed.into());
     }
-    if slot.ready_state() != ReadyState::Open {
-        return Err(not_open(slot));
-    }
-    if !has_room(slot)? {
-        return Ok(drop_newest(shared, slot, id, options.token));
+    match slot.ready_state() {
+        ReadyState::Open if !has_room(slot)? => return Ok(drop_newest(shared, slot, id, options.token)),
+        ReadyState::Open => {}
+        ReadyState::Connecting => may_be_kept(slot, payload.len())?,
+        _ => return Err(not_open(slot)),
     }
     slot.add_buffered(payload.len());
     slot.add_queued(payload.len());
@@ -64,6 +64,16 @@ fn has_room(slot: &Slot) -> Result<bool> {
         // Older messages give way once the loop takes this one; what it hasn't taken is bounded, too.
         SlowConsumer::DropOldest => Ok(slot.queued() <= limit),
         SlowConsumer::DropNewest | SlowConsumer::Close => Ok(false),
+    }
+}
+
+/// Whether a message of this length may wait for a connection.
+fn may_be_kept(slot: &Slot, length: usize) -> Result<()> {
+    let (waiting, limit) = (slot.buffered(), slot.kept_limit());
+    match waiting.saturating_add(length as u64) {
+        _ if limit == 0 => Err(not_open(slot)),
+        total if total > limit => Err(outbox_full(waiting as usize, limit as usize)),
+        _ => Ok(()),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::connecting::Connecting;
 use super::connection::{Conn, NEVER, Stage};
 use super::core::LoopCore;
+use super::keeping::Kept;
 use crate::client::{self, ClientOptions};
 use crate::destination::Destination;
 use crate::error::Error;
@@ -26,6 +27,7 @@ pub(crate) struct Returning {
     open_since: Option<Millis>,
     /// The application has been told, or will be, that it is open.
     was_open: bool,
+    pub(super) kept: Kept,
 }
 
 /// Without a connection, until the next attempt.
@@ -46,7 +48,13 @@ impl Returning {
             attempts: 0,
             open_since: None,
             was_open: false,
+            kept: Kept::default(),
         }))
+    }
+
+    /// How many bytes of messages are kept while there is no connection.
+    pub(super) fn outbox(&self) -> usize {
+        self.policy.outbox
     }
 
     /// Says whether that is another time.

@@ -54,6 +54,8 @@ pub(crate) struct Slot {
     dropped: AtomicU64,
     high_water_mark: AtomicU64,
     hard_limit: AtomicU64,
+    /// How many bytes may wait for a client's next connection.
+    kept_limit: AtomicU64,
     latency: AtomicU32,
     over_mark: AtomicBool,
     slow_consumer: AtomicU8,
@@ -80,6 +82,7 @@ impl Slot {
             dropped: AtomicU64::new(0),
             high_water_mark: AtomicU64::new(0),
             hard_limit: AtomicU64::new(0),
+            kept_limit: AtomicU64::new(0),
             latency: AtomicU32::new(NO_LATENCY),
             over_mark: AtomicBool::new(false),
             slow_consumer: AtomicU8::new(0),
@@ -170,6 +173,14 @@ impl Slot {
     /// A message was dropped by a policy or a deadline; any thread.
     pub(crate) fn count_dropped(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_kept_limit(&self, bytes: usize) {
+        self.kept_limit.store(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn kept_limit(&self) -> u64 {
+        self.kept_limit.load(Ordering::Relaxed)
     }
 
     pub(crate) fn hard_limit(&self) -> u64 {
@@ -326,7 +337,7 @@ impl Slots {
             cold.tls = None;
             cold.fd = NO_FD;
         }
-        for count in [&slot.buffered, &slot.queued, &slot.dropped] {
+        for count in [&slot.buffered, &slot.queued, &slot.dropped, &slot.kept_limit] {
             count.store(0, Ordering::Relaxed);
         }
         slot.over_mark.store(false, Ordering::Relaxed);

@@ -16,6 +16,7 @@ mod failures;
 mod files;
 mod foreign;
 mod inside;
+mod keeping;
 mod limits;
 mod processes;
 mod proxies;

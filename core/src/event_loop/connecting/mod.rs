@@ -407,11 +407,11 @@ impl LoopCore {
                     let text = "the resolver has not answered within a minute";
                     Some(Due::GiveUp(connecting.not_resolved(text)))
                 }
-                Phase::Resolving(resolving) => {
+                Phase::Resolving(resolving) if resolving.nudge_at <= now => {
                     resolving.nudge_at = now + NUDGE;
                     Some(Due::Nudge)
                 }
-                Phase::Racing(_) => Some(Due::StartNext),
+                Phase::Racing(race) if race.deadline() <= now => Some(Due::StartNext),
                 _ => None,
             }
         });

@@ -139,6 +139,7 @@ impl LoopCore {
                 .is_some_and(|returning| returning.opened(now));
             self.mark_dirty(conn); // who was told to wait, before the connection was lost, need not any more
         });
+        self.send_kept(id);
         self.arm(id);
     }
 }

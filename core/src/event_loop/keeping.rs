@@ -1,0 +1,156 @@
+//! Messages that are sent while a client has no connection: kept, bounded, and sent before all others once it has one.
+
+use std::collections::VecDeque;
+
+use super::connection::{Conn, NEVER};
+use super::core::LoopCore;
+use super::messages::outbox_full;
+use super::tracking::Tracking;
+use crate::error::Result;
+use crate::handle::Id;
+use crate::websocket::{SendOutcome, Sent};
+use crate::ws::{MessageType, Millis, ReadyState};
+
+/// Empty, it owns no heap.
+pub(crate) struct Kept {
+    messages: VecDeque<Message>,
+    /// Of their payloads.
+    bytes: usize,
+    /// The first of their deadlines.
+    earliest: Millis,
+}
+
+impl Default for Kept {
+    fn default() -> Kept {
+        Kept {
+            messages: VecDeque::new(),
+            bytes: 0,
+            earliest: NEVER,
+        }
+    }
+}
+
+struct Message {
+    kind: MessageType,
+    payload: Box<[u8]>,
+    tracking: Tracking,
+}
+
+impl Kept {
+    fn push(&mut self, message: Message) {
+        self.bytes += message.payload.len();
+        self.earliest = self.earliest.min(message.tracking.deadline);
+        self.messages.push_back(message);
+    }
+}
+
+impl Conn {
+    /// When the first of the kept messages is to be dropped.
+    pub(super) fn kept_deadline(&self) -> Millis {
+        self.returning
+            .as_ref()
+            .map_or(NEVER, |returning| returning.kept.earliest)
+    }
+
+    /// Takes a message into keeping, if it is one of a time without a connection and such are kept.
+    ///
+    /// # Errors
+    /// [`ErrorCode::OutboxFull`](crate::ErrorCode::OutboxFull), unless it `is_accepted` already.
+    pub(super) fn keep(
+        &mut self,
+        kind: MessageType,
+        payload: &[u8],
+        tracking: Tracking,
+        is_accepted: bool,
+    ) -> Option<Result<Sent>> {
+        let is_between = self.slot.ready_state() == ReadyState::Connecting && !self.flags.ended;
+        let returning = self.returning.as_mut().filter(|_| is_between)?;
+        let limit = returning.outbox();
+        if limit == 0 {
+            return None;
+        }
+        let waiting = returning.kept.bytes;
+        if !is_accepted && waiting.saturating_add(payload.len()) > limit {
+            return Some(Err(outbox_full(waiting, limit)));
+        }
+        returning.kept.push(Message {
+            kind,
+            payload: payload.into(),
+            tracking,
+        });
+        self.slot.add_buffered(payload.len());
+        Some(Ok(if returning.kept.bytes > self.profile.high_water_mark {
+            self.slot.set_over_mark();
+            Sent::OverMark
+        } else {
+            Sent::Queued
+        }))
+    }
+
+    fn take_kept(&mut self) -> Kept {
+        let kept = self
+            .returning
+            .as_mut()
+            .map(|returning| std::mem::take(&mut returning.kept));
+        let kept = kept.unwrap_or_default();
+        self.slot.sub_buffered(kept.bytes);
+        kept
+    }
+}
+
+impl LoopCore {
+    /// There is a connection: sends what was kept for it, before the application hears of that and sends more.
+    pub(super) fn send_kept(&self, id: Id) {
+        let kept = self.with_conn(id, Conn::take_kept).unwrap_or_default();
+        for message in kept.messages {
+            let Message {
+                kind,
+                payload,
+                tracking,
+            } = message;
+            if let Err(error) = self.send_accepted(id, kind, &payload, tracking) {
+                log::debug!("a message that was kept could not be sent: {error}");
+                self.report(id, tracking.token, SendOutcome::Failed);
+            }
+        }
+        let keeps = self
+            .shared()
+            .slots
+            .get(id)
+            .is_some_and(|slot| slot.kept_limit() > 0);
+        if keeps && !self.shared().commands.is_empty() {
+            self.run_commands(); // what other threads have sent meanwhile comes before that, too
+        }
+    }
+
+    /// There will be no connection any more.
+    pub(super) fn fail_kept(&self, conn: &mut Conn) {
+        for message in conn.take_kept().messages {
+            self.report(conn.id, message.tracking.token, SendOutcome::Failed);
+        }
+    }
+
+    /// Drops the kept messages whose time is up.
+    pub(super) fn expire_kept(&self, id: Id) {
+        let now = self.now();
+        self.with_conn(id, |conn| {
+            if conn.kept_deadline() > now {
+                return;
+            }
+            let kept = conn.take_kept();
+            for message in kept.messages {
+                let Message {
+                    kind,
+                    payload,
+                    tracking,
+                } = message;
+                if tracking.deadline > now {
+                    let _ = conn.keep(kind, &payload, tracking, true);
+                } else {
+                    conn.slot.count_dropped();
+                    self.report(id, tracking.token, SendOutcome::Expired);
+                }
+            }
+        });
+    }
+}
