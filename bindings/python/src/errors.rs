@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
-use sockline::{Error, HttpResponse};
+use sockline::{Error, HttpResponse, TlsError};
 
 use crate::handle::latin1_values;
 
@@ -21,6 +21,7 @@ pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
             error.http_status(),
             error.os_error(),
             error.response().map(response),
+            error.tls_error().map(is_about_a_certificate),
         ),
     )
 }
@@ -29,6 +30,11 @@ pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
 fn response(response: &HttpResponse) -> (u16, &str, Vec<(String, String)>, &[u8]) {
     let headers = latin1_values(response.headers.clone());
     (response.status, &response.reason, headers, &response.body)
+}
+
+/// Whether OpenSSL would have said that verifying a certificate failed.
+fn is_about_a_certificate(error: TlsError) -> bool {
+    !matches!(error, TlsError::Alert(_) | TlsError::NotTls | TlsError::Other)
 }
 
 /// A second `recv` while one is waiting.

@@ -141,6 +141,31 @@ impl Handle {
         self.call(py, |ws| ws.pong(&payload))
     }
 
+    /// On a server: has what is published under matching topics sent here.
+    fn subscribe(&self, py: Python<'_>, topic: &str) -> PyResult<()> {
+        self.call(py, |ws| ws.subscribe(topic))
+    }
+
+    /// Takes `subscribe` back.
+    fn unsubscribe(&self, py: Python<'_>, topic: &str) -> PyResult<()> {
+        self.call(py, |ws| ws.unsubscribe(topic))
+    }
+
+    /// On a server: sends a message to all that have subscribed to the topic.
+    #[pyo3(signature = (topic, message, text=None, *, include_self=false))]
+    fn publish(
+        &self,
+        py: Python<'_>,
+        topic: &str,
+        message: &Bound<'_, PyAny>,
+        text: Option<bool>,
+        include_self: bool,
+    ) -> PyResult<()> {
+        message::with_payload(message, text, |kind, data| {
+            self.call(py, |ws| ws.publish(topic, kind, data, include_self))
+        })?
+    }
+
     fn _terminate(&self, py: Python<'_>) -> PyResult<()> {
         self.call(py, WebSocket::terminate)
     }

@@ -5,7 +5,7 @@
 //! | `driver`, `hub` | one core loop, turned by asyncio or by a Python thread; what its connections share |
 //! | `connection`, `receive`, `waiter` | the coroutine face: a queue of messages, and the awaitables over it |
 //! | `handle` | what both faces of a connection have in common |
-//! | `socket` | the callback face |
+//! | `socket`, `coming_back` | the callback face, and its clients that connect again |
 //! | `server` | listening, and answering upgrade requests |
 //! | `tls` | configurations of TLS |
 //! | `message`, `options`, `errors`, `guarded` | values on their way between the languages |
@@ -13,6 +13,7 @@
 //!
 //! Only code that is attached to the interpreter turns a loop, so handlers run attached, one after the other.
 
+mod coming_back;
 mod connection;
 mod driver;
 mod errors;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::tls::ClientTls;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use sockline::{ClientOptions, Compression, Proxy, Settings, TcpOptions};
+use sockline::{ClientOptions, Compression, Proxy, Reconnect, Settings, TcpOptions};
 
 /// `sockline._options.Limits`. Seconds, where `None` means no timeout; bytes, where `None` means no limit.
 #[derive(FromPyObject)]
@@ -54,6 +54,7 @@ pub(crate) struct Opening {
     tls: Option<Py<ClientTls>>,
     cookies: Vec<(String, String)>,
     max_redirects: u32,
+    reconnect: Option<ComeBack>,
     limits: Limits,
 }
 
@@ -66,6 +67,7 @@ impl Opening {
             tls: self.tls.map(|tls| tls.get().0.clone()),
             cookies: self.cookies,
             max_redirects: self.max_redirects,
+            reconnect: self.reconnect.map(ComeBack::reconnect).transpose()?,
             settings: self.limits.settings()?,
             subprotocols: self.subprotocols,
             headers: self.headers,
@@ -91,6 +93,52 @@ impl Limits {
             ..Settings::server()
         })
     }
+}
+
+/// `sockline.options.Reconnect`
+#[derive(FromPyObject)]
+struct ComeBack {
+    base_delay: f64,
+    factor: f64,
+    max_delay: f64,
+    stable_after: f64,
+    max_attempts: Option<u32>,
+    no_retry: Vec<u16>,
+    outbox: usize,
+}
+
+impl ComeBack {
+    fn reconnect(self) -> PyResult<Reconnect> {
+        Ok(Reconnect {
+            base_delay: wait("base_delay", self.base_delay)?,
+            factor: self.factor,
+            max_delay: wait("max_delay", self.max_delay)?,
+            stable_after: wait("stable_after", self.stable_after)?,
+            max_attempts: self.max_attempts,
+            no_retry: self.no_retry,
+            outbox: self.outbox,
+        })
+    }
+}
+
+/// `None` becomes zero, the core's word for "no limit".
+///
+/// # Errors
+/// `ValueError` for zero, which would silently mean the opposite of what it says.
+pub(crate) fn limit<T: Default + PartialEq>(name: &str, limit: Option<T>) -> PyResult<T> {
+    match limit {
+        Some(zero) if zero == T::default() => Err(PyValueError::new_err(format!(
+            "{name} must be None or at least 1, not 0"
+        ))),
+        Some(limit) => Ok(limit),
+        None => Ok(T::default()),
+    }
+}
+
+/// A time that may be zero.
+pub(crate) fn wait(name: &str, seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| PyValueError::new_err(format!("{name} must be 0 or more seconds, not {seconds}")))
 }
 
 impl Deflate {

@@ -15,7 +15,7 @@ use crate::guarded::Guarded;
 use crate::handle::{Face, HostAndPort, address};
 use crate::hub::{Hub, Keeper};
 use crate::message;
-use crate::options::{Limits, duration};
+use crate::options::{Limits, duration, limit};
 use crate::tls::ServerTls;
 
 /// Base of `sockline.asyncio.server.Server` and `sockline.WebSocketServer`.
@@ -36,6 +36,10 @@ struct Listening {
     open_timeout: Option<f64>,
     backlog: u32,
     tls: Option<Py<ServerTls>>,
+    max_connections: Option<usize>,
+    max_connections_per_address: Option<usize>,
+    max_requests: Option<u32>,
+    origins: Vec<String>,
     limits: Limits,
 }
 
@@ -66,6 +70,13 @@ impl Server {
             static_folder: listening.static_folder,
             backlog: listening.backlog,
             tls: listening.tls.map(|tls| tls.get().0.clone()),
+            max_connections: limit("max_connections", listening.max_connections)?,
+            max_connections_per_address: limit(
+                "max_connections_per_address",
+                listening.max_connections_per_address,
+            )?,
+            max_requests: limit("max_requests", listening.max_requests)?,
+            origins: listening.origins,
             handshake_timeout: duration("open_timeout", listening.open_timeout)?,
             settings: listening.limits.settings()?,
             server_handler: events.clone(),
@@ -131,6 +142,22 @@ impl Server {
             return Ok(());
         };
         message::with_payload(message, text, |kind, data| listener.broadcast(kind, data))?
+            .map_err(|error| raise(py, &error))
+    }
+
+    /// Sends a message to all that have subscribed to the topic.
+    #[pyo3(signature = (topic, message, text=None))]
+    fn publish(
+        &self,
+        py: Python<'_>,
+        topic: &str,
+        message: &Bound<'_, PyAny>,
+        text: Option<bool>,
+    ) -> PyResult<()> {
+        let Some(listener) = self.listener.get(py) else {
+            return Ok(());
+        };
+        message::with_payload(message, text, |kind, data| listener.publish(topic, kind, data))?
             .map_err(|error| raise(py, &error))
     }
 

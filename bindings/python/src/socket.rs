@@ -6,8 +6,9 @@ use pyo3::call::PyCallArgs;
 use pyo3::exceptions::PyIndexError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use sockline::{CloseEvent, Error, Handler, Message, Sent, WebSocket};
+use sockline::{Attempt, CloseEvent, Error, Handler, Message, Reconnecting, Sent, WebSocket};
 
+use crate::coming_back;
 use crate::errors::raise;
 use crate::guarded::Guarded;
 use crate::handle::{Events, Handle, Owner, bytes};
@@ -22,7 +23,10 @@ const ERROR: usize = 3;
 const DRAIN: usize = 4;
 const PING: usize = 5;
 const PONG: usize = 6;
-const CALLBACKS: usize = 7;
+const RECONNECTING: usize = 7;
+const ATTEMPT: usize = 8;
+const RECONNECTED: usize = 9;
+const CALLBACKS: usize = 10;
 
 /// What may wait for `onmessage`, as in the core.
 const MAX_HELD: usize = 1 << 20;
@@ -236,6 +240,37 @@ impl Handler for CallbackEvents {
 
     fn on_drain(&self, _: WebSocket) {
         Python::attach(|py| self.call(py, DRAIN, (&self.socket,)));
+    }
+
+    fn on_reconnecting(&self, _: WebSocket, event: &Reconnecting) {
+        Python::attach(|py| {
+            if self.socket.get().callback(py, RECONNECTING).is_some() {
+                match coming_back::event(py, event) {
+                    Ok(event) => self.call(py, RECONNECTING, (&self.socket, event)),
+                    Err(error) => self.hub.report(py, error, Some(self.socket.bind(py))),
+                }
+            }
+        });
+    }
+
+    fn on_attempt(&self, _: WebSocket, attempt: &mut Attempt) {
+        Python::attach(|py| {
+            let Some(callback) = self.socket.get().callback(py, ATTEMPT) else {
+                return;
+            };
+            if !self.hub.is_over(py)
+                && let Err(error) = coming_back::ask(callback.bind(py), self.socket.bind(py), attempt)
+            {
+                self.hub.report(py, error, Some(self.socket.bind(py)));
+            }
+        });
+    }
+
+    fn on_reconnected(&self, _: WebSocket) {
+        Python::attach(|py| {
+            self.tell(py, "_opened", ());
+            self.call(py, RECONNECTED, (&self.socket,));
+        });
     }
 
     fn on_error(&self, _: WebSocket, error: &Error) {

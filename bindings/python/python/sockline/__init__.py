@@ -37,12 +37,13 @@ from .exceptions import (
 )
 from .frames import Close, CloseCode
 from .http11 import Request, Response
-from .options import Compression, TcpOptions, Timings
+from .options import Attempt, Compression, Reconnect, Reconnecting, TcpOptions, Timings
 from .protocol import State
 from .tls import ClientTLS, ServerTLS, TLSInfo
 from .typing import Data, LoggerLike, Origin, StatusLike, Subprotocol
 
 __all__ = [
+    "Attempt",
     "ClientConnection",
     "ClientTLS",
     "Close",
@@ -73,6 +74,8 @@ __all__ = [
     "PayloadTooBig",
     "ProtocolError",
     "ProxyError",
+    "Reconnect",
+    "Reconnecting",
     "Request",
     "Response",
     "SSLContext",

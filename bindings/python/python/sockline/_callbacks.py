@@ -12,7 +12,7 @@ from ._drivers import current_driver, post_to_thread
 from ._options import Limits, Listening, Opening, check_subprotocols, deflate, header_list
 from .datastructures import Headers, HeadersLike
 from .exceptions import SocklineError
-from .options import Compression, TcpOptions, Timings
+from .options import Compression, Reconnect, TcpOptions, Timings
 from .tls import ClientTLS, ServerTLS, TLSInfo
 from .typing import PathLike
 
@@ -24,7 +24,18 @@ MIB = 2**20
 Callback = Callable[..., object]
 
 # In the order in which the engine numbers them.
-_CALLBACKS = ("onopen", "onmessage", "onclose", "onerror", "ondrain", "onping", "onpong")
+_CALLBACKS = (
+    "onopen",
+    "onmessage",
+    "onclose",
+    "onerror",
+    "ondrain",
+    "onping",
+    "onpong",
+    "onreconnecting",
+    "onattempt",
+    "onreconnected",
+)
 _ONMESSAGE = _CALLBACKS.index("onmessage")
 
 
@@ -61,7 +72,8 @@ class WebSocket(_native.Socket):
     ``ondrain`` follows; ``hard_limit`` of waiting bytes, above which it raises. ``local_address`` is this side's IP
     address and port, 0 for any; ``proxy`` the URL of an ``http://``, ``socks5://`` or ``socks5h://`` proxy, ``True`` for
     the environment's as curl reads it, ``None`` for none; ``tls`` a :class:`ClientTLS` for ``wss://``, one with the
-    defaults if there is none; ``max_redirects`` how many to follow; ``cookies`` go along; ``compression`` a :class:`Compression`, ``True`` for one that
+    defaults if there is none; ``max_redirects`` how many to follow; ``cookies`` go along; ``reconnect`` a :class:`Reconnect`, ``True`` for
+    one with its defaults: this object stays, ``onopen`` comes once and ``onclose`` when it is given up; ``compression`` a :class:`Compression`, ``True`` for one that
     suits a client; ``tcp`` are further options of the socket.
 
     Raises :exc:`SocklineError` for an URL, protocol or header that can't be used.
@@ -78,6 +90,17 @@ class WebSocket(_native.Socket):
     ondrain = _callback("ondrain", "``ondrain(ws)``: after :meth:`send` returned ``False``, there is room again.")
     onping = _callback("onping", "``onping(ws, payload)``: a ping came; it is answered already.")
     onpong = _callback("onpong", "``onpong(ws, payload)``: a pong came.")
+    onreconnecting = _callback(
+        "onreconnecting",
+        """``onreconnecting(ws, event)``: the connection is lost, and another attempt follows as the :class:`Reconnecting`
+        says. The state is connecting from here on. For clients with ``reconnect``.""",
+    )
+    onattempt = _callback(
+        "onattempt",
+        """``onattempt(ws, attempt)``: another attempt begins when this returns, with what is in the :class:`Attempt` then:
+        a fresh token, another server. Not called before the first attempt of all.""",
+    )
+    onreconnected = _callback("onreconnected", "``onreconnected(ws)``: there is a connection again; messages can be sent.")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         return super().__new__(cls, current_driver())
@@ -95,6 +118,9 @@ class WebSocket(_native.Socket):
         ondrain: Callback | None = None,
         onping: Callback | None = None,
         onpong: Callback | None = None,
+        onreconnecting: Callback | None = None,
+        onattempt: Callback | None = None,
+        onreconnected: Callback | None = None,
         open_timeout: float | None = 10,
         ping_interval: float | None = 20,
         ping_timeout: float | None = 20,
@@ -107,15 +133,18 @@ class WebSocket(_native.Socket):
         tls: ClientTLS | None = None,
         max_redirects: int = 0,
         cookies: Mapping[str, str] | None = None,
+        reconnect: Reconnect | bool | None = None,
         compression: Compression | bool | None = None,
         tcp: TcpOptions | None = None,
     ) -> None:
-        self._begin(url, (onopen, onmessage, onclose, onerror, ondrain, onping, onpong))
+        common = (onopen, onmessage, onclose, onerror, ondrain, onping, onpong)
+        self._begin(url, (*common, onreconnecting, onattempt, onreconnected))
         limits = Limits(max_size, ping_interval, ping_timeout, close_timeout, high_water_mark, hard_limit, tcp)
         limits = limits._replace(compression=deflate(compression, None, Compression()))
         wanted = [protocols] if isinstance(protocols, str) else list(protocols)
         opening = Opening(wanted, header_list(headers), open_timeout, limits, local_address, proxy or False, tls)
         opening = opening._replace(cookies=list((cookies or {}).items()), max_redirects=max_redirects)
+        opening = opening._replace(reconnect=Reconnect() if reconnect is True else reconnect or None)
         current_driver().connect(self, url, opening)
 
     def _begin(self, url: str, callbacks: Sequence[Callback | None]) -> None:
@@ -304,6 +333,10 @@ class WebSocketServer(_native.Server):
     ``static_folder``'s files are served to plain HTTP requests on the same port. ``compression`` of ``True`` is
     :meth:`Compression.server`. With ``tls`` it speaks TLS and nothing else.
 
+    ``origins`` are the pages that may connect, as browsers name them (``https://example.com``); empty for all. There are at
+    most ``max_connections``, ``max_connections_per_address`` of one client's, and ``max_requests`` for files on each
+    connection; the next one is refused with status 503.
+
     Raises :exc:`OSError` if it can't listen.
     """
 
@@ -339,6 +372,10 @@ class WebSocketServer(_native.Server):
         compression: Compression | bool | None = None,
         tls: ServerTLS | None = None,
         tcp: TcpOptions | None = None,
+        origins: Sequence[str] = (),
+        max_connections: int | None = None,
+        max_connections_per_address: int | None = None,
+        max_requests: int | None = None,
         backlog: int = 1024,
     ) -> None:
         self.onupgrade = onupgrade
@@ -353,6 +390,12 @@ class WebSocketServer(_native.Server):
         limits = limits._replace(compression=deflate(compression, None, Compression.server()))
         listening = Listening(
             host or "", port, unix_path, path, static_folder, open_timeout, backlog, limits, tls
+        )
+        listening = listening._replace(
+            max_connections=max_connections,
+            max_connections_per_address=max_connections_per_address,
+            max_requests=max_requests,
+            origins=_origins(origins),
         )
         try:
             self._listen(current_driver(), listening)
@@ -395,6 +438,12 @@ class WebSocketServer(_native.Server):
     def _server_closed(self) -> None:
         if self.onclosed is not None:
             self.onclosed(self)
+
+
+def _origins(origins: Sequence[str]) -> list[str]:
+    if isinstance(origins, str):
+        raise TypeError("origins must be a list, not a str")
+    return list(origins)
 
 
 def _unless_closed(call: Callable[[], None]) -> None:

@@ -44,6 +44,21 @@ class Handle:
     def _close(self, code: int | None, reason: str) -> None: ...
     def _ping(self, data: DataLike) -> None: ...
     def _pong(self, data: DataLike) -> None: ...
+    def subscribe(self, topic: str) -> None:
+        """On a server: has what is published under this topic sent here, until :meth:`unsubscribe` or the end.
+
+        Topics have levels with ``/`` between them; here ``+`` stands for any one level, and ``#`` at the end for all that
+        follow (MQTT 3.1.1 section 4.7). Twice is the same as once. Raises :exc:`SocklineError` for what is no topic.
+        """
+    def unsubscribe(self, topic: str) -> None:
+        """Takes one :meth:`subscribe` back, with the same text; without effect if there was none."""
+    def publish(
+        self, topic: str, message: DataLike, text: bool | None = None, *, include_self: bool = False
+    ) -> None:
+        """On a server: sends a message to all of its connections that have subscribed to the topic, encoded once.
+
+        To this one only if ``include_self`` says so.
+        """
     def _terminate(self) -> None: ...
 
 @disjoint_base
@@ -79,6 +94,8 @@ class Server:
     def __new__(cls, driver: Driver) -> Self: ...
     def broadcast(self, message: DataLike, text: bool | None = None) -> None:
         """Sends a message to every open connection; it is encoded once."""
+    def publish(self, topic: str, message: DataLike, text: bool | None = None) -> None:
+        """Sends a message to all connections that have subscribed to the topic, encoded once."""
     def _listen(self, driver: Driver, listening: Listening) -> None: ...
     def _address(self) -> _HostAndPort | None: ...
     def _accept(

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 from .datastructures import Headers, HeadersLike
-from .options import Compression, TcpOptions
+from .options import Compression, Reconnect, TcpOptions
 from .tls import ClientTLS, ServerTLS
 from .typing import PathLike
 
@@ -48,6 +48,7 @@ class Opening(NamedTuple):
     tls: ClientTLS | None = None
     cookies: list[tuple[str, str]] = []
     max_redirects: int = 0
+    reconnect: Reconnect | None = None
 
 
 class Listening(NamedTuple):
@@ -62,6 +63,10 @@ class Listening(NamedTuple):
     backlog: int
     limits: Limits
     tls: ServerTLS | None = None
+    max_connections: int | None = None
+    max_connections_per_address: int | None = None
+    max_requests: int | None = None
+    origins: list[str] = []
 
 
 def marks(name: str, limit: Limit) -> tuple[int, int]:

@@ -223,8 +223,10 @@ class SocklineError(WebSocketException):
         http_status: int | None = None,
         errno: int | None = None,
         response: tuple[int, str, list[tuple[str, str]], bytes] | None = None,
+        about_certificate: bool | None = None,
     ) -> None:
-        super().__init__(code, text, http_status, errno, response)
+        super().__init__(code, text, http_status, errno, response, about_certificate)
+        self._about_certificate = about_certificate
         self.response: Response | None = None
         if response is not None:
             status, reason, headers, body = response
@@ -240,7 +242,7 @@ class SocklineError(WebSocketException):
     def as_ssl_error(self) -> ssl.SSLError:
         """The same as :mod:`ssl` would say it."""
         error: ssl.SSLError
-        if "certificate of" in self.text:
+        if self._about_certificate:
             error = ssl.SSLCertVerificationError(1, self.text)
             error.reason = "CERTIFICATE_VERIFY_FAILED"
             error.verify_message = self.text

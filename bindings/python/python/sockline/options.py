@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
-__all__ = ["Compression", "TcpOptions", "Timings"]
+from .datastructures import Headers
+from .exceptions import SocklineError
+
+__all__ = ["Attempt", "Compression", "Reconnect", "Reconnecting", "TcpOptions", "Timings"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,6 +38,60 @@ class Compression:
     def server(cls) -> Compression:
         """No context is kept by either end: an idle connection costs no more than without compression."""
         return cls(server_no_context_takeover=True, client_no_context_takeover=True)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reconnect:
+    """Connect again when the connection is lost, or can't be made. Times are in seconds.
+
+    The wait before an attempt is a random time up to ``base_delay * factor ** n``, at most ``max_delay``; n counts the
+    attempts since the connection was last open for ``stable_after``. A server that answers 429 or 503 with Retry-After is
+    not asked before that. It is given up after ``max_attempts``, a close code of ``no_retry``, another status 4xx (but
+    408 and 425) and a redirect that can't be followed.
+    """
+
+    base_delay: float = 1
+    factor: float = 2
+    max_delay: float = 30
+    stable_after: float = 10
+    max_attempts: int | None = None
+    no_retry: Sequence[int] = (1000, 1002, 1003, 1005, 1007, 1008, 1009, 1010)
+    outbox: int = 0
+    """So many bytes of messages are kept while there is no connection, and sent first; 0: sending raises meanwhile."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reconnecting:
+    """A connection is lost, or could not be made, and another attempt follows."""
+
+    attempt: int
+    """Which one: 1 for the first since the connection was last stable."""
+    delay: float
+    """Seconds until then."""
+    error: SocklineError | None
+    """What went wrong; ``None`` if the peer closed in good order."""
+    code: int
+    """The peer's close code, as for ``onclose``."""
+    reason: str
+    """The peer's reason."""
+
+
+@dataclasses.dataclass
+class Attempt:
+    """What is about to be asked for again. Each one begins with what the WebSocket was made with."""
+
+    url: str
+    """Where to connect; may be changed."""
+    headers: Headers
+    """Further request headers; may be changed."""
+    number: int
+    """Which attempt it is, as in :attr:`Reconnecting.attempt`."""
+
+    def __post_init__(self) -> None:
+        self.headers = Headers(self.headers)
+
+    def _changed(self) -> tuple[str, list[tuple[str, str]]]:
+        return self.url, list(Headers(self.headers).raw_items())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

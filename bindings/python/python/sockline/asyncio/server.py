@@ -389,6 +389,9 @@ def serve(
     logger: LoggerLike | None = None,
     create_connection: type[ServerConnection] | None = None,
     ssl: ssl_module.SSLContext | ServerTLS | None = None,
+    max_connections: int | None = None,
+    max_connections_per_address: int | None = None,
+    max_requests: int | None = None,
     backlog: int = 1024,
     tcp: TcpOptions | None = None,
     unix_path: PathLike | None = None,
@@ -401,7 +404,8 @@ def serve(
     ``host`` of ``None`` is every address, ``port`` 0 lets the system choose. The other arguments are those of
     ``websockets``, with its defaults (:class:`~sockline.connect` explains them), ``ssl`` with a :class:`~sockline.ServerTLS` or a
     :class:`~sockline.SSLContext` (not one of :mod:`ssl`'s, which keeps its key to itself), ``tcp`` with further options
-    of the sockets, and ``static_folder``, whose files are served to plain HTTP requests on the same port.
+    of the sockets, ``max_connections``, ``max_connections_per_address`` and ``max_requests`` (for files, on one
+    connection), above which there is status 503, and ``static_folder``, whose files are served to plain HTTP requests on the same port.
 
     Raises :exc:`OSError` if it can't listen, :exc:`NotImplementedError` for what this version does not support.
     """
@@ -417,6 +421,11 @@ def serve(
         compression=deflate(compression, extensions, _COMPRESSION),
     )
     listening = Listening(host or "", port or 0, unix_path, None, static_folder, open_timeout, backlog, limits, server_tls(ssl))
+    listening = listening._replace(
+        max_connections=max_connections,
+        max_connections_per_address=max_connections_per_address,
+        max_requests=max_requests,
+    )
     return Server(
         running_driver(),
         handler,
