@@ -60,6 +60,12 @@ impl Handle {
         self.ws.get(py)
     }
 
+    /// The same, for what can't be done without.
+    pub(crate) fn open(&self, py: Python<'_>) -> PyResult<WebSocket> {
+        self.ws(py)
+            .ok_or_else(|| raise(py, &sockline::ErrorCode::NotOpen.into()))
+    }
+
     /// From now on it is this connection's Python object.
     pub(crate) fn attach(&self, py: Python<'_>, ws: WebSocket) {
         self.ws.set(py, Some(ws));

@@ -3,7 +3,9 @@
 use pyo3::exceptions::{PyTypeError, PyUnicodeDecodeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString};
-use sockline::{Message, MessageType, Result, Sent, WebSocket};
+use sockline::{Message, MessageType, Result, SendOptions, Sent, WebSocket};
+
+use crate::options;
 
 /// A message as Python sees it.
 pub(crate) fn to_python<'py>(py: Python<'py>, message: &Message<'_>) -> Bound<'py, PyAny> {
@@ -63,6 +65,19 @@ fn with_bytes<T>(
 /// Sends a Python object. The outer result is about the object, the inner one about the connection.
 pub(crate) fn send(ws: WebSocket, message: &Bound<'_, PyAny>, text: Option<bool>) -> PyResult<Result<Sent>> {
     with_payload(message, text, |kind, data| ws.send_checked(kind, data))
+}
+
+/// Whether to compress, and how long to try, in seconds.
+pub(crate) fn send_options(compress: Option<bool>, deadline: Option<f64>) -> PyResult<SendOptions> {
+    let deadline = match deadline {
+        Some(_) => Some(options::duration("deadline", deadline)?),
+        None => None,
+    };
+    Ok(SendOptions {
+        compress,
+        deadline,
+        token: None,
+    })
 }
 
 /// The payload of a ping or pong.

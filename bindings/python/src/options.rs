@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::tls::ClientTls;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use sockline::{ClientOptions, Compression, Proxy, Reconnect, Settings, TcpOptions};
+use sockline::{ClientOptions, Compression, Proxy, Reconnect, Settings, SlowConsumer, TcpOptions};
 
 /// `sockline._options.Limits`. Seconds, where `None` means no timeout; bytes, where `None` means no limit.
 #[derive(FromPyObject)]
@@ -17,6 +17,7 @@ pub(crate) struct Limits {
     close_timeout: Option<f64>,
     high_water_mark: usize,
     hard_limit: Option<usize>,
+    slow_consumer: String,
     tcp: Option<Tcp>,
     compression: Option<Deflate>,
 }
@@ -85,6 +86,7 @@ impl Limits {
             close_timeout: duration("close_timeout", self.close_timeout)?,
             high_water_mark: self.high_water_mark,
             hard_limit: self.hard_limit.unwrap_or(0),
+            slow_consumer: slow_consumer(&self.slow_consumer)?,
             tcp: self
                 .tcp
                 .as_ref()
@@ -118,6 +120,18 @@ impl ComeBack {
             no_retry: self.no_retry,
             outbox: self.outbox,
         })
+    }
+}
+
+fn slow_consumer(name: &str) -> PyResult<SlowConsumer> {
+    match name {
+        "error" => Ok(SlowConsumer::Error),
+        "drop_newest" => Ok(SlowConsumer::DropNewest),
+        "drop_oldest" => Ok(SlowConsumer::DropOldest),
+        "close" => Ok(SlowConsumer::Close),
+        _ => Err(PyValueError::new_err(format!(
+            "slow_consumer must be \"error\", \"drop_newest\", \"drop_oldest\" or \"close\", not {name:?}"
+        ))),
     }
 }
 

@@ -1,12 +1,15 @@
 //! The callback face: the core calls, Python answers.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use pyo3::call::PyCallArgs;
 use pyo3::exceptions::PyIndexError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use sockline::{Attempt, CloseEvent, Error, Handler, Message, Reconnecting, Sent, WebSocket};
+use sockline::{
+    Attempt, CloseEvent, Error, Handler, Message, Reconnecting, SendOptions, SendOutcome, Sent, WebSocket,
+};
 
 use crate::coming_back;
 use crate::errors::raise;
@@ -37,6 +40,14 @@ const MESSAGE_COST: usize = 64;
 pub(crate) struct Socket {
     callbacks: Guarded<[Option<Py<PyAny>>; CALLBACKS]>,
     held: Guarded<Held>,
+    /// Who is told what becomes of a message, by its token.
+    senders: Guarded<Senders>,
+}
+
+#[derive(Default)]
+struct Senders {
+    last: u64,
+    waiting: HashMap<u64, Py<PyAny>>,
 }
 
 /// Messages that came before there was an `onmessage`.
@@ -53,6 +64,7 @@ impl Socket {
         let socket = Socket {
             callbacks: Guarded::new(Default::default()),
             held: Guarded::new(Held::default()),
+            senders: Guarded::new(Senders::default()),
         };
         PyClassInitializer::from(Handle::new(owner.hub())).add_subclass(socket)
     }
@@ -89,26 +101,42 @@ impl Socket {
         }
     }
 
-    /// Sends a message; says whether there is room for more.
-    #[pyo3(signature = (message, text=None))]
-    fn send(slf: &Bound<'_, Socket>, message: &Bound<'_, PyAny>, text: Option<bool>) -> PyResult<bool> {
+    /// Sends a message; says whether there is room for more, `None` if it was dropped.
+    #[pyo3(signature = (message, text=None, *, compress=None, deadline=None, onsent=None))]
+    fn send(
+        slf: &Bound<'_, Socket>,
+        message: &Bound<'_, PyAny>,
+        text: Option<bool>,
+        compress: Option<bool>,
+        deadline: Option<f64>,
+        onsent: Option<Py<PyAny>>,
+    ) -> PyResult<Option<bool>> {
         let py = slf.py();
-        let Some(ws) = slf.as_super().get().ws(py) else {
-            return Err(raise(py, &sockline::ErrorCode::NotOpen.into()));
+        let ws = slf.as_super().get().open(py)?;
+        let sent = if compress.is_none() && deadline.is_none() && onsent.is_none() {
+            message::send(ws, message, text)?
+        } else {
+            let options = message::send_options(compress, deadline)?;
+            slf.get().send_with(ws, message, text, options, onsent)?
         };
-        match message::send(ws, message, text)? {
-            Ok(sent) => Ok(sent != Sent::OverMark),
+        match sent {
+            Ok(Sent::Queued) => Ok(Some(true)),
+            Ok(Sent::OverMark) => Ok(Some(false)),
+            Ok(Sent::Dropped) => Ok(None),
             Err(error) => Err(raise(py, &error)),
         }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.callbacks
-            .visit(|callbacks| callbacks.iter().try_for_each(|callback| visit.call(callback)))
+            .visit(|callbacks| callbacks.iter().try_for_each(|callback| visit.call(callback)))?;
+        self.senders
+            .visit(|senders| senders.waiting.values().try_for_each(|sender| visit.call(sender)))
     }
 
     fn __clear__(&self, py: Python<'_>) {
         drop(self.callbacks.take(py));
+        drop(self.senders.take(py));
     }
 }
 
@@ -124,6 +152,34 @@ impl Socket {
     fn callback(&self, py: Python<'_>, place: usize) -> Option<Py<PyAny>> {
         self.callbacks.with(py, |callbacks| {
             callbacks[place].as_ref().map(|callback| callback.clone_ref(py))
+        })
+    }
+
+    fn send_with(
+        &self,
+        ws: WebSocket,
+        message: &Bound<'_, PyAny>,
+        text: Option<bool>,
+        mut options: SendOptions,
+        onsent: Option<Py<PyAny>>,
+    ) -> PyResult<Result<Sent, Error>> {
+        let py = message.py();
+        // Before it is sent: its outcome can come as soon as that.
+        options.token = onsent.map(|onsent| self.await_outcome(py, onsent));
+        let sent = message::with_payload(message, text, |kind, data| ws.send_with(kind, data, &options));
+        if !matches!(sent, Ok(Ok(_)))
+            && let Some(token) = options.token
+        {
+            drop(self.senders.with(py, |senders| senders.waiting.remove(&token)));
+        }
+        sent
+    }
+
+    fn await_outcome(&self, py: Python<'_>, onsent: Py<PyAny>) -> u64 {
+        self.senders.with(py, |senders| {
+            senders.last += 1;
+            senders.waiting.insert(senders.last, onsent);
+            senders.last
         })
     }
 
@@ -192,6 +248,15 @@ impl CallbackEvents {
         {
             self.hub.report(py, error, Some(socket));
         }
+    }
+}
+
+fn outcome_name(outcome: SendOutcome) -> &'static str {
+    match outcome {
+        SendOutcome::Taken => "taken",
+        SendOutcome::Dropped => "dropped",
+        SendOutcome::Expired => "expired",
+        SendOutcome::Failed => "failed",
     }
 }
 
@@ -270,6 +335,19 @@ impl Handler for CallbackEvents {
         Python::attach(|py| {
             self.tell(py, "_opened", ());
             self.call(py, RECONNECTED, (&self.socket,));
+        });
+    }
+
+    fn on_sent(&self, _: WebSocket, token: u64, outcome: SendOutcome) {
+        Python::attach(|py| {
+            let senders = &self.socket.get().senders;
+            let onsent = senders.with(py, |senders| senders.waiting.remove(&token));
+            if let Some(onsent) = onsent
+                && !self.hub.is_over(py)
+                && let Err(error) = onsent.call1(py, (&self.socket, outcome_name(outcome)))
+            {
+                self.hub.report(py, error, Some(self.socket.bind(py)));
+            }
         });
     }
 

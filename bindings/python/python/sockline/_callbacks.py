@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from . import _native
 from ._drivers import current_driver, post_to_thread
@@ -22,6 +22,7 @@ logger = logging.getLogger("sockline")
 
 MIB = 2**20
 Callback = Callable[..., object]
+SlowConsumer = Literal["error", "drop_newest", "drop_oldest", "close"]
 
 # In the order in which the engine numbers them.
 _CALLBACKS = (
@@ -69,7 +70,8 @@ class WebSocket(_native.Socket):
 
     ``headers`` are further request headers. Times are in seconds, sizes in bytes, ``None`` is no limit: ``max_size``
     of a message to take; ``high_water_mark`` of waiting bytes, above which :meth:`send` returns ``False`` and
-    ``ondrain`` follows; ``hard_limit`` of waiting bytes, above which it raises. ``local_address`` is this side's IP
+    ``ondrain`` follows; ``hard_limit`` of waiting bytes, above which a message meets ``slow_consumer``: ``"error"`` raises,
+    ``"drop_newest"`` drops it, ``"drop_oldest"`` those that wait longest, ``"close"`` all, and closes. ``local_address`` is this side's IP
     address and port, 0 for any; ``proxy`` the URL of an ``http://``, ``socks5://`` or ``socks5h://`` proxy, ``True`` for
     the environment's as curl reads it, ``None`` for none; ``tls`` a :class:`ClientTLS` for ``wss://``, one with the
     defaults if there is none; ``max_redirects`` how many to follow; ``cookies`` go along; ``reconnect`` a :class:`Reconnect`, ``True`` for
@@ -128,6 +130,7 @@ class WebSocket(_native.Socket):
         max_size: int | None = 16 * MIB,
         high_water_mark: int = MIB,
         hard_limit: int | None = 16 * MIB,
+        slow_consumer: SlowConsumer = "error",
         local_address: tuple[str, int] | None = None,
         proxy: str | bool | None = True,
         tls: ClientTLS | None = None,
@@ -139,8 +142,18 @@ class WebSocket(_native.Socket):
     ) -> None:
         common = (onopen, onmessage, onclose, onerror, ondrain, onping, onpong)
         self._begin(url, (*common, onreconnecting, onattempt, onreconnected))
-        limits = Limits(max_size, ping_interval, ping_timeout, close_timeout, high_water_mark, hard_limit, tcp)
-        limits = limits._replace(compression=deflate(compression, None, Compression()))
+        chosen = deflate(compression, None, Compression())
+        limits = Limits(
+            max_size,
+            ping_interval,
+            ping_timeout,
+            close_timeout,
+            high_water_mark,
+            hard_limit,
+            slow_consumer,
+            tcp,
+            chosen,
+        )
         wanted = [protocols] if isinstance(protocols, str) else list(protocols)
         opening = Opening(wanted, header_list(headers), open_timeout, limits, local_address, proxy or False, tls)
         opening = opening._replace(cookies=list((cookies or {}).items()), max_redirects=max_redirects)
@@ -369,6 +382,7 @@ class WebSocketServer(_native.Server):
         max_size: int | None = MIB,
         high_water_mark: int = MIB,
         hard_limit: int | None = 16 * MIB,
+        slow_consumer: SlowConsumer = "error",
         compression: Compression | bool | None = None,
         tls: ServerTLS | None = None,
         tcp: TcpOptions | None = None,
@@ -386,8 +400,18 @@ class WebSocketServer(_native.Server):
         self._callbacks = (onopen, onmessage, onclose, onerror, ondrain, onping, onpong)
         self._protocols = check_subprotocols(protocols)
         self._loop = asyncio._get_running_loop()
-        limits = Limits(max_size, ping_interval, ping_timeout, close_timeout, high_water_mark, hard_limit, tcp)
-        limits = limits._replace(compression=deflate(compression, None, Compression.server()))
+        chosen = deflate(compression, None, Compression.server())
+        limits = Limits(
+            max_size,
+            ping_interval,
+            ping_timeout,
+            close_timeout,
+            high_water_mark,
+            hard_limit,
+            slow_consumer,
+            tcp,
+            chosen,
+        )
         listening = Listening(
             host or "", port, unix_path, path, static_folder, open_timeout, backlog, limits, tls
         )

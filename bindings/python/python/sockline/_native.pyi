@@ -82,8 +82,22 @@ class Connection(Handle):
 @disjoint_base
 class Socket(Handle):
     def __new__(cls, owner: Driver | Server) -> Self: ...
-    def send(self, message: DataLike, text: bool | None = None) -> bool:
-        """Sends a message; says whether there is room for more. ``text`` overrides which type it is sent as."""
+    def send(
+        self,
+        message: DataLike,
+        text: bool | None = None,
+        *,
+        compress: bool | None = None,
+        deadline: float | None = None,
+        onsent: Callable[[Any, str], object] | None = None,
+    ) -> bool | None:
+        """Sends a message; says whether there is room for more, ``None`` if ``slow_consumer`` says to drop it.
+
+        ``text`` overrides which type it is sent as, ``compress`` whether it is compressed where that was agreed on. It is
+        dropped if it has not begun to leave after ``deadline`` seconds. ``onsent(ws, outcome)`` is called once it is
+        ``"taken"`` by the system, ``"dropped"``, ``"expired"`` or, with the connection, ``"failed"``; in any case, and
+        before ``onclose``.
+        """
     def _callback(self, place: int) -> Callable[..., object] | None: ...
     def _set_callback(self, place: int, callback: Callable[..., object] | None) -> None: ...
     def _holds(self) -> bool: ...

@@ -32,6 +32,7 @@ class Limits(NamedTuple):
     close_timeout: float | None
     high_water_mark: int
     hard_limit: int | None
+    slow_consumer: str = "error"
     tcp: TcpOptions | None = None
     compression: Compression | None = None
 
