@@ -25,17 +25,26 @@ const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain
 
 thread_local! {
     static INCOMING: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    static OUTGOING: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    static GATHERED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static OUTGOING: Cell<Outgoing> = Cell::default();
 }
 
-/// A buffer of the thread's; an empty one while a TLS connection inside another uses it, or while the thread ends.
-fn lend(buffer: &'static LocalKey<Cell<Vec<u8>>>) -> Vec<u8> {
-    buffer.try_with(Cell::take).unwrap_or_default()
+/// What sending needs room for.
+#[derive(Default)]
+struct Outgoing {
+    /// Ciphertext, and what it holds.
+    bytes: Vec<u8>,
+    records: VecDeque<Record>,
+    /// Short pieces on their way into one record.
+    gathered: Vec<u8>,
 }
 
-fn give_back(buffer: &'static LocalKey<Cell<Vec<u8>>>, bytes: Vec<u8>) {
-    let _ = buffer.try_with(|buffer| buffer.set(bytes)); // a thread that ends has no use for it
+/// Buffers of the thread's; fresh ones while a TLS connection inside another uses them, or while the thread ends.
+fn lend<T: Default>(buffers: &'static LocalKey<Cell<T>>) -> T {
+    buffers.try_with(Cell::take).unwrap_or_default()
+}
+
+fn give_back<T>(buffers: &'static LocalKey<Cell<T>>, lent: T) {
+    let _ = buffers.try_with(|buffers| buffers.set(lent)); // a thread that ends has no use for them
 }
 
 pub(crate) struct TlsStream {
@@ -268,18 +277,18 @@ impl TlsStream {
             };
         }
         let mut outgoing = lend(&OUTGOING);
-        let mut gathered = lend(&GATHERED);
+        let mut gathered = std::mem::take(&mut outgoing.gathered);
+        outgoing.records.clear();
         let batch = Batch {
             stream: self,
             out: &mut outgoing,
             used: 0,
-            records: VecDeque::new(),
             taken: credit,
             blocked: false,
         };
         let sent = batch.send(slices, credit, &mut gathered);
+        outgoing.gathered = gathered;
         give_back(&OUTGOING, outgoing);
-        give_back(&GATHERED, gathered);
         sent
     }
 
@@ -314,9 +323,8 @@ impl TlsStream {
 /// Records on their way from one call of `send` to the system.
 struct Batch<'a> {
     stream: &'a mut TlsStream,
-    out: &'a mut Vec<u8>,
+    out: &'a mut Outgoing,
     used: usize,
-    records: VecDeque<Record>,
     taken: usize,
     /// The system takes no more now.
     blocked: bool,
@@ -355,9 +363,12 @@ impl Batch<'_> {
             if self.blocked {
                 return Ok(());
             }
-            let encrypted = self.stream.session.encrypt(piece, self.out, &mut self.used);
+            let encrypted = self
+                .stream
+                .session
+                .encrypt(piece, &mut self.out.bytes, &mut self.used);
             encrypted.map_err(|failure| io::Error::new(io::ErrorKind::InvalidData, failure))?;
-            self.records.push_back(Record {
+            self.out.records.push_back(Record {
                 end: self.used,
                 plain: piece.len(),
             });
@@ -372,13 +383,14 @@ impl Batch<'_> {
         if self.used == 0 || self.blocked {
             return Ok(());
         }
-        let sent = match self.stream.transport.send(&self.out[..self.used]) {
+        let sent = match self.stream.transport.send(&self.out.bytes[..self.used]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             result => result?,
         };
-        while let Some(first) = self.records.front().filter(|first| first.end <= sent) {
+        let records = &mut self.out.records;
+        while let Some(first) = records.front().filter(|first| first.end <= sent) {
             self.taken += first.plain;
-            self.records.pop_front();
+            records.pop_front();
         }
         if sent < self.used {
             self.keep_tail(sent);
@@ -389,7 +401,7 @@ impl Batch<'_> {
 
     fn keep_tail(&mut self, sent: usize) {
         self.blocked = true;
-        let records: VecDeque<Record> = std::mem::take(&mut self.records)
+        let records: VecDeque<Record> = std::mem::take(&mut self.out.records)
             .into_iter()
             .map(|record| Record {
                 end: record.end - sent,
@@ -398,7 +410,7 @@ impl Batch<'_> {
             .collect();
         self.stream.pledged = records.iter().map(|record| record.plain).sum();
         self.stream.tail = Some(Box::new(Tail {
-            bytes: self.out[sent..self.used].to_vec(),
+            bytes: self.out.bytes[sent..self.used].to_vec(),
             sent: 0,
             records,
         }));
