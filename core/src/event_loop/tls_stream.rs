@@ -12,9 +12,11 @@ use std::thread::LocalKey;
 use super::stream::{Input, Stream};
 use crate::tls::{End, Failure, MAX_RECORD, Session, TlsError, TlsInfo};
 
-/// What is read at least, behind a message of the handshake that is not whole yet; enough for a session below this one
-/// (that with a proxy) to have room for the rest of a record, and for another one.
-const LEAST_READ: usize = 40 << 10;
+/// The longest record on the wire (RFC 5246 §6.2.3; those of RFC 8446 are shorter).
+const MAX_WIRE: usize = 5 + MAX_RECORD + 2048;
+/// What is read at least behind a message of the handshake that is not whole yet; a session below this one (that with a
+/// proxy) has room for a record then, too.
+const LEAST_READ: usize = 20 << 10;
 /// So much ciphertext is made before it is sent: fewer, bigger sends are cheaper, and this still lies in the cache.
 const BATCH: usize = 128 << 10;
 /// Shorter pieces are put together before they become a record; to encrypt each alone would cost more than copying it.
@@ -164,9 +166,10 @@ impl TlsStream {
     fn receive_into(&mut self, incoming: &mut Vec<u8>, buffer: &mut [u8]) -> io::Result<Input> {
         let unfinished = self.session.unfinished();
         let before = unfinished.len();
-        // Not more in all than the plaintext has room for. Only a message of the handshake, which becomes no plaintext,
-        // can be so long that it leaves no room.
-        let end = before + buffer.len().saturating_sub(before).max(LEAST_READ);
+        // Not more in all than the plaintext has room for. What is longer than a record is a message of the handshake,
+        // which becomes no plaintext: only that could leave no room.
+        let least = if before < MAX_WIRE { 0 } else { LEAST_READ };
+        let end = before + buffer.len().saturating_sub(before).max(least);
         if incoming.len() < end {
             incoming.resize(end, 0);
         }
@@ -508,5 +511,50 @@ mod tests {
                 .enumerate()
                 .all(|(at, byte)| *byte == (at % 251) as u8)
         );
+    }
+
+    /// One turn of a stream as the loop does it.
+    fn turn(stream: &mut Stream, waiting: &mut Vec<u8>, heard: &mut Vec<u8>) {
+        let mut buffer = vec![0; RECEIVE_BUFFER];
+        loop {
+            match stream.receive(&mut buffer) {
+                Ok(Input::Bytes { count, .. } | Input::Secured { count, .. }) => {
+                    heard.extend_from_slice(&buffer[..count]);
+                }
+                Ok(Input::End) => panic!("nobody has ended it"),
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{error}");
+                    break;
+                }
+            }
+        }
+        let count = stream.send(waiting).unwrap_or(0);
+        waiting.drain(..count);
+        stream.flush().unwrap();
+    }
+
+    #[test]
+    fn a_session_runs_within_a_session() {
+        let authority = certificates::Authority::new("test authority");
+        let (client, server) = (authority.client(), authority.server());
+        let (one, other) = UnixStream::pair().unwrap();
+        let (mut one, mut other) = (Stream::Unix(one), Stream::Unix(other));
+        for _ in 0..2 {
+            let session = Session::client(&client, "localhost").unwrap();
+            one = one.secure_client(session).unwrap();
+            other = other.secure_server(Session::server(&server).unwrap());
+            while one.is_securing() || other.is_securing() {
+                turn(&mut other, &mut Vec::new(), &mut Vec::new());
+                turn(&mut one, &mut Vec::new(), &mut Vec::new());
+            }
+        }
+        let data: Vec<u8> = (0..6_000_000_u32).map(|at| (at % 251) as u8).collect();
+        let (mut there, mut back) = (data.clone(), data.clone());
+        let (mut heard_there, mut heard_back) = (Vec::new(), Vec::new());
+        while heard_there.len() < data.len() || heard_back.len() < data.len() {
+            turn(&mut one, &mut there, &mut heard_back);
+            turn(&mut other, &mut back, &mut heard_there);
+        }
+        assert!(heard_there == data && heard_back == data);
     }
 }

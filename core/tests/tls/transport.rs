@@ -77,7 +77,7 @@ fn what_a_slow_peer_does_not_take_waits_and_arrives_whole() {
     }
     peer.send(&masked(0x81, b"all is here"));
     assert_eq!(events.next(), What::Drain);
-    events.text("all is here");
+    assert_eq!(events.next_but_drain(), What::Text("all is here".to_owned()));
     assert_eq!(ws.buffered_amount(), 0);
 }
 
