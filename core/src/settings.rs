@@ -61,8 +61,8 @@ impl Default for TcpOptions {
 }
 
 /// What becomes of a message for a peer that takes them more slowly than they are sent, so that more than the hard
-/// limit waits already. Control frames are exempt from it. A dropped message that had a
-/// token gets its `on_sent`.
+/// limit waits already. Control frames are exempt from it. What is dropped is counted
+/// ([`ConnectionMetrics::dropped`](crate::ConnectionMetrics::dropped)); if it had a token, `on_sent` says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(u8)]
 pub enum SlowConsumer {

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::{self, Call};
 use crate::handle::{Id, Kind};
 use crate::handler::Handler;
+use crate::metrics::ConnectionMetrics;
 use crate::server::{Accept, Publication, Refusal};
 use crate::tls::TlsInfo;
 use crate::topics;
@@ -301,6 +302,13 @@ impl WebSocket {
         event_loop::info(self.id)
             .and_then(|info| Some(info.answered.as_ref()?.headers.clone()))
             .unwrap_or_default()
+    }
+
+    /// What was counted of this connection; `None` for a handle of which nothing is left. In `on_close` the last counts
+    /// can still be read.
+    /// Any thread, without a lock; each count is exact, if not all of the same moment.
+    pub fn metrics(self) -> Option<ConnectionMetrics> {
+        event_loop::metrics(self.id)
     }
 
     /// The round trip of the last answered ping, in milliseconds.

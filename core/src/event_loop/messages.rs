@@ -65,6 +65,7 @@ impl LoopCore {
         machine
             .send(kind, payload, &mut self.scratch.borrow_mut(), &mut cork)
             .ok()?;
+        conn.slot.counters.messages_out.add(1);
         Some(Sent::Queued)
     }
 
@@ -144,6 +145,7 @@ impl LoopCore {
             self.send_later(conn, kind, payload, tracking)
         };
         sent.map_err(|error| send_failed(error, slot))?;
+        slot.counters.messages_out.add(1);
         if corked && cork.len() >= CORK {
             self.flush_into(conn, cork);
         }
@@ -240,6 +242,7 @@ impl LoopCore {
                 return Ok(());
             }
         };
+        conn.slot.counters.bytes_out.add(taken as u64);
         self.keep_beside(conn, head, payload, taken, tracking);
         cork.truncate(before);
         Ok(())

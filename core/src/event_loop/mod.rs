@@ -3,7 +3,7 @@
 //! | room | what happens there |
 //! |---|---|
 //! | `core` | the loop's state, and one turn of it |
-//! | `shared`, `slots` | what other threads may touch: handles, counters, the command queue |
+//! | `shared`, `slots`, `counters` | what other threads may touch: handles, counters, the command queue |
 //! | `command`, `queueing`, `calls` | what is asked of the loop, asking it, and doing it |
 //! | `reading`, `messages`, `writing`, `outbox` | the path of a byte |
 //! | `tracking` | messages with a token or a deadline, and what a slow consumer loses |
@@ -22,6 +22,7 @@ mod command;
 mod connecting;
 mod connection;
 mod core;
+mod counters;
 mod draining;
 mod ending;
 mod files;
@@ -55,6 +56,7 @@ use std::sync::Arc;
 use crate::error::{ErrorCode, Result};
 use crate::handle::{Id, Kind};
 use crate::handler::Handler;
+use crate::metrics::ConnectionMetrics;
 use crate::server::{Server, ServerOptions};
 use crate::websocket::{SendOptions, Sent, WebSocket};
 use crate::ws::{MessageType, ReadyState};
@@ -87,6 +89,16 @@ pub(crate) fn buffered_amount(id: Id) -> u64 {
         }
     });
     slot.buffered() + corked as u64
+}
+
+/// `None` for a handle whose connection has ended, also if it ends while its counters are read.
+pub(crate) fn metrics(id: Id) -> Option<ConnectionMetrics> {
+    let (shared, slot) = Shared::of(id).ok()?;
+    let metrics = ConnectionMetrics {
+        buffered: buffered_amount(id),
+        ..slot.metrics()
+    };
+    shared.slots.get(id).map(|_| metrics)
 }
 
 pub(crate) fn info(id: Id) -> Option<Arc<Info>> {

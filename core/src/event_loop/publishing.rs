@@ -133,6 +133,7 @@ impl LoopCore {
                 return;
             }
         }
+        conn.slot.counters.messages_out.add(1);
         let tracking = conn.profile.tracking(Tracking::NONE);
         if self.corked.get() == conn.id.slot() {
             let start = cork.len();

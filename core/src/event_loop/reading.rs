@@ -78,7 +78,11 @@ impl LoopCore {
                 conn.flags.unread = true;
                 return None;
             }
-            Some(conn.stream.as_mut()?.receive(buffer))
+            let received = conn.stream.as_mut()?.receive(buffer);
+            if let Ok(Input::Bytes { count, .. } | Input::Secured { count, .. }) = &received {
+                conn.slot.counters.bytes_in.add(*count as u64);
+            }
+            Some(received)
         })?
     }
 
@@ -164,6 +168,7 @@ impl LoopCore {
             return None;
         }
         let (kind, range) = machine.whole_message(data, now, &conn.profile.protocol)?;
+        conn.slot.counters.messages_in.add(1);
         keep_current(handler, &conn.handler);
         Some((conn.websocket(), kind, range))
     }
@@ -184,7 +189,12 @@ impl LoopCore {
                 return None;
             }
             let (mut scratch, mut cork) = (self.scratch.borrow_mut(), self.cork.borrow_mut());
+            let before = cork.len();
             let received = machine.receive(data, now, &conn.profile.protocol, &mut scratch, &mut cork);
+            let has_answered = cork.len() > before;
+            conn.slot
+                .counters
+                .count_event(&received, scratch.take_frames(), has_answered);
             keep_current(handler, &conn.handler);
             Some((conn.websocket(), received))
         })?

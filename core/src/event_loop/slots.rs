@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::counters::Counters;
 use crate::client::Timings;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, Kind, LAST_GENERATION, MAX_SLOTS};
+use crate::metrics::ConnectionMetrics;
 use crate::settings::{Settings, SlowConsumer};
 use crate::tls::TlsInfo;
 use crate::ws::ReadyState;
@@ -51,6 +54,7 @@ pub(crate) struct Slot {
     state: AtomicU64,
     buffered: AtomicU64,
     queued: AtomicU64,
+    pub(crate) counters: Counters,
     dropped: AtomicU64,
     high_water_mark: AtomicU64,
     hard_limit: AtomicU64,
@@ -79,6 +83,7 @@ impl Slot {
             state: AtomicU64::new(ReadyState::Closed as u64),
             buffered: AtomicU64::new(0),
             queued: AtomicU64::new(0),
+            counters: Counters::default(),
             dropped: AtomicU64::new(0),
             high_water_mark: AtomicU64::new(0),
             hard_limit: AtomicU64::new(0),
@@ -168,6 +173,21 @@ impl Slot {
 
     pub(crate) fn sub_queued(&self, bytes: usize) {
         self.queued.fetch_sub(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn metrics(&self) -> ConnectionMetrics {
+        let counters = &self.counters;
+        ConnectionMetrics {
+            bytes_in: counters.bytes_in.get(),
+            bytes_out: counters.bytes_out.get(),
+            frames_in: counters.frames_in(),
+            frames_out: counters.frames_out(),
+            messages_in: counters.messages_in.get(),
+            messages_out: counters.messages_out.get(),
+            dropped: self.dropped.load(Ordering::Relaxed),
+            buffered: self.buffered(),
+            latency: self.latency().map(Duration::from_millis),
+        }
     }
 
     /// A message was dropped by a policy or a deadline; any thread.
@@ -337,6 +357,7 @@ impl Slots {
             cold.tls = None;
             cold.fd = NO_FD;
         }
+        slot.counters.reset();
         for count in [&slot.buffered, &slot.queued, &slot.dropped, &slot.kept_limit] {
             count.store(0, Ordering::Relaxed);
         }

@@ -101,6 +101,7 @@ impl LoopCore {
     /// A message has been taken out of the outbox.
     fn dropped(&self, id: Id, slot: &Slot, lost: &Dropped, why: SendOutcome) {
         slot.sub_buffered(lost.bytes);
+        slot.counters.messages_out.take_back_one();
         slot.count_dropped();
         self.report(id, lost.token, why);
     }

@@ -23,13 +23,23 @@ impl LoopCore {
         slot: &Slot,
         write: impl FnOnce(&mut Stage, &mut Vec<u8>) -> T,
     ) -> T {
+        let is_frame = matches!(conn.stage, Stage::Open(_));
         if self.corked.get() == conn.id.slot() {
-            return write(&mut conn.stage, &mut self.cork.borrow_mut());
+            let mut cork = self.cork.borrow_mut();
+            let before = cork.len();
+            let result = write(&mut conn.stage, &mut cork);
+            let written = is_frame && cork.len() > before;
+            slot.counters.further_frames_out.add(u64::from(written));
+            return result;
         }
         let before = conn.outbox.len();
         let stage = &mut conn.stage;
         let result = conn.outbox.append(|out| write(stage, out));
-        slot.add_buffered(conn.outbox.len() - before);
+        let written = conn.outbox.len() - before;
+        slot.add_buffered(written);
+        slot.counters
+            .further_frames_out
+            .add(u64::from(is_frame && written > 0));
         self.mark_dirty(conn);
         result
     }
@@ -137,6 +147,9 @@ impl LoopCore {
             .outbox
             .flush(stream, |token| self.report(id, [token], SendOutcome::Taken));
         conn.flags.blocked = !conn.outbox.is_empty();
+        if let Ok(count) = &taken {
+            conn.slot.counters.bytes_out.add(*count as u64);
+        }
         taken
     }
 
@@ -192,7 +205,10 @@ impl LoopCore {
             && let Some(stream) = &mut conn.stream
         {
             match stream.send(cork) {
-                Ok(count) => taken = count,
+                Ok(count) => {
+                    taken = count;
+                    conn.slot.counters.bytes_out.add(count as u64);
+                }
                 Err(error) if is_temporary(&error) => {}
                 Err(error) => {
                     self.fail_marks(conn.id);

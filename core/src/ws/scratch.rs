@@ -12,6 +12,8 @@ pub struct Scratch {
     /// Masks for the frames of clients.
     pub masks: MaskPool,
     spare: Vec<u8>,
+    /// Frames whose headers were read since this was last asked for.
+    pub(super) frames: u64,
     pub(super) codecs: Codecs,
 }
 
@@ -28,6 +30,12 @@ impl Scratch {
             buffer.clear();
             self.spare = buffer;
         }
+    }
+
+    /// How many frames have begun in the input of [`Connection::receive`](super::Connection::receive) since the last
+    /// call of this.
+    pub fn take_frames(&mut self) -> u64 {
+        std::mem::take(&mut self.frames)
     }
 
     /// An empty buffer, with capacity if one was recycled.

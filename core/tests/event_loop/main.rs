@@ -18,6 +18,7 @@ mod foreign;
 mod inside;
 mod keeping;
 mod limits;
+mod metrics;
 mod processes;
 mod proxies;
 mod queue;
