@@ -91,58 +91,27 @@ pub(crate) struct Dropped {
     pub(crate) token: Option<u64>,
 }
 
-/// Empty, it owns no heap.
-#[derive(Debug)]
-pub(crate) struct Outbox {
-    chunks: VecDeque<Chunk>,
-    /// How much of the first chunk the system has taken.
-    offset: usize,
-    length: usize,
-    /// No deadline of a message that waits is earlier.
-    earliest: Millis,
-}
-
-impl Default for Outbox {
-    fn default() -> Outbox {
-        Outbox {
-            chunks: VecDeque::new(),
-            offset: 0,
-            length: 0,
-            earliest: NEVER,
-        }
-    }
-}
+/// What waits for one socket. Empty, it is nothing: most connections have nothing waiting most of the time.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox(Option<Box<Queue>>);
 
 impl Outbox {
     pub(crate) fn is_empty(&self) -> bool {
-        self.length == 0
+        self.0.is_none()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.length
+        self.0.as_ref().map_or(0, |queue| queue.length)
     }
 
-    /// When [`Outbox::expire`] may have something to do.
+    /// When [`Outbox::drop_expired`] may have something to do.
     pub(crate) fn earliest_deadline(&self) -> Millis {
-        self.earliest
+        self.0.as_ref().map_or(NEVER, |queue| queue.earliest)
     }
 
     /// Lets `write` append to the last chunk, or to a fresh one, and returns what it returned.
     pub(crate) fn append<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-        if self.chunks.back_mut().is_none_or(|last| last.open().is_none()) {
-            // Between messages that have chunks of their own there are only control frames.
-            let room = if self.chunks.is_empty() { FIRST } else { 0 };
-            self.chunks
-                .push_back(Chunk::new(Content::Own(Vec::with_capacity(room))));
-        }
-        let Some(bytes) = self.chunks.back_mut().and_then(Chunk::open) else {
-            unreachable!("the last chunk is an open one: it was found or just pushed")
-        };
-        let before = bytes.len();
-        let result = write(bytes);
-        self.length += bytes.len() - before;
-        self.release_if_empty();
-        result
+        self.with(|queue| queue.append(write))
     }
 
     /// Appends a copy.
@@ -158,6 +127,114 @@ impl Outbox {
         tracking: Tracking,
         write: impl FnOnce(&mut Vec<u8>) -> T,
     ) -> T {
+        self.with(|queue| queue.append_message(tracking, write))
+    }
+
+    /// Appends a message that others hold too.
+    pub(crate) fn share_message(&mut self, bytes: Bytes, tracking: Tracking) {
+        self.with(|queue| queue.push_message(Content::Shared(bytes), tracking));
+    }
+
+    /// What was appended last is the end of this token's message.
+    pub(crate) fn note_end(&mut self, token: Option<u64>) {
+        if let Some(queue) = &mut self.0 {
+            queue.note_end(token);
+        }
+    }
+
+    /// Drops the oldest message that may be dropped and of which nothing has left. The first `pledged` bytes are as good
+    /// as gone.
+    pub(crate) fn drop_oldest(&mut self, pledged: usize) -> Option<Dropped> {
+        self.with(|queue| queue.drop_oldest(pledged))
+    }
+
+    /// Drops the messages whose time is up and of which nothing has left.
+    pub(crate) fn drop_expired(&mut self, now: Millis, pledged: usize, lost: impl FnMut(Dropped)) {
+        if self.earliest_deadline() <= now {
+            self.with(|queue| queue.drop_where(pledged, |drop_at| drop_at <= now, lost));
+        }
+    }
+
+    /// Drops all messages that may be dropped and of which nothing has left.
+    pub(crate) fn drop_all(&mut self, pledged: usize, lost: impl FnMut(Dropped)) {
+        self.with(|queue| queue.drop_where(pledged, |_| true, lost));
+    }
+
+    /// Forgets everything; `lost` hears the tokens of the messages that have not left.
+    pub(crate) fn clear(&mut self, lost: impl FnMut(u64)) {
+        self.forget_tokens(lost);
+        self.0 = None;
+    }
+
+    /// Nobody will ask for the tokens any more: `lost` hears them a last time.
+    pub(crate) fn forget_tokens(&mut self, mut lost: impl FnMut(u64)) {
+        let chunks = self.0.iter_mut().flat_map(|queue| &mut queue.chunks);
+        for chunk in chunks {
+            chunk.tokens.drain(..).for_each(|(_, token)| lost(token));
+        }
+    }
+
+    /// Hands as much to the system as it takes; returns how much that was. `left` hears the tokens of the messages
+    /// that have left in whole.
+    ///
+    /// # Errors
+    /// The socket's; that the system takes no more now is not one.
+    pub(crate) fn flush(&mut self, stream: &mut Stream, left: impl FnMut(u64)) -> io::Result<usize> {
+        if self.is_empty() {
+            return Ok(0);
+        }
+        self.with(|queue| queue.flush(stream, left))
+    }
+
+    fn with<T>(&mut self, act: impl FnOnce(&mut Queue) -> T) -> T {
+        let queue = self.0.get_or_insert_default();
+        let result = act(queue);
+        if queue.length == 0 {
+            self.0 = None;
+        }
+        result
+    }
+}
+
+#[derive(Debug)]
+struct Queue {
+    chunks: VecDeque<Chunk>,
+    /// How much of the first chunk the system has taken.
+    offset: usize,
+    length: usize,
+    /// No deadline of a message that waits is earlier.
+    earliest: Millis,
+}
+
+impl Default for Queue {
+    fn default() -> Queue {
+        Queue {
+            chunks: VecDeque::new(),
+            offset: 0,
+            length: 0,
+            earliest: NEVER,
+        }
+    }
+}
+
+impl Queue {
+    fn append<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        if self.chunks.back_mut().is_none_or(|last| last.open().is_none()) {
+            // Between messages that have chunks of their own there are only control frames.
+            let room = if self.chunks.is_empty() { FIRST } else { 0 };
+            self.chunks
+                .push_back(Chunk::new(Content::Own(Vec::with_capacity(room))));
+        }
+        let Some(bytes) = self.chunks.back_mut().and_then(Chunk::open) else {
+            unreachable!("the last chunk is an open one: it was found or just pushed")
+        };
+        let before = bytes.len();
+        let result = write(bytes);
+        self.length += bytes.len() - before;
+        result
+    }
+
+    fn append_message<T>(&mut self, tracking: Tracking, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         if !tracking.is_droppable() {
             let before = self.length;
             let result = self.append(write);
@@ -172,11 +249,6 @@ impl Outbox {
         result
     }
 
-    /// Appends a message that others hold too.
-    pub(crate) fn share_message(&mut self, bytes: Bytes, tracking: Tracking) {
-        self.push_message(Content::Shared(bytes), tracking);
-    }
-
     fn push_message(&mut self, content: Content, tracking: Tracking) {
         let chunk = Chunk::message(content, tracking);
         let length = chunk.bytes().len();
@@ -187,17 +259,14 @@ impl Outbox {
         }
     }
 
-    /// What was appended last is the end of this token's message.
-    pub(crate) fn note_end(&mut self, token: Option<u64>) {
+    fn note_end(&mut self, token: Option<u64>) {
         if let (Some(token), Some(last)) = (token, self.chunks.back_mut()) {
             let end = last.bytes().len();
             last.tokens.push((end, token));
         }
     }
 
-    /// Drops the oldest message that may be dropped and of which nothing has left. The first `pledged` bytes are as good
-    /// as gone.
-    pub(crate) fn drop_oldest(&mut self, pledged: usize) -> Option<Dropped> {
+    fn drop_oldest(&mut self, pledged: usize) -> Option<Dropped> {
         let mut at = self.begun(pledged);
         while self.chunks.get(at)?.drop_at.is_none() {
             // The next search must not have to pass every control frame that lay between dropped messages.
@@ -207,20 +276,7 @@ impl Outbox {
         }
         let chunk = self.chunks.remove(at)?;
         self.length -= chunk.bytes().len();
-        self.release_if_empty();
         Some(chunk.dropped())
-    }
-
-    /// Drops the messages whose time is up and of which nothing has left.
-    pub(crate) fn drop_expired(&mut self, now: Millis, pledged: usize, lost: impl FnMut(Dropped)) {
-        if self.earliest <= now {
-            self.drop_where(pledged, |drop_at| drop_at <= now, lost);
-        }
-    }
-
-    /// Drops all messages that may be dropped and of which nothing has left.
-    pub(crate) fn drop_all(&mut self, pledged: usize, lost: impl FnMut(Dropped)) {
-        self.drop_where(pledged, |_| true, lost);
     }
 
     fn drop_where(
@@ -245,7 +301,6 @@ impl Outbox {
             }
             true
         });
-        self.release_if_empty();
     }
 
     /// How many chunks at the front have begun to leave.
@@ -276,27 +331,9 @@ impl Outbox {
         true
     }
 
-    /// Forgets everything; `lost` hears the tokens of the messages that have not left.
-    pub(crate) fn clear(&mut self, lost: impl FnMut(u64)) {
-        self.forget_tokens(lost);
-        *self = Outbox::default();
-    }
-
-    /// Nobody will ask for the tokens any more: `lost` hears them a last time.
-    pub(crate) fn forget_tokens(&mut self, mut lost: impl FnMut(u64)) {
-        for chunk in &mut self.chunks {
-            chunk.tokens.drain(..).for_each(|(_, token)| lost(token));
-        }
-    }
-
-    /// Hands as much to the system as it takes; returns how much that was. `left` hears the tokens of the messages
-    /// that have left in whole.
-    ///
-    /// # Errors
-    /// The socket's; that the system takes no more now is not one.
-    pub(crate) fn flush(&mut self, stream: &mut Stream, mut left: impl FnMut(u64)) -> io::Result<usize> {
+    fn flush(&mut self, stream: &mut Stream, mut left: impl FnMut(u64)) -> io::Result<usize> {
         let mut total = 0;
-        while !self.is_empty() {
+        while self.length > 0 {
             let (taken, offered) = match self.write_once(stream) {
                 Ok(counts) => counts,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -344,14 +381,6 @@ impl Outbox {
             self.offset = 0;
             self.chunks.pop_front();
         }
-        self.release_if_empty();
-    }
-
-    /// An idle connection owns no buffer.
-    fn release_if_empty(&mut self) {
-        if self.length == 0 {
-            *self = Outbox::default();
-        }
     }
 }
 
@@ -359,13 +388,18 @@ impl Outbox {
 mod tests {
     use super::*;
 
+    impl Outbox {
+        /// As if the system had taken so much.
+        fn advance(&mut self, taken: usize, left: &mut impl FnMut(u64)) {
+            self.with(|queue| queue.advance(taken, left));
+        }
+    }
+
     fn pending(outbox: &Outbox) -> Vec<u8> {
-        let all: Vec<u8> = outbox
-            .chunks
-            .iter()
-            .flat_map(|chunk| chunk.bytes().to_vec())
-            .collect();
-        all[outbox.offset..].to_vec()
+        let queue = outbox.0.as_ref().unwrap();
+        let chunks = queue.chunks.iter();
+        let all: Vec<u8> = chunks.flat_map(|chunk| chunk.bytes().to_vec()).collect();
+        all[queue.offset..].to_vec()
     }
 
     #[test]
@@ -379,7 +413,6 @@ mod tests {
         assert_eq!(pending(&outbox), b"wo three");
         outbox.advance(8, &mut |_| ());
         assert!(outbox.is_empty());
-        assert_eq!(outbox.chunks.capacity(), 0);
     }
 
     #[test]
@@ -389,7 +422,6 @@ mod tests {
         outbox.push(b"");
         outbox.share_message(Bytes::new(), Tracking::NONE);
         assert!(outbox.is_empty());
-        assert_eq!(outbox.chunks.len(), 0);
     }
 
     fn message(text: &str, token: u64, deadline: Millis) -> (Tracking, Vec<u8>) {
@@ -427,7 +459,8 @@ mod tests {
         assert_eq!(outbox.drop_oldest(0), None);
         assert_eq!(pending(&outbox), b"ne ping ping ping ");
         assert_eq!(outbox.len(), 18);
-        assert_eq!(outbox.chunks.len(), 2, "control frames come together");
+        let chunks = outbox.0.as_ref().map(|queue| queue.chunks.len());
+        assert_eq!(chunks, Some(2), "control frames come together");
     }
 
     #[test]

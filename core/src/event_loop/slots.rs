@@ -42,8 +42,8 @@ pub(crate) struct Addresses {
     pub(crate) remote: Option<SocketAddr>,
 }
 
-const FIRST_SEGMENT: u32 = 16;
-const SEGMENTS: usize = 65;
+const FIRST_SEGMENT: u32 = 8;
+const SEGMENTS: usize = 129;
 const NO_FD: RawFd = -1;
 const NO_LATENCY: u32 = u32::MAX;
 
@@ -380,15 +380,15 @@ impl Slots {
     }
 }
 
-/// Where a slot is: its segment, the length of that, and the index in it. Segments grow with the number of slots, four
-/// to each doubling, so that slots never move, few pointers reach millions, and at most a quarter lies idle.
+/// Where a slot is: its segment, the length of that, and the index in it. Segments grow with the number of slots, eight
+/// to each doubling, so that slots never move, few pointers reach millions, and at most an eighth lies idle.
 fn place(slot: u32) -> (usize, usize, usize) {
-    let biased = slot + (FIRST_SEGMENT << 2);
+    let biased = slot + (FIRST_SEGMENT << 3);
     let octave = biased.ilog2();
-    let quarter = biased >> (octave - 2);
-    let segment = 4 * (octave - FIRST_SEGMENT.ilog2() - 2) + (quarter & 3);
-    let index = biased - (quarter << (octave - 2));
-    (segment as usize, 1 << (octave - 2), index as usize)
+    let eighth = biased >> (octave - 3);
+    let segment = 8 * (octave - FIRST_SEGMENT.ilog2() - 3) + (eighth & 7);
+    let index = biased - (eighth << (octave - 3));
+    (segment as usize, 1 << (octave - 3), index as usize)
 }
 
 #[cfg(test)]
