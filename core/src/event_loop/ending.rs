@@ -237,6 +237,7 @@ impl LoopCore {
             Some(())
         });
         if let Some(Some(())) = due {
+            self.release_held(id); // its handler may have come just now
             self.deliver_reports();
             self.deliver_last(id);
         }
