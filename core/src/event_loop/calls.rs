@@ -73,9 +73,12 @@ impl LoopCore {
     /// A call on a connection that is alive.
     pub(crate) fn call(&self, id: Id, call: Call) -> Result<()> {
         let result = match call {
-            Call::Ping(payload) => self.control_frame(id, |machine, scratch, out, now| {
-                machine.ping(&payload, now, scratch, out)
-            }),
+            Call::Ping(payload) => {
+                self.with_conn(id, |conn| conn.flags.asked_by_application = true);
+                self.control_frame(id, |machine, scratch, out, now| {
+                    machine.ping(&payload, now, scratch, out)
+                })
+            }
             Call::Pong(payload) => self.control_frame(id, |machine, scratch, out, _| {
                 machine.pong(&payload, scratch, out)
             }),

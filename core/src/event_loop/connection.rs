@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::connecting::Connecting;
 use super::outbox::Outbox;
+use super::progress::InFlight;
 use super::returning::{Away, Returning};
 use super::serving::Serving;
 use super::slots::Slot;
@@ -110,6 +111,8 @@ pub(crate) struct Conn {
     pub(crate) held: Option<Box<Held>>,
     /// Of a client that comes back when its connection is lost.
     pub(crate) returning: Option<Box<Returning>>,
+    /// What was on its way when the latest idle ping went out behind it.
+    pub(crate) in_flight: Option<Box<InFlight>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -144,6 +147,8 @@ pub(crate) struct Flags {
     pub(crate) told: bool,
     /// It ended before a handler was there.
     pub(crate) orphaned: bool,
+    /// The latest ping was not an idle one.
+    pub(crate) asked_by_application: bool,
 }
 
 /// Input for later; boxed, since few connections have any.
@@ -217,6 +222,7 @@ impl Conn {
             ending: None,
             held: None,
             returning: None,
+            in_flight: None,
         }
     }
 

@@ -108,6 +108,7 @@ impl LoopCore {
                 return Some(None);
             }
             self.expire(conn);
+            conn.look_at_progress(now);
             let mut scratch = self.scratch.borrow_mut();
             self.write_control(conn, slot, |stage, out| match stage {
                 Stage::Open(machine) => machine

@@ -8,6 +8,7 @@
 //! | `reading`, `messages`, `writing`, `outbox` | the path of a byte |
 //! | `tracking` | messages with a token or a deadline, and what a slow consumer loses |
 //! | `connection`, `ending` | what a connection is at, and how it ends |
+//! | `progress` | whether a silent peer takes what it is sent |
 //! | `connecting`, `resolver`, `returning`, `keeping` | a client's way to an open connection, and back to one |
 //! | `securing`, `tls_stream` | TLS, in both roles, between the socket and the rest |
 //! | `binding`, `listener`, `admission`, `draining` | a server's: listening, accepting, limits, closing |
@@ -31,6 +32,7 @@ mod keeping;
 mod listener;
 mod messages;
 mod outbox;
+mod progress;
 mod publishing;
 mod queueing;
 mod reading;

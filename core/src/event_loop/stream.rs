@@ -177,6 +177,36 @@ impl Stream {
         Some(address.as_socket()?.ip())
     }
 
+    /// Bytes that the system has taken and the peer has not acknowledged, or, on a Unix socket, not read.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn unacknowledged(&self) -> Option<u32> {
+        let mut count: nix::libc::c_int = 0;
+        // SAFETY: this request writes one int, and the descriptor is ours while `self` is borrowed.
+        let status = unsafe { nix::libc::ioctl(self.fd(), nix::libc::TIOCOUTQ, &mut count) };
+        u32::try_from(count).ok().filter(|_| status == 0)
+    }
+
+    /// Bytes that the peer has acknowledged so far; `None` on a Unix socket, or if the system is too old to say.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn acknowledged(&self) -> Option<u64> {
+        use nix::libc;
+        // SAFETY: integers only, for which zero is a value.
+        let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+        let mut length = size_of_val(&info) as libc::socklen_t;
+        // SAFETY: a place of that length, which the system fills in part or whole.
+        let status = unsafe {
+            libc::getsockopt(
+                self.fd(),
+                libc::IPPROTO_TCP,
+                libc::TCP_INFO,
+                (&raw mut info).cast(),
+                &mut length,
+            )
+        };
+        let told = std::mem::offset_of!(libc::tcp_info, tcpi_bytes_acked) + size_of::<u64>();
+        (status == 0 && length as usize >= told).then_some(info.tcpi_bytes_acked)
+    }
+
     pub(crate) fn socket(&self) -> SockRef<'_> {
         match self {
             Stream::Tcp(stream) => SockRef::from(stream),

@@ -316,6 +316,17 @@ impl Connection {
         self.liveness.resume(now);
     }
 
+    /// Whether [`handle_timeout`](Self::handle_timeout) would declare the peer dead at `now`.
+    pub fn is_overdue(&self, now: Millis, config: &Config) -> bool {
+        self.state == State::Open && matches!(self.liveness.next(config), Some((at, Due::Dead)) if at <= now)
+    }
+
+    /// The caller knows by other means that the peer lives, such as that it takes what was sent before the ping: the
+    /// wait for data after that begins anew.
+    pub fn prolong_wait(&mut self, now: Millis) {
+        self.liveness.prolong(now);
+    }
+
     /// Which end this is.
     pub fn role(&self) -> Role {
         self.role

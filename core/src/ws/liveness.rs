@@ -87,6 +87,13 @@ impl Liveness {
         }
     }
 
+    /// The wait that is on begins again, if one is.
+    pub(super) fn prolong(&mut self, now: Millis) {
+        if self.unanswered {
+            self.asked = now;
+        }
+    }
+
     /// What comes next, and when.
     pub(super) fn next(&self, config: &Config) -> Option<(Millis, Due)> {
         let waits = self.unanswered && !self.suspended;

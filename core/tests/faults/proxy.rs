@@ -151,7 +151,8 @@ impl Link {
         let (again, there) = (client.try_clone().unwrap(), server.try_clone().unwrap());
         for (way, from, to) in [(Way::ToServer, client, there), (Way::ToClient, server, again)] {
             to.set_nodelay(true).unwrap();
-            let (sender, waiting) = bounded(64);
+            // What is far away is on the way for long; else the senders are to feel what does not arrive.
+            let (sender, waiting) = bounded(if weather.latency.is_zero() { 4 } else { 1000 });
             let (reading, writing) = (shared.clone(), shared.clone());
             thread::spawn(move || take_in(&reading, from, weather.latency, &sender));
             thread::spawn(move || {

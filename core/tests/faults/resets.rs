@@ -62,6 +62,7 @@ fn in_the_opening_handshake() {
             matches!(error.code(), ErrorCode::Io | ErrorCode::HandshakeFailed),
             "{way:?} {after}: {error}"
         );
+        assert!(error.text().contains("127.0.0.1"), "{way:?} {after}: {error}");
         attempt.client_events.cut();
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sockline::{ReadyState, Sent, Settings};
 
 use crate::proxy::{FAIR, Weather};
-use crate::scene::{Scene, patient, scene};
+use crate::scene::{SHORT, Scene, patient, scene, watchful};
 use crate::support::What;
 
 const LATENCY: Duration = Duration::from_millis(200);
@@ -128,4 +128,36 @@ fn through_a_narrow_pipe_a_sender_is_told_to_wait_and_when_to_go_on() {
         to.text("on");
         assert_eq!(own.so_far(), [], "once per crossing");
     }
+}
+
+#[test]
+fn a_message_that_takes_longer_than_all_timeouts_does_not_make_its_receiver_dead() {
+    const SIZE: usize = 12 << 20;
+    let weather = Weather {
+        rate: Some(8 << 20),
+        ..FAIR
+    };
+    let scene = scene(weather, watchful());
+    for (from, to) in [
+        (scene.client, &scene.server_events),
+        (scene.server, &scene.client_events),
+    ] {
+        let began = Instant::now();
+        let _ = from.send_binary(&vec![5; SIZE]).unwrap();
+        // Nothing comes from its receiver meanwhile, and the pings wait behind it.
+        let mut heard = to.next();
+        while matches!(heard, What::Ping(_) | What::Pong(_) | What::Drain) {
+            heard = to.next();
+        }
+        assert_eq!(heard, What::Binary(vec![5; SIZE]));
+        assert!(
+            began.elapsed() > 4 * SHORT,
+            "it was not slow: {:?}",
+            began.elapsed()
+        );
+        assert_eq!(from.ready_state(), ReadyState::Open);
+    }
+    // Both still answer: the pings have come through.
+    let _ = scene.client.send_text("still here").unwrap();
+    scene.bystander.goes_on_until(|| scene.client_events.has_heard());
 }

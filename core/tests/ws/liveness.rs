@@ -108,6 +108,23 @@ fn any_data_after_the_ping_proves_life() {
 }
 
 #[test]
+fn what_the_caller_knows_proves_life_too_and_the_wait_begins_anew() {
+    let mut server = Machine::server();
+    server.connection.prolong_wait(server.now); // there is none yet
+    server.sleep();
+    server.take_out();
+    server.now += 20 * SECOND - 1;
+    assert!(!server.connection.is_overdue(server.now, &server.config));
+    server.now += 1;
+    assert!(server.connection.is_overdue(server.now, &server.config));
+    server.connection.prolong_wait(server.now);
+    assert!(!server.connection.is_overdue(server.now, &server.config));
+    let asked_again = server.now;
+    assert_eq!(server.sleep(), Some(Timeout::Dead));
+    assert_eq!(server.now, asked_again + 20 * SECOND);
+}
+
+#[test]
 fn data_in_the_same_millisecond_counts() {
     let mut server = Machine::server();
     server.sleep();

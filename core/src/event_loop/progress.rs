@@ -1,0 +1,80 @@
+//! Slow is not dead: a peer that is silent because a big message is still on its way to it takes bytes all the time.
+//!
+//! The ping that asks whether it lives waits behind that message, in our outbox or in the system's buffers, and so does
+//! the answer. What the peer's system has acknowledged meanwhile tells it from one that has gone.
+
+use super::connection::{Conn, Stage};
+use super::stream::Stream;
+use crate::ws::{Millis, ReadyState};
+
+/// What was on its way to the peer at the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InFlight {
+    at: Millis,
+    /// Bytes that the peer's system has acknowledged since the connection was made; 0 where that can't be known.
+    acknowledged: u64,
+    /// Bytes that wait here, or that it has not acknowledged.
+    pending: u64,
+}
+
+impl InFlight {
+    /// Whether the peer has taken something between the two.
+    fn has_moved_since(&self, before: &InFlight) -> bool {
+        self.acknowledged > before.acknowledged || self.pending < before.pending
+    }
+}
+
+impl Conn {
+    /// Something of an open connection is due. Before a ping goes out, what is on its way is noted; where the peer would
+    /// be given up, the wait begins anew if it has taken some of that.
+    pub(crate) fn look_at_progress(&mut self, now: Millis) {
+        let config = &self.profile.protocol;
+        let Stage::Open(machine) = &mut self.stage else {
+            return;
+        };
+        let due = machine.next_timeout(config).filter(|at| *at <= now);
+        let Some(due) = due.filter(|_| machine.ready_state() == ReadyState::Open) else {
+            return;
+        };
+        let waiting = self.outbox.len() as u64;
+        let in_flight = self
+            .stream
+            .as_ref()
+            .and_then(|stream| measure(stream, waiting, now));
+        if !machine.is_overdue(now, config) {
+            self.in_flight = in_flight.map(Box::new);
+            self.flags.asked_by_application = false;
+            return;
+        }
+        // An older note is of another wait. A ping of the application's, which may have begun this one, notes nothing.
+        let noted = self.in_flight.take();
+        let noted = noted.filter(|noted| noted.at.saturating_add(config.ping_timeout) == due);
+        let lives = match (&noted, &in_flight) {
+            (Some(before), Some(after)) => after.has_moved_since(before),
+            // All that was noted has arrived, and the ping behind it: the answer may be on its way.
+            (Some(_), None) => true,
+            (None, after) => after.is_some() && self.flags.asked_by_application,
+        };
+        if lives {
+            machine.prolong_wait(now);
+            self.in_flight = in_flight.map(Box::new);
+        }
+    }
+}
+
+/// `None` if nothing is on its way, or the system can't tell.
+#[cfg(target_os = "linux")]
+fn measure(stream: &Stream, waiting: u64, now: Millis) -> Option<InFlight> {
+    let unacknowledged = stream.unacknowledged()?;
+    let pending = waiting + u64::from(unacknowledged);
+    (pending > 0).then(|| InFlight {
+        at: now,
+        acknowledged: stream.acknowledged().unwrap_or_default(),
+        pending,
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn measure(_: &Stream, _: u64, _: Millis) -> Option<InFlight> {
+    None
+}
