@@ -406,3 +406,51 @@ fn what_waited_for_a_handler_comes_before_what_the_socket_has() {
     events.text("one");
     events.text("two");
 }
+
+/// Answers "act" with a message that is reported, and gives `orphan` its handler during that report.
+struct Late {
+    orphan: sockline::WebSocket,
+    handler: Arc<dyn sockline::Handler>,
+    gate: crossbeam_channel::Receiver<()>,
+}
+
+impl sockline::Handler for Late {
+    fn on_message(&self, ws: sockline::WebSocket, message: sockline::Message<'_>) {
+        if message.as_text() == Some("wait") {
+            return self.gate.recv().unwrap();
+        }
+        let reported = sockline::SendOptions {
+            token: Some(1),
+            ..Default::default()
+        };
+        let _ = ws.send_with(message.kind(), b"acting", &reported).unwrap();
+    }
+
+    fn on_sent(&self, _: sockline::WebSocket, _: u64, _: sockline::SendOutcome) {
+        let (orphan, handler) = (self.orphan, self.handler.clone());
+        let elsewhere = std::thread::spawn(move || orphan.set_handler(handler, 0).unwrap());
+        elsewhere.join().unwrap();
+    }
+}
+
+#[test]
+fn a_handler_that_comes_right_before_the_end_hears_what_was_before_it() {
+    let (on_loop, orphan, mut peer) = without_handler(&frame(0x81, b"early"));
+    read_through(&mut peer);
+    let (handler, events) = recorder();
+    let (release, gate) = bounded(0);
+    let late = Late {
+        orphan,
+        handler,
+        gate,
+    };
+    let mut other = Peer::upgraded(port(serve(&on_loop, local(), Arc::new(late))));
+    other.send(&masked(0x81, b"wait"));
+    other.send(&masked(0x81, b"act"));
+    drop(peer);
+    release.send(()).unwrap(); // both are read in one turn, and the end is delivered in it
+    assert_eq!(other.read_frame(), (0x81, b"acting".to_vec()));
+    events.open();
+    events.text("early");
+    events.cut();
+}
