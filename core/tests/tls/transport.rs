@@ -2,15 +2,17 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sockline::{
-    Address, ClientOptions, Error, ErrorCode, MessageType, SendOptions, SendOutcome, ServerOptions, Settings,
-    SlowConsumer, connect, listen,
+    Address, ClientOptions, Error, ErrorCode, Loop, LoopOptions, MessageType, SendOptions, SendOutcome,
+    ServerOptions, Settings, SlowConsumer, connect, listen,
 };
 
 use crate::certificates::Authority;
 use crate::peer::{accept_websocket, client_config, upgraded};
+use crate::support::child::in_child;
 use crate::support::peer::close_payload;
 use crate::support::{Host, Peer, TempDir, What, frame, masked, port, reacting, recorder, serve, started};
 use crate::{attempt, secured, with_tls};
@@ -284,7 +286,7 @@ fn a_unix_socket_can_speak_tls() {
         ..with_tls(authority.server())
     };
     listen(Some(&on_loop), options, Some(handler)).unwrap();
-    let config = std::sync::Arc::new(client_config(&authority, rustls::ALL_VERSIONS));
+    let config = Arc::new(client_config(&authority, rustls::ALL_VERSIONS));
     let connection = rustls::ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap();
     let socket = std::os::unix::net::UnixStream::connect(path).unwrap();
     let mut peer = Peer {
@@ -355,4 +357,37 @@ fn messages_that_are_encrypted_already_are_not_dropped() {
     assert!(dropped > 1_000, "{dropped} were dropped");
     assert!(taken == heard, "{} taken, {} heard", taken.len(), heard.len());
     assert_eq!(ws.buffered_amount(), 0);
+}
+
+#[test]
+fn sigpipe_at_its_default_does_not_kill() {
+    in_child("transport::sigpipe_at_its_default_does_not_kill", || {
+        // SAFETY: no other thread of this process changes signals.
+        unsafe { nix::libc::signal(nix::libc::SIGPIPE, nix::libc::SIG_DFL) };
+        let authority = Authority::new("test authority");
+        // On the caller's thread, for the library's own threads block all signals.
+        let on_loop = Arc::new(Loop::new(LoopOptions::default()).unwrap());
+        let (gone, wait) = crossbeam_channel::bounded::<()>(0);
+        let inner = on_loop.clone();
+        let (handler, events) = reacting(move |ws, what| match what {
+            What::Text(_) => {
+                wait.recv().unwrap();
+                assert!((0..1_000_000).any(|_| ws.send_binary(&[0; 20_000]).is_err()));
+            }
+            What::Close(_) => inner.stop(),
+            _ => {}
+        });
+        let server = port(serve(&on_loop, with_tls(authority.server()), handler));
+        let killed = std::thread::spawn(move || {
+            let mut peer = upgraded(client_config(&authority, rustls::ALL_VERSIONS), server);
+            peer.send(&masked(0x81, b"go"));
+            // A reset after the end of the stream is EPIPE; alone it would be ECONNRESET, which comes without a signal.
+            peer.stream.sock.shutdown(Shutdown::Write).unwrap();
+            Peer::new(peer.stream.sock).reset();
+            gone.send(()).unwrap();
+        });
+        on_loop.run().unwrap();
+        killed.join().unwrap();
+        assert!(matches!(events.so_far().last(), Some(What::Close(_))));
+    });
 }

@@ -2,15 +2,17 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use rcgen::date_time_ymd;
 use sockline::{
-    ClientTls, ClientTlsOptions, Error, ErrorCode, Identity, ServerTls, ServerTlsOptions, Settings, TlsError,
-    TlsVersion,
+    ClientTls, ClientTlsOptions, Error, ErrorCode, Identity, LogLevel, ServerTls, ServerTlsOptions, Settings,
+    TlsError, TlsVersion, set_log,
 };
 
 use crate::certificates::Authority;
-use crate::support::{recorder, serve, started};
+use crate::support::child::in_child;
+use crate::support::{PATIENCE, recorder, serve, started};
 use crate::{attempt, secured, with_tls, wss};
 
 /// What a client says that does not get through.
@@ -250,4 +252,44 @@ fn one_key_of_the_chain_must_be_among_the_pins() {
         mismatch
     );
     secured(server_of(identity), pinned(&[pin(&middle.pem())]));
+}
+
+#[test]
+fn insecure_clients_are_warned_of_once_and_failed_handshakes_told_quietly() {
+    const TEST: &str = "trust::insecure_clients_are_warned_of_once_and_failed_handshakes_told_quietly";
+    in_child(TEST, || {
+        let (sender, lines) = crossbeam_channel::unbounded();
+        let sink = move |level, line: &str| sender.send((level, line.to_owned())).unwrap();
+        set_log(Some(LogLevel::Debug), Some(Arc::new(sink))).unwrap();
+        let authority = Authority::new("test authority");
+        let on_loop = started();
+        let (handler, _events) = recorder();
+        let server = serve(&on_loop, with_tls(authority.server()), handler);
+        let insecure = authority.client_with(|options| options.insecure = true);
+        for _ in 0..2 {
+            attempt(&on_loop, &wss(server), insecure.clone(), Settings::client()).open();
+        }
+        let untrusting = Authority::new("stranger").client();
+        attempt(&on_loop, &wss(server), untrusting, Settings::client()).error();
+        let told = std::iter::from_fn(|| lines.recv_timeout(PATIENCE).ok());
+        let mut warnings = Vec::new();
+        for (level, line) in told {
+            if line.starts_with("no TLS with 127.0.0.1:") {
+                assert_eq!(level, LogLevel::Debug);
+                assert!(
+                    line.ends_with("it does not know who has issued this side's certificate"),
+                    "{line}"
+                );
+                break;
+            }
+            if level == LogLevel::Warn {
+                warnings.push(line);
+            }
+        }
+        assert_eq!(
+            warnings,
+            ["insecure TLS: certificates are not checked, anybody in between could be localhost"]
+        );
+        set_log(None, None).unwrap();
+    });
 }
