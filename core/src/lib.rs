@@ -40,7 +40,7 @@ pub use event_loop::{Loop, LoopOptions, LoopWaker, Turn};
 pub use event_queue::{EventQueue, Queued, QueuedEvent, QueuedUpgrade};
 pub use handler::{AcceptAll, CloseEvent, Handler, Message, ServerHandler};
 pub use logging::{LogLevel, LogSink, set_log, write_log};
-pub use metrics::ConnectionMetrics;
+pub use metrics::{ConnectionMetrics, LoopMetrics, ServerMetrics, Totals};
 pub use proxy::Proxy;
 pub use reconnect::{Attempt, Reconnect, Reconnecting};
 pub use server::{Accept, Address, Refusal, Server, ServerOptions, UpgradeRequest, listen};

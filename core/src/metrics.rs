@@ -24,3 +24,150 @@ pub struct ConnectionMetrics {
     /// The round trip of the last answered ping; `None` if there was none.
     pub latency: Option<Duration>,
 }
+
+/// Sums over connections; those that have ended go on counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// What came, in bytes; all as in [`ConnectionMetrics`].
+    pub bytes_in: u64,
+    /// What the system has taken, in bytes.
+    pub bytes_out: u64,
+    /// Frames that came.
+    pub frames_in: u64,
+    /// Frames that were made.
+    pub frames_out: u64,
+    /// Messages that came.
+    pub messages_in: u64,
+    /// Messages that have left or wait to leave.
+    pub messages_out: u64,
+    /// Messages that did not leave.
+    pub dropped: u64,
+    /// What waits to be sent now, in bytes.
+    pub buffered: u64,
+}
+
+impl Totals {
+    pub(crate) fn add(&mut self, one: &ConnectionMetrics) {
+        self.bytes_in = self.bytes_in.wrapping_add(one.bytes_in);
+        self.bytes_out = self.bytes_out.wrapping_add(one.bytes_out);
+        self.frames_in = self.frames_in.wrapping_add(one.frames_in);
+        self.frames_out = self.frames_out.wrapping_add(one.frames_out);
+        self.messages_in = self.messages_in.wrapping_add(one.messages_in);
+        self.messages_out = self.messages_out.wrapping_add(one.messages_out);
+        self.dropped = self.dropped.wrapping_add(one.dropped);
+        self.buffered = self.buffered.wrapping_add(one.buffered);
+    }
+
+    pub(crate) fn merge(&mut self, other: &Totals) {
+        self.add(&ConnectionMetrics {
+            bytes_in: other.bytes_in,
+            bytes_out: other.bytes_out,
+            frames_in: other.frames_in,
+            frames_out: other.frames_out,
+            messages_in: other.messages_in,
+            messages_out: other.messages_out,
+            dropped: other.dropped,
+            buffered: other.buffered,
+            latency: None,
+        });
+    }
+}
+
+/// What a loop has done; see [`Loop::metrics`](crate::Loop::metrics).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LoopMetrics {
+    /// Connections that have not ended, in whatever state.
+    pub connections: u64,
+    /// Turns since the loop was made.
+    pub turns: u64,
+    /// Over its connections since it was made.
+    pub totals: Totals,
+}
+
+/// What a server has done, over all its threads; see [`Server::metrics`](crate::Server::metrics).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ServerMetrics {
+    /// Connections that have not ended, those that are not upgraded included.
+    pub connections: u64,
+    /// Connections that were taken in.
+    pub accepted: u64,
+    /// Connections that there was no room for, by the server's limits.
+    pub refused: u64,
+    /// TLS handshakes that came to nothing.
+    pub failed_handshakes: u64,
+    /// Over its connections, HTTP included.
+    pub totals: Totals,
+}
+
+impl ServerMetrics {
+    /// In Prometheus's text format, version 0.0.4: what a server answers at its
+    /// [`metrics_path`](crate::ServerOptions::metrics_path).
+    pub fn to_text(&self) -> String {
+        let Totals {
+            bytes_in,
+            bytes_out,
+            frames_in,
+            frames_out,
+            messages_in,
+            messages_out,
+            dropped,
+            buffered,
+        } = self.totals;
+        let rows = [
+            (
+                "connections",
+                "gauge",
+                "Connections that are open or on their way",
+                self.connections,
+            ),
+            ("accepted_total", "counter", "Connections taken in", self.accepted),
+            (
+                "refused_total",
+                "counter",
+                "Connections there was no room for",
+                self.refused,
+            ),
+            (
+                "failed_handshakes_total",
+                "counter",
+                "TLS handshakes that failed",
+                self.failed_handshakes,
+            ),
+            ("bytes_received_total", "counter", "Bytes received", bytes_in),
+            ("bytes_sent_total", "counter", "Bytes sent", bytes_out),
+            (
+                "frames_received_total",
+                "counter",
+                "WebSocket frames received",
+                frames_in,
+            ),
+            (
+                "frames_sent_total",
+                "counter",
+                "WebSocket frames sent",
+                frames_out,
+            ),
+            (
+                "messages_received_total",
+                "counter",
+                "Messages received",
+                messages_in,
+            ),
+            ("messages_sent_total", "counter", "Messages sent", messages_out),
+            (
+                "messages_dropped_total",
+                "counter",
+                "Messages dropped before they left",
+                dropped,
+            ),
+            ("buffered_bytes", "gauge", "Bytes that wait to be sent", buffered),
+        ];
+        rows.iter()
+            .map(|(name, kind, help, value)| {
+                format!(
+                    "# HELP sockline_{name} {help}.\n# TYPE sockline_{name} {kind}\nsockline_{name} {value}\n"
+                )
+            })
+            .collect()
+    }
+}

@@ -12,6 +12,7 @@ use crate::event_loop::{self, Loop};
 use crate::handle::{Id, Kind};
 use crate::handler::{AcceptAll, Handler, ServerHandler};
 use crate::http::Request;
+use crate::metrics::ServerMetrics;
 use crate::origins;
 use crate::settings::Settings;
 use crate::tls::ServerTls;
@@ -55,6 +56,9 @@ pub struct ServerOptions {
     pub max_connections_per_address: usize,
     /// After so many requests for files, a connection that is kept alive is closed. Default: 0, any number.
     pub max_requests: u32,
+    /// GET of this path answers the server's [`ServerMetrics`] in Prometheus's text format. Whoever can connect can read
+    /// them. Default: `None`, nowhere.
+    pub metrics_path: Option<String>,
     /// The pages that may connect, as their browsers name them: `https://example.com`, `http://localhost:8080`, or
     /// `null`; compared whole, without regard to case. Others get status 403. A request without an Origin header is
     /// not a browser's, and passes. Default: empty, all pages.
@@ -83,6 +87,7 @@ impl ServerOptions {
             max_connections: 0,
             max_connections_per_address: 0,
             max_requests: 0,
+            metrics_path: None,
             origins: Vec::new(),
             tls: None,
             settings: Settings::server(),
@@ -104,8 +109,12 @@ impl ServerOptions {
                 "a Unix socket can't be shared by several threads",
             ));
         }
-        if self.path.as_ref().is_some_and(|path| !path.starts_with('/')) {
-            return Err(Error::new(ErrorCode::InvalidArgument, "path must start with '/'"));
+        let paths = [("path", &self.path), ("metrics_path", &self.metrics_path)];
+        for (name, path) in paths {
+            if path.as_ref().is_some_and(|path| !path.starts_with('/')) {
+                let text = format!("{name} must start with '/'");
+                return Err(Error::new(ErrorCode::InvalidArgument, text));
+            }
         }
         Ok(())
     }
@@ -177,6 +186,12 @@ impl Server {
     /// [`ErrorCode::Topic`] for an empty topic, or one with a wildcard, with NUL, or of more than 65,535 bytes.
     pub fn publish(self, topic: &str, kind: MessageType, data: &[u8]) -> Result<()> {
         event_loop::publish(self.id, Publication::new(topic, kind, data, None)?)
+    }
+
+    /// What it has done so far, over all its threads. It looks at every connection, so ask now and then, not for each
+    /// message; [`ServerMetrics::to_text`] is what Prometheus reads.
+    pub fn metrics(self) -> Result<ServerMetrics> {
+        event_loop::server_metrics(self.id)
     }
 
     /// Goes in good order: stops listening at once, closes connections with 1001, and cuts what is left at the deadline;

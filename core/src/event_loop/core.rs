@@ -233,6 +233,7 @@ impl LoopCore {
     }
 
     fn turn_once(&self, timeout: Option<Duration>) -> Result<Turn> {
+        self.shared().turns.add(1);
         self.read_clock();
         self.run_commands();
         self.settle();

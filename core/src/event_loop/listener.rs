@@ -252,6 +252,7 @@ impl LoopCore {
         let site = listener.site.clone();
         let slot = self.shared().slots.get(id).ok_or(ErrorCode::Closed)?;
         slot.set_fd(stream.fd());
+        slot.set_server(listener.id.slot());
         slot.set_limits(&site.options.settings);
         let profile = site.profile.clone();
         let serving = Serving::new(site, self.now());

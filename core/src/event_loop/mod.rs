@@ -58,7 +58,7 @@ use std::sync::Arc;
 use crate::error::{ErrorCode, Result};
 use crate::handle::{Id, Kind};
 use crate::handler::Handler;
-use crate::metrics::ConnectionMetrics;
+use crate::metrics::{ConnectionMetrics, ServerMetrics};
 use crate::server::{Server, ServerOptions};
 use crate::websocket::{SendOptions, Sent, WebSocket};
 use crate::ws::{MessageType, ReadyState};
@@ -101,6 +101,10 @@ pub(crate) fn metrics(id: Id) -> Option<ConnectionMetrics> {
         ..slot.metrics()
     };
     shared.slots.get(id).map(|_| metrics)
+}
+
+pub(crate) fn server_metrics(id: Id) -> Result<ServerMetrics> {
+    Ok(Shared::site(id)?.metrics())
 }
 
 pub(crate) fn info(id: Id) -> Option<Arc<Info>> {

@@ -19,13 +19,39 @@ use crate::ws::Millis;
 
 /// How much of a file is read at a time.
 const FILE_CHUNK: usize = 64 << 10;
+/// Prometheus's text format.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 impl LoopCore {
-    pub(super) fn serve_file(&self, id: Id, site: &Site, folder: &Folder, request: &Request) {
+    pub(super) fn serve_metrics(&self, id: Id, site: &Site, request: &Request) {
+        let Some(keep_alive) = self.keeps_alive(id, site, request) else {
+            return;
+        };
+        let answer = match request.method {
+            Method::GET | Method::HEAD => {
+                let text = site.metrics().to_text();
+                Answer::typed(request, 200, METRICS_TYPE, &text, keep_alive)
+            }
+            _ => Answer::text(request, 405, "metrics are read by GET", keep_alive),
+        };
+        self.send_answer(id, answer, keep_alive);
+    }
+
+    /// Whether the connection stays after the answer to a request; `None` if that was answered and the connection closed.
+    fn keeps_alive(&self, id: Id, site: &Site, request: &Request) -> Option<bool> {
         // A body is of no use here; to wait for its end would be, too, so the connection closes instead.
-        let keep_alive = match BodyDecoder::for_request(request, &site.limits) {
-            Ok(body) => body.is_done() && request.keep_alive() && !self.is_last_request(id),
-            Err(error) => return self.answer_and_close(id, &Refusal::new(error.status, &error.text)),
+        match BodyDecoder::for_request(request, &site.limits) {
+            Ok(body) => Some(body.is_done() && request.keep_alive() && !self.is_last_request(id)),
+            Err(error) => {
+                self.answer_and_close(id, &Refusal::new(error.status, &error.text));
+                None
+            }
+        }
+    }
+
+    pub(super) fn serve_file(&self, id: Id, site: &Site, folder: &Folder, request: &Request) {
+        let Some(keep_alive) = self.keeps_alive(id, site, request) else {
+            return;
         };
         let date = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok();
         let answer = match folder.find(request.path()) {
@@ -143,10 +169,11 @@ struct Answer {
 
 impl Answer {
     fn text(request: &Request, status: u16, text: &str, keep_alive: bool) -> Answer {
-        let headers = [
-            ("Content-Type", "text/plain; charset=utf-8"),
-            ("Connection", persistence(keep_alive)),
-        ];
+        Answer::typed(request, status, "text/plain; charset=utf-8", text, keep_alive)
+    }
+
+    fn typed(request: &Request, status: u16, kind: &str, text: &str, keep_alive: bool) -> Answer {
+        let headers = [("Content-Type", kind), ("Connection", persistence(keep_alive))];
         let mut head = Vec::new();
         let encoded = encode_response(status, &headers, Framing::Length(text.len() as u64), &mut head);
         if let Err(error) = encoded {

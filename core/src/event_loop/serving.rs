@@ -136,6 +136,9 @@ impl LoopCore {
             }
             return self.upgrade(id, site, request);
         }
+        if site.options.metrics_path.as_deref() == Some(request.path()) {
+            return self.serve_metrics(id, site, request);
+        }
         match &site.folder {
             Some(folder) if !at_endpoint || site.options.path.is_none() => {
                 self.serve_file(id, site, folder, request)

@@ -12,6 +12,7 @@ use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
 
 use super::command::Command;
 use super::core::LoopCore;
+use super::counters::Count;
 use super::fork;
 use super::site::Site;
 use super::slots::{Slot, Slots};
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     bell: Doorbell,
     /// The servers whose handles are this loop's. Held for a look-up only.
     sites: Mutex<HashMap<Id, Arc<Site>>>,
+    pub(crate) turns: Count,
     core: ReentrantMutex<LoopCore>,
     /// The thread that turns the loop, where calls act at once; 0 while there is none.
     affinity: AtomicUsize,
@@ -69,7 +71,10 @@ impl Shared {
                 }
             }
         };
-        Ok(LOOPS[index].get_or_init(|| Shared::new(index)))
+        let shared = LOOPS[index].get_or_init(|| Shared::new(index));
+        shared.slots.forget_ended();
+        shared.turns.reset();
+        Ok(shared)
     }
 
     /// Gives the place back, once the core is at rest.
@@ -88,6 +93,7 @@ impl Shared {
             sender,
             bell: Doorbell::default(),
             sites: Mutex::default(),
+            turns: Count::default(),
             core: ReentrantMutex::new(LoopCore::new()),
             affinity: AtomicUsize::new(0),
             want_freed: AtomicBool::new(false),

@@ -1,7 +1,7 @@
 //! A server as all its loops and every thread see it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -15,6 +15,7 @@ use super::slots::Info;
 use crate::handle::Id;
 use crate::handler::Handler;
 use crate::http::Limits;
+use crate::metrics::ServerMetrics;
 use crate::server::{Server, ServerOptions};
 use crate::settings::millis;
 use crate::ws::Millis;
@@ -80,6 +81,24 @@ impl Site {
                 None => shared.push(command(*id)),
             }
         }
+    }
+
+    /// What the server has done, over all its loops; any thread.
+    pub(crate) fn metrics(&self) -> ServerMetrics {
+        let mut metrics = ServerMetrics {
+            accepted: self.admission.accepted.load(Ordering::Relaxed),
+            refused: self.admission.refused.load(Ordering::Relaxed),
+            failed_handshakes: self.failed_handshakes.load(Ordering::Relaxed),
+            ..ServerMetrics::default()
+        };
+        for Part { shared, id } in &self.parts {
+            if shared.slots.get(*id).is_some() {
+                let (connections, totals) = shared.slots.totals(Some(id.slot()));
+                metrics.connections += connections;
+                metrics.totals.merge(&totals);
+            }
+        }
+        metrics
     }
 
     pub(crate) fn deadline(&self, now: Millis) -> Millis {

@@ -1,5 +1,6 @@
 //! The part of a loop's connections that any thread may read: state and counters, in slots that never move.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -8,11 +9,12 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::connection::NO_SERVER;
 use super::counters::Counters;
 use crate::client::Timings;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, Kind, LAST_GENERATION, MAX_SLOTS};
-use crate::metrics::ConnectionMetrics;
+use crate::metrics::{ConnectionMetrics, Totals};
 use crate::settings::{Settings, SlowConsumer};
 use crate::tls::TlsInfo;
 use crate::ws::ReadyState;
@@ -61,6 +63,8 @@ pub(crate) struct Slot {
     /// How many bytes may wait for a client's next connection.
     kept_limit: AtomicU64,
     latency: AtomicU32,
+    /// The slot of the server that a connection came to, or one of the words below.
+    server: AtomicU32,
     over_mark: AtomicBool,
     slow_consumer: AtomicU8,
     /// An upgrade waits for its answer: whoever takes this gives it.
@@ -76,6 +80,8 @@ struct Cold {
 }
 
 const LIVE: u64 = 1 << 8;
+/// It is a server itself.
+const IS_SERVER: u32 = NO_SERVER - 1;
 
 impl Slot {
     fn new() -> Slot {
@@ -89,6 +95,7 @@ impl Slot {
             hard_limit: AtomicU64::new(0),
             kept_limit: AtomicU64::new(0),
             latency: AtomicU32::new(NO_LATENCY),
+            server: AtomicU32::new(NO_SERVER),
             over_mark: AtomicBool::new(false),
             slow_consumer: AtomicU8::new(0),
             question: AtomicBool::new(false),
@@ -188,6 +195,11 @@ impl Slot {
             buffered: self.buffered(),
             latency: self.latency().map(Duration::from_millis),
         }
+    }
+
+    /// Which server's sums it counts for.
+    pub(crate) fn set_server(&self, server: u32) {
+        self.server.store(server, Ordering::Relaxed);
     }
 
     /// A message was dropped by a policy or a deadline; any thread.
@@ -293,6 +305,14 @@ pub(crate) struct Slots {
     loop_index: usize,
     segments: [OnceLock<Box<[Slot]>>; SEGMENTS],
     free: Mutex<Free>,
+    ended: Mutex<Ended>,
+}
+
+/// What connections that have ended had counted; the lock is held while they move here, and while sums are made.
+#[derive(Default)]
+struct Ended {
+    all: Totals,
+    by_server: HashMap<u32, Totals>,
 }
 
 #[derive(Default)]
@@ -308,6 +328,7 @@ impl Slots {
             loop_index,
             segments: [const { OnceLock::new() }; SEGMENTS],
             free: Mutex::default(),
+            ended: Mutex::default(),
         }
     }
 
@@ -332,6 +353,11 @@ impl Slots {
         let slot = &slots[index];
         let generation = slot.generation();
         let state = u64::from(generation) << 32 | LIVE | ReadyState::Connecting as u64;
+        slot.set_server(if kind == Kind::Server {
+            IS_SERVER
+        } else {
+            NO_SERVER
+        });
         slot.state.store(state, Ordering::Release);
         Ok(Id::new(kind, self.loop_index, slot_number, generation))
     }
@@ -348,6 +374,58 @@ impl Slots {
         self.segments.get(segment)?.get()?.get(index)
     }
 
+    /// Has what a slot has counted count for those that have ended.
+    fn fold(&self, id: Id, slot: &Slot) {
+        let mut ended = self.ended.lock();
+        let counted = ConnectionMetrics {
+            buffered: 0,
+            ..slot.metrics()
+        };
+        ended.all.add(&counted);
+        match slot.server.swap(NO_SERVER, Ordering::Relaxed) {
+            NO_SERVER => {}
+            IS_SERVER => _ = ended.by_server.remove(&id.slot()),
+            // One that lingered on can end after its server.
+            server if self.is_server(server) => ended.by_server.entry(server).or_default().add(&counted),
+            _ => {}
+        }
+        slot.counters.reset();
+        for count in [&slot.buffered, &slot.queued, &slot.dropped, &slot.kept_limit] {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn is_server(&self, number: u32) -> bool {
+        self.at(number)
+            .is_some_and(|slot| slot.server.load(Ordering::Relaxed) == IS_SERVER)
+    }
+
+    /// How many connections live, and the sums over them and those that have ended: all, or those of one server. Any
+    /// thread.
+    pub(crate) fn totals(&self, of_server: Option<u32>) -> (u64, Totals) {
+        let ended = self.ended.lock();
+        let mut totals = match of_server {
+            Some(server) => ended.by_server.get(&server).copied().unwrap_or_default(),
+            None => ended.all,
+        };
+        let fresh = self.free.lock().fresh;
+        let mut connections = 0;
+        for slot in (0..fresh).filter_map(|number| self.at(number)) {
+            let server = slot.server.load(Ordering::Relaxed);
+            let counts = of_server.is_none_or(|one| one == server) && server != IS_SERVER;
+            if counts && slot.state.load(Ordering::Acquire) & LIVE != 0 {
+                connections += 1;
+                totals.add(&slot.metrics());
+            }
+        }
+        (connections, totals)
+    }
+
+    /// Begins all sums anew, for a new loop in this place.
+    pub(crate) fn forget_ended(&self) {
+        *self.ended.lock() = Ended::default();
+    }
+
     /// Ends the life of a handle and frees its slot, unless its generations are spent.
     pub(crate) fn release(&self, id: Id) {
         let Some(slot) = self.get(id) else { return };
@@ -357,10 +435,7 @@ impl Slots {
             cold.tls = None;
             cold.fd = NO_FD;
         }
-        slot.counters.reset();
-        for count in [&slot.buffered, &slot.queued, &slot.dropped, &slot.kept_limit] {
-            count.store(0, Ordering::Relaxed);
-        }
+        self.fold(id, slot);
         slot.over_mark.store(false, Ordering::Relaxed);
         slot.question.store(false, Ordering::Relaxed);
         slot.latency.store(NO_LATENCY, Ordering::Relaxed);

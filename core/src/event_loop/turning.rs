@@ -12,6 +12,7 @@ use super::command::Command;
 use super::shared::Shared;
 use super::{fork, thread};
 use crate::error::{Error, ErrorCode, Result};
+use crate::metrics::LoopMetrics;
 
 /// How a loop works. The default suits a loop of one's own.
 #[derive(Clone, Default)]
@@ -179,6 +180,16 @@ impl Loop {
         match self.shared.enter() {
             Some(core) => core.flush(),
             None => Ok(()),
+        }
+    }
+
+    /// What it has done so far. It looks at every connection, so ask now and then, not for each message. Any thread.
+    pub fn metrics(&self) -> LoopMetrics {
+        let (connections, totals) = self.shared.slots.totals(None);
+        LoopMetrics {
+            connections,
+            turns: self.shared.turns.get(),
+            totals,
         }
     }
 

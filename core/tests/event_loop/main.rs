@@ -26,6 +26,7 @@ mod reading;
 mod reconnecting;
 mod redirects;
 mod sent;
+mod server_metrics;
 mod serving;
 mod slow;
 mod threads;
