@@ -53,6 +53,24 @@ pub enum QueuedEvent {
 }
 
 impl QueuedEvent {
+    /// Calls the handler as the loop would have done: for whoever pulls and has handlers of the usual kind. An upgrade is
+    /// for none of them.
+    pub fn deliver(&self, ws: WebSocket, handler: &dyn Handler) {
+        match self {
+            QueuedEvent::Upgrade(_) => {}
+            QueuedEvent::Open => handler.on_open(ws),
+            QueuedEvent::Message(kind, payload) => handler.on_message(ws, message(*kind, payload)),
+            QueuedEvent::Ping(payload) => handler.on_ping(ws, payload),
+            QueuedEvent::Pong(payload) => handler.on_pong(ws, payload),
+            QueuedEvent::Drain => handler.on_drain(ws),
+            QueuedEvent::Sent(token, outcome) => handler.on_sent(ws, *token, *outcome),
+            QueuedEvent::Reconnecting(event) => handler.on_reconnecting(ws, event),
+            QueuedEvent::Reconnected => handler.on_reconnected(ws),
+            QueuedEvent::Error(error) => handler.on_error(ws, error),
+            QueuedEvent::Close(event) => handler.on_close(ws, event),
+        }
+    }
+
     fn size(&self) -> usize {
         match self {
             QueuedEvent::Message(_, payload) | QueuedEvent::Ping(payload) | QueuedEvent::Pong(payload) => {
@@ -61,6 +79,14 @@ impl QueuedEvent {
             QueuedEvent::Upgrade(upgrade) => upgrade.size(),
             _ => 0,
         }
+    }
+}
+
+/// Anybody can make an event, so that a text is UTF-8 is not known here.
+fn message(kind: MessageType, payload: &[u8]) -> Message<'_> {
+    match simdutf8::basic::from_utf8(payload) {
+        Ok(text) if kind == MessageType::Text => Message::text(text),
+        _ => Message::binary(payload),
     }
 }
 

@@ -186,7 +186,8 @@ impl Connection {
             Waiter::wake(waiter.bind(py));
         }
         let pause = slf.get().inbox.with(py, |inbox| {
-            let pause = !inbox.paused && !inbox.ended && inbox.messages.len() > inbox.high;
+            // Even if it is paused: the queue of a server's threads resumes for reasons of its own.
+            let pause = !inbox.ended && inbox.messages.len() > inbox.high;
             inbox.paused |= pause;
             pause
         });

@@ -16,6 +16,7 @@ use crate::handle::Face;
 use crate::hub::Hub;
 use crate::log_lines;
 use crate::options::Opening;
+use crate::threads::{Pulled, Threads};
 
 /// How often a turn wakes Tasks and sends what they have sent, before the host's other work gets its turn.
 const ROUNDS: usize = 4;
@@ -26,6 +27,8 @@ pub(crate) struct Driver {
     core: Guarded<Option<Arc<Loop>>>,
     hub: Arc<Hub>,
     timer: Guarded<Option<Timer>>,
+    /// Servers that are turned by other threads.
+    threads: Guarded<Vec<Arc<Threads>>>,
 }
 
 /// asyncio's timer for the core's next timeout.
@@ -51,6 +54,7 @@ impl Driver {
             core: Guarded::new(Some(Arc::new(core))),
             hub,
             timer: Guarded::new(None),
+            threads: Guarded::new(Vec::new()),
         })
     }
 
@@ -121,6 +125,9 @@ impl Driver {
         log_lines::remove_driver(Arc::as_ptr(&self.hub) as usize);
         let core = self.core.take(py);
         let timer = self.timer.take(py);
+        for threads in self.threads.take(py) {
+            threads.end(py);
+        }
         drop((core, timer));
     }
 
@@ -161,9 +168,30 @@ impl Driver {
         core.ok_or_else(|| PyRuntimeError::new_err("the event loop of this connection is closed"))
     }
 
+    /// Pulls a server's events from now on, until it has ended.
+    pub(crate) fn add_threads(&self, py: Python<'_>, threads: Arc<Threads>) {
+        self.threads.with(py, |all| all.push(threads));
+    }
+
+    fn pull(&self, py: Python<'_>, core: &Loop) {
+        let all = self.threads.with(py, |all| all.clone());
+        for threads in all {
+            match threads.pull(py) {
+                Pulled::All => {}
+                Pulled::Some => core.wake(),
+                Pulled::Ended => {
+                    threads.end(py);
+                    self.threads
+                        .with(py, |all| all.retain(|other| !Arc::ptr_eq(other, &threads)));
+                }
+            }
+        }
+    }
+
     fn turn(&self, py: Python<'_>, core: &Loop) -> PyResult<()> {
         self.hub.set_turning(py, true);
         let turned = core.poll(Some(Duration::ZERO));
+        self.pull(py, core);
         self.settle(py, core);
         self.hub.set_turning(py, false);
         turned.map(drop).map_err(|error| raise(py, &error))

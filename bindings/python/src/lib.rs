@@ -6,7 +6,7 @@
 //! | `connection`, `receive`, `waiter` | the coroutine face: a queue of messages, and the awaitables over it |
 //! | `handle` | what both faces of a connection have in common |
 //! | `socket`, `coming_back` | the callback face, and its clients that connect again |
-//! | `server` | listening, and answering upgrade requests |
+//! | `server`, `threads` | listening, answering upgrade requests, and I/O on the core's own threads |
 //! | `tls` | configurations of TLS |
 //! | `message`, `options`, `errors`, `guarded` | values on their way between the languages |
 //! | `log_lines` | the core's log lines on their way to `logging` |
@@ -26,6 +26,7 @@ mod options;
 mod receive;
 mod server;
 mod socket;
+mod threads;
 mod tls;
 mod waiter;
 

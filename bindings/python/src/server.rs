@@ -6,16 +6,18 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use sockline::{
-    Accept, Address, Refusal, Server as Listener, ServerHandler, ServerOptions, UpgradeRequest, WebSocket,
+    Accept, Address, Handler, Loop, QueuedUpgrade, Refusal, Server as Listener, ServerHandler, ServerOptions,
+    UpgradeRequest, WebSocket,
 };
 
 use crate::driver::Driver;
 use crate::errors::raise;
 use crate::guarded::Guarded;
-use crate::handle::{Face, HostAndPort, address};
+use crate::handle::{Face, HostAndPort, address, latin1_values};
 use crate::hub::{Hub, Keeper};
 use crate::message;
 use crate::options::{Limits, duration, limit};
+use crate::threads::{Answerer, Threads};
 use crate::tls::ServerTls;
 
 /// Base of `sockline.asyncio.server.Server` and `sockline.WebSocketServer`.
@@ -23,6 +25,8 @@ use crate::tls::ServerTls;
 pub(crate) struct Server {
     hub: Arc<Hub>,
     listener: Guarded<Option<Listener>>,
+    /// Where its connections are turned, if not on the host's thread.
+    threads: Guarded<Option<Arc<Threads>>>,
 }
 
 /// `sockline._options.Listening`.
@@ -40,6 +44,7 @@ struct Listening {
     max_connections_per_address: Option<usize>,
     max_requests: Option<u32>,
     origins: Vec<String>,
+    threads: usize,
     limits: Limits,
 }
 
@@ -50,6 +55,7 @@ impl Server {
         Server {
             hub: driver.get().hub(),
             listener: Guarded::new(None),
+            threads: Guarded::new(None),
         }
     }
 
@@ -82,8 +88,15 @@ impl Server {
             server_handler: events.clone(),
             ..ServerOptions::new(at)
         };
-        let on_loop = driver.get().core(py)?;
-        let listener = sockline::listen(Some(&on_loop), options, None).map_err(|error| raise(py, &error))?;
+        let count = listening.threads;
+        let core = driver.get().core(py)?;
+        let listener = match count {
+            0 => sockline::listen(Some(&core), options, None),
+            _ => slf
+                .get()
+                .listen_on_threads(py, driver.get(), &core, count, options, &events),
+        };
+        let listener = listener.map_err(|error| raise(py, &error))?;
         hub.keep(py, listener.raw(), events);
         slf.get().listener.set(py, Some(listener));
         Ok(())
@@ -104,13 +117,26 @@ impl Server {
         headers: Vec<(String, String)>,
     ) -> PyResult<()> {
         let (handler, keeper) = face.events(py);
+        let threads = self.threads.with(py, |threads| threads.clone());
+        let heard_by: Arc<dyn Handler> = match &threads {
+            Some(threads) => {
+                threads.set_handler(py, request, handler);
+                threads.queue()
+            }
+            None => handler,
+        };
         let accept = Accept {
             subprotocol,
             headers,
-            handler: Some(handler),
+            handler: Some(heard_by),
             ..Accept::default()
         };
         let accepted = WebSocket::from_raw(request).and_then(|ws| ws.accept(accept).map(|()| ws));
+        if accepted.is_err()
+            && let Some(threads) = threads
+        {
+            threads.remove_handler(py, request);
+        }
         let ws = accepted.map_err(|error| raise(py, &error))?;
         face.handle(py).get().attach(py, ws);
         self.hub.keep(py, request, keeper);
@@ -170,6 +196,29 @@ impl Server {
 }
 
 impl Server {
+    /// The threads push events, the driver pulls them.
+    fn listen_on_threads(
+        &self,
+        py: Python<'_>,
+        driver: &Driver,
+        core: &Loop,
+        count: usize,
+        options: ServerOptions,
+        events: &Arc<ServerEvents>,
+    ) -> sockline::Result<Listener> {
+        let threads = Arc::new(Threads::start(core.waker())?);
+        threads.set_answerer(py, events.clone());
+        let options = ServerOptions {
+            threads: count,
+            server_handler: threads.queue(),
+            ..options
+        };
+        let listener = sockline::listen(Some(threads.on_loop()), options, Some(threads.queue()))?;
+        drop(self.threads.replace(py, Some(threads.clone())));
+        driver.add_threads(py, threads);
+        Ok(listener)
+    }
+
     pub(crate) fn hub(&self) -> Arc<Hub> {
         self.hub.clone()
     }
@@ -187,40 +236,66 @@ impl Keeper for ServerEvents {
     }
 }
 
+/// What Python is told of an upgrade request.
+type Asked = (
+    u64,
+    String,
+    Vec<(String, String)>,
+    Vec<String>,
+    Option<HostAndPort>,
+);
+
 impl ServerEvents {
-    fn upgrade(&self, py: Python<'_>, request: &UpgradeRequest<'_>) -> PyResult<()> {
-        let headers: Vec<(&str, String)> = request
-            .headers()
-            .map(|(name, value)| (name, value.iter().map(|&byte| byte as char).collect()))
-            .collect();
-        let arguments = (
-            request.websocket().raw(),
-            request.target(),
-            headers,
-            request.subprotocols(),
-            request.remote_address().map(address),
+    /// Has Python answer; if it fails to, answers 500.
+    fn ask(&self, py: Python<'_>, ws: WebSocket, asked: Asked) {
+        if self.hub.is_over(py) {
+            return;
+        }
+        let server = self.server.bind(py);
+        if let Err(error) = server.call_method1(intern!(py, "_upgrade"), asked) {
+            self.hub.report(py, error, Some(server));
+            // Harmless if it was answered before the exception.
+            let _ = ws.refuse(Refusal::new(500, "the server failed to answer the upgrade\n"));
+        }
+    }
+}
+
+fn owned<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<(String, String)> {
+    latin1_values(
+        headers
+            .map(|(name, value)| (name.to_owned(), value.to_vec()))
+            .collect(),
+    )
+}
+
+impl Answerer for ServerEvents {
+    fn upgrade(&self, py: Python<'_>, ws: WebSocket, upgrade: &QueuedUpgrade) {
+        let asked = (
+            ws.raw(),
+            upgrade.target().to_owned(),
+            owned(upgrade.headers()),
+            upgrade.subprotocols().into_iter().map(str::to_owned).collect(),
+            upgrade.remote_address().map(address),
         );
-        self.server
-            .bind(py)
-            .call_method1(intern!(py, "_upgrade"), arguments)
-            .map(drop)
+        self.ask(py, ws, asked);
+    }
+
+    fn closed(&self, py: Python<'_>, server: Listener) {
+        drop(self.server.get().threads.take(py));
+        self.on_server_closed(server);
     }
 }
 
 impl ServerHandler for ServerEvents {
     fn on_upgrade(&self, request: &UpgradeRequest<'_>) {
-        Python::attach(|py| {
-            if self.hub.is_over(py) {
-                return;
-            }
-            if let Err(error) = self.upgrade(py, request) {
-                self.hub.report(py, error, Some(self.server.bind(py)));
-                // Harmless if it was answered before the exception.
-                let _ = request
-                    .websocket()
-                    .refuse(Refusal::new(500, "the server failed to answer the upgrade\n"));
-            }
-        });
+        let asked = (
+            request.websocket().raw(),
+            request.target().to_owned(),
+            owned(request.headers()),
+            request.subprotocols().into_iter().map(str::to_owned).collect(),
+            request.remote_address().map(address),
+        );
+        Python::attach(|py| self.ask(py, request.websocket(), asked));
     }
 
     fn on_server_closed(&self, server: Listener) {

@@ -9,7 +9,7 @@ use sockline::{
 };
 
 use crate::support::peer::REQUEST;
-use crate::support::{Events, PATIENCE, Peer, local, masked, port, recorder, serve, started, url};
+use crate::support::{Events, PATIENCE, Peer, What, local, masked, port, recorder, serve, started, url};
 
 const MAX_EVENTS: usize = 64;
 
@@ -242,4 +242,39 @@ fn many_connections_go_beyond_the_limit_by_a_message_each_at_most() {
         assert!(matches!(event, QueuedEvent::Message(..)));
         assert!(queue.len() <= MAX_EVENTS + PEERS, "{} events wait", queue.len());
     }
+}
+
+#[test]
+fn an_event_can_be_handed_on_to_a_handler() {
+    let on_loop = started();
+    let (queue, bell) = queue(MAX_EVENTS, 1 << 20);
+    let server = serve(&on_loop, local(), queue.clone());
+    let mut peer = Peer::upgraded(port(server));
+    let frames = [
+        masked(0x81, b"text"),
+        masked(0x82, b"\xff"),
+        masked(0x89, b"ping"),
+        masked(0x88, b""),
+    ];
+    peer.send(&frames.concat());
+    let (handler, events) = recorder();
+    let ws = loop {
+        let (ws, event) = pull(&queue, &bell);
+        event.deliver(ws, &*handler);
+        if matches!(event, QueuedEvent::Close(_)) {
+            break ws;
+        }
+    };
+    let expected = [
+        What::Open,
+        What::Text("text".to_owned()),
+        What::Binary(b"\xff".to_vec()),
+        What::Ping(b"ping".to_vec()),
+    ];
+    let heard = events.so_far();
+    assert_eq!(heard[..expected.len()], expected);
+    assert!(matches!(&heard[expected.len()..], [What::Close(close)] if close.code == 1005));
+    let forged = QueuedEvent::Message(MessageType::Text, [0xff].into());
+    forged.deliver(ws, &*handler);
+    assert_eq!(events.next(), What::Binary(vec![0xff]), "no text that isn't one");
 }

@@ -350,6 +350,9 @@ class WebSocketServer(_native.Server):
     most ``max_connections``, ``max_connections_per_address`` of one client's, and ``max_requests`` for files on each
     connection; the next one is refused with status 503.
 
+    With ``threads`` there are so many threads of the engine's for input and output, TLS and compression; handlers are
+    called where they are without, and have the interpreter to themselves.
+
     Raises :exc:`OSError` if it can't listen.
     """
 
@@ -390,6 +393,7 @@ class WebSocketServer(_native.Server):
         max_connections: int | None = None,
         max_connections_per_address: int | None = None,
         max_requests: int | None = None,
+        threads: int = 0,
         backlog: int = 1024,
     ) -> None:
         self.onupgrade = onupgrade
@@ -420,6 +424,7 @@ class WebSocketServer(_native.Server):
             max_connections_per_address=max_connections_per_address,
             max_requests=max_requests,
             origins=_origins(origins),
+            threads=threads,
         )
         try:
             self._listen(current_driver(), listening)

@@ -68,6 +68,7 @@ class Listening(NamedTuple):
     max_connections_per_address: int | None = None
     max_requests: int | None = None
     origins: list[str] = []
+    threads: int = 0
 
 
 def marks(name: str, limit: Limit) -> tuple[int, int]:

@@ -392,6 +392,7 @@ def serve(
     max_connections: int | None = None,
     max_connections_per_address: int | None = None,
     max_requests: int | None = None,
+    threads: int = 0,
     backlog: int = 1024,
     tcp: TcpOptions | None = None,
     unix_path: PathLike | None = None,
@@ -405,7 +406,8 @@ def serve(
     ``websockets``, with its defaults (:class:`~sockline.connect` explains them), ``ssl`` with a :class:`~sockline.ServerTLS` or a
     :class:`~sockline.SSLContext` (not one of :mod:`ssl`'s, which keeps its key to itself), ``tcp`` with further options
     of the sockets, ``max_connections``, ``max_connections_per_address`` and ``max_requests`` (for files, on one
-    connection), above which there is status 503, and ``static_folder``, whose files are served to plain HTTP requests on the same port.
+    connection), above which there is status 503, ``threads`` with a number of threads of the engine's for input and
+    output, TLS and compression, and ``static_folder``, whose files are served to plain HTTP requests on the same port.
 
     Raises :exc:`OSError` if it can't listen, :exc:`NotImplementedError` for what this version does not support.
     """
@@ -425,6 +427,7 @@ def serve(
         max_connections=max_connections,
         max_connections_per_address=max_connections_per_address,
         max_requests=max_requests,
+        threads=threads,
     )
     return Server(
         running_driver(),
