@@ -67,6 +67,16 @@ declare class WebSocket extends EventEmitter {
 
   /** How long each step to the open connection took. sockline's own. */
   timings(): WebSocket.Timings;
+  /** The counters of this connection since it was made; null once it has ended. sockline's own. */
+  metrics(): WebSocket.Metrics | null;
+  /**
+   * Subscribes a server's connection to the topics of its server that match, until it ends. Topics and filters are those
+   * of MQTT: levels with `/` between them; in a filter `+` stands for one level and `#`, at the end, for any number.
+   */
+  subscribe(filter: string): void;
+  unsubscribe(filter: string): void;
+  /** Publishes a message to all subscribers of a topic at this connection's server. */
+  publish(topic: string, data: Data, options?: { binary?: boolean; includeSelf?: boolean }): void;
   /** What was agreed on in the TLS handshake; null without TLS. sockline's own. */
   tlsInfo(): WebSocket.TlsInfo | null;
 
@@ -107,8 +117,13 @@ declare namespace WebSocket {
     pingTimeout?: number;
     /** When more than so many bytes wait, `send` returns false; 'drain' follows at half of it. Default: 1 MiB. */
     highWaterMark?: number;
-    /** When more than so many bytes wait already, `send` fails; 0 for no limit. Default: 0. */
+    /** When more than so many bytes wait already, a message meets `slowConsumer`; 0 for no limit. Default: 0. */
     hardLimit?: number;
+    /**
+     * What becomes of messages over `hardLimit`: `send` fails, they are dropped, the oldest that wait are dropped, or the
+     * connection is closed with 1008. Default: 'error'.
+     */
+    slowConsumer?: 'error' | 'drop-newest' | 'drop-oldest' | 'close';
     /** TCP_NODELAY. Default: true. */
     noDelay?: boolean;
     /** Whether the system probes a silent peer (SO_KEEPALIVE). Default: false. */
@@ -216,6 +231,84 @@ declare namespace WebSocket {
      * the environment say, as curl reads them. Default: false, none, as in ws.
      */
     proxy?: boolean | string | URL;
+    /** Default: false. From `wss:` to `ws:` none is followed. */
+    followRedirects?: boolean;
+    /** Default: 10. */
+    maxRedirects?: number;
+    /** Connect again when the connection is lost, or can't be made. sockline's own. Default: false. */
+    reconnect?: boolean | ReconnectOptions;
+  }
+
+  /**
+   * The wait before an attempt is a random time up to `baseDelay * factor ** n`, at most `maxDelay`, where n counts the
+   * attempts since the connection was last open for `stableAfter`. Times are milliseconds.
+   */
+  export interface ReconnectOptions {
+    /** Default: 1000. */
+    baseDelay?: number;
+    /** Default: 2. */
+    factor?: number;
+    /** Default: 30,000. */
+    maxDelay?: number;
+    /** Default: 10,000. */
+    stableAfter?: number;
+    /** Default: without end. */
+    maxAttempts?: number;
+    /** Close codes after which it is given up. Default: 1000, 1002, 1003, 1005, 1007, 1008, 1009, 1010. */
+    noRetry?: readonly number[];
+    /** How many bytes of messages are kept while there is no connection. Default: 0, `send` throws then. */
+    outbox?: number;
+  }
+
+  export interface Reconnecting {
+    /** Which attempt follows: 1 for the first since the connection was last stable. */
+    readonly attempt: number;
+    /** Milliseconds until then. */
+    readonly delay: number;
+    /** Null if the peer closed in good order. */
+    readonly error: Error | null;
+    readonly code: number;
+    readonly reason: string;
+  }
+
+  /** What is about to be asked for again; each attempt begins with what the constructor was given. */
+  export interface Attempt {
+    url: string | URL;
+    headers: Record<string, string | string[]>;
+    readonly number: number;
+  }
+
+  /** Bytes are those inside of TLS. */
+  export interface Metrics {
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+    readonly framesIn: number;
+    readonly framesOut: number;
+    readonly messagesIn: number;
+    readonly messagesOut: number;
+    /** Messages that a policy or a deadline has dropped. */
+    readonly dropped: number;
+    readonly buffered: number;
+    readonly latency: number | null;
+  }
+
+  /** What a client asks a server for, with what programs use of http.ClientRequest. */
+  export interface Request {
+    readonly method: string;
+    readonly protocol: string;
+    readonly host: string;
+    readonly port: string;
+    readonly path: string;
+    getHeader(name: string): string | string[] | undefined;
+    hasHeader(name: string): boolean;
+    setHeader(name: string, value: string | string[]): this;
+    removeHeader(name: string): void;
+    getHeaders(): Record<string, string | string[]>;
+    getHeaderNames(): string[];
+    readonly rawHeaders: string[];
+    /** Gives the attempt up; 'error' and 'close' follow. */
+    destroy(error?: Error): this;
+    abort(): void;
   }
 
   /** Milliseconds; null for a step that was not needed. */
@@ -249,6 +342,8 @@ declare namespace WebSocket {
     mask?: boolean;
     /** Whether to compress the message, where that was agreed on. Default: by its length. */
     compress?: boolean;
+    /** Milliseconds after which the message is dropped if it has not begun to leave. sockline's own. */
+    deadline?: number;
   }
 
   export interface ServerOptions extends Limits {
@@ -267,6 +362,14 @@ declare namespace WebSocket {
     verifyClient?: VerifyClient;
     /** Chooses one of the offered subprotocols, or none. Default: the first. */
     handleProtocols?: (protocols: Set<string>, request: UpgradeRequest) => string | false | undefined;
+    /** How many connections there may be; the next one gets status 503. Default: 0, any number. */
+    maxConnections?: number;
+    /** The same for each client address; a /64 of IPv6 counts as one. */
+    maxConnectionsPerAddress?: number;
+    /** After so many requests for files a connection is closed. Default: 0, any number. */
+    maxRequests?: number;
+    /** The pages that may connect, as `https://example.com`; others get 403. Default: all. */
+    origins?: string | readonly string[];
     /** Speak TLS; several certificates are told apart by name, the first is the default. sockline's own. */
     tls?: ServerTlsOptions | [ServerTlsOptions, ...Certificate[]];
     /** The class of the server's WebSockets. */
@@ -341,6 +444,15 @@ declare namespace WebSocket {
     pong: (this: WebSocket, data: Buffer) => void;
     /** The server has accepted; 'open' follows. */
     upgrade: (this: WebSocket, response: Response) => void;
+    /** The server has refused; without a listener that is an 'error'. 'close' follows when the response was read. */
+    'unexpected-response': (this: WebSocket, request: Request, response: Response) => void;
+    /** A redirect is followed; the request's headers may be changed. With `reconnect` it doesn't come. */
+    redirect: (this: WebSocket, url: string, request: Request) => void;
+    /** The connection is lost, or could not be made, and another attempt follows. */
+    reconnecting: (this: WebSocket, event: Reconnecting) => void;
+    /** An attempt begins; it may be changed. */
+    attempt: (this: WebSocket, attempt: Attempt) => void;
+    reconnected: (this: WebSocket) => void;
     /** What waits fell to half of `highWaterMark`, after `send` had returned false. */
     drain: (this: WebSocket) => void;
   }
@@ -360,6 +472,15 @@ declare namespace WebSocket {
     readonly clients: Set<WebSocket>;
     /** Where it listens; null if it doesn't. */
     address(): AddressInfo | null;
+    /** Sends a message to all subscribers of a topic; it is encoded once. sockline's own. */
+    publish(topic: string, data: Data, options?: { binary?: boolean }): void;
+    /** Sends a message to all connections; it is encoded once. sockline's own. */
+    broadcast(data: Data, options?: { binary?: boolean }): void;
+    /**
+     * Stops listening, and closes the connections with 1001, spread over half of so many milliseconds; what is not over
+     * when they have passed is cut. sockline's own.
+     */
+    drain(within: number, callback?: (error?: Error) => void): void;
     /** Takes other certificates from the next handshake on. */
     setSecureContext(tls: Certificate | Certificate[]): void;
     /** Stops listening. Connections live on; 'close' comes when the last of them has ended. */

@@ -6,36 +6,37 @@ const net = require('net');
 const { withCode } = require('./errors');
 const { flatten } = require('./headers');
 const { amount, clientLimits } = require('./options');
+const { reconnectOption } = require('./reconnecting');
 const { clientContext } = require('./tls');
 
 const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`|a-z~]+$/; // RFC 9110 §5.6.2
 /** Header lines that belong to the handshake; the application's are passed over, as in ws. */
 const OWN_HEADERS = new Set(['sec-websocket-version', 'sec-websocket-key', 'connection', 'upgrade']);
 const PROTOCOL_VERSION = 13;
+const MAX_REDIRECTS = 10;
 
 /** What the engine needs to connect, as its `ConnectOptions`, without the key; and the context of TLS. */
-function describeClient(address, protocols, options) {
-  if (typeof protocols === 'object' && protocols !== null && !Array.isArray(protocols)) {
-    [protocols, options] = [undefined, protocols];
-  }
-  options ??= {};
+function describeClient(url, protocols, options) {
   const version = options.protocolVersion ?? PROTOCOL_VERSION;
   if (version !== PROTOCOL_VERSION) {
     throw new RangeError(`Unsupported protocol version: ${version} (supported versions: ${PROTOCOL_VERSION})`);
   }
-  const limits = clientLimits(options);
-  const url = parseUrl(address);
+  const reconnect = reconnectOption(options.reconnect);
   return {
-    limits,
+    limits: clientLimits(options),
     url: url.href,
     context: clientContext(options, url.host),
-    protocols: checkProtocols([protocols ?? options.protocols ?? []].flat()),
+    protocols: checkProtocols(protocols),
     headers: headerLines(options),
     ...localAddress(options),
     proxy: proxyUrl(options),
+    reconnect,
+    // Where the engine comes back by itself it has to find the way by itself, too.
+    maxRedirects: reconnect && options.followRedirects ? amount(options, 'maxRedirects', MAX_REDIRECTS) : 0,
   };
 }
 
+/** A URL of a WebSocket; `http:` stands for `ws:`. */
 function parseUrl(address) {
   let url;
   try {
@@ -92,4 +93,4 @@ function localAddress(options) {
   return { localAddress: address || ANY[family], localPort };
 }
 
-module.exports = { describeClient, TOKEN };
+module.exports = { describeClient, parseUrl, MAX_REDIRECTS, TOKEN };

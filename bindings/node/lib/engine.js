@@ -23,6 +23,11 @@ const KIND = Object.freeze({
   CLOSE: 8,
   UPGRADE: 9,
   SERVER_CLOSED: 10,
+  RESPONSE: 11,
+  SENT: 12,
+  RECONNECTING: 13,
+  ATTEMPT: 14,
+  RECONNECTED: 15,
 });
 const OWN_MEMORY = 0x100;
 const EXTRA_SHIFT = 16;
@@ -42,8 +47,10 @@ let slab = null;
 const waiting = new Set();
 
 const engine = new Engine(table.buffer, deliver, allocate);
-/** send(handle, type, data): 0, 1 over the high-water mark, or a negative number of an error. */
-const send = engine.sender();
+/** send(handle, type, data): 0, 1 over the high-water mark, 4 dropped, or a negative number of an error. */
+const send = engine.sender(false);
+/** sendWith(handle, type, data, token, deadline): the same; the token is a negative number for none. */
+const sendWith = engine.sender(true);
 
 /** Memory for the addon. It must not be transferred: that would take it from under all views on it. */
 function allocate(size) {
@@ -124,4 +131,4 @@ function loadAddon() {
   }
 }
 
-module.exports = { ClientContext, ServerContext, KIND, FastBuffer, engine, send, addTarget, removeTarget, awaitSent };
+module.exports = { ClientContext, ServerContext, KIND, FastBuffer, engine, send, sendWith, addTarget, removeTarget, awaitSent };

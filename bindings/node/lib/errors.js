@@ -48,10 +48,16 @@ function calling(call) {
   }
 }
 
+/** The error that a status of `send` stands for; `describe` is the engine's. */
+function fromStatus(status, describe) {
+  const [code, text] = describe(status);
+  return withCode(new Error(`the message was not sent: ${text}`), code);
+}
+
 /** An error with a code, for what is refused before the addon hears of it. */
 function withCode(error, code) {
   error.code = code;
   return error;
 }
 
-module.exports = { ENGINE_CODE, fromRecord, calling, withCode };
+module.exports = { ENGINE_CODE, fromRecord, fromStatus, calling, withCode };

@@ -24,6 +24,16 @@ function joinHeaders(raw) {
   return headers;
 }
 
+/** From names and values in turn to an object that `flatten` takes: names as they are, a list of values where there are several. */
+function collect(raw) {
+  const headers = {};
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const name = raw[at];
+    headers[name] = Object.hasOwn(headers, name) ? [headers[name], raw[at + 1]].flat() : raw[at + 1];
+  }
+  return headers;
+}
+
 /** Headers as names and values in turn, as the addon takes them. */
 function flatten(headers) {
   return Object.entries(headers ?? {}).flatMap(([name, value]) =>
@@ -31,4 +41,4 @@ function flatten(headers) {
   );
 }
 
-module.exports = { flatten, joinHeaders };
+module.exports = { collect, flatten, joinHeaders };

@@ -10,6 +10,9 @@ const HIGH_WATER_MARK = 1024 * 1024; // bytes
 const KEEP_ALIVE = 7_200_000; // ms, Linux's own
 const HEAD_TIMEOUT = 60_000; // ms, as http.Server's headersTimeout
 
+/** What becomes of messages over the hard limit, by the addon's numbers. */
+const POLICIES = ['error', 'drop-newest', 'drop-oldest', 'close'];
+
 /** What ws can and sockline can't yet: ignoring these would change what a program does. */
 const REFUSED = {
   autoPong: (value) => value === false && 'pings are always answered',
@@ -22,7 +25,6 @@ const REFUSED_OF_CLIENT = {
   lookup: (value) => Boolean(value) && 'names are looked up by the system',
   generateMask: (value) => Boolean(value) && 'masks come from the system\'s random numbers (RFC 6455 §5.3)',
   finishRequest: (value) => Boolean(value) && 'requests are not made by the http module; use headers',
-  followRedirects: (value) => Boolean(value) && 'redirects are not followed yet',
 };
 const REFUSED_OF_SERVER = {
   ...REFUSED,
@@ -56,9 +58,16 @@ function limits(options, handshakeTimeout, role) {
     pingTimeout: amount(options, 'pingTimeout', options.pingInterval ?? 0),
     highWaterMark: amount(options, 'highWaterMark', HIGH_WATER_MARK),
     hardLimit: amount(options, 'hardLimit', 0),
+    slowConsumer: policy(options.slowConsumer ?? POLICIES[0]),
     tcp: tcp(options),
     compression: compression(options.perMessageDeflate ?? role === 'client', role),
   };
+}
+
+function policy(name) {
+  const number = POLICIES.indexOf(name);
+  if (number >= 0) return number;
+  throw withCode(new TypeError(`option slowConsumer must be one of ${POLICIES.join(', ')}`), 'ERR_INVALID_ARG_VALUE');
 }
 
 /** Under the names of the net module where it has them. */

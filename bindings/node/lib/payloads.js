@@ -1,9 +1,11 @@
 'use strict';
 // What an application may hand over, in the forms that the engine takes.
 
-/** Bits of the engine's type of a message: binary, and given as a string. */
+/** Bits of the engine's type of a message: binary, given as a string, to be compressed, not to be compressed. */
 const BINARY = 1;
 const STRING = 2;
+const COMPRESSED = 4;
+const PLAIN = 8;
 
 const EMPTY = Buffer.alloc(0);
 const MAX_CONTROL = 125; // RFC 6455 §5.5
@@ -18,6 +20,15 @@ function toView(data) {
     throw new TypeError('a Blob can only be read later; send what its arrayBuffer() resolves to');
   }
   return Buffer.from(data);
+}
+
+/** A message for many, always as bytes: it is encoded once. */
+function publication(data, options) {
+  if (typeof data === 'number') data = data.toString();
+  const isString = typeof data === 'string';
+  const view = isString ? Buffer.from(data) : toView(data);
+  const bytes = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
+  return { binary: options?.binary ?? !isString, view: bytes };
 }
 
 /** The payload of a ping or pong. */
@@ -48,4 +59,4 @@ function isSendable(code) {
   return (code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) || (code >= 3000 && code <= 4999);
 }
 
-module.exports = { BINARY, STRING, toView, controlPayload, closeReason };
+module.exports = { BINARY, STRING, COMPRESSED, PLAIN, toView, controlPayload, closeReason, publication };

@@ -7,9 +7,10 @@ const { STATUS_CODES } = require('http');
 
 const { TOKEN } = require('./client');
 const { KIND, addTarget, engine, removeTarget } = require('./engine');
-const { calling, withCode } = require('./errors');
+const { ENGINE_CODE, calling, withCode } = require('./errors');
 const { flatten } = require('./headers');
-const { serverLimits } = require('./options');
+const { amount, serverLimits } = require('./options');
+const { publication } = require('./payloads');
 const { identities, serverContext } = require('./tls');
 const { UpgradeRequest } = require('./upgrade-request');
 const WebSocket = require('./websocket');
@@ -51,12 +52,20 @@ class WebSocketServer extends EventEmitter {
       port: checkPort(port),
       backlog: backlog ?? BACKLOG,
       folder: folder == null ? undefined : String(folder),
+      maxConnections: amount(this.options, 'maxConnections', 0),
+      maxConnectionsPerAddress: amount(this.options, 'maxConnectionsPerAddress', 0),
+      maxRequests: amount(this.options, 'maxRequests', 0),
+      origins: [this.options.origins ?? []].flat().map(String),
       limits,
     };
     let event = ['listening'];
     try {
       this._handle = calling(() => engine.listen(description, this._context));
     } catch (error) {
+      if (error[ENGINE_CODE] !== 'SOCKLINE_ERR_LISTEN_FAILED') {
+        removeTarget(this._key);
+        throw error;
+      }
       Object.assign(error, { address: host ?? '::', port: description.port });
       event = ['error', error];
     }
@@ -77,6 +86,27 @@ class WebSocketServer extends EventEmitter {
     if (!this._context) throw withCode(new Error('The server has no option tls'), 'SOCKLINE_ERR_UNSUPPORTED');
     const certificates = identities([tls].flat());
     calling(() => this._context.reload(certificates));
+  }
+
+  /** Sends a message to all subscribers of a topic; it is encoded once. */
+  publish(topic, data, options) {
+    const { binary, view } = publication(data, options);
+    calling(() => engine.publish(this._handle, String(topic), binary, view));
+  }
+
+  /** Sends a message to all connections; it is encoded once. */
+  broadcast(data, options) {
+    const { binary, view } = publication(data, options);
+    calling(() => engine.broadcast(this._handle, binary, view));
+  }
+
+  /**
+   * Stops listening, and closes the connections with 1001, spread over half of so many milliseconds; what is not over
+   * when they have passed is cut. `callback` as for `close`.
+   */
+  drain(within, callback) {
+    if (this._state === RUNNING && this._handle !== 0) engine.drain(this._handle, amount({ within }, 'within', 0));
+    this.close(callback);
   }
 
   /** Stops listening. Connections live on; 'close' comes when the last of them has ended. */

@@ -4,15 +4,17 @@ const { AsyncResource } = require('async_hooks');
 const EventEmitter = require('events');
 const { STATUS_CODES } = require('http');
 
-const { FastBuffer, KIND, addTarget, awaitSent, engine, removeTarget, send } = require('./engine');
-const { ENGINE_CODE, calling, fromRecord, withCode } = require('./errors');
+const { FastBuffer, KIND, addTarget, awaitSent, engine, removeTarget, send, sendWith } = require('./engine');
+const { ENGINE_CODE, calling, fromRecord, fromStatus, withCode } = require('./errors');
 const { mixInto } = require('./events');
 const { extensionNames } = require('./compression');
-const { describeClient } = require('./client');
 const { EarlyMessages } = require('./early-messages');
+const { Opening, readAnswer } = require('./opening');
+const { Outgoing } = require('./outgoing');
 const { Peer } = require('./peer');
+const { offerAttempt, readReconnecting } = require('./reconnecting');
 const { Response } = require('./response');
-const { BINARY, STRING, closeReason, controlPayload, toView } = require('./payloads');
+const { BINARY, COMPRESSED, PLAIN, STRING, closeReason, controlPayload, publication, toView } = require('./payloads');
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -22,11 +24,12 @@ const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'];
 
 const EMPTY = Buffer.alloc(0);
 const BINARY_TYPES = ['nodebuffer', 'arraybuffer', 'fragments', 'blob'];
-/** Results of `send`: see 'drain'; the connection is not open any more; what was said is no text. */
-const OVER_MARK = 1;
+/** Results of `send`: nothing to wait for; the connection is not open any more; what was said is no text. */
+const QUEUED = 0;
 const NOT_OPEN = -3;
 const ENDED = -4;
 const INVALID_UTF8 = -6;
+const NO_TOKEN = -1;
 /** After the handshake, ws tells of these only by the close code 1006. */
 const TOLD_BY_CLOSE = new Set(['SOCKLINE_ERR_IO', 'SOCKLINE_ERR_TLS', 'SOCKLINE_ERR_CLOSE_TIMEOUT']);
 
@@ -53,27 +56,22 @@ class WebSocket extends EventEmitter {
     this._extensions = '';
     this._url = undefined;
     this._wasClean = false;
-    this._givenUp = false; // closed while connecting
+    this._givenUp = null; // closed while connecting: the error that tells so
+    this._opening = null; // a client's way to an open connection
+    this._answer = null; // what a server has answered instead of upgrading
+    this._over = null; // ends what has no connection any more
+    this._wasOpen = this._isServer;
+    this._keepsMessages = false; // takes messages before there is a connection
+    this._outgoing = null; // callbacks of `send`
     this._heard = false; // a message has found a listener
     this._early = null; // messages that have found none
     this._parts = null; // of a message that is sent in fragments
-    this._sent = 0; // bytes handed to `send`, at least
-    this._pending = null; // callbacks of `send`, with what `_sent` was then
+    this._pending = null; // other callbacks, with how many bytes have to be taken before
     this._bufferedAfterClose = 0;
     this._peer = undefined;
-    if (address !== null) this._connect(address, protocols, options);
-  }
-
-  _connect(address, protocols, options) {
-    const { url, context, ...description } = describeClient(address, protocols, options);
-    this._url = url;
-    this._key = addTarget(this);
-    try {
-      this._handle = calling(() => engine.connect({ key: this._key, url, ...description }, context));
-    } catch (error) {
-      removeTarget(this._key);
-      throw error;
-    }
+    if (address === null) return;
+    this._opening = new Opening(this, address, protocols, options);
+    this._keepsMessages = this._opening.keepsMessages;
   }
 
   /** Becomes the server's end of a connection; `accept(key)` answers the client. */
@@ -146,6 +144,11 @@ class WebSocket extends EventEmitter {
     return engine.tlsInfo(this._handle);
   }
 
+  /** The counters of this connection since it was made; null once it has ended. */
+  metrics() {
+    return engine.metrics(this._handle);
+  }
+
   /** The round trip of the last answered ping, in milliseconds; null before. */
   get latency() {
     return this._handle === 0 ? null : engine.latency(this._handle);
@@ -156,7 +159,7 @@ class WebSocket extends EventEmitter {
    * False asks to wait for 'drain' before sending more.
    */
   send(data, options, callback) {
-    if (this._readyState === CONNECTING) throw notOpen(CONNECTING);
+    if (this._readyState === CONNECTING && !this._keepsMessages) throw notOpen(CONNECTING);
     if (typeof options === 'function') {
       callback = options;
       options = undefined;
@@ -168,22 +171,42 @@ class WebSocket extends EventEmitter {
       return this._sendPart(data, isString, options, callback);
     }
     const binary = options?.binary ?? !isString;
-    return this._send(data, (binary ? BINARY : 0) | (isString ? STRING : 0), callback);
+    return this._send(data, (binary ? BINARY : 0) | (isString ? STRING : 0), options, callback);
   }
 
-  _send(data, type, callback) {
-    const result = this._readyState === OPEN ? send(this._handle, type, data) : NOT_OPEN;
-    if (result >= 0) {
-      this._sent += data.length ?? data.byteLength; // a string has no fewer bytes than code units
-      if (callback) this._awaitSent(callback);
-      return result !== OVER_MARK;
+  _send(data, type, options, callback) {
+    let result = NOT_OPEN;
+    if (this._readyState === OPEN || this._keepsMessages) {
+      const isUsual = !callback && options?.compress == null && !options?.deadline;
+      result = isUsual ? send(this._handle, type, data) : this._sendWith(data, type, options, callback);
     }
+    if (result < 0) return this._notSent(result, data, callback);
+    return result === QUEUED;
+  }
+
+  _sendWith(data, type, options, callback) {
+    if (options?.compress != null) type |= options.compress ? COMPRESSED : PLAIN;
+    const deadline = options?.deadline ?? 0;
+    if (!callback) return sendWith(this._handle, type, data, NO_TOKEN, deadline);
+    this._outgoing ??= new Outgoing();
+    const token = this._outgoing.add(callback);
+    const result = sendWith(this._handle, type, data, token, deadline);
+    if (result < 0) this._outgoing.forget(token);
+    return result;
+  }
+
+  _notSent(result, data, callback) {
     if (result === INVALID_UTF8) {
       throw withCode(new TypeError('a text message must be valid UTF-8'), 'SOCKLINE_ERR_INVALID_UTF8');
     }
-    if (result !== NOT_OPEN && result !== ENDED) throw new Error(`sending failed with status ${result}`);
-    this._sendAfterClose(data, callback);
-    return true; // nothing waits, so no 'drain' will come
+    if (result === NOT_OPEN || result === ENDED) {
+      this._sendAfterClose(data, callback);
+      return true; // nothing waits, so no 'drain' will come
+    }
+    const error = fromStatus(result, (status) => engine.describeStatus(status));
+    if (!callback) throw error;
+    process.nextTick(callback, error);
+    return false;
   }
 
   /** Fragments of the application's are put together: the peer can't tell the difference. */
@@ -196,7 +219,7 @@ class WebSocket extends EventEmitter {
       return true;
     }
     this._parts = null;
-    return this._send(Buffer.concat(chunks), binary ? BINARY : 0, callback);
+    return this._send(Buffer.concat(chunks), binary ? BINARY : 0, options, callback);
   }
 
   _sendAfterClose(data, callback) {
@@ -207,21 +230,40 @@ class WebSocket extends EventEmitter {
 
   _awaitSent(callback) {
     this._pending ??= [];
-    this._pending.push({ mark: this._sent, callback });
+    const mark = engine.bytesTaken(this._handle) + engine.bufferedAmount(this._handle);
+    this._pending.push({ mark, callback });
     awaitSent(this);
   }
 
-  /** Calls back those whose data has left: all that waits now was sent after it. True if nobody is left. */
+  /** Calls back those whose data has left. True if nobody is left. */
   _settleSent(error) {
     const pending = this._pending;
     if (pending === null) return true;
-    const waiting = this._readyState === CLOSED ? 0 : engine.bufferedAmount(this._handle);
+    // Of what a policy dropped meanwhile the bytes are never taken.
+    const isEmpty = this._readyState === CLOSED || engine.bufferedAmount(this._handle) === 0;
+    const taken = isEmpty ? Infinity : engine.bytesTaken(this._handle);
     let done = 0;
-    while (done < pending.length && (error || this._sent - pending[done].mark >= waiting)) done++;
+    while (done < pending.length && pending[done].mark <= taken) done++;
     const settled = pending.splice(0, done);
     if (pending.length === 0) this._pending = null;
     this._resource.runInAsyncScope(callAll, null, settled, error);
     return this._pending === null;
+  }
+
+  /** Subscribes a server's connection to the topics of its server that match; wildcards as in MQTT. */
+  subscribe(filter) {
+    calling(() => engine.subscribe(this._handle, String(filter)));
+  }
+
+  /** Takes one `subscribe` back. */
+  unsubscribe(filter) {
+    calling(() => engine.unsubscribe(this._handle, String(filter)));
+  }
+
+  /** Publishes a message at this connection's server; to itself only if asked to. */
+  publish(topic, data, options) {
+    const { binary, view } = publication(data, options);
+    calling(() => engine.publishFrom(this._handle, String(topic), binary, view, Boolean(options?.includeSelf)));
   }
 
   /** Sends a ping of at most 125 bytes. */
@@ -250,7 +292,7 @@ class WebSocket extends EventEmitter {
   /** Starts the closing handshake; while connecting, gives up. */
   close(code, data) {
     if (this._readyState === CLOSED || this._readyState === CLOSING) return;
-    if (this._readyState === CONNECTING) {
+    if (this._readyState === CONNECTING && !this._wasOpen) {
       this._giveUp();
       return;
     }
@@ -262,7 +304,7 @@ class WebSocket extends EventEmitter {
   /** Cuts the connection without a closing handshake. */
   terminate() {
     if (this._readyState === CLOSED) return;
-    if (this._readyState === CONNECTING) {
+    if (this._readyState === CONNECTING && !this._wasOpen) {
       this._giveUp();
       return;
     }
@@ -270,10 +312,12 @@ class WebSocket extends EventEmitter {
     engine.terminate(this._handle);
   }
 
-  _giveUp() {
-    this._givenUp = true;
+  _giveUp(error = new Error('WebSocket was closed before the connection was established')) {
+    if (this._givenUp || this._readyState === CLOSED) return;
+    this._givenUp = error;
     this._readyState = CLOSING;
-    engine.terminate(this._handle);
+    if (this._over) process.nextTick(this._over);
+    else engine.terminate(this._handle);
   }
 
   /** Stops reading from the socket. */
@@ -310,6 +354,23 @@ class WebSocket extends EventEmitter {
       case KIND.DRAIN:
         this.emit('drain');
         break;
+      case KIND.SENT:
+        this._outgoing.settle(data.readUInt32LE(0), extra);
+        break;
+      case KIND.RECONNECTING:
+        this._readyState = CONNECTING;
+        this.emit('reconnecting', readReconnecting(extra, data));
+        break;
+      case KIND.ATTEMPT:
+        offerAttempt(this, data);
+        break;
+      case KIND.RECONNECTED:
+        this._agreed();
+        this.emit('reconnected');
+        break;
+      case KIND.RESPONSE:
+        this._answer = readAnswer(extra, data);
+        break;
       case KIND.OPEN:
         this._opened();
         break;
@@ -340,29 +401,52 @@ class WebSocket extends EventEmitter {
       this.emit('upgrade', new Response(101, STATUS_CODES[101], headers, EMPTY, this._socket));
       if (this._readyState !== CONNECTING) return; // a listener has closed it
     }
+    this._agreed();
+    this.emit('open');
+  }
+
+  /** There is a connection, with what both ends have agreed on. */
+  _agreed() {
     this._protocol = engine.protocol(this._handle);
     this._extensions = extensionNames(engine.extensions(this._handle));
+    this._peer = undefined;
+    this._wasOpen = true;
     this._readyState = OPEN;
-    this.emit('open');
   }
 
   _failed(error) {
     const wasConnecting = this._readyState === CONNECTING;
     if (this._givenUp || (!wasConnecting && TOLD_BY_CLOSE.has(error[ENGINE_CODE]))) return;
+    if (wasConnecting && this._answer) {
+      const answer = this._answer;
+      this._answer = null;
+      try {
+        if (this._opening.judge(answer)) return;
+      } catch (unusable) {
+        error = unusable;
+      }
+    }
     this._readyState = CLOSING;
     this.emit('error', error);
   }
 
   _ended(code, data) {
+    removeTarget(this._key);
+    this._wasClean = data[0] === 0x31; // '1'
+    const reason = data.length > 1 ? Buffer.from(data.subarray(1)) : EMPTY;
+    this._over = () => this._isOver(code, reason);
+    if (this._givenUp || this._wasOpen || !this._opening.goesOn(this._over)) this._over();
+  }
+
+  _isOver(code, reason) {
+    if (this._readyState === CLOSED) return;
     this._early?.release();
     this._readyState = CLOSED;
-    this._wasClean = data[0] === 0x31; // '1'
-    removeTarget(this._key);
     if (this._pending !== null) this._settleSent(notOpen(CLOSED));
     try {
-      if (this._givenUp) this.emit('error', new Error('WebSocket was closed before the connection was established'));
+      if (this._givenUp) this.emit('error', this._givenUp);
     } finally {
-      this.emit('close', code, data.length > 1 ? Buffer.from(data.subarray(1)) : EMPTY);
+      this.emit('close', code, reason);
     }
   }
 }

@@ -47,6 +47,19 @@ pub(crate) enum Kind {
     /// separated by NUL.
     Upgrade = 9,
     ServerClosed = 10,
+    /// What a server answered instead of upgrading; the error follows. The extra half word: the status. The payload:
+    /// the length of what is before the body (4 bytes, little-endian), the reason, then names and values of headers,
+    /// separated by NUL, and the body.
+    Response = 11,
+    /// The extra half word: the outcome. The payload: the token, 4 bytes, little-endian.
+    Sent = 12,
+    /// The extra half word: the close code. The payload: the number of the attempt, the wait in milliseconds and the
+    /// reason, separated by NUL, then the error as for `Error`, if there is one.
+    Reconnecting = 13,
+    /// To be answered before `deliver` returns. The payload: the number, the URL, then names and values of headers,
+    /// separated by NUL.
+    Attempt = 14,
+    Reconnected = 15,
 }
 
 struct Spilled {
@@ -146,11 +159,13 @@ impl Batch {
         self.record([key, word, offset as u32, length as u32]);
     }
 
-    /// Hands over what there is in the middle of a turn, so that it can be answered before something else happens.
-    pub(crate) fn deliver_early(&self) {
+    /// Hands over what there is in the middle of a turn, so that it can be answered before something else happens; false
+    /// if JavaScript is out of reach.
+    pub(crate) fn deliver_early(&self) -> bool {
         if self.in_javascript.get() && self.count.get() > 0 {
             self.deliver();
         }
+        self.in_javascript.get()
     }
 
     fn record(&self, words: [u32; WORDS]) {

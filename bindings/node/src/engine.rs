@@ -13,7 +13,7 @@ use crate::host::{Host, HostPointer};
 use crate::js;
 use crate::listener::Listener;
 use crate::options::{ConnectOptions, ListenOptions, pairs};
-use crate::sending::send;
+use crate::sending::{send, send_with};
 use crate::tls::{ClientContext, ServerContext};
 
 /// One loop for the module that made it; it lives as long as its environment.
@@ -39,10 +39,12 @@ impl Engine {
         Ok(Engine { host })
     }
 
-    /// `send(handle, type, data)` as a plain function, which costs less than a method.
+    /// `send(handle, type, data)` as a plain function, which costs less than a method; or, with options,
+    /// `sendWith(handle, type, data, token, deadline)`.
     #[napi]
-    pub fn sender<'a>(&self, env: &'a Env) -> Result<Unknown<'a>> {
-        let value = js::function(env.raw(), Some(send), self.host.into_raw())
+    pub fn sender<'a>(&self, env: &'a Env, with_options: bool) -> Result<Unknown<'a>> {
+        let callback = if with_options { send_with } else { send };
+        let value = js::function(env.raw(), Some(callback), self.host.into_raw())
             .ok_or_else(|| internal("no function"))?;
         // SAFETY: the function was just made in the scope that calls this.
         Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
@@ -140,10 +142,17 @@ impl Engine {
         .map_err(failure)
     }
 
-    /// Stops listening; connections live on.
+    /// What the attempt that was just told of is to be; `headers` are names and values in turn.
     #[napi]
-    pub fn close_server(&self, handle: f64) -> Result<()> {
-        harmless_when_closed(server(handle)?.close(None, ""))
+    pub fn answer_attempt(&self, url: String, headers: Vec<String>) {
+        self.host.get().answer.set(Some((url, pairs(headers))));
+    }
+
+    /// Error codes by the numbers that `send` returns: name and text.
+    #[napi]
+    pub fn describe_status(&self, number: i32) -> Vec<&'static str> {
+        let code = ErrorCode::from_number(number).unwrap_or(ErrorCode::Internal);
+        vec![code.name(), code.text()]
     }
 
     /// Makes an error that a handler threw an uncaught exception, as if its callback were the only one.
@@ -168,7 +177,7 @@ pub(crate) fn server(handle: f64) -> Result<Server> {
 }
 
 /// A connection may have ended without JavaScript having heard of it yet.
-fn harmless_when_closed(result: sockline::Result<()>) -> Result<()> {
+pub(crate) fn harmless_when_closed(result: sockline::Result<()>) -> Result<()> {
     match result {
         Err(error) if error.code() == ErrorCode::Closed => Ok(()),
         result => result.map_err(failure),

@@ -43,6 +43,8 @@ pub(crate) struct Host {
     due: Cell<Option<Instant>>,
     /// Strings on their way out, as UTF-8.
     pub(crate) scratch: RefCell<Vec<u8>>,
+    /// What JavaScript wants the next attempt to be: its URL and headers.
+    pub(crate) answer: Cell<Option<Request>>,
     /// JavaScript wants to hear of flushes, whether they bring events or not.
     watching: Cell<bool>,
     /// The environment is going down.
@@ -51,6 +53,9 @@ pub(crate) struct Host {
     handles: Cell<usize>,
     hook: Cell<sys::napi_async_cleanup_hook_handle>,
 }
+
+/// A URL, and headers.
+type Request = (String, Vec<(String, String)>);
 
 /// What there is once something was opened.
 struct Running {
@@ -96,6 +101,7 @@ impl Host {
             in_turn: Cell::new(false),
             due: Cell::new(None),
             scratch: RefCell::default(),
+            answer: Cell::default(),
             watching: Cell::new(false),
             ending: Cell::new(false),
             handles: Cell::new(0),

@@ -31,6 +31,20 @@ pub struct TlsAgreement {
     pub resumed: bool,
 }
 
+/// The counters of one connection since it was made.
+#[napi(object, use_nullable = true)]
+pub struct Counters {
+    pub bytes_in: f64,
+    pub bytes_out: f64,
+    pub frames_in: f64,
+    pub frames_out: f64,
+    pub messages_in: f64,
+    pub messages_out: f64,
+    pub dropped: f64,
+    pub buffered: f64,
+    pub latency: Option<f64>,
+}
+
 #[napi]
 impl Engine {
     /// 0 to 3, as in WHATWG.
@@ -76,13 +90,12 @@ impl Engine {
     #[napi]
     pub fn timings(&self, handle: f64) -> Result<StepTimes> {
         let timings = connection(handle)?.timings();
-        let millis = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1000.0);
         Ok(StepTimes {
-            dns: millis(timings.dns),
-            tcp: millis(timings.tcp),
-            proxy: millis(timings.proxy),
-            tls: millis(timings.tls),
-            upgrade: millis(timings.upgrade),
+            dns: timings.dns.map(millis),
+            tcp: timings.tcp.map(millis),
+            proxy: timings.proxy.map(millis),
+            tls: timings.tls.map(millis),
+            upgrade: timings.upgrade.map(millis),
         })
     }
 
@@ -99,6 +112,29 @@ impl Engine {
         }))
     }
 
+    /// Null once the connection has ended.
+    #[napi]
+    pub fn metrics(&self, handle: f64) -> Result<Option<Counters>> {
+        Ok(connection(handle)?.metrics().map(|metrics| Counters {
+            bytes_in: metrics.bytes_in as f64,
+            bytes_out: metrics.bytes_out as f64,
+            frames_in: metrics.frames_in as f64,
+            frames_out: metrics.frames_out as f64,
+            messages_in: metrics.messages_in as f64,
+            messages_out: metrics.messages_out as f64,
+            dropped: metrics.dropped as f64,
+            buffered: metrics.buffered as f64,
+            latency: metrics.latency.map(millis),
+        }))
+    }
+
+    /// How many bytes the system has taken.
+    #[napi]
+    pub fn bytes_taken(&self, handle: f64) -> Result<f64> {
+        let metrics = connection(handle)?.metrics().unwrap_or_default();
+        Ok(metrics.bytes_out as f64)
+    }
+
     /// The header fields of the server's 101 response: names and values in turn.
     #[napi]
     pub fn response_headers(&self, handle: f64) -> Result<Vec<String>> {
@@ -112,8 +148,13 @@ impl Engine {
     /// The round trip of the last answered ping, in milliseconds; null before.
     #[napi]
     pub fn latency(&self, handle: f64) -> Result<Option<f64>> {
-        Ok(connection(handle)?.latency().map(|millis| millis as f64))
+        let metrics = connection(handle)?.metrics();
+        Ok(metrics.and_then(|metrics| metrics.latency).map(millis))
     }
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }
 
 /// Header values as Node reads them: each byte is a character.

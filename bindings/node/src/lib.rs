@@ -5,6 +5,7 @@
 //! | `engine` | the functions that JavaScript calls, and the shape of what it hands over |
 //! | `info` | what JavaScript may know of connections and servers |
 //! | `options` | what JavaScript says about connections and servers, as the core takes it |
+//! | `serving` | what a server does besides accepting |
 //! | `tls` | certificates, keys and whom to trust |
 //! | `sending` | the functions that send, which are called most |
 //! | `host` | one loop and one environment (the main thread or a worker): its turns, its beginning and end |
@@ -23,5 +24,6 @@ mod js;
 mod listener;
 mod options;
 mod sending;
+mod serving;
 mod tls;
 mod uv;

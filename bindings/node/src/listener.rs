@@ -1,7 +1,8 @@
 //! What the core calls: its events become records of the batch.
 
 use sockline::{
-    CloseEvent, Error, Handler, Message, MessageType, Server, ServerHandler, UpgradeRequest, WebSocket,
+    Attempt, CloseEvent, Error, Handler, HttpResponse, Message, MessageType, Reconnecting, SendOutcome,
+    Server, ServerHandler, UpgradeRequest, WebSocket,
 };
 
 use crate::batch::Kind;
@@ -40,7 +41,33 @@ impl Handler for Connections {
         self.push(ws, Kind::Drain, 0, &[]);
     }
 
+    fn on_sent(&self, ws: WebSocket, token: u64, outcome: SendOutcome) {
+        self.push(ws, Kind::Sent, outcome as u16, &(token as u32).to_le_bytes());
+    }
+
+    fn on_reconnecting(&self, ws: WebSocket, event: &Reconnecting) {
+        self.push(ws, Kind::Reconnecting, event.code, reconnecting(event).as_bytes());
+    }
+
+    fn on_attempt(&self, ws: WebSocket, attempt: &mut Attempt) {
+        let host = self.0.get();
+        host.answer.take();
+        self.push(ws, Kind::Attempt, 0, asked(attempt).as_bytes());
+        host.batch.deliver_early();
+        if let Some((url, headers)) = host.answer.take() {
+            attempt.url = url;
+            attempt.headers = headers;
+        }
+    }
+
+    fn on_reconnected(&self, ws: WebSocket) {
+        self.push(ws, Kind::Reconnected, 0, &[]);
+    }
+
     fn on_error(&self, ws: WebSocket, error: &Error) {
+        if let Some(response) = error.response() {
+            self.push(ws, Kind::Response, response.status, &answered(response));
+        }
         self.push(ws, Kind::Error, 0, errors::record(error).as_bytes());
     }
 
@@ -63,6 +90,38 @@ impl Connections {
             .batch
             .push(ws.user_data() as u32, kind, extra, payload);
     }
+}
+
+fn reconnecting(event: &Reconnecting) -> String {
+    let millis = event.delay.as_millis();
+    let mut record = format!("{}\0{millis}\0{}", event.attempt, event.reason);
+    if let Some(error) = &event.error {
+        record.push('\0');
+        record.push_str(&errors::record(error));
+    }
+    record
+}
+
+fn asked(attempt: &Attempt) -> String {
+    let mut record = format!("{}\0{}", attempt.number, attempt.url);
+    for (name, value) in &attempt.headers {
+        record.extend(["\0", name, "\0", value]);
+    }
+    record
+}
+
+fn answered(response: &HttpResponse) -> Vec<u8> {
+    let mut head = response.reason.clone().into_bytes();
+    for (name, value) in &response.headers {
+        head.push(0);
+        head.extend_from_slice(name.as_bytes());
+        head.push(0);
+        head.extend_from_slice(value);
+    }
+    let mut payload = (head.len() as u32).to_le_bytes().to_vec();
+    payload.append(&mut head);
+    payload.extend_from_slice(&response.body);
+    payload
 }
 
 /// Hears one server.

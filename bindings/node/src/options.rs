@@ -6,7 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use napi_derive::napi;
-use sockline::{Address, ClientOptions, Compression, Proxy, ServerOptions, Settings, TcpOptions};
+use sockline::{
+    Address, ClientOptions, Compression, Proxy, Reconnect, ServerOptions, Settings, SlowConsumer, TcpOptions,
+};
 
 use crate::errors::{Result, invalid};
 
@@ -20,6 +22,8 @@ pub struct Limits {
     pub ping_timeout: f64,
     pub high_water_mark: f64,
     pub hard_limit: f64,
+    /// A number of `SlowConsumer`.
+    pub slow_consumer: u32,
     pub tcp: Tcp,
     /// None if it isn't there.
     pub compression: Option<Deflate>,
@@ -61,7 +65,24 @@ pub struct ConnectOptions {
     pub local_port: u16,
     /// A proxy's URL, or empty for what the environment says; none if it isn't there.
     pub proxy: Option<String>,
+    pub max_redirects: u32,
+    /// None if it isn't there.
+    pub reconnect: Option<Return>,
     pub limits: Limits,
+}
+
+/// When a client that has lost its connection comes back.
+#[napi(object)]
+pub struct Return {
+    pub base_delay: f64,
+    pub factor: f64,
+    pub max_delay: f64,
+    pub stable_after: f64,
+    /// Without end if it isn't there.
+    pub max_attempts: Option<u32>,
+    /// The core's own if it isn't there.
+    pub no_retry: Option<Vec<u16>>,
+    pub outbox: f64,
 }
 
 /// How to listen.
@@ -75,6 +96,10 @@ pub struct ListenOptions {
     pub port: u16,
     pub backlog: u32,
     pub folder: Option<String>,
+    pub max_connections: f64,
+    pub max_connections_per_address: f64,
+    pub max_requests: u32,
+    pub origins: Vec<String>,
     pub limits: Limits,
 }
 
@@ -96,6 +121,8 @@ impl ConnectOptions {
                 Some(url) if url.is_empty() => Proxy::Environment,
                 Some(url) => Proxy::Url(url),
             },
+            max_redirects: self.max_redirects,
+            reconnect: self.reconnect.map(Return::into_core),
             user_data: self.key as usize,
             ..ClientOptions::default()
         };
@@ -109,6 +136,10 @@ impl ListenOptions {
         let mut server = ServerOptions::new(Address::Tcp(self.host, self.port));
         server.static_folder = self.folder.map(Into::into);
         server.backlog = self.backlog;
+        server.max_connections = self.max_connections as usize;
+        server.max_connections_per_address = self.max_connections_per_address as usize;
+        server.max_requests = self.max_requests;
+        server.origins = self.origins;
         server.handshake_timeout = millis(self.limits.handshake_timeout);
         server.settings = self.limits.settings();
         server.user_data = self.key as usize;
@@ -116,19 +147,39 @@ impl ListenOptions {
     }
 }
 
+impl Return {
+    fn into_core(self) -> Reconnect {
+        let by_default = Reconnect::default();
+        Reconnect {
+            base_delay: millis(self.base_delay),
+            factor: self.factor,
+            max_delay: millis(self.max_delay),
+            stable_after: millis(self.stable_after),
+            max_attempts: self.max_attempts,
+            no_retry: self.no_retry.unwrap_or(by_default.no_retry),
+            outbox: self.outbox as usize,
+        }
+    }
+}
+
 impl Limits {
     fn settings(&self) -> Settings {
-        Settings {
-            max_message: (self.max_payload as usize).max(1),
-            ping_interval: millis(self.ping_interval),
-            ping_timeout: millis(self.ping_timeout),
-            close_timeout: millis(self.close_timeout),
-            high_water_mark: self.high_water_mark as usize,
-            hard_limit: self.hard_limit as usize,
-            tcp: self.tcp.options(),
-            compression: self.compression.as_ref().map(Deflate::to_core),
-            ..Settings::server()
-        }
+        let mut settings = Settings::server();
+        settings.max_message = (self.max_payload as usize).max(1);
+        settings.ping_interval = millis(self.ping_interval);
+        settings.ping_timeout = millis(self.ping_timeout);
+        settings.close_timeout = millis(self.close_timeout);
+        settings.high_water_mark = self.high_water_mark as usize;
+        settings.hard_limit = self.hard_limit as usize;
+        settings.slow_consumer = match self.slow_consumer {
+            0 => SlowConsumer::Error,
+            1 => SlowConsumer::DropNewest,
+            2 => SlowConsumer::DropOldest,
+            _ => SlowConsumer::Close,
+        };
+        settings.tcp = self.tcp.options();
+        settings.compression = self.compression.as_ref().map(Deflate::to_core);
+        settings
     }
 }
 

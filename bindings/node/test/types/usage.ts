@@ -27,6 +27,18 @@ const pinned = new WebSocket('wss://localhost', { ca: 'PEM', servername: 'other'
 console.log(pinned.tlsInfo()?.cipherSuite);
 secure.on('connection', (socket, { socket: { authorized } }) => console.log(authorized, socket.tlsInfo()?.version));
 
+const returning = new WebSocket('ws://localhost', { reconnect: { outbox: 10 }, followRedirects: true, slowConsumer: 'close' });
+returning.on('reconnecting', ({ delay, error }) => console.log(delay, error?.message));
+returning.on('attempt', (attempt) => (attempt.headers.Authorization = 'fresh'));
+returning.on('redirect', (url, request) => console.log(url, request.removeHeader('cookie')));
+returning.on('unexpected-response', (request, { statusCode }) => request.destroy(new Error(String(statusCode))));
+returning.send('x', { deadline: 1000, compress: true }, (error) => console.log(error?.message));
+console.log(returning.metrics()?.bytesIn);
+const limited = new WebSocketServer({ port: 0, maxConnections: 1, origins: ['https://a.test'], maxRequests: 1 });
+limited.on('connection', (socket) => socket.subscribe('a/+'));
+limited.publish('a/b', new Uint8Array(1), { binary: false });
+limited.drain(1000, () => console.log('drained'));
+
 const small = { threshold: 100, serverNoContextTakeover: true, zlibDeflateOptions: { level: 1, memLevel: 1 } };
 new WebSocket('ws://localhost', { perMessageDeflate: small }).send('', { compress: false });
 new WebSocketServer({ port: 0, perMessageDeflate: true });
