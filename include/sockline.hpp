@@ -35,15 +35,33 @@
 
 namespace sockline {
 
-/// A failed call: its status, and what sockline_last_error_text() said.
+/// Headers of a request or response, in order.
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+/// What a server answered instead of upgrading.
+struct Response {
+    int status = 0;
+    Headers headers;
+    std::string body;
+};
+
+/// A failed call: its status, and what sockline_last_error_text() said. In on_error and on_reconnecting, also what a
+/// server answered, for SOCKLINE_ERR_REFUSED, and what was wrong with TLS.
 class Error : public std::runtime_error {
 public:
     Error(sockline_status status, const std::string &text) : std::runtime_error(text), status_(status) {}
+    explicit inline Error(const sockline_error_event &event);
 
     sockline_status status() const noexcept { return status_; }
+    /// status 0 unless a server has answered.
+    const Response &response() const noexcept { return response_; }
+    /// One of enum sockline_tls_error, or 0.
+    int tls_error() const noexcept { return tls_error_; }
 
 private:
     sockline_status status_;
+    Response response_;
+    int tls_error_ = 0;
 };
 
 /// A whole message; borrowed until on_message returns.
@@ -61,8 +79,29 @@ struct CloseEvent {
     bool was_clean;
 };
 
-/// Headers of a request or response, in order.
-using Headers = std::vector<std::pair<std::string, std::string>>;
+/// A lost connection, to which another attempt follows.
+struct Reconnecting {
+    unsigned attempt;
+    std::uint64_t delay_ms;
+    int code;
+    std::string reason;
+    /// Empty if the peer closed in good order.
+    std::optional<Error> error;
+};
+
+/// What is about to be asked for again; borrowed until on_attempt returns.
+class Attempt {
+public:
+    explicit Attempt(sockline_attempt *raw) noexcept : raw_(raw) {}
+
+    inline unsigned number() const noexcept { return sockline_attempt_number(raw_); }
+    inline void set_url(const std::string &url) const;
+    /// An empty value leaves the header out.
+    inline void set_header(std::string_view name, std::string_view value) const;
+
+private:
+    sockline_attempt *raw_;
+};
 
 namespace detail {
 
@@ -98,7 +137,44 @@ inline std::vector<sockline_header> borrow(const Headers &headers) {
     return out;
 }
 
+inline Headers copy(const sockline_header *headers, std::size_t count) {
+    Headers out;
+    for (std::size_t i = 0; i < count; i++)
+        out.emplace_back(std::string(view(headers[i].name)), std::string(view(headers[i].value)));
+    return out;
+}
+
+inline std::vector<sockline_string> borrow(const std::vector<std::string> &texts) {
+    std::vector<sockline_string> out;
+    out.reserve(texts.size());
+    for (const std::string &text : texts) out.push_back(borrow(std::string_view(text)));
+    return out;
+}
+
+inline std::vector<sockline_bytes> borrow_bytes(const std::vector<std::string> &blobs) {
+    std::vector<sockline_bytes> out;
+    out.reserve(blobs.size());
+    for (const std::string &blob : blobs) out.push_back({blob.data(), blob.size()});
+    return out;
+}
+
 } // namespace detail
+
+inline Error::Error(const sockline_error_event &event)
+    : Error(event.status, std::string(detail::view(event.text))) {
+    response_.status = event.http_status;
+    response_.headers = detail::copy(event.response_headers, event.response_header_count);
+    response_.body = std::string(detail::view(event.response_body.data, event.response_body.len));
+    tls_error_ = event.tls_error;
+}
+
+inline void Attempt::set_url(const std::string &url) const {
+    detail::check(sockline_attempt_set_url(raw_, url.c_str()));
+}
+
+inline void Attempt::set_header(std::string_view name, std::string_view value) const {
+    detail::check(sockline_attempt_set_header(raw_, detail::borrow(name), detail::borrow(value)));
+}
 
 struct Handlers;
 
@@ -111,12 +187,19 @@ public:
     bool operator==(WebSocket other) const noexcept { return raw_ == other.raw_; }
     bool operator!=(WebSocket other) const noexcept { return raw_ != other.raw_; }
 
-    /// Sends text; false: it was accepted, but wait for on_drain before sending more.
+    /// Sends text; false: it was accepted, but wait for on_drain before sending more; or the policy for slow consumers has
+    /// dropped it.
     bool send(std::string_view text) const { return send(SOCKLINE_TEXT, text); }
     bool send_binary(std::string_view data) const { return send(SOCKLINE_BINARY, data); }
     bool send_binary(const void *data, std::size_t len) const { return send(SOCKLINE_BINARY, detail::view(data, len)); }
     bool send(sockline_message_type type, std::string_view data) const {
-        return detail::check(sockline_send(raw_, type, data.data(), data.size())) != SOCKLINE_OVER_MARK;
+        return detail::check(sockline_send(raw_, type, data.data(), data.size())) == SOCKLINE_OK;
+    }
+
+    /// Sends with options; Handlers::on_sent tells what becomes of a message with wants_result. False: wait for on_drain,
+    /// or the policy for slow consumers has dropped it.
+    bool send_with(sockline_message_type type, std::string_view data, const sockline_send_options &options) const {
+        return detail::check(sockline_send_with(raw_, type, data.data(), data.size(), &options)) == SOCKLINE_OK;
     }
 
     void ping(std::string_view data = {}) const { detail::check(sockline_ping(raw_, data.data(), data.size())); }
@@ -126,6 +209,20 @@ public:
     void terminate() const { detail::check(sockline_terminate(raw_)); }
     void close(int code = 1000, std::string_view reason = {}) const {
         detail::check(sockline_close(raw_, code, reason.data(), reason.size()));
+    }
+
+    /// Topics of the server that this connection came to, with wildcards as in MQTT.
+    void subscribe(std::string_view filter) const {
+        detail::check(sockline_subscribe(raw_, filter.data(), filter.size()));
+    }
+    void unsubscribe(std::string_view filter) const {
+        detail::check(sockline_unsubscribe(raw_, filter.data(), filter.size()));
+    }
+    void publish(std::string_view topic, std::string_view text, bool include_self = true) const {
+        publish(topic, SOCKLINE_TEXT, text, include_self);
+    }
+    void publish(std::string_view topic, sockline_message_type type, std::string_view data, bool include_self = true) const {
+        detail::check(sockline_publish(raw_, topic.data(), topic.size(), type, data.data(), data.size(), include_self ? 1 : -1));
     }
 
     /// Accepts an upgrade request, in on_upgrade or later; without handlers the connection has the server's.
@@ -141,6 +238,31 @@ public:
     std::string url() const { return text(sockline_url); }
     std::string remote_address() const { return text(sockline_remote_address); }
     std::string local_address() const { return text(sockline_local_address); }
+    /// A header of the server's 101 response, for a client's connection.
+    std::string response_header(std::string_view name) const {
+        return detail::text([&](char *buffer, std::size_t capacity) {
+            return sockline_response_header(raw_, detail::borrow(name), buffer, capacity);
+        });
+    }
+    /// How long each step to the open connection took, in microseconds; -1 for a step that was not needed.
+    sockline_timings timings() const {
+        sockline_timings timings = SOCKLINE_TIMINGS_INIT;
+        detail::check(sockline_ws_timings(raw_, &timings));
+        return timings;
+    }
+    /// What was agreed on in the TLS handshake; version is 0 without one.
+    sockline_tls_info tls_info() const {
+        sockline_tls_info info = SOCKLINE_TLS_INFO_INIT;
+        detail::check(sockline_ws_tls_info(raw_, &info));
+        return info;
+    }
+    /// The peer's certificate in DER; empty if there is none.
+    std::string peer_certificate() const {
+        std::string out(sockline_ws_peer_certificate(raw_, nullptr, 0), '\0');
+        std::size_t whole = sockline_ws_peer_certificate(raw_, out.data(), out.size());
+        out.resize(whole < out.size() ? whole : out.size());
+        return out;
+    }
     /// The round trip of the last answered ping in milliseconds.
     std::optional<std::int64_t> latency() const noexcept {
         std::int64_t latency = sockline_latency(raw_);
@@ -172,6 +294,12 @@ public:
     void broadcast(std::string_view text) const { broadcast(SOCKLINE_TEXT, text); }
     void broadcast(sockline_message_type type, std::string_view data) const {
         detail::check(sockline_broadcast(raw_, type, data.data(), data.size()));
+    }
+
+    /// Publishes to all subscribers of a topic.
+    void publish(std::string_view topic, std::string_view text) const { publish(topic, SOCKLINE_TEXT, text); }
+    void publish(std::string_view topic, sockline_message_type type, std::string_view data) const {
+        detail::check(sockline_server_publish(raw_, topic.data(), topic.size(), type, data.data(), data.size()));
     }
 
     /// Stops listening and closes all connections with this code; with code 0 they live on.
@@ -217,6 +345,11 @@ struct Handlers {
     std::function<void(WebSocket, std::string_view)> on_ping;
     std::function<void(WebSocket, std::string_view)> on_pong;
     std::function<void(WebSocket)> on_drain;
+    /// token: that of sockline_send_options; outcome: one of enum sockline_send_outcome.
+    std::function<void(WebSocket, void *token, sockline_send_outcome outcome)> on_sent;
+    std::function<void(WebSocket, const Reconnecting &)> on_reconnecting;
+    std::function<void(WebSocket, const Attempt &)> on_attempt;
+    std::function<void(WebSocket)> on_reconnected;
     std::function<void(WebSocket, const Error &)> on_error;
     std::function<void(WebSocket, const CloseEvent &)> on_close;
 };
@@ -228,12 +361,125 @@ struct ServerHandlers : Handlers {
     std::function<void(Server)> on_server_closed;
 };
 
+/// A certificate with its key: PEM or DER.
+struct Identity {
+    std::string certificates;
+    std::string private_key;
+};
+
+/// The fields of sockline_tls_client_options, with C++'s strings.
+struct TlsClientOptions {
+    std::vector<std::string> ca;
+    bool platform_roots = true;
+    std::optional<Identity> identity;
+    std::string server_name;
+    /// SHA-256 hashes of 32 bytes each.
+    std::vector<std::string> pins;
+    sockline_tls_version min_version = SOCKLINE_TLS_1_2;
+    bool insecure = false;
+};
+
+/// The fields of sockline_tls_server_options, with C++'s strings.
+struct TlsServerOptions {
+    std::vector<Identity> identities;
+    std::vector<std::string> client_ca;
+    bool require_client_certificate = false;
+    sockline_tls_version min_version = SOCKLINE_TLS_1_2;
+};
+
+/// How connections are secured; may be destroyed as soon as connections and servers were given it.
+class Tls {
+public:
+    explicit inline Tls(const TlsClientOptions &options);
+    explicit inline Tls(const TlsServerOptions &options);
+    ~Tls() { sockline_tls_free(raw_); }
+    Tls(Tls &&other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
+    Tls &operator=(Tls &&other) noexcept {
+        std::swap(raw_, other.raw_);
+        return *this;
+    }
+    Tls(const Tls &) = delete;
+    Tls &operator=(const Tls &) = delete;
+
+    sockline_tls *raw() const noexcept { return raw_; }
+    /// A server's: other certificates from the next handshake on.
+    inline void reload(const std::vector<Identity> &identities);
+
+private:
+    sockline_tls *raw_ = nullptr;
+};
+
+namespace detail {
+
+inline sockline_identity borrow(const Identity &identity) noexcept {
+    return {{identity.certificates.data(), identity.certificates.size()},
+            {identity.private_key.data(), identity.private_key.size()}};
+}
+
+inline std::vector<sockline_identity> borrow(const std::vector<Identity> &identities) {
+    std::vector<sockline_identity> out;
+    for (const Identity &identity : identities) out.push_back(borrow(identity));
+    return out;
+}
+
+} // namespace detail
+
+inline Tls::Tls(const TlsClientOptions &options) {
+    std::vector<sockline_bytes> ca = detail::borrow_bytes(options.ca);
+    std::string pins;
+    for (const std::string &pin : options.pins) {
+        if (pin.size() != 32) throw Error(SOCKLINE_ERR_INVALID_ARGUMENT, "a pin is a SHA-256 hash of 32 bytes");
+        pins += pin;
+    }
+    sockline_identity identity{};
+    if (options.identity) identity = detail::borrow(*options.identity);
+    sockline_tls_client_options raw = SOCKLINE_TLS_CLIENT_OPTIONS_INIT;
+    raw.ca = ca.data();
+    raw.ca_count = ca.size();
+    raw.platform_roots = options.platform_roots ? 1 : -1;
+    raw.identity = options.identity ? &identity : nullptr;
+    raw.server_name = detail::borrow(std::string_view(options.server_name));
+    raw.pins = pins.data();
+    raw.pin_count = options.pins.size();
+    raw.min_version = options.min_version;
+    raw.insecure = options.insecure ? 1 : 0;
+    detail::check(sockline_tls_client_new(&raw, &raw_));
+}
+
+inline Tls::Tls(const TlsServerOptions &options) {
+    std::vector<sockline_identity> identities = detail::borrow(options.identities);
+    std::vector<sockline_bytes> client_ca = detail::borrow_bytes(options.client_ca);
+    sockline_tls_server_options raw = SOCKLINE_TLS_SERVER_OPTIONS_INIT;
+    raw.identities = identities.data();
+    raw.identity_count = identities.size();
+    raw.client_ca = client_ca.data();
+    raw.client_ca_count = client_ca.size();
+    raw.require_client_certificate = options.require_client_certificate ? 1 : 0;
+    raw.min_version = options.min_version;
+    detail::check(sockline_tls_server_new(&raw, &raw_));
+}
+
+inline void Tls::reload(const std::vector<Identity> &identities) {
+    std::vector<sockline_identity> raw = detail::borrow(identities);
+    detail::check(sockline_tls_reload(raw_, raw.data(), raw.size()));
+}
+
 /// How to connect: the fields of sockline_options, with C++'s strings. 0 means the default.
 struct Options {
     std::vector<std::string> subprotocols;
     Headers headers;
     std::uint64_t handshake_timeout_ms = 0;
     sockline_settings settings = SOCKLINE_SETTINGS_INIT;
+    /// In place of what settings points to.
+    std::optional<sockline_compression> compression;
+    std::optional<sockline_tcp_options> tcp;
+    /// Empty text: none. Nothing: what the environment says.
+    std::optional<std::string> proxy;
+    std::string local_address;
+    const Tls *tls = nullptr;
+    unsigned max_redirects = 0;
+    Headers cookies;
+    std::optional<sockline_reconnect> reconnect;
 };
 
 /// How to listen: the fields of sockline_server_options, with C++'s strings. 0 means the default.
@@ -246,6 +492,14 @@ struct ServerOptions {
     std::string static_folder;
     std::uint64_t handshake_timeout_ms = 0;
     sockline_settings settings = SOCKLINE_SETTINGS_INIT;
+    /// In place of what settings points to.
+    std::optional<sockline_compression> compression;
+    std::optional<sockline_tcp_options> tcp;
+    const Tls *tls = nullptr;
+    std::uint64_t max_connections = 0;
+    std::uint64_t max_connections_per_address = 0;
+    std::uint64_t max_requests = 0;
+    std::vector<std::string> origins;
 };
 
 /// Owns its connections and servers; destroying it ends them, with their last callbacks.
@@ -358,9 +612,31 @@ inline sockline_handlers callbacks() noexcept {
         const auto &call = handlers(user_data).on_drain;
         if (call) contain(ws, "on_drain", [&] { call(WebSocket(ws)); });
     };
+    out.on_sent = [](sockline_ws ws, void *token, std::int32_t outcome, void *user_data) {
+        const auto &call = handlers(user_data).on_sent;
+        auto known = static_cast<sockline_send_outcome>(outcome);
+        if (call) contain(ws, "on_sent", [&] { call(WebSocket(ws), token, known); });
+    };
+    out.on_reconnecting = [](sockline_ws ws, const sockline_reconnecting_event *event, void *user_data) {
+        const auto &call = handlers(user_data).on_reconnecting;
+        if (call)
+            contain(ws, "on_reconnecting", [&] {
+                Reconnecting lost{event->attempt, event->delay_ms, event->code, std::string(view(event->reason)), {}};
+                if (event->error != nullptr) lost.error.emplace(*event->error);
+                call(WebSocket(ws), lost);
+            });
+    };
+    out.on_attempt = [](sockline_ws ws, sockline_attempt *attempt, void *user_data) {
+        const auto &call = handlers(user_data).on_attempt;
+        if (call) contain(ws, "on_attempt", [&] { call(WebSocket(ws), Attempt(attempt)); });
+    };
+    out.on_reconnected = [](sockline_ws ws, void *user_data) {
+        const auto &call = handlers(user_data).on_reconnected;
+        if (call) contain(ws, "on_reconnected", [&] { call(WebSocket(ws)); });
+    };
     out.on_error = [](sockline_ws ws, const sockline_error_event *event, void *user_data) {
         const auto &call = handlers(user_data).on_error;
-        if (call) contain(ws, "on_error", [&] { call(WebSocket(ws), Error(event->status, std::string(view(event->text)))); });
+        if (call) contain(ws, "on_error", [&] { call(WebSocket(ws), Error(*event)); });
     };
     out.on_close = [](sockline_ws ws, const sockline_close_event *event, void *user_data) {
         const auto &call = handlers(user_data).on_close;
@@ -392,20 +668,35 @@ inline sockline_handlers server_callbacks(const ServerTarget &target) noexcept {
     return out;
 }
 
+/// Borrows from what is given.
+template <typename Given> sockline_settings settings(const Given &given) noexcept {
+    sockline_settings out = given.settings;
+    if (given.compression) out.compression = &*given.compression;
+    if (given.tcp) out.tcp = &*given.tcp;
+    return out;
+}
+
 /// With handlers, or with a queue.
 inline WebSocket connect(sockline_loop *loop, const std::string &url, const Options &options,
                          const sockline_handlers *handlers, sockline_queue *queue, void *user_data) {
-    std::vector<sockline_string> subprotocols;
-    for (const auto &name : options.subprotocols) subprotocols.push_back(borrow(name));
-    std::vector<sockline_header> headers = borrow(options.headers);
+    std::vector<sockline_string> subprotocols = borrow(options.subprotocols);
+    std::vector<sockline_header> headers = borrow(options.headers), cookies = borrow(options.cookies);
+    sockline_settings settings = detail::settings(options);
     sockline_options raw = SOCKLINE_OPTIONS_INIT;
     raw.subprotocols = subprotocols.data();
     raw.subprotocol_count = subprotocols.size();
     raw.headers = headers.data();
     raw.header_count = headers.size();
     raw.handshake_timeout_ms = options.handshake_timeout_ms;
-    raw.settings = &options.settings;
+    raw.settings = &settings;
     raw.queue = queue;
+    raw.proxy = options.proxy ? options.proxy->c_str() : nullptr;
+    raw.local_address = borrow(std::string_view(options.local_address));
+    raw.tls = options.tls ? options.tls->raw() : nullptr;
+    raw.max_redirects = options.max_redirects;
+    raw.cookies = cookies.data();
+    raw.cookie_count = cookies.size();
+    raw.reconnect = options.reconnect ? &*options.reconnect : nullptr;
     sockline_ws ws = 0;
     check(sockline_connect(loop, url.c_str(), &raw, handlers, user_data, &ws));
     return WebSocket(ws);
@@ -423,6 +714,8 @@ inline WebSocket connect(sockline_loop *loop, const std::string &url, Handlers h
 /// With handlers, or with a queue.
 inline Server listen(sockline_loop *loop, const ServerOptions &options, const sockline_handlers *handlers,
                      sockline_queue *queue, void *user_data) {
+    std::vector<sockline_string> origins = borrow(options.origins);
+    sockline_settings settings = detail::settings(options);
     sockline_server_options raw = SOCKLINE_SERVER_OPTIONS_INIT;
     raw.host = borrow(options.host);
     raw.port = options.port;
@@ -431,8 +724,14 @@ inline Server listen(sockline_loop *loop, const ServerOptions &options, const so
     raw.path = borrow(options.path);
     raw.static_folder = borrow(options.static_folder);
     raw.handshake_timeout_ms = options.handshake_timeout_ms;
-    raw.settings = &options.settings;
+    raw.settings = &settings;
     raw.queue = queue;
+    raw.tls = options.tls ? options.tls->raw() : nullptr;
+    raw.max_connections = options.max_connections;
+    raw.max_connections_per_address = options.max_connections_per_address;
+    raw.max_requests = options.max_requests;
+    raw.origins = origins.data();
+    raw.origin_count = origins.size();
     sockline_server server = 0;
     check(sockline_listen(loop, &raw, handlers, user_data, &server));
     return Server(server);

@@ -184,6 +184,79 @@ void events_can_be_pulled() {
     CHECK(event->kind == SOCKLINE_EVENT_CLOSE && sockline::WebSocket(event->ws) == ws && event->was_clean == 1);
 }
 
+void a_lost_connection_comes_back() {
+    sockline::Loop loop;
+    int opened = 0, back = 0;
+    bool closed = false;
+    std::string path;
+    sockline::ServerHandlers serving;
+    serving.on_upgrade = [&](sockline::WebSocket ws, const sockline::Request &request) {
+        path = request.path();
+        ws.accept();
+    };
+    serving.on_open = [&](sockline::WebSocket ws) {
+        if (++opened == 1) ws.terminate();
+    };
+    sockline::Server server = listen_here(loop, std::move(serving));
+    sockline::Handlers handlers;
+    handlers.on_reconnecting = [](sockline::WebSocket, const sockline::Reconnecting &lost) {
+        CHECK(lost.attempt == 1 && lost.code == 1006);
+    };
+    handlers.on_attempt = [&](sockline::WebSocket, const sockline::Attempt &attempt) {
+        CHECK(attempt.number() == 1);
+        attempt.set_url("ws://127.0.0.1:" + std::to_string(server.port()) + "/again");
+        attempt.set_header("x-again", "yes");
+    };
+    handlers.on_reconnected = [&](sockline::WebSocket ws) {
+        back++;
+        ws.close();
+    };
+    handlers.on_close = [&](sockline::WebSocket, const sockline::CloseEvent &) { closed = true; };
+    sockline::Options options;
+    options.reconnect.emplace();
+    *options.reconnect = SOCKLINE_RECONNECT_INIT;
+    options.reconnect->base_delay_ms = 1;
+    sockline::connect(loop, url_of(server), std::move(handlers), options);
+    until(loop, [&] { return closed; });
+    CHECK(back == 1 && path == "/again");
+}
+
+void topics_reach_their_subscribers() {
+    sockline::Loop loop;
+    std::string heard;
+    sockline::ServerHandlers serving;
+    serving.on_open = [](sockline::WebSocket ws) { ws.subscribe("news/#"); };
+    serving.on_message = [](sockline::WebSocket ws, sockline::Message message) { ws.publish("news/local", message.data); };
+    sockline::Server server = listen_here(loop, std::move(serving));
+    sockline::Handlers handlers;
+    handlers.on_open = [](sockline::WebSocket ws) { ws.send("fire"); };
+    handlers.on_message = [&](sockline::WebSocket, sockline::Message message) { heard = message.data; };
+    sockline::connect(loop, url_of(server), std::move(handlers));
+    until(loop, [&] { return !heard.empty(); });
+    CHECK(heard == "fire");
+    server.publish("news", "all");
+    until(loop, [&] { return heard == "all"; });
+}
+
+void a_message_tells_what_has_become_of_it() {
+    sockline::Loop loop;
+    int token = 0;
+    bool taken = false;
+    sockline::Server server = listen_here(loop, {});
+    sockline::Handlers handlers;
+    handlers.on_open = [&](sockline::WebSocket ws) {
+        sockline_send_options options = SOCKLINE_SEND_OPTIONS_INIT;
+        options.wants_result = 1;
+        options.token = &token;
+        CHECK(ws.send_with(SOCKLINE_TEXT, "hello", options));
+    };
+    handlers.on_sent = [&](sockline::WebSocket, void *given, sockline_send_outcome outcome) {
+        taken = given == &token && outcome == SOCKLINE_SENT_TAKEN;
+    };
+    sockline::connect(loop, url_of(server), std::move(handlers));
+    until(loop, [&] { return taken; });
+}
+
 } // namespace
 
 int main() {
@@ -193,4 +266,7 @@ int main() {
     RUN(callbacks_are_freed_with_what_they_belong_to);
     RUN(a_refusal_is_an_error);
     RUN(events_can_be_pulled);
+    RUN(a_lost_connection_comes_back);
+    RUN(topics_reach_their_subscribers);
+    RUN(a_message_tells_what_has_become_of_it);
 }
