@@ -209,6 +209,16 @@ typedef enum sockline_event_kind {
     SOCKLINE_EVENT_ERROR = 6,
     /** on_close; see code, was_clean and reason. The last event of its connection. */
     SOCKLINE_EVENT_CLOSE = 7,
+    /** on_upgrade, for servers with queue_upgrades; see request. Answer with sockline_accept or sockline_refuse. */
+    SOCKLINE_EVENT_UPGRADE = 8,
+    /** on_server_closed; see server. The last event of its server, after those of its connections. */
+    SOCKLINE_EVENT_SERVER_CLOSED = 9,
+    /** on_sent; see token and outcome. */
+    SOCKLINE_EVENT_SENT = 10,
+    /** on_reconnecting; see reconnecting. (on_attempt has to be answered at once, so it is not queued.) */
+    SOCKLINE_EVENT_RECONNECTING = 11,
+    /** on_reconnected. */
+    SOCKLINE_EVENT_RECONNECTED = 12,
 } sockline_event_kind;
 
 /** How important a log line is. */
@@ -673,8 +683,8 @@ typedef struct sockline_server_options {
     /** What each connection may take and keep; NULL for the defaults. */
     const sockline_settings *settings;
     /**
-     * Where the events of the connections wait to be pulled, instead of handlers; every upgrade is accepted then, and
-     * nothing tells that the server has closed. Default: none.
+     * Where the events of the server and of its connections wait to be pulled, instead of handlers, also those of a server
+     * with several threads. Every upgrade is accepted then, unless queue_upgrades is set. Default: none.
      */
     sockline_queue *queue;
     /** Speak TLS on this port, and nothing else: from sockline_tls_server_new. Default: plain. */
@@ -699,13 +709,20 @@ typedef struct sockline_server_options {
     const sockline_string *origins;
     /** How many those are. */
     size_t origin_count;
+    /**
+     * 1 has upgrades wait in the queue too, as SOCKLINE_EVENT_UPGRADE: each has to be answered. Default: they are accepted.
+     */
+    int64_t queue_upgrades;
 } sockline_server_options;
 
 /*
  * Types: events and callbacks
  */
 
-/** A client's request for an upgrade, and all that it points to: borrowed until on_upgrade returns. */
+/**
+ * A client's request for an upgrade, and all that it points to: borrowed until on_upgrade returns, or as long as the
+ * sockline_queued_event that brings it.
+ */
 typedef struct sockline_request {
     /** The size of this struct in the library that is running. */
     size_t size;
@@ -768,7 +785,10 @@ typedef struct sockline_close_event {
     sockline_string reason;
 } sockline_close_event;
 
-/** A connection is lost, and another attempt follows; borrowed until the callback returns. */
+/**
+ * A connection is lost, and another attempt follows; borrowed until the callback returns, or as long as the
+ * sockline_queued_event that brings it.
+ */
 typedef struct sockline_reconnecting_event {
     /** The size of this struct in the library that is running. */
     size_t size;
@@ -860,7 +880,7 @@ typedef struct sockline_handlers {
 typedef struct sockline_queued_event {
     /** The size of this struct in the library that is running. */
     size_t size;
-    /** The connection that it happened to. */
+    /** The connection that it happened to; 0 for what happened to a server. */
     sockline_ws ws;
     /** What was given with the queue, or by sockline_accept. It stays yours: free it after SOCKLINE_EVENT_CLOSE. */
     void *user_data;
@@ -884,6 +904,18 @@ typedef struct sockline_queued_event {
     sockline_string text;
     /** The peer's reason to close; empty if there was none. Ended by a NUL too. */
     sockline_string reason;
+    /** The server that has closed, or that was asked for an upgrade. */
+    sockline_server server;
+    /** All that is known of an error. */
+    const sockline_error_event *error;
+    /** What a client asks for. */
+    const sockline_request *request;
+    /** What was lost, and when another attempt follows. */
+    const sockline_reconnecting_event *reconnecting;
+    /** That of sockline_send_options. */
+    void *token;
+    /** What has become of the message, as one of enum sockline_send_outcome. */
+    int64_t outcome;
 } sockline_queued_event;
 
 /** How to accept an upgrade. Start from SOCKLINE_ACCEPT_OPTIONS_INIT. */

@@ -2,9 +2,10 @@
 
 use std::ffi::{CStr, c_char, c_void};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use sockline::{ClientOptions, Compression, ErrorCode, Proxy, Result, Settings, Timings, WebSocket};
+use sockline::{ClientOptions, Compression, ErrorCode, Handler, Proxy, Result, Settings, Timings, WebSocket};
 
 use crate::abi::{
     Versioned, copy_out, fill_struct, headers, invalid, read_struct, string, strings, write_out,
@@ -93,7 +94,7 @@ pub unsafe extern "C" fn sockline_connect(
             let queue = given.and_then(|given| read_queue(given.queue));
             let handler = match (read_handlers(handlers)?, queue) {
                 (Some(_), Some(_)) => return Err(both_given()),
-                (handlers, queue) => handlers.or(queue),
+                (handlers, queue) => handlers.or(queue.map(|queue| queue as Arc<dyn Handler>)),
             };
             let mut options = match given {
                 Some(given) => client_options(&given)?,

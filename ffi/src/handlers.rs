@@ -13,7 +13,7 @@ use crate::guard::c_text;
 use crate::reconnect::{sockline_attempt, sockline_reconnecting_event, with_attempt, with_event};
 use crate::tls::tls_error;
 use crate::types::{sockline_bytes, sockline_header, sockline_server, sockline_string, sockline_ws};
-use crate::upgrade::{Lists, sockline_request};
+use crate::upgrade::{Asked, Lists, sockline_request};
 use crate::websocket::sockline_send_outcome;
 
 /// Why a connection failed, or could not be made; borrowed until the callback returns.
@@ -294,13 +294,18 @@ impl ErrorParts {
         }
     }
 
+    /// What failed; ended by a NUL, and good as long as these parts are.
+    pub(crate) fn text(&self) -> sockline_string {
+        sockline_string::borrow(self.text.as_bytes())
+    }
+
     pub(crate) fn event(&self, error: &Error) -> sockline_error_event {
         let body = error.response().map_or(&[][..], |response| &response.body);
         sockline_error_event {
             size: size_of::<sockline_error_event>(),
             status: error.code() as i32,
             http_status: error.http_status().map_or(0, i32::from),
-            text: sockline_string::borrow(self.text.as_bytes()),
+            text: self.text(),
             os_error: error.os_error().unwrap_or(0),
             tls_error: error.tls_error().map_or(0, tls_error),
             response_headers: self.headers.as_ptr(),
@@ -330,8 +335,9 @@ impl ServerHandler for Serving {
         let Some(call) = self.handlers.on_upgrade else {
             return sockline::AcceptAll.on_upgrade(request);
         };
-        let lists = Lists::of(request);
-        let event = lists.event(request);
+        let asked = Asked::from(request);
+        let lists = Lists::of(&asked);
+        let event = lists.event(&asked);
         // SAFETY: as said above.
         unsafe {
             call(

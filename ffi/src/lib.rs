@@ -12,6 +12,7 @@ mod abi;
 mod guard;
 #[cfg(target_pointer_width = "64")]
 mod layout;
+mod pulled;
 
 pub mod client;
 pub mod event_loop;

@@ -1,15 +1,19 @@
 //! Queues: events that wait to be pulled.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sockline::{Error, EventQueue, Handler, Queued, QueuedEvent, WebSocket};
+use sockline::{Error, EventQueue};
 
 use crate::abi::{invalid, write_out};
-use crate::guard::{c_text, guard, guard_value};
+use crate::guard::{guard, guard_value};
+use crate::handlers::sockline_error_event;
+use crate::pulled::Pulled;
+use crate::reconnect::sockline_reconnecting_event;
 use crate::settings::limit;
 use crate::status::{EMPTY, OK, sockline_status};
-use crate::types::{sockline_string, sockline_ws};
+use crate::types::{sockline_server, sockline_string, sockline_ws};
+use crate::upgrade::sockline_request;
 
 /// A queue: the events of any number of connections, to be pulled by a thread of yours, for programs whose code should
 /// not run on the loop's thread. Give it to sockline_connect or sockline_listen in their options, instead of handlers.
@@ -39,6 +43,16 @@ pub enum sockline_event_kind {
     SOCKLINE_EVENT_ERROR = 6,
     /// on_close; see code, was_clean and reason. The last event of its connection.
     SOCKLINE_EVENT_CLOSE = 7,
+    /// on_upgrade, for servers with queue_upgrades; see request. Answer with sockline_accept or sockline_refuse.
+    SOCKLINE_EVENT_UPGRADE = 8,
+    /// on_server_closed; see server. The last event of its server, after those of its connections.
+    SOCKLINE_EVENT_SERVER_CLOSED = 9,
+    /// on_sent; see token and outcome.
+    SOCKLINE_EVENT_SENT = 10,
+    /// on_reconnecting; see reconnecting. (on_attempt has to be answered at once, so it is not queued.)
+    SOCKLINE_EVENT_RECONNECTING = 11,
+    /// on_reconnected.
+    SOCKLINE_EVENT_RECONNECTED = 12,
 }
 
 /// An event that was pulled, and all that it points to: borrowed until the next sockline_queue_pop on that queue, or
@@ -48,7 +62,7 @@ pub enum sockline_event_kind {
 pub struct sockline_queued_event {
     /// The size of this struct in the library that is running.
     pub size: usize,
-    /// The connection that it happened to.
+    /// The connection that it happened to; 0 for what happened to a server.
     pub ws: sockline_ws,
     /// What was given with the queue, or by sockline_accept. It stays yours: free it after SOCKLINE_EVENT_CLOSE.
     pub user_data: *mut c_void,
@@ -72,6 +86,18 @@ pub struct sockline_queued_event {
     pub text: sockline_string,
     /// The peer's reason to close; empty if there was none. Ended by a NUL too.
     pub reason: sockline_string,
+    /// The server that has closed, or that was asked for an upgrade.
+    pub server: sockline_server,
+    /// All that is known of an error.
+    pub error: *const sockline_error_event,
+    /// What a client asks for.
+    pub request: *const sockline_request,
+    /// What was lost, and when another attempt follows.
+    pub reconnecting: *const sockline_reconnecting_event,
+    /// That of sockline_send_options.
+    pub token: *mut c_void,
+    /// What has become of the message, as one of enum sockline_send_outcome.
+    pub outcome: i64,
 }
 
 /// Makes a queue, and writes it to *queue: owned, until sockline_queue_free.
@@ -132,7 +158,7 @@ pub unsafe extern "C" fn sockline_queue_pop(
             return Err(invalid("event is NULL".to_owned()));
         }
         let mut pulled = queue.pulled.lock().unwrap_or_else(PoisonError::into_inner);
-        let shown = pulled.replace(next_shown(&queue.events));
+        let shown = pulled.replace(queue.events.pop());
         // SAFETY: not NULL; the header asks for a writable pointer.
         unsafe { write_out(event, shown) };
         Ok(if shown.is_null() { EMPTY } else { OK })
@@ -158,7 +184,7 @@ pub unsafe extern "C" fn sockline_queue_free(queue: *mut sockline_queue) {
 ///
 /// # Safety
 /// `queue` is NULL, or came from `sockline_queue_new` and is not freed yet.
-pub(crate) unsafe fn read_queue(queue: *mut sockline_queue) -> Option<Arc<dyn Handler>> {
+pub(crate) unsafe fn read_queue(queue: *mut sockline_queue) -> Option<Arc<EventQueue>> {
     // SAFETY: the caller's promise.
     let queue = unsafe { queue.as_ref() }?;
     Some(queue.events.clone())
@@ -185,112 +211,5 @@ impl Doorbell {
             // SAFETY: the function and its data are good until the queue is freed, as the header asks.
             unsafe { call(self.user_data) }
         }
-    }
-}
-
-/// The event that was pulled last, as C sees it and with what that points to.
-#[derive(Default)]
-struct Pulled {
-    shown: Option<sockline_queued_event>,
-    event: Option<QueuedEvent>,
-    /// An error's text or a close reason, and a NUL.
-    text: Vec<u8>,
-}
-
-impl Pulled {
-    /// Puts the next event in the place of the last one; only what is in its place is pointed to.
-    fn replace(&mut self, next: Option<(WebSocket, QueuedEvent)>) -> *const sockline_queued_event {
-        *self = Pulled::default();
-        let Some((ws, event)) = next else {
-            return std::ptr::null();
-        };
-        self.text = ended_text(&event);
-        let event = self.event.insert(event);
-        self.shown.insert(describe(ws, event, &self.text))
-    }
-}
-
-/// The next event that this header knows; the others are not asked for by what it offers.
-fn next_shown(events: &EventQueue) -> Option<(WebSocket, QueuedEvent)> {
-    loop {
-        match events.pop()? {
-            Queued::Connection(
-                _,
-                QueuedEvent::Upgrade(_)
-                | QueuedEvent::Sent(..)
-                | QueuedEvent::Reconnecting(_)
-                | QueuedEvent::Reconnected,
-            )
-            | Queued::ServerClosed(_) => {}
-            Queued::Connection(ws, event) => return Some((ws, event)),
-        }
-    }
-}
-
-fn ended_text(event: &QueuedEvent) -> Vec<u8> {
-    match event {
-        QueuedEvent::Error(error) => c_text(error.text()).into_bytes_with_nul(),
-        QueuedEvent::Close(close) => [close.reason.as_bytes(), b"\0"].concat(),
-        _ => Vec::new(),
-    }
-}
-
-fn describe(ws: WebSocket, event: &QueuedEvent, ended_text: &[u8]) -> sockline_queued_event {
-    use sockline_event_kind as kind;
-    let text = sockline_string {
-        data: ended_text.as_ptr().cast(),
-        len: ended_text.len().saturating_sub(1),
-    };
-    match event {
-        QueuedEvent::Open => blank(ws, kind::SOCKLINE_EVENT_OPEN),
-        QueuedEvent::Message(message_type, payload) => sockline_queued_event {
-            r#type: *message_type as i32,
-            ..with_payload(ws, kind::SOCKLINE_EVENT_MESSAGE, payload)
-        },
-        QueuedEvent::Ping(payload) => with_payload(ws, kind::SOCKLINE_EVENT_PING, payload),
-        QueuedEvent::Pong(payload) => with_payload(ws, kind::SOCKLINE_EVENT_PONG, payload),
-        QueuedEvent::Drain => blank(ws, kind::SOCKLINE_EVENT_DRAIN),
-        QueuedEvent::Error(error) => sockline_queued_event {
-            status: error.code() as i32,
-            http_status: error.http_status().map_or(0, i32::from),
-            text,
-            ..blank(ws, kind::SOCKLINE_EVENT_ERROR)
-        },
-        QueuedEvent::Close(close) => sockline_queued_event {
-            code: i32::from(close.code),
-            was_clean: c_int::from(close.was_clean),
-            reason: text,
-            ..blank(ws, kind::SOCKLINE_EVENT_CLOSE)
-        },
-        _ => sockline_queued_event {
-            kind: 0,
-            ..blank(ws, kind::SOCKLINE_EVENT_OPEN)
-        }, // `next_shown` lets none by
-    }
-}
-
-fn with_payload(ws: WebSocket, kind: sockline_event_kind, payload: &[u8]) -> sockline_queued_event {
-    sockline_queued_event {
-        data: payload.as_ptr().cast(),
-        len: payload.len(),
-        ..blank(ws, kind)
-    }
-}
-
-fn blank(ws: WebSocket, kind: sockline_event_kind) -> sockline_queued_event {
-    sockline_queued_event {
-        size: size_of::<sockline_queued_event>(),
-        ws: ws.raw(),
-        user_data: ws.user_data() as *mut c_void,
-        kind: kind as i32,
-        r#type: 0,
-        data: std::ptr::null(),
-        len: 0,
-        status: 0,
-        http_status: 0,
-        code: 0,
-        was_clean: 0,
-        text: sockline_string::ABSENT,
-        reason: sockline_string::ABSENT,
     }
 }

@@ -55,7 +55,8 @@ unsafe impl Versioned for sockline_reconnect {
     const NAME: &'static str = "sockline_reconnect";
 }
 
-/// A connection is lost, and another attempt follows; borrowed until the callback returns.
+/// A connection is lost, and another attempt follows; borrowed until the callback returns, or as long as the
+/// sockline_queued_event that brings it.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct sockline_reconnecting_event {
@@ -146,15 +147,24 @@ pub(crate) fn with_attempt(attempt: &mut Attempt, show: impl FnOnce(*mut socklin
 pub(crate) fn with_event(event: &Reconnecting, show: impl FnOnce(*const sockline_reconnecting_event)) {
     let parts = event.error.as_ref().map(|error| (error, ErrorParts::of(error)));
     let error = parts.as_ref().map(|(error, parts)| parts.event(error));
-    let shown = sockline_reconnecting_event {
+    let error = error.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let shown = describe(event, error);
+    show(&raw const shown);
+}
+
+/// What was lost, as C sees it.
+pub(crate) fn describe(
+    event: &Reconnecting,
+    error: *const sockline_error_event,
+) -> sockline_reconnecting_event {
+    sockline_reconnecting_event {
         size: size_of::<sockline_reconnecting_event>(),
         attempt: event.attempt,
         code: i32::from(event.code),
         delay_ms: u64::try_from(event.delay.as_millis()).unwrap_or(u64::MAX),
-        error: error.as_ref().map_or(std::ptr::null(), std::ptr::from_ref),
+        error,
         reason: sockline_string::borrow(event.reason.as_bytes()),
-    };
-    show(&raw const shown);
+    }
 }
 
 /// # Safety

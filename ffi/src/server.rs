@@ -4,7 +4,9 @@ use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sockline::{Address, Compression, Handler, Result, Server, ServerOptions, Settings};
+use sockline::{
+    Address, Compression, EventQueue, Handler, Result, Server, ServerHandler, ServerOptions, Settings,
+};
 
 use crate::abi::{
     Versioned, bytes, copy_out, invalid, optional_string, read_struct, string, strings, text, write_out,
@@ -13,7 +15,7 @@ use crate::event_loop::{share, sockline_loop};
 use crate::guard::{guard, guard_value};
 use crate::handlers::{Connected, server_handler, sockline_handlers};
 use crate::queue::{both_given, read_queue, sockline_queue};
-use crate::settings::{limit, read_settings, sockline_settings, timeout};
+use crate::settings::{limit, read_settings, sockline_settings, switch, timeout};
 use crate::status::{OK, sockline_status};
 use crate::tls::{read_server, sockline_tls};
 use crate::types::{sockline_server, sockline_string};
@@ -47,8 +49,8 @@ pub struct sockline_server_options {
     pub max_head: u64,
     /// What each connection may take and keep; NULL for the defaults.
     pub settings: *const sockline_settings,
-    /// Where the events of the connections wait to be pulled, instead of handlers; every upgrade is accepted then, and
-    /// nothing tells that the server has closed. Default: none.
+    /// Where the events of the server and of its connections wait to be pulled, instead of handlers, also those of a server
+    /// with several threads. Every upgrade is accepted then, unless queue_upgrades is set. Default: none.
     pub queue: *mut sockline_queue,
     /// Speak TLS on this port, and nothing else: from sockline_tls_server_new. Default: plain.
     pub tls: *mut sockline_tls,
@@ -66,6 +68,8 @@ pub struct sockline_server_options {
     pub origins: *const sockline_string,
     /// How many those are.
     pub origin_count: usize,
+    /// 1 has upgrades wait in the queue too, as SOCKLINE_EVENT_UPGRADE: each has to be answered. Default: they are accepted.
+    pub queue_upgrades: i64,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -109,7 +113,11 @@ pub unsafe extern "C" fn sockline_listen(
                     options.server_handler = server_handler(handlers, user_data);
                     Arc::new(Connected(handlers))
                 }
-                (None, queue) => queue.unwrap_or_else(|| Arc::new(Ignoring)),
+                (None, Some(queue)) => {
+                    options.server_handler = queued_server(&given, &queue)?;
+                    queue
+                }
+                (None, None) => Arc::new(Ignoring),
             };
             options.user_data = user_data as usize;
             let on_loop = share(r#loop);
@@ -183,6 +191,30 @@ pub unsafe extern "C" fn sockline_server_close(
             .close(close_code(code)?, reason)
             .map(|()| OK)
     })
+}
+
+/// Who hears the server itself where its connections have a queue.
+fn queued_server(
+    given: &Option<sockline_server_options>,
+    queue: &Arc<EventQueue>,
+) -> Result<Arc<dyn ServerHandler>> {
+    let asks = given.map_or(Ok(false), |given| {
+        switch("queue_upgrades", given.queue_upgrades, false)
+    })?;
+    Ok(if asks {
+        queue.clone()
+    } else {
+        Arc::new(Accepting(queue.clone()))
+    })
+}
+
+/// Accepts every upgrade, and queues the server's end.
+struct Accepting(Arc<EventQueue>);
+
+impl ServerHandler for Accepting {
+    fn on_server_closed(&self, server: Server) {
+        self.0.on_server_closed(server);
+    }
 }
 
 /// Hears the connections of a server without handlers, so that their messages don't wait for one.

@@ -1,8 +1,9 @@
 //! A client's request for an upgrade, and the two answers to it.
 
 use std::ffi::c_void;
+use std::net::SocketAddr;
 
-use sockline::{Accept, Refusal, Result, UpgradeRequest, WebSocket};
+use sockline::{Accept, QueuedUpgrade, Refusal, Result, Server, UpgradeRequest, WebSocket};
 
 use crate::abi::{Versioned, bytes, headers, invalid, optional_string, read_struct};
 use crate::guard::{guard, guard_value};
@@ -10,7 +11,8 @@ use crate::handlers::{read_handlers, sockline_handlers};
 use crate::status::{OK, sockline_status};
 use crate::types::{sockline_header, sockline_server, sockline_string, sockline_ws};
 
-/// A client's request for an upgrade, and all that it points to: borrowed until on_upgrade returns.
+/// A client's request for an upgrade, and all that it points to: borrowed until on_upgrade returns, or as long as the
+/// sockline_queued_event that brings it.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct sockline_request {
@@ -127,7 +129,43 @@ pub unsafe extern "C" fn sockline_refuse(
     })
 }
 
-/// The parts of a request that need memory of their own while C looks at it.
+/// A request as it is told at once, or pulled later.
+pub(crate) struct Asked<'a> {
+    server: Server,
+    path: &'a str,
+    query: Option<&'a str>,
+    remote_address: Option<SocketAddr>,
+    subprotocols: Vec<&'a str>,
+    headers: Vec<(&'a str, &'a [u8])>,
+}
+
+impl<'a> From<&UpgradeRequest<'a>> for Asked<'a> {
+    fn from(request: &UpgradeRequest<'a>) -> Asked<'a> {
+        Asked {
+            server: request.server(),
+            path: request.path(),
+            query: request.query(),
+            remote_address: request.remote_address(),
+            subprotocols: request.subprotocols(),
+            headers: request.headers().collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a QueuedUpgrade> for Asked<'a> {
+    fn from(request: &'a QueuedUpgrade) -> Asked<'a> {
+        Asked {
+            server: request.server(),
+            path: request.path(),
+            query: request.query(),
+            remote_address: request.remote_address(),
+            subprotocols: request.subprotocols(),
+            headers: request.headers().collect(),
+        }
+    }
+}
+
+/// What a request needs memory of its own for while C looks at it.
 pub(crate) struct Lists {
     headers: Vec<sockline_header>,
     subprotocols: Vec<sockline_string>,
@@ -135,33 +173,26 @@ pub(crate) struct Lists {
 }
 
 impl Lists {
-    pub(crate) fn of(request: &UpgradeRequest<'_>) -> Lists {
-        let header = |(name, value): (&str, &[u8])| sockline_header {
+    pub(crate) fn of(asked: &Asked<'_>) -> Lists {
+        let header = |(name, value): &(&str, &[u8])| sockline_header {
             name: sockline_string::borrow(name.as_bytes()),
             value: sockline_string::borrow(value),
         };
-        let subprotocols = request.subprotocols();
+        let name = |name: &&str| sockline_string::borrow(name.as_bytes());
+        let address = asked.remote_address.map(|address| address.to_string());
         Lists {
-            headers: request.headers().map(header).collect(),
-            subprotocols: subprotocols
-                .iter()
-                .map(|name| sockline_string::borrow(name.as_bytes()))
-                .collect(),
-            remote_address: request
-                .remote_address()
-                .map(|address| address.to_string())
-                .unwrap_or_default(),
+            headers: asked.headers.iter().map(header).collect(),
+            subprotocols: asked.subprotocols.iter().map(name).collect(),
+            remote_address: address.unwrap_or_default(),
         }
     }
 
-    pub(crate) fn event(&self, request: &UpgradeRequest<'_>) -> sockline_request {
-        let query = request
-            .query()
-            .map(|query| sockline_string::borrow(query.as_bytes()));
+    pub(crate) fn event(&self, asked: &Asked<'_>) -> sockline_request {
+        let query = asked.query.map(|query| sockline_string::borrow(query.as_bytes()));
         sockline_request {
             size: size_of::<sockline_request>(),
-            server: request.server().raw(),
-            path: sockline_string::borrow(request.path().as_bytes()),
+            server: asked.server.raw(),
+            path: sockline_string::borrow(asked.path.as_bytes()),
             query: query.unwrap_or(sockline_string::ABSENT),
             remote_address: sockline_string::borrow(self.remote_address.as_bytes()),
             subprotocols: self.subprotocols.as_ptr(),

@@ -53,7 +53,7 @@ static const sockline_queued_event *pull(sockline_queue *queue, struct bell *bel
         CHECK(pthread_mutex_unlock(&bell->lock) == 0);
     }
     CHECK_STATUS(SOCKLINE_OK, status);
-    CHECK(event->size == sizeof *event && event->ws != 0);
+    CHECK(event->size == sizeof *event && (event->ws != 0) == (event->kind != SOCKLINE_EVENT_SERVER_CLOSED));
     return event;
 }
 
@@ -284,6 +284,84 @@ static void wrong_arguments_are_a_status(void) {
     sockline_queue_free(NULL);
 }
 
+/* A server on several threads is pulled whole by one: who asks, what comes, and that it has closed. */
+static void upgrades_are_answered_by_who_pulls(void) {
+    sockline_loop *loop = new_loop();
+    struct bell *server_bell = new_bell(), *bell = new_bell();
+    sockline_queue *server_queue = new_queue(0, 0, server_bell), *queue = new_queue(0, 0, bell);
+    sockline_server_options options = SOCKLINE_SERVER_OPTIONS_INIT;
+    options.host = sockline_str("127.0.0.1");
+    options.threads = 3;
+    options.queue = server_queue;
+    options.queue_upgrades = 1;
+    sockline_server server = 0;
+    CHECK_STATUS(SOCKLINE_OK, sockline_listen(loop, &options, NULL, NULL, &server));
+    CHECK_STATUS(SOCKLINE_OK, sockline_loop_start(loop));
+    for (int number = 0; number < 12; number++) {
+        sockline_ws ws = connect_with_queue(loop, server, queue, NULL);
+        const sockline_queued_event *event = pull_kind(server_queue, server_bell, SOCKLINE_EVENT_UPGRADE);
+        CHECK(event->server == server && event->request->server == server);
+        CHECK(event->request->path.len == 1 && event->request->path.data[0] == '/');
+        CHECK(sockline_request_header(event->request, sockline_str("upgrade")).len == 9);
+        sockline_ws peer = event->ws;
+        if (number % 3 == 2) {
+            CHECK_STATUS(SOCKLINE_OK, sockline_refuse(peer, NULL));
+            event = pull_kind(queue, bell, SOCKLINE_EVENT_ERROR);
+            CHECK(event->status == SOCKLINE_ERR_REFUSED && event->http_status == 403);
+            CHECK(event->error->status == SOCKLINE_ERR_REFUSED && event->error->response_header_count > 0);
+            CHECK(event->text.data == event->error->text.data);
+            pull_kind(queue, bell, SOCKLINE_EVENT_CLOSE);
+            continue;
+        }
+        CHECK_STATUS(SOCKLINE_OK, sockline_accept(peer, NULL));
+        CHECK(pull_kind(server_queue, server_bell, SOCKLINE_EVENT_OPEN)->ws == peer);
+        pull_kind(queue, bell, SOCKLINE_EVENT_OPEN);
+        CHECK_STATUS(SOCKLINE_OK, close_with(ws, 1000, ""));
+        pull_kind(server_queue, server_bell, SOCKLINE_EVENT_CLOSE);
+        pull_kind(queue, bell, SOCKLINE_EVENT_CLOSE);
+    }
+    CHECK_STATUS(SOCKLINE_OK, sockline_server_close(server, 1001, NULL, 0));
+    CHECK(pull_kind(server_queue, server_bell, SOCKLINE_EVENT_SERVER_CLOSED)->server == server);
+    sockline_loop_free(loop);
+    sockline_queue_free(server_queue);
+    sockline_queue_free(queue);
+    free_bell(server_bell);
+    free_bell(bell);
+}
+
+static void a_client_that_comes_back_is_pulled_too(void) {
+    sockline_loop *loop = new_loop();
+    struct bell *server_bell = new_bell(), *bell = new_bell();
+    sockline_queue *server_queue = new_queue(0, 0, server_bell), *queue = new_queue(0, 0, bell);
+    sockline_server server = listen_with_queue(loop, server_queue, NULL);
+    CHECK_STATUS(SOCKLINE_OK, sockline_loop_start(loop));
+    sockline_reconnect reconnect = SOCKLINE_RECONNECT_INIT;
+    reconnect.base_delay_ms = 1;
+    sockline_options options = SOCKLINE_OPTIONS_INIT;
+    options.queue = queue;
+    options.reconnect = &reconnect;
+    sockline_ws ws = 0;
+    int token;
+    CHECK_STATUS(SOCKLINE_OK, sockline_connect(loop, url_of(server, "/"), &options, NULL, NULL, &ws));
+    pull_kind(queue, bell, SOCKLINE_EVENT_OPEN);
+    CHECK_STATUS(SOCKLINE_OK,
+                 sockline_terminate(pull_kind(server_queue, server_bell, SOCKLINE_EVENT_OPEN)->ws));
+    const sockline_queued_event *event = pull_kind(queue, bell, SOCKLINE_EVENT_RECONNECTING);
+    CHECK(event->ws == ws && event->reconnecting->attempt == 1 && event->reconnecting->code == 1006);
+    pull_kind(queue, bell, SOCKLINE_EVENT_RECONNECTED);
+    sockline_send_options send = SOCKLINE_SEND_OPTIONS_INIT;
+    send.wants_result = 1;
+    send.token = &token;
+    CHECK_STATUS(SOCKLINE_OK, sockline_send_with(ws, SOCKLINE_TEXT, "x", 1, &send));
+    event = pull_kind(queue, bell, SOCKLINE_EVENT_SENT);
+    CHECK(event->token == &token && event->outcome == SOCKLINE_SENT_TAKEN);
+    sockline_loop_free(loop);
+    sockline_queue_free(server_queue);
+    sockline_queue_free(queue);
+    free_bell(server_bell);
+    free_bell(bell);
+}
+
 int main(void) {
     RUN(events_come_in_order_and_close_is_last);
     RUN(a_failed_attempt_gives_an_error_and_a_close);
@@ -291,6 +369,8 @@ int main(void) {
     RUN(bytes_are_bounded_too);
     RUN(a_queue_may_be_freed_before_its_connections);
     RUN(a_doorbell_may_pull_and_free);
+    RUN(upgrades_are_answered_by_who_pulls);
+    RUN(a_client_that_comes_back_is_pulled_too);
     RUN(wrong_arguments_are_a_status);
     return 0;
 }
