@@ -625,7 +625,7 @@ typedef struct sockline_options {
     /** Where the connection's events wait to be pulled, instead of handlers. Default: none. */
     sockline_queue *queue;
     /**
-     * The proxy's URL, ended by a NUL: http://, socks5:// (names are looked up here) or socks5h:// (there), with user
+     * The proxy's URL, ended by a NUL: http://, https://, socks5:// (names are looked up here) or socks5h:// (there), with user
      * and password where it asks for them; "" for none. Default: what the environment says, as curl reads it:
      * http_proxy, https_proxy, all_proxy, no_proxy; never for loopback addresses and Unix sockets.
      */
@@ -650,6 +650,8 @@ typedef struct sockline_options {
     size_t cookie_count;
     /** Connect again when the connection is lost, or can't be made. Default: NULL, which doesn't. */
     const sockline_reconnect *reconnect;
+    /** How to secure the way to a proxy with an https:// URL; NULL for the same as for tls. */
+    sockline_tls *proxy_tls;
 } sockline_options;
 
 /** How to listen. Start from SOCKLINE_SERVER_OPTIONS_INIT; a field of 0, or an empty string, means its default. */
@@ -713,6 +715,11 @@ typedef struct sockline_server_options {
      * 1 has upgrades wait in the queue too, as SOCKLINE_EVENT_UPGRADE: each has to be answered. Default: they are accepted.
      */
     int64_t queue_upgrades;
+    /**
+     * GET of this path answers what the server has counted, as Prometheus reads it. Whoever can connect can read it.
+     * Default: nowhere.
+     */
+    sockline_string metrics_path;
 } sockline_server_options;
 
 /*
@@ -991,6 +998,64 @@ typedef struct sockline_tls_info {
     char server_name[256];
 } sockline_tls_info;
 
+/** What was counted, of one connection or of many. Of TLS, what was inside. */
+typedef struct sockline_totals {
+    /** Bytes that the system has given us to read: frames and HTTP. */
+    uint64_t bytes_in;
+    /** Bytes that the system has taken from us. */
+    uint64_t bytes_out;
+    /** Frames that came, control frames and fragments included. */
+    uint64_t frames_in;
+    /** Frames that were made, control frames included; a frame that was dropped again is not counted. */
+    uint64_t frames_out;
+    /** Whole messages that came. */
+    uint64_t messages_in;
+    /** Messages that have left or wait to leave, those to many included. */
+    uint64_t messages_out;
+    /** Messages that did not leave, because a policy or a deadline dropped them or a message to many passed by. */
+    uint64_t dropped;
+    /** Bytes that wait to be sent now. */
+    uint64_t buffered;
+} sockline_totals;
+
+/** The counters of a connection since it was made. Start from SOCKLINE_CONNECTION_METRICS_INIT. */
+typedef struct sockline_connection_metrics {
+    /** sizeof(sockline_connection_metrics), as the INIT macro sets it. */
+    size_t size;
+    /** Its own. */
+    sockline_totals totals;
+    /** The round trip of the last answered ping in microseconds; -1 if there was none. */
+    int64_t latency_us;
+} sockline_connection_metrics;
+
+/** What a loop has done. Start from SOCKLINE_LOOP_METRICS_INIT. */
+typedef struct sockline_loop_metrics {
+    /** sizeof(sockline_loop_metrics), as the INIT macro sets it. */
+    size_t size;
+    /** Connections that have not ended, in whatever state. */
+    uint64_t connections;
+    /** Turns since the loop was made. */
+    uint64_t turns;
+    /** Over its connections since it was made. */
+    sockline_totals totals;
+} sockline_loop_metrics;
+
+/** What a server has done, over all its threads. Start from SOCKLINE_SERVER_METRICS_INIT. */
+typedef struct sockline_server_metrics {
+    /** sizeof(sockline_server_metrics), as the INIT macro sets it. */
+    size_t size;
+    /** Connections that have not ended, those that are not upgraded included. */
+    uint64_t connections;
+    /** Connections that were taken in. */
+    uint64_t accepted;
+    /** Connections that there was no room for, by the server's limits. */
+    uint64_t refused;
+    /** TLS handshakes that came to nothing. */
+    uint64_t failed_handshakes;
+    /** Over its connections, HTTP included. */
+    sockline_totals totals;
+} sockline_server_metrics;
+
 /** Takes a log line: a level, and a text that is ended by a NUL and borrowed until this returns. */
 typedef void (*sockline_log_function)(int32_t level, const char *text, void *user_data);
 
@@ -1027,6 +1092,18 @@ inline sockline_send_options sockline_send_options_init() {
     sockline_send_options fresh = sockline_send_options(); fresh.size = sizeof(fresh); return fresh;
 }
 #define SOCKLINE_SEND_OPTIONS_INIT sockline_send_options_init()
+inline sockline_connection_metrics sockline_connection_metrics_init() {
+    sockline_connection_metrics fresh = sockline_connection_metrics(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_CONNECTION_METRICS_INIT sockline_connection_metrics_init()
+inline sockline_loop_metrics sockline_loop_metrics_init() {
+    sockline_loop_metrics fresh = sockline_loop_metrics(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_LOOP_METRICS_INIT sockline_loop_metrics_init()
+inline sockline_server_metrics sockline_server_metrics_init() {
+    sockline_server_metrics fresh = sockline_server_metrics(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_SERVER_METRICS_INIT sockline_server_metrics_init()
 inline sockline_timings sockline_timings_init() {
     sockline_timings fresh = sockline_timings(); fresh.size = sizeof(fresh); return fresh;
 }
@@ -1067,6 +1144,9 @@ inline sockline_refusal sockline_refusal_init() {
 #define SOCKLINE_TLS_SERVER_OPTIONS_INIT {.size = sizeof(sockline_tls_server_options)}
 #define SOCKLINE_RECONNECT_INIT {.size = sizeof(sockline_reconnect)}
 #define SOCKLINE_SEND_OPTIONS_INIT {.size = sizeof(sockline_send_options)}
+#define SOCKLINE_CONNECTION_METRICS_INIT {.size = sizeof(sockline_connection_metrics)}
+#define SOCKLINE_LOOP_METRICS_INIT {.size = sizeof(sockline_loop_metrics)}
+#define SOCKLINE_SERVER_METRICS_INIT {.size = sizeof(sockline_server_metrics)}
 #define SOCKLINE_TIMINGS_INIT {.size = sizeof(sockline_timings)}
 #define SOCKLINE_TLS_INFO_INIT {.size = sizeof(sockline_tls_info)}
 #define SOCKLINE_LOOP_OPTIONS_INIT {.size = sizeof(sockline_loop_options)}
@@ -1503,6 +1583,18 @@ sockline_status sockline_broadcast(sockline_server server, int32_t type, const v
  */
 sockline_status sockline_server_close(sockline_server server, int32_t code, const char *reason, size_t len);
 
+/**
+ * Goes in good order: stops listening at once, closes connections with 1001, and cuts what is left after deadline_ms
+ * milliseconds; on_server_closed comes when the last has ended.
+ *
+ * Each connection begins to close at a random time of its own, within half of that time, so that clients that connect
+ * again at once don't come in step; until then it goes on as ever. What was accepted for sending before is sent before
+ * the close frame, to slow readers too, as long as there is time; a file on its way is sent whole. Those who are cut get
+ * SOCKLINE_ERR_CLOSE_TIMEOUT. Doing it again can only bring the end forward.
+ * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_server_drain(sockline_server server, uint64_t deadline_ms);
+
 /*
  * Topics
  */
@@ -1554,6 +1646,40 @@ sockline_status sockline_server_publish(
     int32_t type,
     const void *data,
     size_t len);
+
+/*
+ * Counters
+ */
+
+/**
+ * Writes the connection's counters to *metrics, which is not NULL and from its INIT macro. In on_close they are the
+ * last ones.
+ *
+ * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+ */
+sockline_status sockline_ws_metrics(sockline_ws ws, sockline_connection_metrics *metrics);
+
+/**
+ * Writes what the loop has done so far to *metrics, which is not NULL and from its INIT macro. It looks at every
+ * connection, so ask now and then, not for each message.
+ *
+ * loop: not NULL. Errors: SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+ */
+sockline_status sockline_loop_get_metrics(sockline_loop *loop, sockline_loop_metrics *metrics);
+
+/**
+ * Writes what the server has done so far, over all its threads, to *metrics, which is not NULL and from its INIT macro.
+ * It looks at every connection, so ask now and then, not for each message.
+ *
+ * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+ */
+sockline_status sockline_server_get_metrics(sockline_server server, sockline_server_metrics *metrics);
+
+/**
+ * Writes what the server has done so far as Prometheus reads it (text format 0.0.4), in the way of sockline_protocol;
+ * empty once it is closed. sockline_server_options.metrics_path serves the same. Any thread.
+ */
+size_t sockline_server_metrics_text(sockline_server server, char *buffer, size_t capacity);
 
 /*
  * Queues

@@ -250,6 +250,12 @@ public:
         detail::check(sockline_ws_timings(raw_, &timings));
         return timings;
     }
+    /// The connection's counters.
+    sockline_connection_metrics metrics() const {
+        sockline_connection_metrics metrics = SOCKLINE_CONNECTION_METRICS_INIT;
+        detail::check(sockline_ws_metrics(raw_, &metrics));
+        return metrics;
+    }
     /// What was agreed on in the TLS handshake; version is 0 without one.
     sockline_tls_info tls_info() const {
         sockline_tls_info info = SOCKLINE_TLS_INFO_INIT;
@@ -302,6 +308,19 @@ public:
         detail::check(sockline_server_publish(raw_, topic.data(), topic.size(), type, data.data(), data.size()));
     }
 
+    /// The server's counters, over all its threads.
+    sockline_server_metrics metrics() const {
+        sockline_server_metrics metrics = SOCKLINE_SERVER_METRICS_INIT;
+        detail::check(sockline_server_get_metrics(raw_, &metrics));
+        return metrics;
+    }
+    /// The same as Prometheus reads it.
+    std::string metrics_text() const {
+        return detail::text([&](char *buffer, std::size_t room) { return sockline_server_metrics_text(raw_, buffer, room); });
+    }
+
+    /// Stops listening, closes connections with 1001 one after the other, and cuts what is left at the deadline.
+    void drain(std::uint64_t deadline_ms) const { detail::check(sockline_server_drain(raw_, deadline_ms)); }
     /// Stops listening and closes all connections with this code; with code 0 they live on.
     void close(int code = 1001, std::string_view reason = {}) const {
         detail::check(sockline_server_close(raw_, code, reason.data(), reason.size()));
@@ -477,6 +496,7 @@ struct Options {
     std::optional<std::string> proxy;
     std::string local_address;
     const Tls *tls = nullptr;
+    const Tls *proxy_tls = nullptr;
     unsigned max_redirects = 0;
     Headers cookies;
     std::optional<sockline_reconnect> reconnect;
@@ -500,6 +520,7 @@ struct ServerOptions {
     std::uint64_t max_connections_per_address = 0;
     std::uint64_t max_requests = 0;
     std::vector<std::string> origins;
+    std::string metrics_path;
 };
 
 /// Owns its connections and servers; destroying it ends them, with their last callbacks.
@@ -693,6 +714,7 @@ inline WebSocket connect(sockline_loop *loop, const std::string &url, const Opti
     raw.proxy = options.proxy ? options.proxy->c_str() : nullptr;
     raw.local_address = borrow(std::string_view(options.local_address));
     raw.tls = options.tls ? options.tls->raw() : nullptr;
+    raw.proxy_tls = options.proxy_tls ? options.proxy_tls->raw() : nullptr;
     raw.max_redirects = options.max_redirects;
     raw.cookies = cookies.data();
     raw.cookie_count = cookies.size();
@@ -730,6 +752,7 @@ inline Server listen(sockline_loop *loop, const ServerOptions &options, const so
     raw.max_connections = options.max_connections;
     raw.max_connections_per_address = options.max_connections_per_address;
     raw.max_requests = options.max_requests;
+    raw.metrics_path = borrow(std::string_view(options.metrics_path));
     raw.origins = origins.data();
     raw.origin_count = origins.size();
     sockline_server server = 0;

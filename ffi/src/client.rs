@@ -40,7 +40,7 @@ pub struct sockline_options {
     pub settings: *const sockline_settings,
     /// Where the connection's events wait to be pulled, instead of handlers. Default: none.
     pub queue: *mut sockline_queue,
-    /// The proxy's URL, ended by a NUL: http://, socks5:// (names are looked up here) or socks5h:// (there), with user
+    /// The proxy's URL, ended by a NUL: http://, https://, socks5:// (names are looked up here) or socks5h:// (there), with user
     /// and password where it asks for them; "" for none. Default: what the environment says, as curl reads it:
     /// http_proxy, https_proxy, all_proxy, no_proxy; never for loopback addresses and Unix sockets.
     pub proxy: *const c_char,
@@ -58,6 +58,8 @@ pub struct sockline_options {
     pub cookie_count: usize,
     /// Connect again when the connection is lost, or can't be made. Default: NULL, which doesn't.
     pub reconnect: *const sockline_reconnect,
+    /// How to secure the way to a proxy with an https:// URL; NULL for the same as for tls.
+    pub proxy_tls: *mut sockline_tls,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -147,6 +149,7 @@ unsafe fn client_options(given: &sockline_options) -> Result<ClientOptions> {
             max_redirects: u32::try_from(given.max_redirects).unwrap_or(u32::MAX),
             cookies: headers(given.cookies, given.cookie_count)?,
             reconnect: read_reconnect(given.reconnect)?,
+            proxy_tls: read_client(given.proxy_tls)?,
             ..defaults
         })
     }

@@ -7,6 +7,9 @@ use std::mem::offset_of;
 use crate::client::{sockline_options, sockline_timings};
 use crate::event_loop::sockline_loop_options;
 use crate::handlers::{sockline_close_event, sockline_error_event, sockline_handlers};
+use crate::metrics::{
+    sockline_connection_metrics, sockline_loop_metrics, sockline_server_metrics, sockline_totals,
+};
 use crate::queue::sockline_queued_event;
 use crate::reconnect::{sockline_reconnect, sockline_reconnecting_event};
 use crate::server::sockline_server_options;
@@ -39,10 +42,14 @@ layout!(sockline_tls_server_options: 9 words, size at 0, alpn at 48, min_version
 layout!(sockline_tls_info: 50 words, size at 0, version at 8, cipher_suite at 16, alpn at 80, server_name at 144);
 layout!(sockline_timings: 6 words, size at 0, upgrade_us at 40);
 layout!(sockline_loop_options: 4 words, size at 0, flush_hook_data at 24);
-layout!(sockline_options: 16 words, size at 0, settings at 48, queue at 56, local_address at 72, tls at 88, reconnect at 120);
+layout!(sockline_options: 17 words, size at 0, settings at 48, queue at 56, local_address at 72, tls at 88, reconnect at 120, proxy_tls at 128);
 layout!(sockline_reconnect: 9 words, size at 0, no_retry at 48, outbox at 64);
 layout!(sockline_reconnecting_event: 6 words, size at 0, code at 12, error at 24, reason at 32);
-layout!(sockline_server_options: 22 words, size at 0, port at 24, threads at 28, settings at 104, queue at 112, tls at 120, origins at 152, queue_upgrades at 168);
+layout!(sockline_server_options: 24 words, size at 0, port at 24, threads at 28, settings at 104, queue at 112, tls at 120, origins at 152, queue_upgrades at 168, metrics_path at 176);
+layout!(sockline_totals: 8 words, bytes_in at 0, buffered at 56);
+layout!(sockline_connection_metrics: 10 words, size at 0, latency_us at 72);
+layout!(sockline_loop_metrics: 11 words, size at 0, totals at 24);
+layout!(sockline_server_metrics: 13 words, size at 0, totals at 40);
 layout!(sockline_request: 12 words, size at 0, headers at 80);
 layout!(sockline_error_event: 9 words, size at 0, text at 16, tls_error at 36, response_body at 56);
 layout!(sockline_close_event: 4 words, size at 0, reason at 16);

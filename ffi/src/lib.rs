@@ -18,6 +18,7 @@ pub mod client;
 pub mod event_loop;
 pub mod handlers;
 pub mod log;
+pub mod metrics;
 pub mod queue;
 pub mod reconnect;
 pub mod server;

@@ -70,6 +70,9 @@ pub struct sockline_server_options {
     pub origin_count: usize,
     /// 1 has upgrades wait in the queue too, as SOCKLINE_EVENT_UPGRADE: each has to be answered. Default: they are accepted.
     pub queue_upgrades: i64,
+    /// GET of this path answers what the server has counted, as Prometheus reads it. Whoever can connect can read it.
+    /// Default: nowhere.
+    pub metrics_path: sockline_string,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -193,6 +196,22 @@ pub unsafe extern "C" fn sockline_server_close(
     })
 }
 
+/// Goes in good order: stops listening at once, closes connections with 1001, and cuts what is left after deadline_ms
+/// milliseconds; on_server_closed comes when the last has ended.
+///
+/// Each connection begins to close at a random time of its own, within half of that time, so that clients that connect
+/// again at once don't come in step; until then it goes on as ever. What was accepted for sending before is sent before
+/// the close frame, to slow readers too, as long as there is time; a file on its way is sent whole. Those who are cut get
+/// SOCKLINE_ERR_CLOSE_TIMEOUT. Doing it again can only bring the end forward.
+/// Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn sockline_server_drain(server: sockline_server, deadline_ms: u64) -> sockline_status {
+    guard(|| {
+        let deadline = Duration::from_millis(deadline_ms);
+        Server::from_raw(server)?.drain(deadline).map(|()| OK)
+    })
+}
+
 /// Who hears the server itself where its connections have a queue.
 fn queued_server(
     given: &Option<sockline_server_options>,
@@ -254,6 +273,7 @@ unsafe fn server_options(given: &sockline_server_options) -> Result<ServerOption
             ),
             max_requests: u32::try_from(given.max_requests).unwrap_or(0), // more than anybody counts
             origins: strings(given.origins, given.origin_count)?,
+            metrics_path: optional_string(given.metrics_path)?,
             ..defaults
         })
     }

@@ -200,6 +200,47 @@ static void cookies_go_along_and_the_answer_can_be_read(void) {
     sockline_loop_free(loop);
 }
 
+static void what_was_counted_can_be_read(void) {
+    struct crowd crowd;
+    gather(&crowd);
+    CHECK_STATUS(SOCKLINE_OK, send_text(crowd.clients[0].ws, "twelve bytes"));
+    UNTIL(crowd.loop, crowd.serving[0].messages == 1);
+    sockline_connection_metrics sent = SOCKLINE_CONNECTION_METRICS_INIT, came = SOCKLINE_CONNECTION_METRICS_INIT;
+    CHECK_STATUS(SOCKLINE_OK, sockline_ws_metrics(crowd.clients[0].ws, &sent));
+    CHECK_STATUS(SOCKLINE_OK, sockline_ws_metrics(crowd.serving[0].ws, &came));
+    CHECK(sent.totals.messages_out == 1 && sent.totals.frames_out == 1 && came.totals.messages_in == 1);
+    CHECK(sent.totals.bytes_out == came.totals.bytes_in && sent.totals.bytes_in == came.totals.bytes_out);
+    CHECK(sent.totals.buffered == 0 && sent.latency_us == -1);
+
+    sockline_server_metrics served = SOCKLINE_SERVER_METRICS_INIT;
+    CHECK_STATUS(SOCKLINE_OK, sockline_server_get_metrics(crowd.server, &served));
+    CHECK(served.connections == 3 && served.accepted == 3 && served.refused == 0 && served.totals.messages_in == 1);
+    sockline_loop_metrics turned = SOCKLINE_LOOP_METRICS_INIT;
+    CHECK_STATUS(SOCKLINE_OK, sockline_loop_get_metrics(crowd.loop, &turned));
+    CHECK(turned.connections == 6 && turned.turns > 3 && turned.totals.messages_out == 1);
+    char text[4096];
+    CHECK(sockline_server_metrics_text(crowd.server, text, sizeof text) < sizeof text);
+    CHECK(strstr(text, "\nsockline_messages_received_total 1\n") != NULL);
+
+    CHECK_STATUS(SOCKLINE_ERR_WRONG_HANDLE, sockline_ws_metrics(crowd.server, &sent));
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_ws_metrics(crowd.clients[0].ws, NULL));
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_loop_get_metrics(NULL, &turned));
+    sockline_loop_free(crowd.loop);
+}
+
+static void a_server_drains(void) {
+    struct crowd crowd;
+    gather(&crowd);
+    CHECK_STATUS(SOCKLINE_OK, send_text(crowd.serving[1].ws, "before the end"));
+    CHECK_STATUS(SOCKLINE_OK, sockline_server_drain(crowd.server, 2000));
+    for (size_t i = 0; i < 3; i++) {
+        UNTIL(crowd.loop, has(&crowd.clients[i], 'c'));
+        CHECK(crowd.clients[i].close_code == 1001 && crowd.clients[i].was_clean);
+    }
+    CHECK(strcmp(crowd.clients[1].events, "omc") == 0);
+    sockline_loop_free(crowd.loop);
+}
+
 int main(void) {
     RUN(topics_reach_their_subscribers);
     RUN(what_is_no_topic_is_refused);
@@ -207,5 +248,7 @@ int main(void) {
     RUN(one_connection_too_many_is_told_to_wait);
     RUN(a_refusal_is_told_with_headers_and_body);
     RUN(cookies_go_along_and_the_answer_can_be_read);
+    RUN(what_was_counted_can_be_read);
+    RUN(a_server_drains);
     return 0;
 }

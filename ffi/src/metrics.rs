@@ -1,0 +1,206 @@
+//! Counters: of a connection, of a loop, of a server.
+
+use std::ffi::c_char;
+
+use sockline::{ConnectionMetrics, Server, Totals, WebSocket};
+
+use crate::abi::{Versioned, copy_out, fill_struct, invalid};
+use crate::client::micros;
+use crate::event_loop::{share, sockline_loop};
+use crate::guard::{guard, guard_value};
+use crate::status::{OK, sockline_status};
+use crate::types::{sockline_server, sockline_ws};
+
+/// What was counted, of one connection or of many. Of TLS, what was inside.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct sockline_totals {
+    /// Bytes that the system has given us to read: frames and HTTP.
+    pub bytes_in: u64,
+    /// Bytes that the system has taken from us.
+    pub bytes_out: u64,
+    /// Frames that came, control frames and fragments included.
+    pub frames_in: u64,
+    /// Frames that were made, control frames included; a frame that was dropped again is not counted.
+    pub frames_out: u64,
+    /// Whole messages that came.
+    pub messages_in: u64,
+    /// Messages that have left or wait to leave, those to many included.
+    pub messages_out: u64,
+    /// Messages that did not leave, because a policy or a deadline dropped them or a message to many passed by.
+    pub dropped: u64,
+    /// Bytes that wait to be sent now.
+    pub buffered: u64,
+}
+
+/// The counters of a connection since it was made. Start from SOCKLINE_CONNECTION_METRICS_INIT.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct sockline_connection_metrics {
+    /// sizeof(sockline_connection_metrics), as the INIT macro sets it.
+    pub size: usize,
+    /// Its own.
+    pub totals: sockline_totals,
+    /// The round trip of the last answered ping in microseconds; -1 if there was none.
+    pub latency_us: i64,
+}
+
+/// What a loop has done. Start from SOCKLINE_LOOP_METRICS_INIT.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct sockline_loop_metrics {
+    /// sizeof(sockline_loop_metrics), as the INIT macro sets it.
+    pub size: usize,
+    /// Connections that have not ended, in whatever state.
+    pub connections: u64,
+    /// Turns since the loop was made.
+    pub turns: u64,
+    /// Over its connections since it was made.
+    pub totals: sockline_totals,
+}
+
+/// What a server has done, over all its threads. Start from SOCKLINE_SERVER_METRICS_INIT.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct sockline_server_metrics {
+    /// sizeof(sockline_server_metrics), as the INIT macro sets it.
+    pub size: usize,
+    /// Connections that have not ended, those that are not upgraded included.
+    pub connections: u64,
+    /// Connections that were taken in.
+    pub accepted: u64,
+    /// Connections that there was no room for, by the server's limits.
+    pub refused: u64,
+    /// TLS handshakes that came to nothing.
+    pub failed_handshakes: u64,
+    /// Over its connections, HTTP included.
+    pub totals: sockline_totals,
+}
+
+// SAFETY: `repr(C)`, `size` first, numbers only.
+unsafe impl Versioned for sockline_connection_metrics {
+    const NAME: &'static str = "sockline_connection_metrics";
+}
+// SAFETY: as above.
+unsafe impl Versioned for sockline_loop_metrics {
+    const NAME: &'static str = "sockline_loop_metrics";
+}
+// SAFETY: as above.
+unsafe impl Versioned for sockline_server_metrics {
+    const NAME: &'static str = "sockline_server_metrics";
+}
+
+/// Writes the connection's counters to *metrics, which is not NULL and from its INIT macro. In on_close they are the
+/// last ones.
+///
+/// Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_ws_metrics(
+    ws: sockline_ws,
+    metrics: *mut sockline_connection_metrics,
+) -> sockline_status {
+    guard(|| {
+        let counted = WebSocket::from_raw(ws)?
+            .metrics()
+            .ok_or(sockline::ErrorCode::Closed)?;
+        let shown = sockline_connection_metrics {
+            size: size_of::<sockline_connection_metrics>(),
+            totals: totals_of(&counted),
+            latency_us: micros(counted.latency),
+        };
+        // SAFETY: the header asks for NULL or a struct as long as its size says.
+        unsafe { fill_struct(metrics, shown) }.map(|()| OK)
+    })
+}
+
+/// Writes what the loop has done so far to *metrics, which is not NULL and from its INIT macro. It looks at every
+/// connection, so ask now and then, not for each message.
+///
+/// loop: not NULL. Errors: SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_loop_get_metrics(
+    r#loop: *mut sockline_loop,
+    metrics: *mut sockline_loop_metrics,
+) -> sockline_status {
+    guard(|| {
+        // SAFETY: the header asks for NULL or a loop that is not freed yet.
+        let Some(on_loop) = (unsafe { share(r#loop) }) else {
+            return Err(invalid("loop is NULL".to_owned()));
+        };
+        let counted = on_loop.inner().metrics();
+        let shown = sockline_loop_metrics {
+            size: size_of::<sockline_loop_metrics>(),
+            connections: counted.connections,
+            turns: counted.turns,
+            totals: c_totals(&counted.totals),
+        };
+        // SAFETY: the header asks for NULL or a struct as long as its size says.
+        unsafe { fill_struct(metrics, shown) }.map(|()| OK)
+    })
+}
+
+/// Writes what the server has done so far, over all its threads, to *metrics, which is not NULL and from its INIT macro.
+/// It looks at every connection, so ask now and then, not for each message.
+///
+/// Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_server_get_metrics(
+    server: sockline_server,
+    metrics: *mut sockline_server_metrics,
+) -> sockline_status {
+    guard(|| {
+        let counted = Server::from_raw(server)?.metrics()?;
+        let shown = sockline_server_metrics {
+            size: size_of::<sockline_server_metrics>(),
+            connections: counted.connections,
+            accepted: counted.accepted,
+            refused: counted.refused,
+            failed_handshakes: counted.failed_handshakes,
+            totals: c_totals(&counted.totals),
+        };
+        // SAFETY: the header asks for NULL or a struct as long as its size says.
+        unsafe { fill_struct(metrics, shown) }.map(|()| OK)
+    })
+}
+
+/// Writes what the server has done so far as Prometheus reads it (text format 0.0.4), in the way of sockline_protocol;
+/// empty once it is closed. sockline_server_options.metrics_path serves the same. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_server_metrics_text(
+    server: sockline_server,
+    buffer: *mut c_char,
+    capacity: usize,
+) -> usize {
+    guard_value(0, || {
+        let counted = Server::from_raw(server).and_then(Server::metrics);
+        let text = counted.map(|counted| counted.to_text()).unwrap_or_default();
+        // SAFETY: the header asks for `capacity` writable bytes.
+        unsafe { copy_out(&text, buffer, capacity) }
+    })
+}
+
+fn totals_of(counted: &ConnectionMetrics) -> sockline_totals {
+    sockline_totals {
+        bytes_in: counted.bytes_in,
+        bytes_out: counted.bytes_out,
+        frames_in: counted.frames_in,
+        frames_out: counted.frames_out,
+        messages_in: counted.messages_in,
+        messages_out: counted.messages_out,
+        dropped: counted.dropped,
+        buffered: counted.buffered,
+    }
+}
+
+fn c_totals(counted: &Totals) -> sockline_totals {
+    sockline_totals {
+        bytes_in: counted.bytes_in,
+        bytes_out: counted.bytes_out,
+        frames_in: counted.frames_in,
+        frames_out: counted.frames_out,
+        messages_in: counted.messages_in,
+        messages_out: counted.messages_out,
+        dropped: counted.dropped,
+        buffered: counted.buffered,
+    }
+}
