@@ -213,7 +213,6 @@ impl LoopCore {
                 continue;
             };
             self.announce(id);
-            self.release_held(id); // a handler may have come with the commands right above
             if !self.tell_away(id) && self.with_conn(id, |conn| conn.flags.ended) == Some(true) {
                 self.deliver_end(id);
             }

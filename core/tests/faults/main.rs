@@ -4,11 +4,20 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "tls")]
+#[allow(dead_code)]
+#[path = "../support/certificates.rs"]
+mod certificates;
+
 mod proxy;
 mod scene;
 
+mod consumers;
 mod disk;
 mod halves;
 mod resets;
+mod returning;
+#[cfg(feature = "tls")]
+mod secured;
 mod slow;
 mod stalls;

@@ -114,8 +114,8 @@ impl Proxy {
         }
     }
 
-    pub fn url(&self) -> String {
-        crate::support::url(self.port)
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The next connection that was made through it.

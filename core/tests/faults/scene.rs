@@ -40,28 +40,31 @@ pub struct Scene {
     pub server_events: Events,
     pub link: Link,
     pub bystander: Bystander,
-    _proxy: Proxy,
+    pub proxy: Proxy,
     _loop: Loop,
 }
 
 pub fn scene(weather: Weather, settings: Settings) -> Scene {
-    let on_loop = started();
-    let (handler, server_events) = recorder();
-    let server = serve(
-        &on_loop,
-        ServerOptions {
-            settings: settings.clone(),
-            ..local()
-        },
-        handler,
-    );
-    let proxy = Proxy::new(port(server), weather);
-    let (handler, client_events) = recorder();
-    let options = ClientOptions {
+    let server = ServerOptions {
+        settings: settings.clone(),
+        ..local()
+    };
+    let client = ClientOptions {
         settings,
         ..ClientOptions::default()
     };
-    let client = connect(Some(&on_loop), &proxy.url(), options, Some(handler)).unwrap();
+    scene_with("ws", weather, server, client)
+}
+
+/// The same with other options than settings.
+pub fn scene_with(scheme: &str, weather: Weather, server: ServerOptions, client: ClientOptions) -> Scene {
+    let on_loop = started();
+    let (handler, server_events) = recorder();
+    let server = serve(&on_loop, server, handler);
+    let proxy = Proxy::new(port(server), weather);
+    let (handler, client_events) = recorder();
+    let url = format!("{scheme}://127.0.0.1:{}/", proxy.port());
+    let client = connect(Some(&on_loop), &url, client, Some(handler)).unwrap();
     let link = proxy.link();
     assert_eq!(client_events.open(), client);
     Scene {
@@ -71,7 +74,7 @@ pub fn scene(weather: Weather, settings: Settings) -> Scene {
         server_events,
         link,
         bystander: Bystander::on(&on_loop),
-        _proxy: proxy,
+        proxy,
         _loop: on_loop,
     }
 }
@@ -97,6 +100,17 @@ pub struct Attempt {
 
 /// Both ends wait `timeout` for the opening handshake, and the server as long for each sign of life after it.
 pub fn attempt(weather: Weather, timeout: Duration) -> Attempt {
+    attempt_with("ws", weather, timeout, local(), ClientOptions::default())
+}
+
+/// The same with other options.
+pub fn attempt_with(
+    scheme: &str,
+    weather: Weather,
+    timeout: Duration,
+    server: ServerOptions,
+    client: ClientOptions,
+) -> Attempt {
     let on_loop = started();
     let (handler, server_events) = recorder();
     let options = ServerOptions {
@@ -106,7 +120,7 @@ pub fn attempt(weather: Weather, timeout: Duration) -> Attempt {
             ping_timeout: timeout,
             ..patient()
         },
-        ..local()
+        ..server
     };
     let server = serve(&on_loop, options, handler);
     let proxy = Proxy::new(port(server), weather);
@@ -114,10 +128,11 @@ pub fn attempt(weather: Weather, timeout: Duration) -> Attempt {
     let (handler, client_events) = recorder();
     let options = ClientOptions {
         handshake_timeout: timeout,
-        ..ClientOptions::default()
+        ..client
     };
     let began = Instant::now();
-    connect(Some(&on_loop), &proxy.url(), options, Some(handler)).unwrap();
+    let url = format!("{scheme}://127.0.0.1:{}/", proxy.port());
+    connect(Some(&on_loop), &url, options, Some(handler)).unwrap();
     Attempt {
         client_events,
         server_events,
