@@ -7,7 +7,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use sockline::ws::{Config, Connection, Event, MessageType, Role, Scratch};
+use sockline::ws::{Agreement, Compression, Config, Connection, Event, MessageType, Payload, Role, Scratch};
 
 const RUNS: usize = 15;
 const INPUT: usize = 16 << 10;
@@ -34,6 +34,83 @@ fn main() {
         "text of 1 MiB in reads of 64 KiB, put together: {:.0} ns",
         receive_large()
     );
+    compressed();
+}
+
+/// Microseconds to compress and to inflate a JSON message, and the bytes of its frame, by zlib's level.
+fn compressed() {
+    println!(
+        "\n{:<8} {:>8} {:>6} {:>8} {:>9} {:>9}",
+        "context", "bytes", "level", "frame", "deflate", "inflate"
+    );
+    for (context, len) in [("none", 1 << 10), ("none", 16 << 10), ("kept", 1 << 10)] {
+        for level in [1, 2, 3, 4, 6, 9] {
+            let wanted = Compression {
+                level,
+                threshold: 0,
+                ..Compression::server()
+            };
+            let agreed = Agreement {
+                server_no_context_takeover: context == "none",
+                client_no_context_takeover: context == "none",
+                server_max_window_bits: None,
+                client_max_window_bits: None,
+            };
+            let (frame, deflate, inflate) = deflate_and_inflate(&agreed, &wanted, &json(len));
+            println!(
+                "{context:<8} {len:>8} {level:>6} {frame:>8} {:>9.1} {:>9.1}",
+                deflate / 1000.0,
+                inflate / 1000.0
+            );
+        }
+    }
+}
+
+fn deflate_and_inflate(agreed: &Agreement, wanted: &Compression, payload: &[u8]) -> (usize, f64, f64) {
+    let mut server = Connection::with_deflate(Role::Server, 0, agreed, wanted);
+    let mut client = Connection::with_deflate(Role::Client, 0, agreed, wanted);
+    let (config, mut scratch, mut out) = (Config::client(), Scratch::new(), Vec::new());
+    let mut send = |out: &mut Vec<u8>, scratch: &mut Scratch| {
+        out.clear();
+        server
+            .send(MessageType::Text, black_box(payload), scratch, out)
+            .unwrap();
+    };
+    let deflate = best(1, || send(&mut out, &mut scratch));
+    let frame = out.len();
+    // A context has to see every message, so both ends take part, and the one's share is known.
+    let both = best(1, || {
+        send(&mut out, &mut scratch);
+        let mut at = 0;
+        while at < out.len() {
+            let received = client.receive(&mut out[at..], 1, &config, &mut scratch, &mut Vec::new());
+            at += received.consumed;
+            if let Some(Event::Message {
+                payload: Payload::Owned(spent),
+                ..
+            }) = received.event
+            {
+                scratch.recycle(spent);
+            }
+        }
+    });
+    (frame, deflate, both - deflate)
+}
+
+/// What a service would send: some names again and again, and values that differ.
+fn json(len: usize) -> Vec<u8> {
+    let mut text = String::from("[");
+    let mut random = 1_u32;
+    while text.len() < len {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let (id, price) = (random >> 12, f64::from(random >> 20) / 100.0);
+        text += &format!(
+            r#"{{"id":{id},"symbol":"S{}","price":{price},"bid":true}},"#,
+            random >> 24
+        );
+    }
+    text.truncate(len);
+    text.into_bytes()
 }
 
 /// Nanoseconds for one message that lies whole in the input.

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use sockline::{
-    ClientOptions, CloseEvent, Error, Handler, Loop, LoopOptions, Message, Settings, WebSocket, connect,
+    ClientOptions, CloseEvent, Compression, Error, Handler, Loop, LoopOptions, Message, Settings, WebSocket,
+    connect,
 };
 
 const AGENT: &str = "sockline";
@@ -81,6 +82,7 @@ fn run_one(on_loop: &Arc<Loop>, url: &str, echo: bool) -> sockline::Result<Strin
     let settings = Settings {
         max_message: 64 << 20,
         hard_limit: 0,
+        compression: Some(Compression::client()),
         ..Settings::client()
     };
     let options = ClientOptions {

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use sockline::{
-    Address, Error, ErrorCode, Handler, Identity, Loop, LoopOptions, Message, ServerOptions, ServerTls,
-    ServerTlsOptions, Settings, WebSocket, listen,
+    Address, Compression, Error, ErrorCode, Handler, Identity, Loop, LoopOptions, Message, ServerOptions,
+    ServerTls, ServerTlsOptions, Settings, WebSocket, listen,
 };
 
 struct Echo;
@@ -60,6 +60,7 @@ fn serve(port: u16, tls: Option<ServerTls>) -> sockline::Result<()> {
     options.settings = Settings {
         max_message: 64 << 20,
         hard_limit: 0,
+        compression: Some(Compression::server()),
         ..Settings::server()
     };
     options.tls = tls;
