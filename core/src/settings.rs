@@ -27,6 +27,9 @@ pub struct Settings {
     /// How to compress, where the peer does too (permessage-deflate, RFC 7692). `None`, the default: it is neither offered
     /// nor accepted. What suits either role: [`Compression::client`], [`Compression::server`].
     pub compression: Option<Compression>,
+    /// Messages come in parts as they arrive, through [`Handler::on_message_part`](crate::Handler::on_message_part)
+    /// instead of `on_message`; at most about 64 KiB of one are held then, so `max_message` may be `usize::MAX`.
+    pub message_parts: bool,
 }
 
 /// Options of a TCP socket; a Unix socket has none of them. Those of a server are its listener's, from which its
@@ -110,6 +113,7 @@ impl Settings {
             tcp: TcpOptions::default(),
             compression: None,
             slow_consumer: SlowConsumer::Error,
+            message_parts: false,
         }
     }
 
@@ -133,6 +137,7 @@ impl Settings {
     pub(crate) fn protocol(&self) -> ws::Config {
         ws::Config {
             max_message: self.max_message,
+            message_parts: self.message_parts,
             ping_interval: millis(self.ping_interval),
             ping_timeout: millis(self.ping_timeout),
             close_timeout: millis(self.close_timeout),

@@ -231,7 +231,7 @@ impl LoopCore {
             }
             Event::Close { code, reason } => self.close_received(ws.id(), code, &reason),
             Event::Failed(error) => self.lost(ws.id(), Some(Error::protocol(error)), true),
-            Event::Message { .. } => {} // delivered by the caller
+            Event::Message { .. } | Event::Part { .. } => {} // delivered by the caller
         }
     }
 

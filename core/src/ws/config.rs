@@ -8,6 +8,8 @@ pub struct Config {
     /// The longest message to accept, in bytes of payload. A longer one fails the connection with 1009.
     /// So does one of so many fragments that their headers take as much again: empty fragments are not free.
     pub max_message: usize,
+    /// Messages are handed out in parts as they arrive, each in one part at least. To be chosen once for a connection.
+    pub message_parts: bool,
     /// A ping goes out after this long without any data from the peer. 0: never.
     pub ping_interval: Millis,
     /// The peer is dead when no data at all came for this long after a ping. 0: never.
@@ -21,6 +23,7 @@ impl Config {
     pub fn client() -> Config {
         Config {
             max_message: 16 << 20,
+            message_parts: false,
             ping_interval: 20_000,
             ping_timeout: 20_000,
             close_timeout: 5_000,

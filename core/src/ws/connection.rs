@@ -7,6 +7,7 @@ use super::deflate::Deflate;
 use super::frame::{self, MAX_CONTROL, Opcode};
 use super::liveness::{Due, Liveness};
 use super::receiver::{Body, Receiver, Rules, Unit};
+use super::sending::Sending;
 use super::{
     Agreement, Compression, Config, Event, MessageType, Millis, Payload, ProtocolError, ReadyState, Received,
     Role, Scratch, SendError, Timeout,
@@ -23,13 +24,15 @@ use super::{
 pub struct Connection {
     receiver: Receiver,
     liveness: Liveness,
-    deflate: Option<Deflate>,
-    /// Whole messages shorter than this are sent as they are, without another question: 0 unless the state is open, the
-    /// threshold with permessage-deflate.
-    plain_below: u32,
+    pub(super) deflate: Option<Deflate>,
+    /// Whole messages shorter than this are sent as they are, without another question: 0 unless the state is open and no
+    /// message is being sent in parts, the threshold with permessage-deflate.
+    pub(super) plain_below: u32,
+    /// A message is being sent in parts, compressed or not.
+    pub(super) sending: Option<Sending>,
     /// Once `close_sent`: when to stop waiting for the end of the closing handshake.
     close_deadline: Millis,
-    role: Role,
+    pub(super) role: Role,
     state: State,
     close_sent: bool,
     close_received: bool,
@@ -51,6 +54,7 @@ impl Connection {
             liveness: Liveness::new(now),
             deflate: None,
             plain_below: u32::MAX,
+            sending: None,
             close_deadline: 0,
             role,
             state: State::Open,
@@ -71,7 +75,8 @@ impl Connection {
 
     /// The fast way for what comes most: where `input` begins with a whole, unfragmented message below 64 KiB, unmasks
     /// it in place and returns its type and where its payload is; what follows that is the rest of the input. `None`
-    /// for anything else, and then nothing has happened: [`receive`](Self::receive) takes it, as it takes this.
+    /// for anything else, and then nothing has happened: [`receive`](Self::receive) takes it, as it takes this. Not for
+    /// who wants messages in parts.
     #[inline(always)]
     pub fn whole_message(
         &mut self,
@@ -117,7 +122,12 @@ impl Connection {
             max_message: config.max_message,
             deflate: self.deflate.as_mut(),
         };
-        match self.receiver.receive(input, rules, scratch) {
+        let read = if config.message_parts {
+            self.receiver.receive_part(input, rules, scratch)
+        } else {
+            self.receiver.receive(input, rules, scratch)
+        };
+        match read {
             Ok((consumed, None)) => Received {
                 consumed,
                 event: None,
@@ -140,7 +150,7 @@ impl Connection {
     /// that is the caller's to know.
     ///
     /// # Errors
-    /// [`SendError::NotOpen`] unless the state is open.
+    /// [`SendError::NotOpen`] unless the state is open, [`SendError::Unfinished`] while a message is sent in parts.
     #[inline(always)]
     pub fn send(
         &mut self,
@@ -153,58 +163,6 @@ impl Connection {
             return self.write(kind.into(), payload, scratch, out);
         }
         self.send_with(kind, payload, None, scratch, out)
-    }
-
-    /// The same, with a word on whether to compress: `None` leaves it to the threshold. Where permessage-deflate was not
-    /// agreed on, nothing is ever compressed.
-    ///
-    /// # Errors
-    /// As for [`send`](Self::send).
-    #[inline(never)]
-    pub fn send_with(
-        &mut self,
-        kind: MessageType,
-        payload: &[u8],
-        compress: Option<bool>,
-        scratch: &mut Scratch,
-        out: &mut Vec<u8>,
-    ) -> Result<(), SendError> {
-        self.check_open()?;
-        let Some(deflate) = self.deflate.as_mut().filter(|deflate| {
-            let is_long = payload.len() >= deflate.threshold() as usize;
-            deflate.can_compress() && compress.unwrap_or(is_long)
-        }) else {
-            return self.write(kind.into(), payload, scratch, out);
-        };
-        let mask = mask_for(self.role, scratch)?;
-        let packed = deflate.pack(payload, true, &mut scratch.codecs)?;
-        // What doesn't get shorter is better sent as it is, if no later message can refer to it.
-        if packed.len() >= payload.len() && compress.is_none() && !deflate.keeps_own() {
-            frame::write(kind.into(), payload, mask, out);
-        } else {
-            frame::write_fragment(kind.into(), true, true, packed, mask, out);
-        }
-        Ok(())
-    }
-
-    /// Whether [`send`](Self::send) writes a message of `len` bytes as it is, so that
-    /// [`send_header`](Self::send_header) and the payload are the same.
-    pub fn sends_plain(&self, len: usize) -> bool {
-        len < self.plain_below as usize || self.deflate.is_none()
-    }
-
-    /// Appends only the header of a message of `len` bytes, which the caller then writes from its own memory. Servers
-    /// only.
-    ///
-    /// # Errors
-    /// [`SendError::MaskRequired`] from a client, else [`SendError::NotOpen`] unless the state is open.
-    pub fn send_header(&mut self, kind: MessageType, len: usize, out: &mut Vec<u8>) -> Result<(), SendError> {
-        if self.role == Role::Client {
-            return Err(SendError::MaskRequired);
-        }
-        self.check_open()?;
-        frame::write_header(kind.into(), len, None, out);
-        Ok(())
     }
 
     /// Appends a ping. From now on only this one's pong counts for the [latency](Self::latency), and silence for
@@ -375,6 +333,17 @@ impl Connection {
                 kind,
                 payload: body.within(input),
             },
+            Unit::Part {
+                kind,
+                body,
+                is_first,
+                is_last,
+            } => Event::Part {
+                kind,
+                payload: body.within(input),
+                is_first,
+                is_last,
+            },
             Unit::Ping(body) => self.on_ping(body.within(input), scratch, out),
             Unit::Pong(body) => {
                 let payload = body.within(input);
@@ -460,7 +429,7 @@ impl Connection {
     }
 
     #[inline]
-    fn check_open(&self) -> Result<(), SendError> {
+    pub(super) fn check_open(&self) -> Result<(), SendError> {
         if self.state == State::Open {
             Ok(())
         } else {
@@ -483,7 +452,7 @@ impl Connection {
     }
 
     #[inline(always)]
-    fn write(
+    pub(super) fn write(
         &self,
         opcode: Opcode,
         payload: &[u8],
@@ -498,7 +467,7 @@ impl Connection {
 
 /// §5.1: a client masks every frame, with a fresh mask, and a server none.
 #[inline(always)]
-fn mask_for(role: Role, scratch: &mut Scratch) -> Result<Option<[u8; 4]>, SendError> {
+pub(super) fn mask_for(role: Role, scratch: &mut Scratch) -> Result<Option<[u8; 4]>, SendError> {
     match role {
         Role::Client => scratch.masks.take().map(Some),
         Role::Server => Ok(None),

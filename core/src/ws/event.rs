@@ -36,6 +36,18 @@ pub enum Event<'a> {
         /// Its bytes; of a text message valid UTF-8, which has been checked.
         payload: Payload<'a>,
     },
+    /// A part of a message, with [`Config::message_parts`](super::Config::message_parts).
+    Part {
+        /// Text or binary, as the whole message.
+        kind: MessageType,
+        /// Its bytes; of a text message valid UTF-8, cut between characters. Empty only where the last part has nothing
+        /// more to say.
+        payload: Payload<'a>,
+        /// It begins a message.
+        is_first: bool,
+        /// It ends the message.
+        is_last: bool,
+    },
     /// A ping. The pong is in `out`, unless our close frame went before it.
     Ping(Payload<'a>),
     /// Any pong. If it answers our latest ping, [`latency`](super::Connection::latency) is new.

@@ -21,8 +21,10 @@ mod frame;
 mod liveness;
 mod mask;
 mod mask_pool;
+mod parts;
 mod receiver;
 mod scratch;
+mod sending;
 mod utf8;
 
 pub use close::is_sendable_close_code;

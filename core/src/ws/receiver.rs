@@ -18,6 +18,13 @@ const FREE_HEADERS: usize = 1 << 10;
 pub(super) enum Unit {
     /// If text, valid UTF-8.
     Message(MessageType, Body),
+    /// If text, valid UTF-8, cut between characters.
+    Part {
+        kind: MessageType,
+        body: Body,
+        is_first: bool,
+        is_last: bool,
+    },
     Close(Body),
     Ping(Body),
     Pong(Body),
@@ -30,6 +37,15 @@ pub(super) enum Body {
     Input(Range<usize>),
     /// It spanned inputs or frames.
     Owned(Vec<u8>),
+}
+
+impl Body {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Body::Input(range) => range.len(),
+            Body::Owned(bytes) => bytes.len(),
+        }
+    }
 }
 
 /// What the connection that is read allows.
@@ -46,19 +62,22 @@ pub(super) struct Rules<'a> {
 pub(super) struct Receiver {
     /// What has come, inflated, of a message that spans inputs or frames or is compressed; behind it, what has come of a
     /// control frame that spans inputs.
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
     /// The frame whose payload is arriving: `len` counts what is missing, `mask` is turned to the next byte.
-    frame: Option<Header>,
+    pub(super) frame: Option<Header>,
     /// Text or binary, while a message is in `buffer`.
-    message: Option<Opcode>,
+    pub(super) message: Option<Opcode>,
     /// Whether that message is compressed.
-    is_compressed: bool,
+    pub(super) is_compressed: bool,
+    /// How much of it was handed out in parts, and whether any was.
+    pub(super) passed: usize,
+    pub(super) is_begun: bool,
     /// What the headers of the message's continuation frames took.
     overhead: u32,
     /// How many bytes at the end of `buffer` belong to a control frame.
     control: u8,
     /// How many bytes at the end of the text in `buffer` begin a character.
-    incomplete: u8,
+    pub(super) incomplete: u8,
     /// The beginning of a header that spans inputs.
     carry: [u8; MAX_HEADER],
     carried: u8,
@@ -132,7 +151,10 @@ impl Receiver {
                 if let Some(unit) = take_whole(&header, input, &mut at)? {
                     return Ok((at, Some(unit)));
                 }
-                self.begin(header, scratch);
+                if self.buffer.capacity() == 0 && !header.opcode.is_control() && header.len > 0 {
+                    self.buffer = scratch.take_spare();
+                }
+                self.begin(header);
             }
             at += self.take_part(input.get_mut(at..).unwrap_or_default(), &mut rules, scratch)?;
             let Some(frame) = self.frame.take_if(|frame| frame.len == 0) else {
@@ -145,7 +167,11 @@ impl Receiver {
     }
 
     /// Reads the header at `at` and steps over it. What there is of an incomplete one is put aside.
-    fn read_header(&mut self, input: &[u8], at: &mut usize) -> Result<Option<Header>, ProtocolError> {
+    pub(super) fn read_header(
+        &mut self,
+        input: &[u8],
+        at: &mut usize,
+    ) -> Result<Option<Header>, ProtocolError> {
         let rest = input.get(*at..).unwrap_or_default();
         if self.carried == 0
             && let Some((header, size)) = Header::parse(rest)?
@@ -179,7 +205,7 @@ impl Receiver {
     /// Judges a header by itself and by what came before it. The declared length is judged here, before any memory
     /// is reserved for it.
     #[inline]
-    fn check(&self, header: &Header, rules: &Rules<'_>) -> Result<(), ProtocolError> {
+    pub(super) fn check(&self, header: &Header, rules: &Rules<'_>) -> Result<(), ProtocolError> {
         let opcode = header.opcode as u8;
         if header.reserved != 0 {
             check_reserved(header, rules)?;
@@ -211,7 +237,7 @@ impl Receiver {
     #[inline]
     fn check_size(&self, header: &Header, limit: usize) -> Result<(), ProtocolError> {
         // Between two frames of a message, `buffer` holds nothing else.
-        let size = (self.buffer.len() as u64).saturating_add(header.len);
+        let size = (self.passed as u64 + self.buffer.len() as u64).saturating_add(header.len);
         // What compressed bytes amount to is found out by inflating them.
         if size > limit as u64 && !self.is_compressed && !header.is_compressed() {
             return Err(ProtocolError::MessageTooBig { size, limit });
@@ -224,7 +250,7 @@ impl Receiver {
     }
 
     /// Gets ready for a payload that comes in pieces.
-    fn begin(&mut self, header: Header, scratch: &mut Scratch) {
+    pub(super) fn begin(&mut self, header: Header) {
         match header.opcode {
             Opcode::Continue => self.overhead = self.overhead.saturating_add(header.size() as u32),
             Opcode::Text | Opcode::Binary => {
@@ -233,14 +259,11 @@ impl Receiver {
             }
             Opcode::Close | Opcode::Ping | Opcode::Pong => {}
         }
-        if self.buffer.capacity() == 0 && !header.opcode.is_control() && header.len > 0 {
-            self.buffer = scratch.take_spare();
-        }
         self.frame = Some(header);
     }
 
     /// Takes what there is of the frame's payload and says how much that was.
-    fn take_part(
+    pub(super) fn take_part(
         &mut self,
         input: &mut [u8],
         rules: &mut Rules<'_>,
@@ -301,7 +324,7 @@ impl Receiver {
     }
 
     /// The frame's payload is complete; if the unit is too, hands it out.
-    fn finish(
+    pub(super) fn finish(
         &mut self,
         frame: &Header,
         rules: &mut Rules<'_>,
@@ -313,22 +336,32 @@ impl Receiver {
         if frame.opcode.is_control() {
             return Ok(unit(frame.opcode, Body::Owned(self.take_control())));
         }
+        let opcode = self.message;
+        self.end_message(rules, scratch)?;
+        let payload = mem::take(&mut self.buffer);
+        Ok(opcode.and_then(|opcode| unit(opcode, Body::Owned(payload))))
+    }
+
+    /// The message is complete, and its bytes are with it.
+    pub(super) fn end_message(
+        &mut self,
+        rules: &mut Rules<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<(), ProtocolError> {
         if mem::take(&mut self.is_compressed)
             && let Some(deflate) = &mut rules.deflate
         {
             deflate.finish(&mut scratch.codecs)?;
         }
         if self.incomplete > 0 {
-            return Err(ProtocolError::InvalidText(
-                self.buffer.len() - usize::from(self.incomplete),
-            ));
+            let whole = self.buffer.len() - usize::from(self.incomplete);
+            return Err(ProtocolError::InvalidText(self.passed + whole));
         }
         self.overhead = 0;
-        let payload = mem::take(&mut self.buffer);
-        Ok(self
-            .message
-            .take()
-            .and_then(|opcode| unit(opcode, Body::Owned(payload))))
+        self.passed = 0;
+        self.is_begun = false;
+        self.message = None;
+        Ok(())
     }
 
     /// Takes the control frame off the end of the buffer, and the whole buffer if there is nothing before it.
@@ -367,7 +400,11 @@ fn check_text(text: &[u8], new: usize, incomplete: &mut u8) -> Result<(), Protoc
 
 /// An unfragmented message or a control frame whose payload is all in the input, from `at`, and not compressed: steps
 /// over it if it is one.
-fn take_whole(header: &Header, input: &mut [u8], at: &mut usize) -> Result<Option<Unit>, ProtocolError> {
+pub(super) fn take_whole(
+    header: &Header,
+    input: &mut [u8],
+    at: &mut usize,
+) -> Result<Option<Unit>, ProtocolError> {
     if header.is_compressed() {
         return Ok(None);
     }

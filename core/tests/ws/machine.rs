@@ -10,6 +10,7 @@ use sockline::ws::{
 pub enum Seen {
     Text(String),
     Binary(Vec<u8>),
+    Part(MessageType, Vec<u8>, bool, bool),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Close(Option<u16>, String),
@@ -65,7 +66,10 @@ impl Machine {
                 &mut self.scratch,
                 &mut self.out,
             );
-            assert!(received.consumed > 0, "no progress at byte {at}");
+            assert!(
+                received.consumed > 0 || received.event.is_some(),
+                "no progress at byte {at}"
+            );
             at += received.consumed;
             self.seen.extend(received.event.map(Seen::from));
         }
@@ -122,6 +126,12 @@ impl From<Event<'_>> for Seen {
                 kind: MessageType::Binary,
                 payload,
             } => Seen::Binary(payload.to_vec()),
+            Event::Part {
+                kind,
+                payload,
+                is_first,
+                is_last,
+            } => Seen::Part(kind, payload.to_vec(), is_first, is_last),
             Event::Ping(payload) => Seen::Ping(payload.to_vec()),
             Event::Pong(payload) => Seen::Pong(payload.to_vec()),
             Event::Close { code, reason } => Seen::Close(code, text(&reason)),

@@ -8,3 +8,4 @@ mod limits;
 mod liveness;
 mod machine;
 mod pair;
+mod parts;

@@ -18,6 +18,8 @@ use inflater::Inflater;
 const BLOCK: usize = 64 << 10;
 /// zlib's window has at least 9 bits where it compresses.
 const LEAST_WINDOW_BITS: u8 = 9;
+/// What one byte can't give more than: 258 bytes (RFC 1951 §3.2.5) for each of its bits and those that waited for it.
+const LAST_ROOM: usize = 8 << 10;
 /// How many of each kind wait in a loop to be used again: more than one only while messages overlap.
 const MAX_SPARE: usize = 2;
 /// Compressed bytes that are free of charge, however low the limit of a message is.
@@ -168,6 +170,37 @@ impl Deflate {
                 return check_taken(inflater.taken(), limit);
             }
         }
+    }
+
+    /// Inflates from `input` as much as a block holds: a message of which `before` bytes were inflated earlier, and which
+    /// gets no longer than `limit`. Says how much of the input it took; if it is not all, there is more for the next
+    /// block, and there always is at least one byte then.
+    pub(super) fn inflate_block<'c>(
+        &mut self,
+        input: &[u8],
+        before: usize,
+        limit: usize,
+        codecs: &'c mut Codecs,
+    ) -> Result<(usize, &'c [u8]), ProtocolError> {
+        let inflater = self.inflater.get_or_insert_with(|| codecs.take_inflater());
+        codecs.block.resize(BLOCK, 0);
+        // zlib may have taken all of its input and still have output to give. So the last byte waits until there is room
+        // for whatever it may complete: then nothing is left behind it.
+        let most = input.len().saturating_sub(1);
+        let (mut taken, mut made) =
+            inflater.inflate(input.get(..most).unwrap_or_default(), &mut codecs.block)?;
+        if taken == most && BLOCK - made >= LAST_ROOM {
+            let rest = codecs.block.get_mut(made..).unwrap_or_default();
+            let (last, more) = inflater.inflate(input.get(most..).unwrap_or_default(), rest)?;
+            taken += last;
+            made += more;
+        }
+        if made > limit.saturating_sub(before) {
+            let size = before as u64 + made as u64;
+            return Err(ProtocolError::MessageTooBig { size, limit });
+        }
+        check_taken(inflater.taken(), limit)?;
+        Ok((taken, codecs.block.get(..made).unwrap_or_default()))
     }
 
     /// The message is complete.
