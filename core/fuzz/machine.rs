@@ -46,6 +46,7 @@ const LIMIT: usize = 600;
 fn config() -> Config {
     Config {
         max_message: LIMIT,
+        message_parts: false,
         ping_interval: 50,
         ping_timeout: 40,
         close_timeout: 30,
@@ -390,6 +391,7 @@ impl From<Event<'_>> for Heard {
                 assert!(kind == MessageType::Binary || text.is_ok(), "text that is none");
                 Heard::Message(kind, payload.to_vec())
             }
+            Event::Part { .. } => unreachable!("parts were not asked for"),
             Event::Ping(payload) => Heard::Ping(payload.to_vec()),
             Event::Pong(payload) => Heard::Pong(payload.to_vec()),
             Event::Close { code, reason } => Heard::Close(
