@@ -8,6 +8,8 @@ use std::path::Path;
 mod handshake;
 #[path = "../fuzz/http.rs"]
 mod http;
+#[path = "../fuzz/inflate.rs"]
+mod inflate;
 #[path = "../fuzz/machine.rs"]
 mod machine;
 
@@ -67,6 +69,11 @@ fn the_opening_handshake() {
 #[test]
 fn http_messages_and_files() {
     replay("http", http::judge_input);
+}
+
+#[test]
+fn compressed_messages() {
+    replay("inflate", inflate::inflate_input);
 }
 
 #[test]
