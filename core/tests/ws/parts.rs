@@ -339,3 +339,18 @@ fn a_bomb_comes_in_blocks() {
     assert_eq!(seen, SIZE);
     assert!(parts >= SIZE / (64 * KIB), "{parts} parts");
 }
+
+#[test]
+fn what_zlib_has_read_and_not_given_is_not_lost() {
+    // The last byte of some of these gives more than the block has room for.
+    for more in 150..300 {
+        let size = 64 * KIB + more;
+        let mut sender = compressing(Role::Server);
+        sender.send(MessageType::Binary, &vec![0; size]);
+        sender.send(MessageType::Text, b"next");
+        let mut reader = receiving(compressing(Role::Client));
+        reader.feed(&sender.out);
+        let expected = [Seen::Binary(vec![0; size]), Seen::Text("next".into())];
+        assert!(whole(&reader.seen) == expected, "{more} more");
+    }
+}
