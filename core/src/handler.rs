@@ -56,6 +56,56 @@ impl<'a> Message<'a> {
     }
 }
 
+/// A part of a message, borrowed until the callback returns; for connections whose
+/// [`Settings::message_parts`](crate::Settings::message_parts) ask for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessagePart<'a> {
+    data: Message<'a>,
+    edges: Edges,
+}
+
+/// Where in its message a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Edges {
+    pub(crate) is_first: bool,
+    pub(crate) is_last: bool,
+}
+
+impl<'a> MessagePart<'a> {
+    /// `data` as for [`Message::new`].
+    pub(crate) fn new(kind: MessageType, data: &'a [u8], edges: Edges) -> MessagePart<'a> {
+        MessagePart {
+            data: Message::new(kind, data),
+            edges,
+        }
+    }
+
+    /// Whether its message is text or binary.
+    pub fn kind(&self) -> MessageType {
+        self.data.kind()
+    }
+
+    /// The bytes of the part: of a text message whole characters. Empty only where the last part has nothing more to say.
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.data.as_bytes()
+    }
+
+    /// The text of a part of a text message; `None` for a binary one.
+    pub fn as_text(&self) -> Option<&'a str> {
+        self.data.as_text()
+    }
+
+    /// Whether it begins a message.
+    pub fn is_first(&self) -> bool {
+        self.edges.is_first
+    }
+
+    /// Whether it ends its message. A connection can end before that comes.
+    pub fn is_last(&self) -> bool {
+        self.edges.is_last
+    }
+}
+
 /// How a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloseEvent {
@@ -79,6 +129,10 @@ pub trait Handler: Send + Sync {
     fn on_open(&self, ws: WebSocket) {}
     /// A whole message came; it is borrowed until this returns.
     fn on_message(&self, ws: WebSocket, message: Message<'_>) {}
+    /// A part of a message came, as soon as it was there; it is borrowed until this returns. Instead of `on_message`, if
+    /// [`Settings::message_parts`](crate::Settings::message_parts) says so; a short message is one part that is first and
+    /// last. [`WebSocket::pause`] holds between two parts, too.
+    fn on_message_part(&self, ws: WebSocket, part: MessagePart<'_>) {}
     /// A ping came; its pong is already on its way (RFC 6455 §5.5.2).
     fn on_ping(&self, ws: WebSocket, payload: &[u8]) {}
     /// A pong came (RFC 6455 §5.5.3).

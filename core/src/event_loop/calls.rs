@@ -185,6 +185,7 @@ impl LoopCore {
 
     fn pause(&self, id: Id) -> Result<()> {
         self.with_conn(id, |conn| {
+            conn.flags.detour = true;
             if !std::mem::replace(&mut conn.flags.paused, true)
                 && let Stage::Open(machine) = &mut conn.stage
             {
@@ -201,6 +202,7 @@ impl LoopCore {
             if !std::mem::take(&mut conn.flags.paused) {
                 return false;
             }
+            conn.flags.detour = conn.profile.protocol.message_parts;
             if let Stage::Open(machine) = &mut conn.stage {
                 machine.resume_liveness(now);
                 conn.set_user_timeout(false);

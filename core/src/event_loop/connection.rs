@@ -14,7 +14,7 @@ use super::tracking::Tracking;
 use super::writing::CORK;
 use crate::error::Error;
 use crate::handle::Id;
-use crate::handler::{CloseEvent, Handler};
+use crate::handler::{CloseEvent, Edges, Handler};
 use crate::settings::{Settings, SlowConsumer};
 use crate::websocket::{SendOutcome, WebSocket};
 use crate::ws::{self, Agreement, Compression, Connection, MessageType, Millis, Role};
@@ -119,6 +119,10 @@ pub(crate) struct Conn {
 pub(crate) struct Flags {
     /// The application asked not to read.
     pub(crate) paused: bool,
+    /// Whole messages don't take their short way: it is paused, or has them in parts.
+    pub(crate) detour: bool,
+    /// A part of the message that arrives was dropped, so the others are no use.
+    pub(crate) skipping: bool,
     /// The system has said that there is something to read, and it was not read yet.
     pub(crate) unread: bool,
     /// On the loop's list of sockets to flush.
@@ -182,10 +186,18 @@ impl Ending {
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     pub(crate) open: bool,
-    pub(crate) messages: Vec<(MessageType, Box<[u8]>)>,
+    pub(crate) messages: Vec<HeldMessage>,
     pub(crate) sent: Vec<(u64, SendOutcome)>,
     pub(crate) bytes: usize,
     pub(crate) dropped: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct HeldMessage {
+    pub(crate) kind: MessageType,
+    pub(crate) payload: Box<[u8]>,
+    /// Of a part of a message.
+    pub(crate) edges: Option<Edges>,
 }
 
 /// What may wait for a handler, with a share for each message's own cost.
@@ -193,14 +205,25 @@ pub(crate) const MAX_HELD: usize = 1 << 20;
 const MESSAGE_COST: usize = 64;
 
 impl Held {
-    pub(crate) fn hold(&mut self, kind: MessageType, payload: &[u8]) {
+    /// Says whether there was room for it.
+    pub(crate) fn hold(&mut self, kind: MessageType, payload: &[u8], edges: Option<Edges>) -> bool {
         let cost = payload.len() + MESSAGE_COST;
         if self.bytes + cost > MAX_HELD {
             self.dropped += 1;
-            return;
+            return false;
         }
         self.bytes += cost;
-        self.messages.push((kind, payload.into()));
+        let payload = payload.into();
+        self.messages.push(HeldMessage { kind, payload, edges });
+        true
+    }
+
+    /// Drops the parts of a message that lacks one.
+    fn drop_unfinished(&mut self) {
+        let is_unfinished = |held: &mut HeldMessage| held.edges.is_some_and(|edges| !edges.is_last);
+        while let Some(part) = self.messages.pop_if(is_unfinished) {
+            self.bytes -= part.payload.len() + MESSAGE_COST;
+        }
     }
 }
 
@@ -280,6 +303,16 @@ impl Conn {
         };
         self.stage = Stage::Open(machine);
         self.flags.unannounced = true;
+        self.flags.detour = self.profile.protocol.message_parts || self.flags.paused;
+    }
+
+    /// Keeps a part of a message for a handler that isn't there yet; without room, drops the message.
+    pub(crate) fn hold_part(&mut self, kind: MessageType, payload: &[u8], edges: Edges) {
+        let held = self.held.get_or_insert_default();
+        if !held.hold(kind, payload, Some(edges)) {
+            held.drop_unfinished();
+            self.flags.skipping = !edges.is_last;
+        }
     }
 
     pub(crate) fn ending(&mut self) -> &mut Ending {

@@ -4,13 +4,13 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::connection::{Conn, Held, Stage};
+use super::connection::{Conn, Held, HeldMessage, Stage};
 use super::core::{LoopCore, NOBODY, RECEIVE_BUFFER};
 use super::stream::Input;
 use super::writing::CORK;
 use crate::error::Error;
 use crate::handle::Id;
-use crate::handler::{Handler, Message};
+use crate::handler::{Edges, Handler, Message, MessagePart};
 use crate::websocket::WebSocket;
 use crate::ws::{Event, MessageType, Millis, Payload, ReadyState, Received};
 
@@ -164,7 +164,7 @@ impl LoopCore {
         let Stage::Open(machine) = &mut conn.stage else {
             return None;
         };
-        if conn.flags.paused {
+        if conn.flags.detour {
             return None;
         }
         let (kind, range) = machine.whole_message(data, now, &conn.profile.protocol)?;
@@ -211,8 +211,40 @@ impl LoopCore {
                     self.scratch.borrow_mut().recycle(spent);
                 }
             }
+            Some(Event::Part {
+                kind,
+                payload,
+                is_first,
+                is_last,
+            }) => {
+                self.deliver_part(ws, handler, kind, &payload, Edges { is_first, is_last });
+                if let Payload::Owned(spent) = payload {
+                    self.scratch.borrow_mut().recycle(spent);
+                }
+            }
             Some(other) => self.control(ws, handler, other),
             None => {}
+        }
+    }
+
+    fn deliver_part(
+        &self,
+        ws: WebSocket,
+        handler: Option<&dyn Handler>,
+        kind: MessageType,
+        payload: &[u8],
+        edges: Edges,
+    ) {
+        let skipped = self.with_conn(ws.id(), |conn| {
+            let skipped = conn.flags.skipping;
+            conn.flags.skipping &= !edges.is_last;
+            if !skipped && handler.is_none() {
+                conn.hold_part(kind, payload, edges);
+            }
+            skipped
+        });
+        if let (Some(false), Some(handler)) = (skipped, handler) {
+            handler.on_message_part(ws, MessagePart::new(kind, payload, edges));
         }
     }
 
@@ -258,7 +290,7 @@ impl LoopCore {
     /// Keeps a message for a handler that isn't there yet.
     fn hold(&self, ws: WebSocket, kind: MessageType, payload: &[u8]) {
         self.with_conn(ws.id(), |conn| {
-            conn.held.get_or_insert_default().hold(kind, payload)
+            conn.held.get_or_insert_default().hold(kind, payload, None)
         });
     }
 
@@ -344,8 +376,11 @@ impl LoopCore {
         for (token, outcome) in sent {
             handler.on_sent(ws, token, outcome);
         }
-        for (kind, payload) in messages {
-            handler.on_message(ws, Message::new(kind, &payload));
+        for HeldMessage { kind, payload, edges } in messages {
+            match edges {
+                None => handler.on_message(ws, Message::new(kind, &payload)),
+                Some(edges) => handler.on_message_part(ws, MessagePart::new(kind, &payload, edges)),
+            }
         }
     }
 }
