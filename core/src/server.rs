@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::{self, Loop};
 use crate::handle::{Id, Kind};
@@ -18,7 +16,7 @@ use crate::settings::Settings;
 use crate::tls::ServerTls;
 use crate::topics;
 use crate::websocket::WebSocket;
-use crate::ws::{self, MessageType, handshake};
+use crate::ws::{self, MessageType, SharedMessage, handshake};
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +170,7 @@ impl Server {
     /// Sends a message to every open connection of this server; it is encoded once. Connections over their hard
     /// limit miss it, which their counters and the log say.
     pub fn broadcast(self, kind: MessageType, data: &[u8]) -> Result<()> {
-        event_loop::broadcast(self.id, &shared_frame(kind, data)?)
+        event_loop::broadcast(self.id, &shared_message(kind, data)?)
     }
 
     /// Sends a message to every open connection of this server, on all its threads, that has subscribed to the topic;
@@ -218,19 +216,17 @@ impl Server {
 ///
 /// # Errors
 /// [`ErrorCode::InvalidUtf8`]
-fn shared_frame(kind: MessageType, data: &[u8]) -> Result<Bytes> {
+fn shared_message(kind: MessageType, data: &[u8]) -> Result<Arc<SharedMessage>> {
     if kind == MessageType::Text && simdutf8::basic::from_utf8(data).is_err() {
         return Err(ErrorCode::InvalidUtf8.into());
     }
-    let mut frame = Vec::with_capacity(data.len() + 10);
-    ws::encode(kind, data, &mut frame);
-    Ok(frame.into())
+    Ok(Arc::new(SharedMessage::new(kind, data)))
 }
 
 /// A message that is published, encoded once for all loops.
 pub(crate) struct Publication {
     pub(crate) topic: Box<str>,
-    pub(crate) frame: Bytes,
+    pub(crate) message: Arc<SharedMessage>,
     /// The connection that published it and does not want it back.
     pub(crate) except: Option<Id>,
 }
@@ -243,9 +239,13 @@ impl Publication {
         except: Option<Id>,
     ) -> Result<Publication> {
         topics::check_topic(topic)?;
-        let frame = shared_frame(kind, data)?;
+        let message = shared_message(kind, data)?;
         let topic = topic.into();
-        Ok(Publication { topic, frame, except })
+        Ok(Publication {
+            topic,
+            message,
+            except,
+        })
     }
 }
 

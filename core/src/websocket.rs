@@ -149,6 +149,22 @@ impl WebSocket {
         event_loop::send_with(self.id, kind, data, options)
     }
 
+    /// Sends a part of a message whose length need not be known: the first part begins it and says by `kind` what it is,
+    /// the one with `fin` ends it, and may be empty. The peer can read each part when it comes; to the peer's application
+    /// it is one message, unless that reads in parts too. A text is cut between characters. Where compression was agreed
+    /// on, the message is compressed.
+    ///
+    /// Until the last part is sent, pings, pongs and closing go between the parts; broadcasts and publications wait for
+    /// the end; other messages are errors. One thread at a time sends the parts.
+    ///
+    /// # Errors
+    /// As for [`WebSocket::send`], and [`ErrorCode::OutboxFull`] whatever the policy for slow consumers is, for a message
+    /// can't lack a part: send the same part again after `on_drain`. While a message is unfinished, the other ways to
+    /// send fail with [`ErrorCode::MessageUnfinished`].
+    pub fn send_part(self, kind: MessageType, data: &[u8], fin: bool) -> Result<Sent> {
+        event_loop::send_part(self.id, kind, data, fin)
+    }
+
     /// Sends a ping of at most 125 bytes (RFC 6455 §5.5.2); `on_pong` follows when the peer answers.
     pub fn ping(self, payload: &[u8]) -> Result<()> {
         control_payload(payload)?;

@@ -5,14 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use super::connecting::ConnectPlan;
 use super::listener::Listening;
+use super::messages::Form;
 use crate::handle::Id;
 use crate::handler::Handler;
 use crate::server::{Accept, Publication, Refusal};
-use crate::ws::{MessageType, Millis};
+use crate::ws::{Millis, SharedMessage};
 
 /// A call on a connection.
 pub(crate) enum Call {
@@ -32,7 +31,7 @@ pub(crate) enum Call {
 
 /// A message, copied.
 pub(crate) struct Outgoing {
-    pub(crate) kind: MessageType,
+    pub(crate) form: Form,
     pub(crate) payload: Box<[u8]>,
     pub(crate) token: Option<u64>,
     pub(crate) deadline: Option<Instant>,
@@ -47,7 +46,7 @@ pub(crate) enum Command {
     /// The answer to one of a client's lookups, with its number.
     Resolved(Id, u64, io::Result<Vec<SocketAddr>>),
     Listen(Id, Box<Listening>),
-    Broadcast(Id, Bytes),
+    Broadcast(Id, Arc<SharedMessage>),
     Publish(Id, Arc<Publication>),
     Drain(Id, Millis),
     CloseServer(Id, Option<(u16, String)>),

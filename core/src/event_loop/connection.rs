@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::connecting::Connecting;
 use super::outbox::Outbox;
 use super::progress::InFlight;
+use super::parts::Deferred;
 use super::returning::{Away, Returning};
 use super::serving::Serving;
 use super::slots::Slot;
@@ -113,6 +114,8 @@ pub(crate) struct Conn {
     pub(crate) returning: Option<Box<Returning>>,
     /// What was on its way when the latest idle ping went out behind it.
     pub(crate) in_flight: Option<Box<InFlight>>,
+    /// Messages that wait until another one that is sent in parts is complete.
+    pub(crate) deferred: Option<Box<Vec<Deferred>>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -246,6 +249,7 @@ impl Conn {
             held: None,
             returning: None,
             in_flight: None,
+            deferred: None,
         }
     }
 

@@ -239,6 +239,7 @@ impl LoopCore {
         });
         if let Some(Some(())) = due {
             self.release_held(id); // its handler may have come just now
+            self.drop_deferred(id);
             self.deliver_reports();
             self.deliver_last(id);
         }

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 
 use super::connection::{Conn, NEVER};
 use super::core::LoopCore;
-use super::messages::outbox_full;
+use super::messages::{Form, outbox_full};
 use super::tracking::Tracking;
 use crate::error::Result;
 use crate::handle::Id;
 use crate::websocket::{SendOutcome, Sent};
-use crate::ws::{MessageType, Millis, ReadyState};
+use crate::ws::{Millis, ReadyState};
 
 /// Empty, it owns no heap.
 pub(crate) struct Kept {
@@ -31,7 +31,7 @@ impl Default for Kept {
 }
 
 struct Message {
-    kind: MessageType,
+    form: Form,
     payload: Box<[u8]>,
     tracking: Tracking,
 }
@@ -58,13 +58,17 @@ impl Conn {
     /// [`ErrorCode::OutboxFull`](crate::ErrorCode::OutboxFull), unless it `is_accepted` already.
     pub(super) fn keep(
         &mut self,
-        kind: MessageType,
+        form: Form,
         payload: &[u8],
         tracking: Tracking,
         is_accepted: bool,
     ) -> Option<Result<Sent>> {
         let is_between = self.slot.ready_state() == ReadyState::Connecting && !self.flags.ended;
-        let returning = self.returning.as_mut().filter(|_| is_between)?;
+        // The next connection knows nothing of a message's earlier parts.
+        let returning = self
+            .returning
+            .as_mut()
+            .filter(|_| is_between && form.part.is_none())?;
         let limit = returning.outbox();
         if limit == 0 {
             return None;
@@ -74,7 +78,7 @@ impl Conn {
             return Some(Err(outbox_full(waiting, limit)));
         }
         returning.kept.push(Message {
-            kind,
+            form,
             payload: payload.into(),
             tracking,
         });
@@ -104,11 +108,11 @@ impl LoopCore {
         let kept = self.with_conn(id, Conn::take_kept).unwrap_or_default();
         for message in kept.messages {
             let Message {
-                kind,
+                form,
                 payload,
                 tracking,
             } = message;
-            if let Err(error) = self.send_accepted(id, kind, &payload, tracking) {
+            if let Err(error) = self.send_accepted(id, form, &payload, tracking) {
                 log::debug!("a message that was kept could not be sent: {error}");
                 self.report(id, tracking.token, SendOutcome::Failed);
             }
@@ -140,12 +144,12 @@ impl LoopCore {
             let kept = conn.take_kept();
             for message in kept.messages {
                 let Message {
-                    kind,
+                    form,
                     payload,
                     tracking,
                 } = message;
                 if tracking.deadline > now {
-                    let _ = conn.keep(kind, &payload, tracking, true);
+                    let _ = conn.keep(form, &payload, tracking, true);
                 } else {
                     conn.slot.count_dropped();
                     self.report(id, tracking.token, SendOutcome::Expired);

@@ -9,12 +9,57 @@ use super::tracking::{Tracking, Verdict};
 use super::writing::{CORK, find, is_temporary};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
+use crate::handler::Edges;
 use crate::settings::millis;
 use crate::websocket::{SendOptions, SendOutcome, Sent};
-use crate::ws::{MessageType, ReadyState, Role, SendError};
+use crate::ws::{Connection, MessageType, ReadyState, Role, Scratch, SendError};
 
 /// From here on a payload leaves beside its header, uncopied, where nothing waits before it.
 const DIRECT: usize = 16 << 10;
+
+/// What a payload is to become.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Form {
+    pub(crate) kind: MessageType,
+    /// `None` leaves it to the threshold.
+    pub(crate) compress: Option<bool>,
+    /// Of a part of a message.
+    pub(crate) part: Option<Edges>,
+}
+
+impl Form {
+    /// The usual: a whole message.
+    pub(crate) fn of(kind: MessageType) -> Form {
+        Form {
+            kind,
+            compress: None,
+            part: None,
+        }
+    }
+
+    /// Whether it is the last part of a message.
+    pub(crate) fn ends_parts(self) -> bool {
+        self.part.is_some_and(|edges| edges.is_last)
+    }
+
+    fn write(
+        self,
+        machine: &mut Connection,
+        payload: &[u8],
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        match self.part {
+            // Its message was lost with the connection on which it began.
+            Some(edges) if !edges.is_first && !machine.is_unfinished() => Err(SendError::NotOpen),
+            Some(edges) => machine.send_part(self.kind, payload, edges.is_last, self.compress, scratch, out),
+            None if self.compress.is_some() => {
+                machine.send_with(self.kind, payload, self.compress, scratch, out)
+            }
+            None => machine.send(self.kind, payload, scratch, out),
+        }
+    }
+}
 
 impl LoopCore {
     /// Sends a message of this thread's.
@@ -22,7 +67,7 @@ impl LoopCore {
     pub(crate) fn send(&self, id: Id, kind: MessageType, payload: &[u8]) -> Result<Sent> {
         match self.cork_up(id, kind, payload) {
             Some(sent) => Ok(sent),
-            None => self.send_within(id, kind, payload, Tracking::NONE, false),
+            None => self.send_within(id, Form::of(kind), payload, Tracking::NONE, false),
         }
     }
 
@@ -43,7 +88,11 @@ impl LoopCore {
             deadline,
             ..Tracking::NONE
         };
-        self.send_within(id, kind, payload, tracking, false)
+        let form = Form {
+            compress: options.compress,
+            ..Form::of(kind)
+        };
+        self.send_within(id, form, payload, tracking, false)
     }
 
     /// The usual case, and nothing else: the socket whose turn it is has nothing waiting, and the message fits the cork
@@ -73,25 +122,25 @@ impl LoopCore {
     pub(crate) fn send_accepted(
         &self,
         id: Id,
-        kind: MessageType,
+        form: Form,
         payload: &[u8],
         tracking: Tracking,
     ) -> Result<Sent> {
-        self.send_within(id, kind, payload, tracking, true)
+        self.send_within(id, form, payload, tracking, true)
     }
 
     #[inline(never)]
-    fn send_within(
+    pub(super) fn send_within(
         &self,
         id: Id,
-        kind: MessageType,
+        form: Form,
         payload: &[u8],
         tracking: Tracking,
         is_accepted: bool,
     ) -> Result<Sent> {
         let mut conns = self.conns.borrow_mut();
         let conn = find(&mut conns, id).ok_or(ErrorCode::Closed)?;
-        if let Some(kept) = conn.keep(kind, payload, tracking, is_accepted) {
+        if let Some(kept) = conn.keep(form, payload, tracking, is_accepted) {
             drop(conns);
             self.arm(id);
             return kept;
@@ -100,11 +149,13 @@ impl LoopCore {
         let mut cork = self.cork.borrow_mut();
         let verdict = match self.judge(conn, &mut cork) {
             Ok(Verdict::Dropped | Verdict::TooSlow(_)) | Err(_) if is_accepted => Verdict::Welcome,
+            // A message can't lack a part.
+            Ok(Verdict::Dropped) if form.part.is_some() => return Err(self.has_no_room(conn, &cork)),
             verdict => verdict?,
         };
         let (slot, mut sent) = (conn.slot, Sent::Dropped);
         if let Verdict::Welcome = verdict {
-            sent = self.write_message(conn, &mut cork, kind, payload, tracking)?;
+            sent = self.write_message(conn, &mut cork, form, payload, tracking)?;
         }
         drop((conns, cork));
         if let Verdict::TooSlow(error) = verdict {
@@ -121,28 +172,35 @@ impl LoopCore {
         Ok(sent)
     }
 
+    fn has_no_room(&self, conn: &Conn, cork: &[u8]) -> Error {
+        outbox_full(self.waiting(conn, cork), conn.profile.hard_limit)
+    }
+
     fn write_message(
         &self,
         conn: &mut Conn,
         cork: &mut Vec<u8>,
-        kind: MessageType,
+        form: Form,
         payload: &[u8],
         tracking: Tracking,
     ) -> Result<Sent> {
-        let tracking = conn.profile.tracking(tracking);
+        let tracking = match form.part {
+            None => conn.profile.tracking(tracking),
+            Some(_) => Tracking::NONE,
+        };
         let corked = self.corked.get() == conn.id.slot();
         let slot = conn.slot;
-        let big = payload.len() >= DIRECT && conn.sends_plain(payload.len());
+        let big = payload.len() >= DIRECT && conn.sends_plain(form, payload.len());
         if big && corked && !(tracking.is_none() && self.marks.borrow().is_empty()) {
             self.flush_into(conn, cork); // what leaves beside the cork has no boundaries there
             conn.check_open()?;
         }
         let sent = if big && conn.outbox.is_empty() {
-            self.send_directly(conn, cork, kind, payload, tracking)
+            self.send_directly(conn, cork, form, payload, tracking)
         } else if corked {
-            self.send_corked(conn, cork, kind, payload, tracking)
+            self.send_corked(conn, cork, form, payload, tracking)
         } else {
-            self.send_later(conn, kind, payload, tracking)
+            self.send_later(conn, form, payload, tracking)
         };
         sent.map_err(|error| send_failed(error, slot))?;
         slot.counters.messages_out.add(1);
@@ -164,7 +222,7 @@ impl LoopCore {
         &self,
         conn: &mut Conn,
         cork: &mut Vec<u8>,
-        kind: MessageType,
+        form: Form,
         payload: &[u8],
         tracking: Tracking,
     ) -> Result<(), SendError> {
@@ -172,7 +230,7 @@ impl LoopCore {
             return Err(SendError::NotOpen);
         };
         let start = cork.len();
-        machine.send(kind, payload, &mut self.scratch.borrow_mut(), cork)?;
+        form.write(machine, payload, &mut self.scratch.borrow_mut(), cork)?;
         self.mark(start, cork.len(), tracking);
         Ok(())
     }
@@ -180,7 +238,7 @@ impl LoopCore {
     fn send_later(
         &self,
         conn: &mut Conn,
-        kind: MessageType,
+        form: Form,
         payload: &[u8],
         tracking: Tracking,
     ) -> Result<(), SendError> {
@@ -191,7 +249,7 @@ impl LoopCore {
         let mut scratch = self.scratch.borrow_mut();
         let sent = conn
             .outbox
-            .append_message(tracking, |out| machine.send(kind, payload, &mut scratch, out));
+            .append_message(tracking, |out| form.write(machine, payload, &mut scratch, out));
         conn.slot.add_buffered(conn.outbox.len() - before);
         sent
     }
@@ -201,7 +259,7 @@ impl LoopCore {
         &self,
         conn: &mut Conn,
         cork: &mut Vec<u8>,
-        kind: MessageType,
+        form: Form,
         payload: &[u8],
         tracking: Tracking,
     ) -> Result<(), SendError> {
@@ -211,8 +269,8 @@ impl LoopCore {
             return Err(SendError::NotOpen);
         };
         match machine.role() {
-            Role::Server => self.send_beside(conn, cork, before, kind, payload, tracking),
-            Role::Client => self.send_masked(conn, cork, before, kind, payload, tracking),
+            Role::Server => self.send_beside(conn, cork, before, form, payload, tracking),
+            Role::Client => self.send_masked(conn, cork, before, form, payload, tracking),
         }
     }
 
@@ -223,14 +281,14 @@ impl LoopCore {
         conn: &mut Conn,
         cork: &mut Vec<u8>,
         before: usize,
-        kind: MessageType,
+        form: Form,
         payload: &[u8],
         tracking: Tracking,
     ) -> Result<(), SendError> {
         let (Stage::Open(machine), Some(stream)) = (&mut conn.stage, &mut conn.stream) else {
             return Err(SendError::NotOpen);
         };
-        machine.send_header(kind, payload.len(), cork)?;
+        machine.send_header(form.kind, payload.len(), cork)?;
         let head = &cork[before..];
         let taken = match stream.send_vectored(&[IoSlice::new(head), IoSlice::new(payload)]) {
             Ok(count) => count,
@@ -273,14 +331,14 @@ impl LoopCore {
         conn: &mut Conn,
         cork: &mut Vec<u8>,
         before: usize,
-        kind: MessageType,
+        form: Form,
         payload: &[u8],
         tracking: Tracking,
     ) -> Result<(), SendError> {
         conn.outbox.push(&cork[before..]);
         conn.slot.add_buffered(cork.len() - before);
         cork.truncate(before);
-        let sent = self.send_later(conn, kind, payload, tracking);
+        let sent = self.send_later(conn, form, payload, tracking);
         self.flush_now(conn);
         sent
     }
@@ -292,8 +350,22 @@ impl Conn {
         matches!(&self.stage, Stage::Open(machine) if machine.ready_state() == ReadyState::Open)
     }
 
-    fn sends_plain(&self, len: usize) -> bool {
-        matches!(&self.stage, Stage::Open(machine) if machine.sends_plain(len))
+    /// Whether the payload lies in its frame as it lies in memory.
+    fn sends_plain(&self, form: Form, len: usize) -> bool {
+        let Stage::Open(machine) = &self.stage else {
+            return false;
+        };
+        match form {
+            Form { part: Some(_), .. }
+            | Form {
+                compress: Some(true), ..
+            } => false,
+            Form {
+                compress: Some(false),
+                ..
+            } => true,
+            _ => machine.sends_plain(len),
+        }
     }
 
     /// Whether a message can be sent at all.

@@ -33,6 +33,7 @@ mod listener;
 mod messages;
 mod outbox;
 mod progress;
+mod parts;
 mod publishing;
 mod queueing;
 mod reading;
@@ -66,12 +67,14 @@ use crate::ws::{MessageType, ReadyState};
 pub(crate) use self::command::Call;
 pub(crate) use self::connecting::ConnectPlan;
 pub(crate) use self::draining::drain;
+pub(crate) use self::parts::send_part;
 pub(crate) use self::publishing::{broadcast, publish};
 pub(crate) use self::securing::info as tls_info;
 pub(crate) use self::slots::{Addresses, Info};
 pub use self::turning::{Loop, LoopOptions, LoopWaker, Turn};
 
 use self::command::Command;
+use self::messages::Form;
 use self::shared::Shared;
 
 /// What the bytes of a handle say, without its loop: a dead handle is closed, not an error.
@@ -132,7 +135,7 @@ pub(crate) fn send(id: Id, kind: MessageType, payload: &[u8]) -> Result<Sent> {
     let shared = Shared::at(id)?;
     match shared.enter() {
         Some(core) => core.send(id, kind, payload), // which finds out itself whether the handle is alive
-        None => queueing::send(shared, id, kind, payload, &SendOptions::default()),
+        None => queueing::send(shared, id, Form::of(kind), payload, &SendOptions::default()),
     }
 }
 
@@ -141,7 +144,13 @@ pub(crate) fn send_with(id: Id, kind: MessageType, payload: &[u8], options: &Sen
     let shared = Shared::at(id)?;
     match shared.enter() {
         Some(core) => core.send_with(id, kind, payload, options),
-        None => queueing::send(shared, id, kind, payload, options),
+        None => {
+            let form = Form {
+                compress: options.compress,
+                ..Form::of(kind)
+            };
+            queueing::send(shared, id, form, payload, options)
+        }
     }
 }
 

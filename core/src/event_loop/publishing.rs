@@ -5,20 +5,22 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::command::Command;
-use super::connection::{Conn, NO_SERVER};
+use super::connection::{Conn, NO_SERVER, Stage};
 use super::core::LoopCore;
+use super::parts::Deferred;
 use super::shared::Shared;
 use super::tracking::{Tracking, Verdict};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
 use crate::server::Publication;
 use crate::topics::Topics;
+use crate::ws::{SendError, SharedMessage};
 
-/// Sends a frame to every open connection of a server.
-pub(crate) fn broadcast(server: Id, frame: &Bytes) -> Result<()> {
+/// Sends a message to every open connection of a server.
+pub(crate) fn broadcast(server: Id, message: &Arc<SharedMessage>) -> Result<()> {
     Shared::site(server)?.on_each_loop(
-        |core, id| core.broadcast(id, frame),
-        |id| Command::Broadcast(id, frame.clone()),
+        |core, id| core.broadcast(id, message),
+        |id| Command::Broadcast(id, message.clone()),
     );
     Ok(())
 }
@@ -90,15 +92,15 @@ impl LoopCore {
             if let Some(Some(conn)) = conns.get_mut(slot as usize)
                 && publication.except != Some(conn.id)
             {
-                self.share(conn, &publication.frame, &mut missed);
+                self.share(conn, &publication.message, &mut missed);
             }
         }
         drop(conns);
         self.shared_out(missed);
     }
 
-    /// Sends one frame to all open connections of a server on this loop.
-    pub(crate) fn broadcast(&self, server: Id, frame: &Bytes) {
+    /// Sends one message to all open connections of a server on this loop.
+    pub(crate) fn broadcast(&self, server: Id, message: &Arc<SharedMessage>) {
         let is_here = self
             .servers
             .borrow()
@@ -111,15 +113,15 @@ impl LoopCore {
         let mut missed = Missed::default();
         for conn in conns.iter_mut().flatten() {
             if conn.server == server.slot() {
-                self.share(conn, frame, &mut missed);
+                self.share(conn, message, &mut missed);
             }
         }
         drop(conns);
         self.shared_out(missed);
     }
 
-    /// Sends a frame that others get too, if the connection is open.
-    fn share(&self, conn: &mut Conn, frame: &Bytes, missed: &mut Missed) {
+    /// Sends a message that others get too, if the connection is open.
+    fn share(&self, conn: &mut Conn, message: &Arc<SharedMessage>, missed: &mut Missed) {
         if !conn.is_open() {
             return;
         }
@@ -127,25 +129,43 @@ impl LoopCore {
         match self.judge(conn, &mut cork) {
             Ok(Verdict::Welcome) => {}
             Ok(Verdict::TooSlow(error)) => return missed.slow.push((conn.id, error)),
-            Ok(Verdict::Dropped) | Err(_) => {
-                conn.slot.count_dropped();
-                missed.count += 1;
-                return;
-            }
+            Ok(Verdict::Dropped) | Err(_) => return missed.by(conn),
         }
         conn.slot.counters.messages_out.add(1);
+        let Stage::Open(machine) = &mut conn.stage else {
+            return;
+        };
+        match machine.share(message, &mut self.scratch.borrow_mut()) {
+            Ok(frame) => self.write_shared(conn, &mut cork, frame),
+            Err(SendError::Unfinished) if conn.has_room_to_defer() => {
+                conn.slot.add_buffered(message.frame().len());
+                let deferred = Deferred::Shared(message.clone());
+                conn.deferred.get_or_insert_default().push(deferred);
+            }
+            Err(_) => missed.by(conn),
+        }
+    }
+
+    fn write_shared(&self, conn: &mut Conn, cork: &mut Vec<u8>, frame: Bytes) {
         let tracking = conn.profile.tracking(Tracking::NONE);
         if self.corked.get() == conn.id.slot() {
             let start = cork.len();
-            cork.extend_from_slice(frame); // after what it has sent in this turn
+            cork.extend_from_slice(&frame); // after what it has sent in this turn
             return self.mark(start, cork.len(), tracking);
         }
-        conn.outbox.share_message(frame.clone(), tracking);
         conn.slot.add_buffered(frame.len());
+        conn.outbox.share_message(frame, tracking);
         if conn.outbox.len() > conn.profile.high_water_mark {
             conn.slot.set_over_mark();
         }
         self.mark_dirty(conn);
+    }
+
+    /// The same for one connection, later.
+    pub(super) fn share_with(&self, id: Id, message: &Arc<SharedMessage>) {
+        let mut missed = Missed::default();
+        self.with_conn(id, |conn| self.share(conn, message, &mut missed));
+        self.shared_out(missed);
     }
 
     fn shared_out(&self, missed: Missed) {
@@ -161,10 +181,24 @@ impl LoopCore {
     }
 }
 
+impl Conn {
+    /// What waits for the end of a message is bounded as what waits for the system.
+    fn has_room_to_defer(&self) -> bool {
+        self.slot.buffered() <= self.profile.hard_limit as u64
+    }
+}
+
 /// Who did not get a message to many.
 #[derive(Default)]
 struct Missed {
     count: u64,
     /// These are to be closed for it.
     slow: Vec<(Id, Error)>,
+}
+
+impl Missed {
+    fn by(&mut self, conn: &Conn) {
+        conn.slot.count_dropped();
+        self.count += 1;
+    }
 }

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::command::{Command, Outgoing};
 use super::core::LoopCore;
-use super::messages::{not_open, outbox_full};
+use super::messages::{Form, not_open, outbox_full};
+use super::parts::Deferred;
 use super::shared::Shared;
 use super::slots::Slot;
 use super::tracking::Tracking;
@@ -12,13 +13,13 @@ use crate::error::{ErrorCode, Result};
 use crate::handle::Id;
 use crate::settings::SlowConsumer;
 use crate::websocket::{SendOptions, SendOutcome, Sent};
-use crate::ws::{MessageType, ReadyState};
+use crate::ws::ReadyState;
 
 /// Queues a message, if the counters say that it may be sent.
 pub(super) fn send(
     shared: &Shared,
     id: Id,
-    kind: MessageType,
+    form: Form,
     payload: &[u8],
     options: &SendOptions,
 ) -> Result<Sent> {
@@ -28,10 +29,18 @@ pub(super) fn send(
     if shared.slots.get(id).is_none() {
         return Err(ErrorCode::Closed.into());
     }
+    if form.part.is_none() && slot.part_kind().is_some() {
+        return Err(ErrorCode::MessageUnfinished.into());
+    }
     match slot.ready_state() {
-        ReadyState::Open if !has_room(slot)? => return Ok(drop_newest(shared, slot, id, options.token)),
+        ReadyState::Open if !has_room(slot)? => {
+            if form.part.is_some() {
+                return Err(outbox_full(slot.buffered() as usize, slot.hard_limit() as usize)); // it can't lack a part
+            }
+            return Ok(drop_newest(shared, slot, id, options.token));
+        }
         ReadyState::Open => {}
-        ReadyState::Connecting => may_be_kept(slot, payload.len())?,
+        ReadyState::Connecting if form.part.is_none() => may_be_kept(slot, payload.len())?,
         _ => return Err(not_open(slot)),
     }
     slot.add_buffered(payload.len());
@@ -41,7 +50,7 @@ pub(super) fn send(
         slot.set_over_mark();
     }
     let outgoing = Outgoing {
-        kind,
+        form,
         payload: payload.into(),
         token: options.token,
         deadline: options.deadline.and_then(deadline_after),
@@ -98,14 +107,24 @@ impl LoopCore {
             return;
         };
         let length = outgoing.payload.len();
-        slot.sub_buffered(length);
         slot.sub_queued(length);
+        if outgoing.form.part.is_none() && self.is_unfinished(id) {
+            return self.defer(id, Deferred::Queued(outgoing));
+        }
+        slot.sub_buffered(length);
+        self.send_queued(id, slot, &outgoing);
+        if outgoing.form.ends_parts() {
+            self.send_deferred(id);
+        }
+    }
+
+    pub(super) fn send_queued(&self, id: Id, slot: &Slot, outgoing: &Outgoing) {
         let tracking = Tracking {
             token: outgoing.token,
             deadline: self.millis_at(outgoing.deadline),
             ..Tracking::NONE
         };
-        if let Err(error) = self.send_accepted(id, outgoing.kind, &outgoing.payload, tracking) {
+        if let Err(error) = self.send_accepted(id, outgoing.form, &outgoing.payload, tracking) {
             log::debug!("a message from another thread was dropped: {error}");
             self.report(id, outgoing.token, SendOutcome::Failed);
         }

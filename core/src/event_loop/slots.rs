@@ -17,7 +17,7 @@ use crate::handle::{Id, Kind, LAST_GENERATION, MAX_SLOTS};
 use crate::metrics::{ConnectionMetrics, Totals};
 use crate::settings::{Settings, SlowConsumer};
 use crate::tls::TlsInfo;
-use crate::ws::ReadyState;
+use crate::ws::{MessageType, ReadyState};
 
 /// What was agreed on in the opening handshake. Connections of one server that agreed on the same share one.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub(crate) struct Slot {
     server: AtomicU32,
     over_mark: AtomicBool,
     slow_consumer: AtomicU8,
+    /// The type of the message that is being sent in parts; 0 for none.
+    part_kind: AtomicU8,
     /// An upgrade waits for its answer: whoever takes this gives it.
     question: AtomicBool,
     cold: Mutex<Cold>,
@@ -98,6 +100,7 @@ impl Slot {
             server: AtomicU32::new(NO_SERVER),
             over_mark: AtomicBool::new(false),
             slow_consumer: AtomicU8::new(0),
+            part_kind: AtomicU8::new(0),
             question: AtomicBool::new(false),
             cold: Mutex::new(Cold {
                 info: None,
@@ -237,6 +240,20 @@ impl Slot {
         self.is_over_mark()
             && self.buffered() <= self.high_water_mark() / 2
             && self.over_mark.swap(false, Ordering::Acquire)
+    }
+
+    /// The type of the message of which a part was sent last that was not its last.
+    pub(crate) fn part_kind(&self) -> Option<MessageType> {
+        match self.part_kind.load(Ordering::Relaxed) {
+            1 => Some(MessageType::Text),
+            2 => Some(MessageType::Binary),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn set_part_kind(&self, kind: Option<MessageType>) {
+        let number = kind.map_or(0, |kind| kind as u8);
+        self.part_kind.store(number, Ordering::Relaxed);
     }
 
     pub(crate) fn ask(&self) {
@@ -437,6 +454,7 @@ impl Slots {
         }
         self.fold(id, slot);
         slot.over_mark.store(false, Ordering::Relaxed);
+        slot.part_kind.store(0, Ordering::Relaxed);
         slot.question.store(false, Ordering::Relaxed);
         slot.latency.store(NO_LATENCY, Ordering::Relaxed);
         let spent = id.generation() == LAST_GENERATION;

@@ -25,6 +25,7 @@ mod parts;
 mod receiver;
 mod scratch;
 mod sending;
+mod shared;
 mod utf8;
 
 pub use close::is_sendable_close_code;
@@ -35,6 +36,7 @@ pub use error::{ProtocolError, SendError};
 pub use event::{Event, Payload, Received, Timeout};
 pub use mask_pool::MaskPool;
 pub use scratch::Scratch;
+pub use shared::SharedMessage;
 
 /// Milliseconds on the caller's monotonic clock. Where it begins does not matter.
 pub type Millis = u64;
@@ -70,10 +72,4 @@ pub enum ReadyState {
     Closing = 2,
     /// The connection has ended.
     Closed = 3,
-}
-
-/// Appends a message as one unmasked frame, as every server sends it: a broadcast is encoded once for all its
-/// receivers. Text has to be UTF-8.
-pub fn encode(kind: MessageType, payload: &[u8], out: &mut Vec<u8>) {
-    frame::write(kind.into(), payload, None, out);
 }

@@ -108,7 +108,7 @@ impl Connection {
     }
 
     /// Open, and between two messages.
-    fn check_idle(&self) -> Result<(), SendError> {
+    pub(super) fn check_idle(&self) -> Result<(), SendError> {
         self.check_open()?;
         match self.sending {
             None => Ok(()),

@@ -1,6 +1,8 @@
 //! permessage-deflate over sockets: agreed on by both roles, and per message.
 
-use sockline::{ClientOptions, Compression, ErrorCode, MessageType, ServerOptions, Settings, connect};
+use sockline::{
+    ClientOptions, Compression, ErrorCode, MessageType, SendOptions, ServerOptions, Settings, connect,
+};
 
 use crate::support::{
     Pair, Peer, What, connected_with, local, masked, pair_with, port, reacting, recorder, serve, served_with,
@@ -214,27 +216,81 @@ fn wrong_settings_are_said_at_once() {
 }
 
 #[test]
-fn a_broadcast_reaches_those_who_compress_and_those_who_do_not() {
+fn each_message_may_choose() {
     let on_loop = started();
     let (handler, events) = recorder();
     let options = ServerOptions {
-        settings: compressing(eager()),
+        settings: compressing(Compression::server()),
         ..local()
     };
     let server = serve(&on_loop, options, handler);
-    let mut plain = Peer::upgraded(port(server));
-    events.open();
-    let (client_handler, client_events) = recorder();
-    let options = ClientOptions {
-        settings: compressing(eager()),
-        ..ClientOptions::default()
+    let (mut peer, _) = Peer::upgraded_with(port(server), OFFER);
+    let ws = events.open();
+    for (size, compress, first) in [
+        (100, None, 0x81),
+        (100, Some(true), 0xc1),
+        (5000, None, 0xc1),
+        (5000, Some(false), 0x81),
+        (50_000, Some(false), 0x81),
+        (50_000, Some(true), 0xc1),
+    ] {
+        let options = SendOptions {
+            compress,
+            ..SendOptions::default()
+        };
+        let _ = ws
+            .send_with(MessageType::Text, text(size).as_bytes(), &options)
+            .unwrap();
+        assert_eq!(peer.read_frame().0, first, "{size} bytes, {compress:?}");
+    }
+}
+
+#[test]
+fn a_broadcast_is_compressed_for_those_who_can_read_it() {
+    let on_loop = started();
+    let (handler, events) = recorder();
+    let options = ServerOptions {
+        settings: compressing(Compression::client()),
+        ..local()
     };
-    connect(Some(&on_loop), &url(port(server)), options, Some(client_handler)).unwrap();
-    client_events.open();
-    events.open();
+    let server = serve(&on_loop, options, handler);
+    let lines = [
+        "",
+        "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+        "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n",
+        "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9\r\n",
+    ];
+    let mut peers = lines.map(|lines| {
+        let (peer, _) = Peer::upgraded_with(port(server), lines);
+        events.open();
+        peer
+    });
     server
         .broadcast(MessageType::Text, text(5000).as_bytes())
         .unwrap();
-    assert_eq!(plain.read_frame(), (0x81, text(5000).into()));
-    client_events.text(&text(5000));
+    server.broadcast(MessageType::Text, b"short").unwrap();
+    let [plain, kept, forgets, small] = peers.each_mut().map(|peer| {
+        let frame = peer.read_frame();
+        assert_eq!(peer.read_frame(), (0x81, b"short".to_vec()));
+        frame
+    });
+    assert_eq!(plain, (0x81, text(5000).into()));
+    assert!(kept.0 == 0xc1 && kept.1.len() < 100, "{kept:?}");
+    assert_eq!(kept, forgets, "the same frame");
+    assert_eq!(small.0, 0xc1);
+}
+
+#[test]
+fn a_broadcast_fits_between_messages_that_refer_to_each_other() {
+    // Ours compresses with its context, the broadcast without: the client inflates both with one window.
+    let kept = compressing(Compression::client());
+    let pair = pair_with(kept.clone(), kept);
+    for nth in 0..5 {
+        let own = format!("{nth}{}", text(3000));
+        let _ = pair.peer.send_text(&own).unwrap();
+        pair.client_events.text(&own);
+        let all = format!("{}{nth}", text(2000));
+        pair.server.broadcast(MessageType::Text, all.as_bytes()).unwrap();
+        pair.client_events.text(&all);
+    }
 }

@@ -19,6 +19,7 @@ mod inside;
 mod keeping;
 mod limits;
 mod metrics;
+mod parts;
 mod processes;
 mod proxies;
 mod queue;

@@ -139,6 +139,29 @@ impl Deflate {
         Ok(codecs.packed.as_bytes())
     }
 
+    /// Compresses a message that refers to no other, with a compressor of the loop's.
+    pub(super) fn pack_alone<'c>(
+        &self,
+        payload: &[u8],
+        codecs: &'c mut Codecs,
+    ) -> Result<&'c [u8], SendError> {
+        let mut deflater = codecs.take_deflater(self.shape, self.level);
+        deflater.pack(payload, true, self.level, &mut codecs.packed)?;
+        codecs.give_deflater(deflater);
+        Ok(codecs.packed.as_bytes())
+    }
+
+    /// The next message refers to none before it.
+    pub(super) fn forget(&mut self) {
+        if let Some(deflater) = &mut self.deflater {
+            deflater.forget();
+        }
+    }
+
+    pub(super) fn window_bits(&self) -> u8 {
+        self.shape.window_bits
+    }
+
     /// Inflates all of `input` to the end of `message`, which gets no longer than `limit`. Has each block checked when it
     /// is there, by its length.
     pub(super) fn inflate(

@@ -1,0 +1,85 @@
+//! Messages to many connections: encoded once, and compressed once for all who can read that.
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+
+use super::connection::Connection;
+use super::frame::{self, MAX_HEADER};
+use super::{MessageType, Role, Scratch, SendError};
+
+/// A window has 9 to 15 bits.
+const WINDOWS: usize = 7;
+const LEAST_WINDOW_BITS: u8 = 9;
+
+/// A message that any number of connections of servers send, on any thread. Its frames are made by the first that need
+/// them and shared.
+#[derive(Debug)]
+pub struct SharedMessage {
+    kind: MessageType,
+    plain: Bytes,
+    /// How long the payload is, at the end of `plain`.
+    len: usize,
+    /// The compressed frame for each size of window; `None` within where it would be no shorter.
+    packed: [OnceLock<Option<Bytes>>; WINDOWS],
+}
+
+impl SharedMessage {
+    /// A message with a copy of this payload. Text has to be UTF-8.
+    pub fn new(kind: MessageType, payload: &[u8]) -> SharedMessage {
+        let mut plain = Vec::with_capacity(payload.len() + MAX_HEADER);
+        frame::write(kind.into(), payload, None, &mut plain);
+        SharedMessage {
+            kind,
+            plain: plain.into(),
+            len: payload.len(),
+            packed: [const { OnceLock::new() }; WINDOWS],
+        }
+    }
+
+    /// The message as a frame that is not compressed.
+    pub fn frame(&self) -> &Bytes {
+        &self.plain
+    }
+
+    fn payload(&self) -> &[u8] {
+        self.plain.get(self.plain.len() - self.len..).unwrap_or_default()
+    }
+}
+
+impl Connection {
+    /// The frame of a shared message, to be sent next. It is compressed where that was agreed on, the message is long
+    /// enough, and it gets shorter: without a context, so that it suits all connections with a window of that size. Where
+    /// a context is kept, our end begins a new one after it, since the peer's has the message and ours has not.
+    ///
+    /// # Errors
+    /// [`SendError::MaskRequired`] from a client, else as for [`send`](Self::send).
+    pub fn share(&mut self, message: &SharedMessage, scratch: &mut Scratch) -> Result<Bytes, SendError> {
+        if self.role == Role::Client {
+            return Err(SendError::MaskRequired);
+        }
+        self.check_idle()?;
+        let Some(deflate) = self
+            .deflate
+            .as_mut()
+            .filter(|deflate| message.len >= deflate.threshold() as usize)
+        else {
+            return Ok(message.plain.clone());
+        };
+        let window = usize::from(deflate.window_bits().saturating_sub(LEAST_WINDOW_BITS));
+        let Some(place) = message.packed.get(window) else {
+            return Ok(message.plain.clone());
+        };
+        let packed = place.get_or_init(|| {
+            let packed = deflate.pack_alone(message.payload(), &mut scratch.codecs).ok()?;
+            let mut out = Vec::new();
+            frame::write_fragment(message.kind.into(), true, true, packed, None, &mut out);
+            (packed.len() < message.len).then(|| out.into())
+        });
+        let Some(frame) = packed else {
+            return Ok(message.plain.clone());
+        };
+        deflate.forget();
+        Ok(frame.clone())
+    }
+}
