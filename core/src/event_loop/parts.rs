@@ -96,7 +96,11 @@ impl LoopCore {
     /// What waits for the end of a message that will never end is lost.
     pub(super) fn drop_deferred(&self, id: Id) {
         let waiting = self.with_conn(id, |conn| conn.deferred.take()).flatten();
-        for deferred in waiting.into_iter().flat_map(|waiting| *waiting) {
+        let (Some(waiting), Some(slot)) = (waiting, self.shared().slots.get(id)) else {
+            return;
+        };
+        for deferred in *waiting {
+            slot.sub_buffered(deferred.len());
             if let Deferred::Queued(outgoing) = deferred {
                 self.report(id, outgoing.token, SendOutcome::Failed);
             }

@@ -106,7 +106,11 @@ impl LoopCore {
             self.flush_cork(id); // it holds the close frame that says what was wrong
         }
         self.leave_transport(id);
+        self.drop_deferred(id);
         self.with_conn(id, |conn| {
+            // What was half sent or half received will never be whole.
+            conn.slot.set_part_kind(None);
+            conn.flags.skipping = false;
             conn.stage = Stage::Away(Away {
                 until: NEVER,
                 event: Some(event),

@@ -492,6 +492,6 @@ mod tests {
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn is_small() {
-        assert_eq!(size_of::<Connection>(), 160);
+        assert_eq!(size_of::<Connection>(), 176);
     }
 }

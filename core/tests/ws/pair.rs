@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sockline::ws::{self, Event, MessageType, Millis, Payload, Role, SendError, Timeout};
+use sockline::ws::{Event, MessageType, Millis, Payload, Role, SendError, SharedMessage, Timeout};
 
 use crate::machine::{Machine, Seen, hex};
 
@@ -90,7 +90,7 @@ fn a_server_sends_plain_and_a_client_masked_with_a_mask_of_its_own_each_time() {
 }
 
 #[test]
-fn encode_and_send_header_give_what_send_gives() {
+fn shared_messages_and_send_header_give_what_send_gives() {
     for len in [0, 125, 126, 65535, 65536] {
         let payload = vec![7; len];
         let mut server = Machine::server();
@@ -102,9 +102,10 @@ fn encode_and_send_header_give_what_send_gives() {
             .unwrap();
         server.out.extend(&payload);
         assert_eq!(server.out, sent);
-        let mut encoded = Vec::new();
-        ws::encode(MessageType::Binary, &payload, &mut encoded);
-        assert_eq!(encoded, sent);
+        let shared = SharedMessage::new(MessageType::Binary, &payload);
+        assert_eq!(shared.frame(), &sent);
+        let frame = server.connection.share(&shared, &mut server.scratch);
+        assert_eq!(frame.as_ref(), Ok(shared.frame()));
     }
 }
 
