@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::connecting::Connecting;
 use super::outbox::Outbox;
-use super::progress::InFlight;
 use super::parts::Deferred;
+use super::progress::InFlight;
 use super::returning::{Away, Returning};
 use super::serving::Serving;
 use super::slots::Slot;

@@ -43,7 +43,10 @@ pub(crate) struct Counters {
 impl Counters {
     /// What one step through the input has brought, and whether it was answered with a control frame.
     pub(crate) fn count_event(&self, received: &Received<'_>, frames: u64, has_answered: bool) {
-        let message = matches!(received.event, Some(Event::Message { .. }));
+        let message = matches!(
+            received.event,
+            Some(Event::Message { .. } | Event::Part { is_last: true, .. })
+        );
         self.messages_in.add(u64::from(message));
         // The last of a message's frames is the one that the message counts for.
         self.further_frames_in

@@ -203,7 +203,11 @@ impl LoopCore {
             self.send_later(conn, form, payload, tracking)
         };
         sent.map_err(|error| send_failed(error, slot))?;
-        slot.counters.messages_out.add(1);
+        // The last of a message's frames is the one that the message counts for.
+        match form.part {
+            Some(edges) if !edges.is_last => slot.counters.further_frames_out.add(1),
+            _ => slot.counters.messages_out.add(1),
+        }
         if corked && cork.len() >= CORK {
             self.flush_into(conn, cork);
         }

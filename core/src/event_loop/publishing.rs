@@ -131,7 +131,6 @@ impl LoopCore {
             Ok(Verdict::TooSlow(error)) => return missed.slow.push((conn.id, error)),
             Ok(Verdict::Dropped) | Err(_) => return missed.by(conn),
         }
-        conn.slot.counters.messages_out.add(1);
         let Stage::Open(machine) = &mut conn.stage else {
             return;
         };
@@ -147,6 +146,7 @@ impl LoopCore {
     }
 
     fn write_shared(&self, conn: &mut Conn, cork: &mut Vec<u8>, frame: Bytes) {
+        conn.slot.counters.messages_out.add(1);
         let tracking = conn.profile.tracking(Tracking::NONE);
         if self.corked.get() == conn.id.slot() {
             let start = cork.len();

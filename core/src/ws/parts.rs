@@ -23,6 +23,7 @@ impl Receiver {
                 let Some(header) = self.read_header(input, &mut at)? else {
                     return Ok((at, None));
                 };
+                scratch.frames += 1;
                 self.check(&header, &rules)?;
                 if header.opcode.is_control()
                     && let Some(unit) = take_whole(&header, input, &mut at)?
