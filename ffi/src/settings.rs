@@ -149,6 +149,7 @@ pub(crate) unsafe fn read_settings(
         // SAFETY: as above.
         compression: unsafe { read_compression(given.compression, compression) }?,
         slow_consumer: slow_consumer(given.slow_consumer)?,
+        message_parts: defaults.message_parts,
     })
 }
 
