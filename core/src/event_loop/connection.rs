@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::connecting::Connecting;
 use super::outbox::Outbox;
-use super::parts::Deferred;
+use super::parts::Waiting;
 use super::progress::InFlight;
 use super::returning::{Away, Returning};
 use super::serving::Serving;
@@ -115,7 +115,7 @@ pub(crate) struct Conn {
     /// What was on its way when the latest idle ping went out behind it.
     pub(crate) in_flight: Option<Box<InFlight>>,
     /// Messages that wait until another one that is sent in parts is complete.
-    pub(crate) deferred: Option<Box<Vec<Deferred>>>,
+    pub(crate) deferred: Option<Box<Waiting>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]

@@ -23,6 +23,10 @@ pub(crate) enum Deferred {
     Shared(Arc<SharedMessage>),
 }
 
+/// Messages for later; boxed, since few connections have any.
+#[derive(Default)]
+pub(crate) struct Waiting(pub(crate) Vec<Deferred>);
+
 impl Deferred {
     pub(crate) fn len(&self) -> usize {
         match self {
@@ -75,7 +79,7 @@ impl LoopCore {
 
     /// Keeps a message until the last part of another was sent.
     pub(super) fn defer(&self, id: Id, deferred: Deferred) {
-        self.with_conn(id, |conn| conn.deferred.get_or_insert_default().push(deferred));
+        self.with_conn(id, |conn| conn.deferred.get_or_insert_default().0.push(deferred));
     }
 
     /// Sends what waited for the end of a message.
@@ -84,7 +88,7 @@ impl LoopCore {
         let (Some(waiting), Some(slot)) = (waiting, self.shared().slots.get(id)) else {
             return;
         };
-        for deferred in *waiting {
+        for deferred in waiting.0 {
             slot.sub_buffered(deferred.len());
             match deferred {
                 Deferred::Queued(outgoing) => self.send_queued(id, slot, &outgoing),
@@ -99,7 +103,7 @@ impl LoopCore {
         let (Some(waiting), Some(slot)) = (waiting, self.shared().slots.get(id)) else {
             return;
         };
-        for deferred in *waiting {
+        for deferred in waiting.0 {
             slot.sub_buffered(deferred.len());
             if let Deferred::Queued(outgoing) = deferred {
                 self.report(id, outgoing.token, SendOutcome::Failed);

@@ -139,7 +139,7 @@ impl LoopCore {
             Err(SendError::Unfinished) if conn.has_room_to_defer() => {
                 conn.slot.add_buffered(message.frame().len());
                 let deferred = Deferred::Shared(message.clone());
-                conn.deferred.get_or_insert_default().push(deferred);
+                conn.deferred.get_or_insert_default().0.push(deferred);
             }
             Err(_) => missed.by(conn),
         }
