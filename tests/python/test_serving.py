@@ -105,3 +105,82 @@ def test_limits_are_kept(run: Run) -> None:
         server.close()
 
     run(main())
+
+
+def test_a_server_goes_in_good_order(run: Run) -> None:
+    """What was sent before arrives, new clients find nobody, and handlers are waited for."""
+    ended: list[Any] = []
+
+    async def handler(connection: sockline.ServerConnection) -> None:
+        try:
+            await connection.send("x" * 3_000_000)
+            await connection.recv()
+        finally:
+            ended.append(connection.close_code)
+
+    async def main() -> None:
+        for threads in (0, 2):
+            server = await sockline.serve(handler, "127.0.0.1", 0, threads=threads, compression=None)
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            client = await websockets.connect(url, max_size=None)
+            while not server.connections:
+                await asyncio.sleep(0)
+            draining = asyncio.create_task(server.drain(2))
+            await asyncio.sleep(0)
+            assert not server.is_serving()
+            assert len(await client.recv()) == 3_000_000
+            with pytest.raises(websockets.ConnectionClosedOK) as closed:
+                await client.recv()
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
+            await asyncio.wait_for(draining, WAIT)
+            with pytest.raises(OSError):
+                await websockets.connect(url)
+
+    run(main())
+    assert len(ended) == 2
+
+
+def test_the_callback_face_drains(run: Run) -> None:
+    async def main() -> None:
+        closed = asyncio.Event()
+        server = sockline.WebSocketServer("127.0.0.1", onclosed=lambda server: closed.set())
+        async with websockets.connect(f"ws://127.0.0.1:{server.port}") as client:
+            server.drain(0.1)
+            with pytest.raises(websockets.ConnectionClosedOK):
+                await client.recv()
+        await asyncio.wait_for(closed.wait(), WAIT)
+        server.drain(1)
+
+    run(main())
+
+
+def test_what_happens_is_counted(run: Run) -> None:
+    async def main() -> None:
+        server = sockline.WebSocketServer(
+            "127.0.0.1", max_connections=3, metrics_path="/metrics", onmessage=lambda ws, message: ws.send(message)
+        )
+        url = f"ws://127.0.0.1:{server.port}"
+        async with sockline.connect(url) as client:
+            for _ in range(5):
+                await client.send("x" * 100)
+                await client.recv()
+            await (await client.ping())
+            counted = client.metrics()
+            assert counted is not None
+            assert (counted.messages_in, counted.messages_out, counted.dropped, counted.buffered) == (5, 5, 0, 0)
+            assert counted.frames_out == 6 and counted.frames_in == 6
+            assert counted.bytes_in > 500 and counted.bytes_out > 500
+            assert counted.latency is not None and client.latency == counted.latency
+            sums = server.metrics()
+            assert (sums.connections, sums.accepted, sums.messages_in, sums.messages_out) == (1, 1, 5, 5)
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            answer = (await reader.read()).decode()
+            writer.close()
+            assert "version=0.0.4" in answer and "\nsockline_messages_received_total 5\n" in answer
+            assert "\nsockline_messages_received_total 5\n" in server.metrics_text()
+        await client.wait_closed()
+        assert client.metrics() is None
+        server.close()
+
+    run(main())

@@ -120,6 +120,22 @@ impl Handle {
         self.ws(py)?.tls().map(tls::info)
     }
 
+    /// What was counted: the fields of `sockline.options.ConnectionMetrics`.
+    fn _metrics(&self, py: Python<'_>) -> Option<([u64; 8], Option<f64>)> {
+        let metrics = self.ws(py)?.metrics()?;
+        let counts = [
+            metrics.bytes_in,
+            metrics.bytes_out,
+            metrics.frames_in,
+            metrics.frames_out,
+            metrics.messages_in,
+            metrics.messages_out,
+            metrics.dropped,
+            metrics.buffered,
+        ];
+        Some((counts, metrics.latency.map(|latency| latency.as_secs_f64())))
+    }
+
     /// How long each step of connecting took.
     fn _timings(&self, py: Python<'_>) -> Seconds {
         let timings = self.ws(py).map(WebSocket::timings).unwrap_or_default();

@@ -6,8 +6,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use sockline::{
-    Accept, Address, Handler, Loop, QueuedUpgrade, Refusal, Server as Listener, ServerHandler, ServerOptions,
-    UpgradeRequest, WebSocket,
+    Accept, Address, ErrorCode, Handler, Loop, QueuedUpgrade, Refusal, Server as Listener, ServerHandler,
+    ServerMetrics, ServerOptions, UpgradeRequest, WebSocket,
 };
 
 use crate::driver::Driver;
@@ -16,7 +16,7 @@ use crate::guarded::Guarded;
 use crate::handle::{Face, HostAndPort, address, latin1_values};
 use crate::hub::{Hub, Keeper};
 use crate::message;
-use crate::options::{Limits, duration, limit};
+use crate::options::{Limits, duration, limit, wait};
 use crate::threads::{Answerer, Threads};
 use crate::tls::ServerTls;
 
@@ -28,6 +28,8 @@ pub(crate) struct Server {
     /// Where its connections are turned, if not on the host's thread.
     threads: Guarded<Option<Arc<Threads>>>,
 }
+
+type ServerCounts = ([u64; 4], [u64; 8]);
 
 /// `sockline._options.Listening`.
 #[derive(FromPyObject)]
@@ -45,6 +47,7 @@ struct Listening {
     max_requests: Option<u32>,
     origins: Vec<String>,
     threads: usize,
+    metrics_path: Option<String>,
     limits: Limits,
 }
 
@@ -83,6 +86,7 @@ impl Server {
             )?,
             max_requests: limit("max_requests", listening.max_requests)?,
             origins: listening.origins,
+            metrics_path: listening.metrics_path,
             handshake_timeout: duration("open_timeout", listening.open_timeout)?,
             settings: listening.limits.settings()?,
             server_handler: events.clone(),
@@ -187,6 +191,43 @@ impl Server {
             .map_err(|error| raise(py, &error))
     }
 
+    fn _drain(&self, py: Python<'_>, deadline: f64) -> PyResult<()> {
+        let deadline = wait("deadline", deadline)?;
+        match self.listener.get(py) {
+            Some(listener) => listener.drain(deadline).map_err(|error| raise(py, &error)),
+            None => Ok(()),
+        }
+    }
+
+    /// What was counted: the fields of `sockline.options.ServerMetrics`.
+    fn _metrics(&self, py: Python<'_>) -> PyResult<Option<ServerCounts>> {
+        Ok(self.counted(py)?.map(|metrics| {
+            let own = [
+                metrics.connections,
+                metrics.accepted,
+                metrics.refused,
+                metrics.failed_handshakes,
+            ];
+            let totals = &metrics.totals;
+            let sums = [
+                totals.bytes_in,
+                totals.bytes_out,
+                totals.frames_in,
+                totals.frames_out,
+                totals.messages_in,
+                totals.messages_out,
+                totals.dropped,
+                totals.buffered,
+            ];
+            (own, sums)
+        }))
+    }
+
+    /// The same in Prometheus's text format.
+    fn metrics_text(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.counted(py)?.unwrap_or_default().to_text())
+    }
+
     fn _close(&self, py: Python<'_>, code: Option<u16>, reason: &str) -> PyResult<()> {
         match self.listener.get(py) {
             Some(listener) => listener.close(code, reason).map_err(|error| raise(py, &error)),
@@ -196,6 +237,18 @@ impl Server {
 }
 
 impl Server {
+    /// `None` before it listens, and once it is closed.
+    fn counted(&self, py: Python<'_>) -> PyResult<Option<ServerMetrics>> {
+        let Some(listener) = self.listener.get(py) else {
+            return Ok(None);
+        };
+        match listener.metrics() {
+            Ok(metrics) => Ok(Some(metrics)),
+            Err(error) if error.code() == ErrorCode::Closed => Ok(None),
+            Err(error) => Err(raise(py, &error)),
+        }
+    }
+
     /// The threads push events, the driver pulls them.
     fn listen_on_threads(
         &self,

@@ -37,7 +37,16 @@ from .exceptions import (
 )
 from .frames import Close, CloseCode
 from .http11 import Request, Response
-from .options import Attempt, Compression, Reconnect, Reconnecting, TcpOptions, Timings
+from .options import (
+    Attempt,
+    Compression,
+    ConnectionMetrics,
+    Reconnect,
+    Reconnecting,
+    ServerMetrics,
+    TcpOptions,
+    Timings,
+)
 from .protocol import State
 from .tls import ClientTLS, ServerTLS, TLSInfo
 from .typing import Data, LoggerLike, Origin, StatusLike, Subprotocol
@@ -53,6 +62,7 @@ __all__ = [
     "ConnectionClosed",
     "ConnectionClosedError",
     "ConnectionClosedOK",
+    "ConnectionMetrics",
     "Data",
     "Headers",
     "HeadersLike",
@@ -82,6 +92,7 @@ __all__ = [
     "SecurityError",
     "Server",
     "ServerConnection",
+    "ServerMetrics",
     "ServerTLS",
     "SocklineError",
     "State",

@@ -12,7 +12,16 @@ from ._drivers import current_driver, post_to_thread
 from ._options import Limits, Listening, Opening, check_subprotocols, deflate, header_list
 from .datastructures import Headers, HeadersLike
 from .exceptions import SocklineError
-from .options import Compression, Reconnect, TcpOptions, Timings
+from .options import (
+    Compression,
+    ConnectionMetrics,
+    Reconnect,
+    ServerMetrics,
+    TcpOptions,
+    Timings,
+    connection_metrics,
+    server_metrics,
+)
 from .tls import ClientTLS, ServerTLS, TLSInfo
 from .typing import PathLike
 
@@ -250,6 +259,10 @@ class WebSocket(_native.Socket):
         """Sends a pong that nobody has asked for. Pings are answered without it."""
         self._pong(data)
 
+    def metrics(self) -> ConnectionMetrics | None:
+        """What was counted of it; readable until ``onclose`` has returned, then ``None``. Any thread."""
+        return connection_metrics(self._metrics())
+
     # What the engine tells
 
     def _opened(self) -> None:
@@ -351,7 +364,8 @@ class WebSocketServer(_native.Server):
     connection; the next one is refused with status 503.
 
     With ``threads`` there are so many threads of the engine's for input and output, TLS and compression; handlers are
-    called where they are without, and have the interpreter to themselves.
+    called where they are without, and have the interpreter to themselves. GET of ``metrics_path`` answers
+    :meth:`metrics_text`, to whoever can connect.
 
     Raises :exc:`OSError` if it can't listen.
     """
@@ -394,6 +408,7 @@ class WebSocketServer(_native.Server):
         max_connections_per_address: int | None = None,
         max_requests: int | None = None,
         threads: int = 0,
+        metrics_path: str | None = None,
         backlog: int = 1024,
     ) -> None:
         self.onupgrade = onupgrade
@@ -425,6 +440,7 @@ class WebSocketServer(_native.Server):
             max_requests=max_requests,
             origins=_origins(origins),
             threads=threads,
+            metrics_path=metrics_path,
         )
         try:
             self._listen(current_driver(), listening)
@@ -447,6 +463,17 @@ class WebSocketServer(_native.Server):
     def close(self, code: int | None = 1001, reason: str = "") -> None:
         """Stops listening, and closes the connections with this code; ``None`` leaves them open."""
         _unless_closed(lambda: self._close(code, reason))
+
+    def drain(self, deadline: float) -> None:
+        """Goes in good order: stops listening at once, closes each connection with 1001 at a random time within half of
+        ``deadline`` seconds, so that their clients don't all come back together, sends what was sent before, and cuts
+        what is left at the deadline. ``onclosed`` follows.
+        """
+        _unless_closed(lambda: self._drain(deadline))
+
+    def metrics(self) -> ServerMetrics:
+        """What was counted so far. It looks at every connection, so ask now and then."""
+        return server_metrics(self._metrics())
 
     # What the engine tells
 

@@ -69,6 +69,7 @@ class Listening(NamedTuple):
     max_requests: int | None = None
     origins: list[str] = []
     threads: int = 0
+    metrics_path: str | None = None
 
 
 def marks(name: str, limit: Limit) -> tuple[int, int]:

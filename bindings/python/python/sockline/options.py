@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from .datastructures import Headers
 from .exceptions import SocklineError
 
-__all__ = ["Attempt", "Compression", "Reconnect", "Reconnecting", "TcpOptions", "Timings"]
+__all__ = [
+    "Attempt",
+    "Compression",
+    "ConnectionMetrics",
+    "Reconnect",
+    "Reconnecting",
+    "ServerMetrics",
+    "TcpOptions",
+    "Timings",
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,3 +133,66 @@ class Timings:
     """The TLS handshake."""
     upgrade: float | None
     """The opening handshake (RFC 6455 section 4)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ConnectionMetrics:
+    """What was counted of a connection since it was made."""
+
+    bytes_in: int
+    """What has come: frames and the opening handshake. Of TLS, what was inside."""
+    bytes_out: int
+    """What the system has taken from us."""
+    frames_in: int
+    """Frames that came, control frames and fragments included."""
+    frames_out: int
+    """Frames that were made."""
+    messages_in: int
+    """Whole messages that came."""
+    messages_out: int
+    """Messages that have left or wait to leave, broadcasts included."""
+    dropped: int
+    """Messages that did not leave: a policy or a deadline dropped them, or a broadcast passed by."""
+    buffered: int
+    """Bytes that wait to be sent."""
+    latency: float | None
+    """The round trip of the last answered ping in seconds."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerMetrics:
+    """What was counted of a server over all its threads; connections that have ended go on counting."""
+
+    connections: int = 0
+    """Connections that have not ended, those that are not upgraded included."""
+    accepted: int = 0
+    """Connections that were taken in."""
+    refused: int = 0
+    """Connections that there was no room for, by the server's limits."""
+    failed_handshakes: int = 0
+    """TLS handshakes that came to nothing."""
+    bytes_in: int = 0
+    """This and the following as in :class:`ConnectionMetrics`."""
+    bytes_out: int = 0
+    frames_in: int = 0
+    frames_out: int = 0
+    messages_in: int = 0
+    messages_out: int = 0
+    dropped: int = 0
+    buffered: int = 0
+
+
+def server_metrics(counted: tuple[Sequence[int], Sequence[int]] | None) -> ServerMetrics:
+    """The engine's numbers; all 0 for a server that is closed."""
+    if counted is None:
+        return ServerMetrics()
+    own, totals = counted
+    return ServerMetrics(*own, *totals)
+
+
+def connection_metrics(counted: tuple[Sequence[int], float | None] | None) -> ConnectionMetrics | None:
+    """The engine's numbers; ``None`` for a connection of which nothing is left."""
+    if counted is None:
+        return None
+    counts, latency = counted
+    return ConnectionMetrics(*(*counts, latency))  # type: ignore[arg-type]

@@ -24,6 +24,7 @@ from ..exceptions import (
 )
 from ..frames import OK_CLOSE_CODES, Close, CloseCode
 from ..http11 import Request, Response
+from ..options import ConnectionMetrics, connection_metrics
 from ..protocol import State
 from ..tls import TLSInfo
 from ..typing import Data, DataLike, LoggerLike, Subprotocol
@@ -169,6 +170,10 @@ class Connection(_native.Connection):
     async def pong(self, data: DataLike = b"") -> None:
         """Sends a pong that nobody has asked for. Pings are answered without it."""
         await self._control(self._pong, _control_data(data))
+
+    def metrics(self) -> ConnectionMetrics | None:
+        """What was counted of it; ``None`` once it is closed."""
+        return connection_metrics(self._metrics())
 
     # Sending
 

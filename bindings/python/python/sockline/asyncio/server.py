@@ -30,7 +30,7 @@ from ..exceptions import InvalidOrigin, NegotiationError, SocklineError
 from ..frames import CloseCode
 from ..extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from ..http11 import Request, Response
-from ..options import Compression, TcpOptions
+from ..options import Compression, ServerMetrics, TcpOptions, server_metrics
 from ..protocol import State
 from ..tls import ServerTLS
 from ..typing import LoggerLike, Origin, PathLike, StatusLike, Subprotocol
@@ -181,6 +181,21 @@ class Server(_native.Server):
             self._serving = False
             self._close_task = self._loop.create_task(self._shut(close_connections, int(code), reason))
 
+    async def drain(self, deadline: float) -> None:
+        """Goes in good order: stops listening at once, closes each connection with 1001 at a random time within half of
+        ``deadline`` seconds, so that their clients don't all come back together, sends what was sent before, and cuts
+        what is left at the deadline. Waits as :meth:`wait_closed` does.
+        """
+        if self._close_task is None:
+            self._serving = False
+            self._drain(deadline)
+            self._close_task = self._loop.create_task(self._finish())
+        await self.wait_closed()
+
+    def metrics(self) -> ServerMetrics:
+        """What was counted so far. It looks at every connection, so ask now and then."""
+        return server_metrics(self._metrics())
+
     async def wait_closed(self) -> None:
         """Waits until all connections are closed and all handlers have returned."""
         await asyncio.shield(self._end)
@@ -213,13 +228,17 @@ class Server(_native.Server):
         return self
 
     async def _shut(self, close_connections: bool, code: int, reason: str) -> None:
-        self.logger.info("server closing")
         self._close(None, "")
-        self._sockets = ()
-        connections = list(self.all_connections)
         if close_connections:
+            connections = list(self.all_connections)
             await asyncio.gather(*(connection.close(code, reason) for connection in connections))
-        await asyncio.gather(*(connection.wait_closed() for connection in connections))
+        await self._finish()
+
+    async def _finish(self) -> None:
+        """Waits for the connections and the handlers, which nothing is added to any more."""
+        self.logger.info("server closing")
+        self._sockets = ()
+        await asyncio.gather(*(connection.wait_closed() for connection in list(self.all_connections)))
         if self.handler_tasks:
             await asyncio.wait(self.handler_tasks)
         self._end.set_result(None)
@@ -393,6 +412,7 @@ def serve(
     max_connections_per_address: int | None = None,
     max_requests: int | None = None,
     threads: int = 0,
+    metrics_path: str | None = None,
     backlog: int = 1024,
     tcp: TcpOptions | None = None,
     unix_path: PathLike | None = None,
@@ -407,7 +427,7 @@ def serve(
     :class:`~sockline.SSLContext` (not one of :mod:`ssl`'s, which keeps its key to itself), ``tcp`` with further options
     of the sockets, ``max_connections``, ``max_connections_per_address`` and ``max_requests`` (for files, on one
     connection), above which there is status 503, ``threads`` with a number of threads of the engine's for input and
-    output, TLS and compression, and ``static_folder``, whose files are served to plain HTTP requests on the same port.
+    output, TLS and compression, ``metrics_path`` where :meth:`Server.metrics_text` is to be had, and ``static_folder``, whose files are served to plain HTTP requests on the same port.
 
     Raises :exc:`OSError` if it can't listen, :exc:`NotImplementedError` for what this version does not support.
     """
@@ -428,6 +448,7 @@ def serve(
         max_connections_per_address=max_connections_per_address,
         max_requests=max_requests,
         threads=threads,
+        metrics_path=metrics_path,
     )
     return Server(
         running_driver(),
