@@ -20,7 +20,7 @@ NODE_SOURCES := $(shell find bindings/node -path '*/node_modules' -prune -o \( -
 include ffi/install.mk
 
 .PHONY: help build lib c cpp rust-examples python node chat test lint test-rust test-c test-python test-node \
-        test-interop test-docs bench autobahn deny header clean
+        test-interop test-docs bench autobahn deny fuzz miri sanitize header clean
 
 help:
 	@echo 'make build     libraries, bindings (.venv, examples/node/node_modules) and examples'
@@ -31,6 +31,9 @@ help:
 	@echo 'make install   library, headers and pkg-config file, after make lib  (PREFIX=/usr/local DESTDIR=)'
 	@echo 'make header    write include/sockline.h anew from the Rust sources'
 	@echo 'make deny      licences, bans and sources of all dependencies'
+	@echo 'make fuzz      fuzz targets, with a nightly compiler  (FUZZ="frames http" FUZZ_SECONDS=600)'
+	@echo 'make miri      Rust tests of the machines and of what is unsafe in the interpreter, nightly'
+	@echo 'make sanitize  the C tests against a library with AddressSanitizer, nightly'
 
 # ── building ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -130,6 +133,29 @@ header:
 deny:
 	@command -v cargo-deny >/dev/null || { echo 'make deny needs cargo-deny: cargo install --locked cargo-deny'; exit 1; }
 	$(CARGO) deny --all-features check bans licenses sources
+
+FUZZ ?= frames handshake http machine
+FUZZ_SECONDS ?= 600
+
+# What is found anew stays below core/fuzz/target; what fails is kept in core/fuzz/artifacts.
+fuzz:
+	@command -v cargo-fuzz >/dev/null || { echo 'make fuzz needs cargo-fuzz: cargo install --locked cargo-fuzz'; exit 1; }
+	cd core && for target in $(FUZZ); do \
+		mkdir -p fuzz/target/found/$$target; \
+		$(CARGO) +nightly fuzz run $$target fuzz/target/found/$$target fuzz/corpus/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; \
+	done
+
+# Without sockets, which the interpreter does not know, and without what takes it hours.
+miri:
+	$(CARGO) +nightly miri test --locked -p sockline --no-default-features --lib -- \
+		ws:: slots outbox handle:: --skip spent_generations --skip comes_from_the_system
+
+HOST = $(shell rustc -vV | sed -n 's/host: //p')
+
+sanitize:
+	RUSTFLAGS=-Zsanitizer=address $(CARGO) +nightly build --locked --target $(HOST) --target-dir target/sanitize -p sockline-ffi
+	TARGET=$(CURDIR)/target/sanitize/$(HOST)/debug tests/c/run.sh sanitizers
 
 clean:
 	$(CARGO) clean
