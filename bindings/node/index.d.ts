@@ -4,6 +4,7 @@ import type { X509Certificate } from 'crypto';
 import { EventEmitter } from 'events';
 import type { AddressInfo } from 'net';
 import type { Readable } from 'stream';
+import type { ReadableStream, WritableStream } from 'stream/web';
 import type { PeerCertificate } from 'tls';
 
 /** What can be sent: text as a string or number, binary as anything that holds bytes. */
@@ -292,6 +293,17 @@ declare namespace WebSocket {
     readonly latency: number | null;
   }
 
+  /** Sums over connections; those that have ended go on counting. */
+  export interface ServerMetrics extends Omit<Metrics, 'latency'> {
+    /** Connections that have not ended. */
+    readonly connections: number;
+    readonly accepted: number;
+    /** Connections that there was no room for. */
+    readonly refused: number;
+    /** TLS handshakes that came to nothing. */
+    readonly failedHandshakes: number;
+  }
+
   /** What a client asks a server for, with what programs use of http.ClientRequest. */
   export interface Request {
     readonly method: string;
@@ -362,6 +374,14 @@ declare namespace WebSocket {
     verifyClient?: VerifyClient;
     /** Chooses one of the offered subprotocols, or none. Default: the first. */
     handleProtocols?: (protocols: Set<string>, request: UpgradeRequest) => string | false | undefined;
+    /**
+     * How many threads of the engine's deal with sockets, TLS and frames; events and callbacks stay on this one. Default:
+     * none, Node's own loop does it all, which is the cheapest for small messages. A message that came right before the
+     * peer's close can't be answered then. sockline's own.
+     */
+    threads?: number;
+    /** GET of this path answers `metricsText()`. Default: nowhere. */
+    metricsPath?: string;
     /** How many connections there may be; the next one gets status 503. Default: 0, any number. */
     maxConnections?: number;
     /** The same for each client address; a /64 of IPv6 counts as one. */
@@ -472,6 +492,10 @@ declare namespace WebSocket {
     readonly clients: Set<WebSocket>;
     /** Where it listens; null if it doesn't. */
     address(): AddressInfo | null;
+    /** What it has done so far, over all its threads. sockline's own. */
+    metrics(): ServerMetrics;
+    /** The same in Prometheus's text format. */
+    metricsText(): string;
     /** Sends a message to all subscribers of a topic; it is encoded once. sockline's own. */
     publish(topic: string, data: Data, options?: { binary?: boolean }): void;
     /** Sends a message to all connections; it is encoded once. sockline's own. */
@@ -492,6 +516,51 @@ declare namespace WebSocket {
     once<K extends keyof ServerListeners>(event: K, listener: ServerListeners[K]): this;
     once(event: string | symbol, listener: (...args: any[]) => void): this;
   }
+
+  export interface WebSocketStreamOptions extends ClientOptions {
+    /** Gives the attempt up; without effect once it is open. */
+    signal?: AbortSignal;
+  }
+  export interface WebSocketOpenInfo {
+    /** Text comes as strings, binary as Uint8Array. The peer is only read from while these are. */
+    readonly readable: ReadableStream<string | Uint8Array>;
+    /** A write is done when no more than `highWaterMark` waits. */
+    readonly writable: WritableStream<string | ArrayBuffer | NodeJS.ArrayBufferView>;
+    readonly protocol: string;
+    readonly extensions: string;
+  }
+  export interface WebSocketCloseInfo {
+    readonly closeCode: number;
+    readonly reason: string;
+  }
+
+  /** A connection as two streams with back-pressure, as in browsers. */
+  export class WebSocketStream {
+    constructor(url: string | URL, options?: WebSocketStreamOptions);
+    readonly url: string;
+    /** Rejects with a WebSocketError, or with the signal's reason. */
+    readonly opened: Promise<WebSocketOpenInfo>;
+    /** Rejects with a WebSocketError if the connection did not close in good order. */
+    readonly closed: Promise<WebSocketCloseInfo>;
+    close(closeInfo?: { closeCode?: number; reason?: string }): void;
+  }
+
+  /** Why a stream did not end well; as a reason of `cancel` and `abort`, what to close with. */
+  export class WebSocketError extends DOMException {
+    constructor(message?: string, init?: { closeCode?: number | null; reason?: string });
+    readonly closeCode: number | null;
+    readonly reason: string;
+    readonly cause?: Error;
+  }
+
+  /** The engine's log lines. Process-wide; nothing is told while nobody listens. */
+  export interface Log extends EventEmitter {
+    /** The finest level that is told. Default: 'info'. */
+    level: 'error' | 'warn' | 'info' | 'debug' | 'trace';
+    on(event: 'log', listener: (line: { level: Log['level']; text: string }) => void): this;
+    on(event: string | symbol, listener: (...args: any[]) => void): this;
+  }
+  export const log: Log;
 
   export const Server: typeof WebSocketServer;
   export type Server = WebSocketServer;

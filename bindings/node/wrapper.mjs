@@ -1,5 +1,5 @@
 import WebSocket from './index.js';
 
-export const { Server, WebSocketServer } = WebSocket;
+export const { Server, WebSocketError, WebSocketServer, WebSocketStream, log } = WebSocket;
 export { WebSocket };
 export default WebSocket;

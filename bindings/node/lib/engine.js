@@ -28,6 +28,7 @@ const KIND = Object.freeze({
   RECONNECTING: 13,
   ATTEMPT: 14,
   RECONNECTED: 15,
+  LOG: 16,
 });
 const OWN_MEMORY = 0x100;
 const EXTRA_SHIFT = 16;

@@ -51,6 +51,8 @@ class WebSocketServer extends EventEmitter {
       host: host ?? '',
       port: checkPort(port),
       backlog: backlog ?? BACKLOG,
+      threads: amount(this.options, 'threads', 0),
+      metricsPath: this.options.metricsPath == null ? undefined : String(this.options.metricsPath),
       folder: folder == null ? undefined : String(folder),
       maxConnections: amount(this.options, 'maxConnections', 0),
       maxConnectionsPerAddress: amount(this.options, 'maxConnectionsPerAddress', 0),
@@ -86,6 +88,16 @@ class WebSocketServer extends EventEmitter {
     if (!this._context) throw withCode(new Error('The server has no option tls'), 'SOCKLINE_ERR_UNSUPPORTED');
     const certificates = identities([tls].flat());
     calling(() => this._context.reload(certificates));
+  }
+
+  /** What it has done so far. */
+  metrics() {
+    return calling(() => engine.serverMetrics(this._handle));
+  }
+
+  /** The same in Prometheus's text format, as at the option `metricsPath`. */
+  metricsText() {
+    return calling(() => engine.serverMetricsText(this._handle));
   }
 
   /** Sends a message to all subscribers of a topic; it is encoded once. */
@@ -184,13 +196,20 @@ class WebSocketServer extends EventEmitter {
     const headers = this._extraHeaders(protocol, request);
     const socket = new this.options.WebSocket(null, undefined, this.options);
     try {
-      const accept = (key) => calling(() => engine.accept(handle, key, protocol || undefined, headers));
+      const accept = (key) => calling(() => engine.accept(handle, this._key, key, protocol || undefined, headers));
       socket._accept(handle, protocol || '', request, accept);
     } catch (error) {
       if (error.code === 'SOCKLINE_ERR_CLOSED') return; // the client has gone
       refuse(handle, 500);
       throw error;
     }
+    // A thread has still to take the answer: nothing can be sent before it has.
+    if (this.options.threads > 0) socket._whenOpen = () => this._connected(socket, request);
+    else this._connected(socket, request);
+  }
+
+  _connected(socket, request) {
+    socket._isAccepted();
     if (this.clients) {
       this.clients.add(socket);
       socket.on('close', () => this.clients.delete(socket));

@@ -63,6 +63,7 @@ class WebSocket extends EventEmitter {
     this._wasOpen = this._isServer;
     this._keepsMessages = false; // takes messages before there is a connection
     this._outgoing = null; // callbacks of `send`
+    this._whenOpen = null; // hands a server's connection out, where that has to wait
     this._heard = false; // a message has found a listener
     this._early = null; // messages that have found none
     this._parts = null; // of a message that is sent in fragments
@@ -85,8 +86,12 @@ class WebSocket extends EventEmitter {
     }
     this._handle = handle;
     this._protocol = protocol;
-    this._extensions = extensionNames(engine.extensions(handle));
     this._peer = request.socket;
+  }
+
+  /** The client has its answer, or will have it before anything else. */
+  _isAccepted() {
+    this._extensions = extensionNames(engine.extensions(this._handle));
     this._readyState = OPEN;
   }
 
@@ -286,7 +291,8 @@ class WebSocket extends EventEmitter {
       return;
     }
     calling(() => engine.sendControl(this._handle, isPong, payload));
-    if (callback) this._awaitSent(callback);
+    if (callback && this._whenOpen) setImmediate(callback); // its thread has it
+    else if (callback) this._awaitSent(callback);
   }
 
   /** Starts the closing handshake; while connecting, gives up. */
@@ -395,7 +401,11 @@ class WebSocket extends EventEmitter {
   }
 
   _opened() {
-    if (this._isServer || this._givenUp) return; // a server's connection is open when it is handed out
+    if (this._isServer) {
+      this._whenOpen?.(); // without threads it was handed out already
+      return;
+    }
+    if (this._givenUp) return;
     if (this.listenerCount('upgrade') > 0) {
       const headers = engine.responseHeaders(this._handle);
       this.emit('upgrade', new Response(101, STATUS_CODES[101], headers, EMPTY, this._socket));
@@ -416,6 +426,7 @@ class WebSocket extends EventEmitter {
 
   _failed(error) {
     const wasConnecting = this._readyState === CONNECTING;
+    if (this._isServer && wasConnecting) return; // it was never handed out
     if (this._givenUp || (!wasConnecting && TOLD_BY_CLOSE.has(error[ENGINE_CODE]))) return;
     if (wasConnecting && this._answer) {
       const answer = this._answer;
@@ -440,6 +451,10 @@ class WebSocket extends EventEmitter {
 
   _isOver(code, reason) {
     if (this._readyState === CLOSED) return;
+    if (this._isServer && this._readyState === CONNECTING) {
+      this._readyState = CLOSED;
+      return; // nobody has it
+    }
     this._early?.release();
     this._readyState = CLOSED;
     if (this._pending !== null) this._settleSent(notOpen(CLOSED));

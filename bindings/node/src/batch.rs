@@ -60,6 +60,8 @@ pub(crate) enum Kind {
     /// separated by NUL.
     Attempt = 14,
     Reconnected = 15,
+    /// The extra half word: the level, 1 for errors to 5 for traces. The payload: the text.
+    Log = 16,
 }
 
 struct Spilled {

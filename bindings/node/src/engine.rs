@@ -1,11 +1,12 @@
 //! The functions that `lib/engine.js` calls. Calls on connections that have ended do nothing, as in npm `ws`.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use napi::Env;
 use napi::bindgen_prelude::{ArrayBuffer, Function, JsValue, Unknown};
 use napi_derive::napi;
-use sockline::{Accept, ErrorCode, Refusal, Server, WebSocket};
+use sockline::{Accept, ErrorCode, LogLevel, Refusal, Server, WebSocket};
 
 use crate::batch::Batch;
 use crate::errors::{Result, failure, internal, unsupported};
@@ -14,6 +15,7 @@ use crate::js;
 use crate::listener::Listener;
 use crate::options::{ConnectOptions, ListenOptions, pairs};
 use crate::sending::{send, send_with};
+use crate::threads::Crew;
 use crate::tls::{ClientContext, ServerContext};
 
 /// One loop for the module that made it; it lives as long as its environment.
@@ -67,32 +69,41 @@ impl Engine {
     pub fn listen(&self, options: ListenOptions, context: Option<&ServerContext>) -> Result<f64> {
         let host = self.host.get();
         let (on_loop, handler) = host.start().map_err(|text| unsupported(&text))?;
-        let key = options.key;
-        let mut server = options.into_core();
-        server.tls = context.map(|context| context.tls.clone());
-        server.server_handler = Arc::new(Listener { host: self.host, key });
-        let server = sockline::listen(Some(on_loop), server, Some(handler)).map_err(failure)?;
+        let (key, has_threads) = (options.key, options.threads > 0);
+        let mut options = options.into_core();
+        options.tls = context.map(|context| context.tls.clone());
+        let server = if has_threads {
+            let (crew, server) = Crew::listen(key, options, on_loop.waker())?;
+            host.crews.borrow_mut().push(Rc::new(crew));
+            server
+        } else {
+            options.server_handler = Arc::new(Listener { host: self.host, key });
+            sockline::listen(Some(on_loop), options, Some(handler)).map_err(failure)?
+        };
         host.retain();
         Ok(server.raw() as f64)
     }
 
-    /// Accepts an upgrade; `headers` are names and values in turn. From here on the connection has this key.
+    /// Accepts an upgrade that came to the server with the key `server`; `headers` are names and values in turn. From here
+    /// on the connection has the key `key`.
     #[napi]
     pub fn accept(
         &self,
         handle: f64,
+        server: u32,
         key: u32,
         protocol: Option<String>,
         headers: Vec<String>,
     ) -> Result<()> {
+        let host = self.host.get();
         let accept = Accept {
             subprotocol: protocol,
             headers: pairs(headers),
             user_data: Some(key as usize),
-            handler: None,
+            handler: host.crew_of(server).map(|crew| crew.queue.clone() as _),
         };
         connection(handle)?.accept(accept).map_err(failure)?;
-        self.host.get().retain();
+        host.retain();
         Ok(())
     }
 
@@ -159,6 +170,13 @@ impl Engine {
     #[napi]
     pub fn report_exception(&self, env: Env, error: Unknown<'_>) {
         js::report(env.raw(), error.raw());
+    }
+
+    /// Has log lines up to a level, 1 for errors to 5 for all, delivered under this key; 0 for none.
+    #[napi]
+    pub fn watch_log(&self, key: u32, level: u32) -> Result<()> {
+        let level = LogLevel::iter().find(|candidate| *candidate as u32 == level);
+        self.host.get().watch_log(key, level)
     }
 
     /// Has `deliver(0)` called after each flush, for those who wait until something was sent.

@@ -14,15 +14,19 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use napi::sys;
-use sockline::{Handler, Loop, LoopOptions};
+use sockline::{Handler, LogLevel, Loop, LoopOptions};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Kind};
+use crate::errors;
 use crate::js::{self, Kept, Scope};
 use crate::listener::Connections;
+use crate::logging;
+use crate::threads::{self, Crew};
 use crate::uv::{self, Watcher};
 
 /// How many events of the system one turn takes: more wait for the next one, after Node's other work.
@@ -43,6 +47,10 @@ pub(crate) struct Host {
     due: Cell<Option<Instant>>,
     /// Strings on their way out, as UTF-8.
     pub(crate) scratch: RefCell<Vec<u8>>,
+    /// Servers with threads of their own.
+    pub(crate) crews: RefCell<Vec<Rc<Crew>>>,
+    /// What JavaScript knows the log by, while it listens to that.
+    log: Cell<Option<u32>>,
     /// What JavaScript wants the next attempt to be: its URL and headers.
     pub(crate) answer: Cell<Option<Request>>,
     /// JavaScript wants to hear of flushes, whether they bring events or not.
@@ -101,6 +109,8 @@ impl Host {
             in_turn: Cell::new(false),
             due: Cell::new(None),
             scratch: RefCell::default(),
+            crews: RefCell::default(),
+            log: Cell::new(None),
             answer: Cell::default(),
             watching: Cell::new(false),
             ending: Cell::new(false),
@@ -159,6 +169,12 @@ impl Host {
             watcher,
             handler: Arc::new(Connections(pointer)),
         })
+    }
+
+    /// The threads of a server, if it has its own.
+    pub(crate) fn crew_of(&self, server: u32) -> Option<Rc<Crew>> {
+        let crews = self.crews.borrow();
+        crews.iter().find(|crew| crew.key == server).cloned()
     }
 
     /// Something was opened: the process has to stay.
@@ -266,7 +282,31 @@ impl Host {
             if let Err(error) = running.on_loop.poll(Some(Duration::ZERO)) {
                 eprintln!("sockline: polling failed: {error}");
             }
+            if threads::collect(HostPointer(self)) {
+                running.on_loop.wake(); // to go on after Node's other work
+            }
+            self.collect_log();
         });
+    }
+
+    fn collect_log(&self) {
+        let Some(key) = self.log.get() else { return };
+        for (level, text) in logging::take(self.id()) {
+            self.batch.push(key, Kind::Log, level as u16, text.as_bytes());
+        }
+    }
+
+    /// Has log lines up to this level delivered under this key; `None` for none.
+    pub(crate) fn watch_log(&self, key: u32, level: Option<LogLevel>) -> errors::Result<()> {
+        let (on_loop, _) = self.start().map_err(|text| errors::unsupported(&text))?;
+        logging::listen(self.id(), level, on_loop.waker())?;
+        self.log.set(level.map(|_| key));
+        Ok(())
+    }
+
+    /// A number that no other host in the process has.
+    fn id(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     /// Sets the timer for what is due next, if it doesn't ring before that anyway.
@@ -317,6 +357,10 @@ unsafe extern "C" fn end(hook: sys::napi_async_cleanup_hook_handle, host: *mut c
     this.hook.set(hook);
     match this.running.get() {
         Some(running) => {
+            if this.log.get().is_some() {
+                let _ = logging::listen(this.id(), None, running.on_loop.waker()); // it worked before
+            }
+            this.crews.take();
             this.handles.set(Watcher::HANDLES);
             running.watcher.close(handle_closed);
         }

@@ -5,6 +5,8 @@
 //! | `engine` | the functions that JavaScript calls, and the shape of what it hands over |
 //! | `info` | what JavaScript may know of connections and servers |
 //! | `options` | what JavaScript says about connections and servers, as the core takes it |
+//! | `threads` | servers whose loops have threads of their own |
+//! | `logging` | the core's log lines |
 //! | `serving` | what a server does besides accepting |
 //! | `tls` | certificates, keys and whom to trust |
 //! | `sending` | the functions that send, which are called most |
@@ -22,8 +24,10 @@ mod host;
 mod info;
 mod js;
 mod listener;
+mod logging;
 mod options;
 mod sending;
 mod serving;
+mod threads;
 mod tls;
 mod uv;

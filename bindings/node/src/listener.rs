@@ -1,5 +1,7 @@
 //! What the core calls: its events become records of the batch.
 
+use std::net::SocketAddr;
+
 use sockline::{
     Attempt, CloseEvent, Error, Handler, HttpResponse, Message, MessageType, Reconnecting, SendOutcome,
     Server, ServerHandler, UpgradeRequest, WebSocket,
@@ -132,26 +134,38 @@ pub(crate) struct Listener {
 
 impl ServerHandler for Listener {
     fn on_upgrade(&self, request: &UpgradeRequest<'_>) {
-        let mut payload = Vec::with_capacity(1024);
-        let (address, port) = match request.remote_address() {
-            Some(remote) => (remote.ip().to_string(), remote.port().to_string()),
-            None => Default::default(),
-        };
-        let handle = request.websocket().raw().to_string();
-        let fixed: [&str; 5] = [&handle, "GET", request.target(), &address, &port];
-        payload.extend_from_slice(fixed.join("\0").as_bytes());
-        // Neither names nor values of headers can hold NUL (RFC 9110 §5.5), so it can separate them.
-        for (name, value) in request.headers() {
-            payload.push(0);
-            payload.extend_from_slice(name.as_bytes());
-            payload.push(0);
-            payload.extend_from_slice(value);
-        }
-        self.host.get().batch.push(self.key, Kind::Upgrade, 0, &payload);
+        let remote = request.remote_address();
+        let record = upgrade_record(request.websocket(), request.target(), remote, request.headers());
+        self.host.get().batch.push(self.key, Kind::Upgrade, 0, &record);
     }
 
     fn on_server_closed(&self, _: Server) {
         self.host.get().batch.push(self.key, Kind::ServerClosed, 0, &[]);
         self.host.get().release();
     }
+}
+
+/// What JavaScript is told of a request: handle, method, target, address, port, then names and values of headers.
+pub(crate) fn upgrade_record<'a>(
+    websocket: WebSocket,
+    target: &str,
+    remote: Option<SocketAddr>,
+    headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(1024);
+    let (address, port) = match remote {
+        Some(remote) => (remote.ip().to_string(), remote.port().to_string()),
+        None => Default::default(),
+    };
+    let handle = websocket.raw().to_string();
+    let fixed: [&str; 5] = [&handle, "GET", target, &address, &port];
+    payload.extend_from_slice(fixed.join("\0").as_bytes());
+    // Neither names nor values of headers can hold NUL (RFC 9110 §5.5), so it can separate them.
+    for (name, value) in headers {
+        payload.push(0);
+        payload.extend_from_slice(name.as_bytes());
+        payload.push(0);
+        payload.extend_from_slice(value);
+    }
+    payload
 }

@@ -95,6 +95,9 @@ pub struct ListenOptions {
     /// 0 for one that the system chooses.
     pub port: u16,
     pub backlog: u32,
+    /// 0 for none of its own.
+    pub threads: u32,
+    pub metrics_path: Option<String>,
     pub folder: Option<String>,
     pub max_connections: f64,
     pub max_connections_per_address: f64,
@@ -136,6 +139,8 @@ impl ListenOptions {
         let mut server = ServerOptions::new(Address::Tcp(self.host, self.port));
         server.static_folder = self.folder.map(Into::into);
         server.backlog = self.backlog;
+        server.threads = self.threads.max(1) as usize;
+        server.metrics_path = self.metrics_path;
         server.max_connections = self.max_connections as usize;
         server.max_connections_per_address = self.max_connections_per_address as usize;
         server.max_requests = self.max_requests;

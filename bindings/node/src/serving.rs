@@ -7,6 +7,23 @@ use crate::engine::{Engine, connection, harmless_when_closed, server};
 use crate::errors::{Result, failure};
 use crate::options::millis;
 
+/// What a server has done so far.
+#[napi(object)]
+pub struct ServerCounters {
+    pub connections: f64,
+    pub accepted: f64,
+    pub refused: f64,
+    pub failed_handshakes: f64,
+    pub bytes_in: f64,
+    pub bytes_out: f64,
+    pub frames_in: f64,
+    pub frames_out: f64,
+    pub messages_in: f64,
+    pub messages_out: f64,
+    pub dropped: f64,
+    pub buffered: f64,
+}
+
 #[napi]
 impl Engine {
     /// Stops listening; connections live on.
@@ -19,6 +36,32 @@ impl Engine {
     #[napi]
     pub fn drain(&self, handle: f64, within: f64) -> Result<()> {
         harmless_when_closed(server(handle)?.drain(millis(within)))
+    }
+
+    #[napi]
+    pub fn server_metrics(&self, handle: f64) -> Result<ServerCounters> {
+        let metrics = server(handle)?.metrics().map_err(failure)?;
+        let totals = metrics.totals;
+        Ok(ServerCounters {
+            connections: metrics.connections as f64,
+            accepted: metrics.accepted as f64,
+            refused: metrics.refused as f64,
+            failed_handshakes: metrics.failed_handshakes as f64,
+            bytes_in: totals.bytes_in as f64,
+            bytes_out: totals.bytes_out as f64,
+            frames_in: totals.frames_in as f64,
+            frames_out: totals.frames_out as f64,
+            messages_in: totals.messages_in as f64,
+            messages_out: totals.messages_out as f64,
+            dropped: totals.dropped as f64,
+            buffered: totals.buffered as f64,
+        })
+    }
+
+    /// The same in Prometheus's text format.
+    #[napi]
+    pub fn server_metrics_text(&self, handle: f64) -> Result<String> {
+        Ok(server(handle)?.metrics().map_err(failure)?.to_text())
     }
 
     /// Sends a message to all connections of a server; text is UTF-8.

@@ -1,9 +1,11 @@
 // The names that ES modules get.
 import assert from 'node:assert';
-import WebSocket, { Server, WebSocketServer, WebSocket as Named } from 'sockline';
+import WebSocket, { Server, WebSocketServer, WebSocketStream, WebSocket as Named, log } from 'sockline';
 
 assert.strictEqual(Named, WebSocket);
 assert.strictEqual(Server, WebSocketServer);
+assert.strictEqual(WebSocketStream, WebSocket.WebSocketStream);
+assert.strictEqual(log.level, 'info');
 const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
 server.on('connection', (socket) => socket.close(1000));
 const socket = new WebSocket(`ws://127.0.0.1:${server.address().port}`);

@@ -1,6 +1,6 @@
 // Has to compile under --strict; what must not is marked, and an error that is missing is an error.
 
-import WebSocket, { WebSocketServer } from 'sockline';
+import WebSocket, { WebSocketError, WebSocketServer, WebSocketStream, log } from 'sockline';
 
 const server = new WebSocketServer({ port: 0, verifyClient: (info) => info.req.headers.cookie !== undefined });
 server.on('connection', (socket, request) => {
@@ -38,6 +38,18 @@ const limited = new WebSocketServer({ port: 0, maxConnections: 1, origins: ['htt
 limited.on('connection', (socket) => socket.subscribe('a/+'));
 limited.publish('a/b', new Uint8Array(1), { binary: false });
 limited.drain(1000, () => console.log('drained'));
+
+async function stream(): Promise<number> {
+  const stream = new WebSocketStream('ws://localhost', { signal: AbortSignal.timeout(1) });
+  const { readable, writable } = await stream.opened;
+  await writable.getWriter().write(new Uint8Array(1));
+  for await (const chunk of readable) console.log(chunk.length);
+  stream.closed.catch((error: WebSocketError) => console.log(error.closeCode));
+  return (await stream.closed).closeCode;
+}
+log.level = 'debug';
+log.on('log', ({ level, text }) => console.log(level, text, stream));
+console.log(new WebSocketServer({ port: 0, threads: 2, metricsPath: '/m' }).metrics().accepted);
 
 const small = { threshold: 100, serverNoContextTakeover: true, zlibDeflateOptions: { level: 1, memLevel: 1 } };
 new WebSocket('ws://localhost', { perMessageDeflate: small }).send('', { compress: false });
