@@ -116,6 +116,11 @@ declare namespace WebSocket {
     pingInterval?: number;
     /** The peer is given up when nothing has come for so many milliseconds after that. Default: pingInterval. */
     pingTimeout?: number;
+    /**
+     * Messages come in parts as they arrive, by 'part' instead of 'message': at most some 64 KiB of one are held, so that
+     * `maxPayload` may be 0. Not with `threads`. sockline's own. Default: false.
+     */
+    messageParts?: boolean;
     /** When more than so many bytes wait, `send` returns false; 'drain' follows at half of it. Default: 1 MiB. */
     highWaterMark?: number;
     /** When more than so many bytes wait already, a message meets `slowConsumer`; 0 for no limit. Default: 0. */
@@ -349,7 +354,7 @@ declare namespace WebSocket {
   export interface SendOptions {
     /** Default: whether the data is no string. */
     binary?: boolean;
-    /** Whether the message ends here. Default: true. */
+    /** Whether the message ends here; false sends a fragment, which the next `send` continues. Default: true. */
     fin?: boolean;
     mask?: boolean;
     /** Whether to compress the message, where that was agreed on. Default: by its length. */
@@ -460,6 +465,8 @@ declare namespace WebSocket {
     message: (this: WebSocket, data: RawData, isBinary: boolean) => void;
     close: (this: WebSocket, code: number, reason: Buffer) => void;
     error: (this: WebSocket, error: Error) => void;
+    /** With `messageParts`: a text is cut between characters. */
+    part: (this: WebSocket, data: Buffer, part: { binary: boolean; first: boolean; last: boolean }) => void;
     ping: (this: WebSocket, data: Buffer) => void;
     pong: (this: WebSocket, data: Buffer) => void;
     /** The server has accepted; 'open' follows. */

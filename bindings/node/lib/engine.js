@@ -29,6 +29,7 @@ const KIND = Object.freeze({
   ATTEMPT: 14,
   RECONNECTED: 15,
   LOG: 16,
+  PART: 17,
 });
 const OWN_MEMORY = 0x100;
 const EXTRA_SHIFT = 16;

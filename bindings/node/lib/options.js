@@ -29,12 +29,13 @@ const REFUSED_OF_CLIENT = {
 const REFUSED_OF_SERVER = {
   ...REFUSED,
   server: (value) => Boolean(value) && 'attaching to a server of the http module is not possible yet; use port',
+  messageParts: (value, { threads }) => Boolean(value && threads) && 'parts of messages do not come from other threads yet',
   noServer: (value) => Boolean(value) && 'there is no handleUpgrade yet; use port',
 };
 
 function refuse(options, refused) {
   for (const [name, judge] of Object.entries(refused)) {
-    const reason = judge(options[name]);
+    const reason = judge(options[name], options);
     if (reason) throw withCode(new Error(`option ${name}: ${reason}`), 'SOCKLINE_ERR_UNSUPPORTED');
   }
 }
@@ -59,6 +60,7 @@ function limits(options, handshakeTimeout, role) {
     highWaterMark: amount(options, 'highWaterMark', HIGH_WATER_MARK),
     hardLimit: amount(options, 'hardLimit', 0),
     slowConsumer: policy(options.slowConsumer ?? POLICIES[0]),
+    messageParts: Boolean(options.messageParts),
     tcp: tcp(options),
     compression: compression(options.perMessageDeflate ?? role === 'client', role),
   };

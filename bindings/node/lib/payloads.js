@@ -1,11 +1,16 @@
 'use strict';
 // What an application may hand over, in the forms that the engine takes.
 
-/** Bits of the engine's type of a message: binary, given as a string, to be compressed, not to be compressed. */
+/**
+ * Bits of the engine's type of a message: binary, given as a string, to be compressed, not to be compressed; a part of a
+ * message, and the last one.
+ */
 const BINARY = 1;
 const STRING = 2;
 const COMPRESSED = 4;
 const PLAIN = 8;
+const PART = 16;
+const LAST = 32;
 
 const EMPTY = Buffer.alloc(0);
 const MAX_CONTROL = 125; // RFC 6455 §5.5
@@ -59,4 +64,4 @@ function isSendable(code) {
   return (code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) || (code >= 3000 && code <= 4999);
 }
 
-module.exports = { BINARY, STRING, COMPRESSED, PLAIN, toView, controlPayload, closeReason, publication };
+module.exports = { BINARY, STRING, COMPRESSED, PLAIN, PART, LAST, toView, controlPayload, closeReason, publication };

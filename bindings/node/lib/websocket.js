@@ -3,6 +3,7 @@
 const { AsyncResource } = require('async_hooks');
 const EventEmitter = require('events');
 const { STATUS_CODES } = require('http');
+const { StringDecoder } = require('string_decoder');
 
 const { FastBuffer, KIND, addTarget, awaitSent, engine, removeTarget, send, sendWith } = require('./engine');
 const { ENGINE_CODE, calling, fromRecord, fromStatus, withCode } = require('./errors');
@@ -14,7 +15,7 @@ const { Outgoing } = require('./outgoing');
 const { Peer } = require('./peer');
 const { offerAttempt, readReconnecting } = require('./reconnecting');
 const { Response } = require('./response');
-const { BINARY, COMPRESSED, PLAIN, STRING, closeReason, controlPayload, publication, toView } = require('./payloads');
+const { BINARY, COMPRESSED, LAST, PART, PLAIN, STRING, closeReason, controlPayload, publication, toView } = require('./payloads');
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -66,7 +67,7 @@ class WebSocket extends EventEmitter {
     this._whenOpen = null; // hands a server's connection out, where that has to wait
     this._heard = false; // a message has found a listener
     this._early = null; // messages that have found none
-    this._parts = null; // of a message that is sent in fragments
+    this._part = null; // a message that is being sent in fragments
     this._pending = null; // other callbacks, with how many bytes have to be taken before
     this._bufferedAfterClose = 0;
     this._peer = undefined;
@@ -172,7 +173,7 @@ class WebSocket extends EventEmitter {
     if (typeof data === 'number') data = data.toString();
     const isString = typeof data === 'string';
     if (!isString) data = toView(data);
-    if (options?.fin === false || this._parts !== null) {
+    if (options?.fin === false || this._part !== null) {
       return this._sendPart(data, isString, options, callback);
     }
     const binary = options?.binary ?? !isString;
@@ -214,17 +215,32 @@ class WebSocket extends EventEmitter {
     return false;
   }
 
-  /** Fragments of the application's are put together: the peer can't tell the difference. */
+  /** Fragments go out as they come; all that is sent meanwhile continues the message, as in ws. */
   _sendPart(data, isString, options, callback) {
-    this._parts ??= { chunks: [], binary: options?.binary ?? !isString };
-    const { chunks, binary } = this._parts;
+    const isLast = options?.fin !== false;
+    this._part ??= beginPart(options?.binary ?? !isString, options?.compress === false && this._extensions !== '');
+    const part = this._part;
+    if (part.chunks !== null) return this._gatherPart(part, data, isString, isLast, callback);
+    const type = PART | (isLast ? LAST : 0) | (part.binary ? BINARY : STRING);
+    // The engine cuts texts between characters, the application where it likes.
+    if (part.decoder) data = part.decoder[isLast ? 'end' : 'write'](isString ? Buffer.from(data) : toBuffer(data));
+    else if (isString) data = Buffer.from(data);
+    const result = this._readyState === OPEN ? sendWith(this._handle, type, data, NO_TOKEN, 0) : NOT_OPEN;
+    if (result < 0) return this._notSent(result, data, callback);
+    if (isLast) this._part = null;
+    if (callback) this._awaitSent(callback);
+    return result === QUEUED;
+  }
+
+  /** A message that must not be compressed can't go in parts. */
+  _gatherPart({ chunks, binary }, data, isString, isLast, callback) {
     chunks.push(isString ? Buffer.from(data) : Buffer.from(toBuffer(data)));
-    if (options?.fin === false) {
-      if (callback) process.nextTick(callback);
-      return true;
+    if (isLast) {
+      this._part = null;
+      return this._send(Buffer.concat(chunks), binary ? BINARY : 0, { compress: false }, callback);
     }
-    this._parts = null;
-    return this._send(Buffer.concat(chunks), binary ? BINARY : 0, options, callback);
+    if (callback) process.nextTick(callback);
+    return true;
   }
 
   _sendAfterClose(data, callback) {
@@ -234,6 +250,10 @@ class WebSocket extends EventEmitter {
   }
 
   _awaitSent(callback) {
+    if (this._whenOpen) {
+      setImmediate(callback); // its thread has it, and tells of messages only
+      return;
+    }
     this._pending ??= [];
     const mark = engine.bytesTaken(this._handle) + engine.bufferedAmount(this._handle);
     this._pending.push({ mark, callback });
@@ -291,8 +311,7 @@ class WebSocket extends EventEmitter {
       return;
     }
     calling(() => engine.sendControl(this._handle, isPong, payload));
-    if (callback && this._whenOpen) setImmediate(callback); // its thread has it
-    else if (callback) this._awaitSent(callback);
+    if (callback) this._awaitSent(callback);
   }
 
   /** Starts the closing handshake; while connecting, gives up. */
@@ -351,6 +370,9 @@ class WebSocket extends EventEmitter {
       case KIND.TEXT:
         this._receive(data, false);
         break;
+      case KIND.PART:
+        this._receive(data, { binary: (extra & 1) !== 0, first: (extra & 2) !== 0, last: (extra & 4) !== 0 }, 'part');
+        break;
       case KIND.PING:
         this.emit('ping', data);
         break;
@@ -365,6 +387,7 @@ class WebSocket extends EventEmitter {
         break;
       case KIND.RECONNECTING:
         this._readyState = CONNECTING;
+        this._part = null; // what was sent of it is lost with the connection
         this.emit('reconnecting', readReconnecting(extra, data));
         break;
       case KIND.ATTEMPT:
@@ -391,13 +414,13 @@ class WebSocket extends EventEmitter {
     }
   }
 
-  _receive(data, isBinary) {
-    if (this._early === null && (this.emit('message', data, isBinary) || this._heard)) {
+  _receive(data, about, event = 'message') {
+    if (this._early === null && (this.emit(event, data, about) || this._heard)) {
       this._heard = true;
       return;
     }
-    this._early ??= new EarlyMessages(this);
-    this._early.keep(data, isBinary);
+    this._early ??= new EarlyMessages(this, event);
+    this._early.keep(data, about);
   }
 
   _opened() {
@@ -468,6 +491,11 @@ class WebSocket extends EventEmitter {
 
 function notOpen(state) {
   return new Error(`WebSocket is not open: readyState ${state} (${STATES[state]})`);
+}
+
+/** What is known of a message in fragments: of a text the decoder has the bytes of half a character. */
+function beginPart(binary, isGathered) {
+  return { binary, chunks: isGathered ? [] : null, decoder: binary ? null : new StringDecoder('utf8') };
 }
 
 function callAll(settled, error) {

@@ -62,6 +62,8 @@ pub(crate) enum Kind {
     Reconnected = 15,
     /// The extra half word: the level, 1 for errors to 5 for traces. The payload: the text.
     Log = 16,
+    /// A part of a message. The extra half word: 1 for binary, 2 for the first part, 4 for the last.
+    Part = 17,
 }
 
 struct Spilled {

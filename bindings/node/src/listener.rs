@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use sockline::{
-    Attempt, CloseEvent, Error, Handler, HttpResponse, Message, MessageType, Reconnecting, SendOutcome,
-    Server, ServerHandler, UpgradeRequest, WebSocket,
+    Attempt, CloseEvent, Error, Handler, HttpResponse, Message, MessagePart, MessageType, Reconnecting,
+    SendOutcome, Server, ServerHandler, UpgradeRequest, WebSocket,
 };
 
 use crate::batch::Kind;
@@ -25,6 +25,12 @@ impl Handler for Connections {
             MessageType::Binary => Kind::Binary,
         };
         self.push(ws, kind, 0, message.as_bytes());
+    }
+
+    fn on_message_part(&self, ws: WebSocket, part: MessagePart<'_>) {
+        let binary = part.kind() == MessageType::Binary;
+        let extra = u16::from(binary) | u16::from(part.is_first()) << 1 | u16::from(part.is_last()) << 2;
+        self.push(ws, Kind::Part, extra, part.as_bytes());
     }
 
     fn on_ping(&self, ws: WebSocket, payload: &[u8]) {

@@ -24,6 +24,7 @@ pub struct Limits {
     pub hard_limit: f64,
     /// A number of `SlowConsumer`.
     pub slow_consumer: u32,
+    pub message_parts: bool,
     pub tcp: Tcp,
     /// None if it isn't there.
     pub compression: Option<Deflate>,
@@ -182,6 +183,7 @@ impl Limits {
             2 => SlowConsumer::DropOldest,
             _ => SlowConsumer::Close,
         };
+        settings.message_parts = self.message_parts;
         settings.tcp = self.tcp.options();
         settings.compression = self.compression.as_ref().map(Deflate::to_core);
         settings

@@ -11,11 +11,14 @@ use crate::options::millis;
 const QUEUED: i32 = 0;
 const OVER_MARK: i32 = 1;
 const DROPPED: i32 = 4;
-/// The bits of `send`'s type: binary, given as a string, to be compressed, not to be compressed.
+/// The bits of `send`'s type: binary, given as a string, to be compressed, not to be compressed; a part of a message,
+/// and the last one.
 const BINARY: u32 = 1;
 const STRING: u32 = 2;
 const COMPRESSED: u32 = 4;
 const PLAIN: u32 = 8;
+const PART: u32 = 16;
+const LAST: u32 = 32;
 /// A scratch buffer that grew larger than this for one long string is given back.
 const KEPT_SCRATCH: usize = 1 << 20;
 
@@ -37,7 +40,7 @@ pub(crate) unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callbac
 }
 
 /// `sendWith(handle, type, data, token, deadline)`: as `send`; a token that is no negative number brings a record of what
-/// has become of the message, and a deadline in milliseconds counts unless it is 0.
+/// has become of the message, and a deadline in milliseconds counts unless it is 0. Parts of messages have neither.
 pub(crate) unsafe extern "C" fn send_with(
     env: sys::napi_env,
     info: sys::napi_callback_info,
@@ -57,7 +60,11 @@ pub(crate) unsafe extern "C" fn send_with(
     };
     let sent = with_payload(env, HostPointer::from_raw(host), kind, data, |payload| {
         let (Payload::String(bytes) | Payload::View(bytes)) = payload;
-        websocket(env, handle)?.send_with(message_type(kind), bytes, &options)
+        let websocket = websocket(env, handle)?;
+        match kind & PART {
+            0 => websocket.send_with(message_type(kind), bytes, &options),
+            _ => websocket.send_part(message_type(kind), bytes, kind & LAST != 0),
+        }
     });
     js::integer(env, status(sent))
 }

@@ -48,6 +48,23 @@ for (const { name, Client, Server } of PAIRS) {
   });
 }
 
+test('compress decides what is on the wire', async () => {
+  const server = await listen(theirs, undefined, { perMessageDeflate: true });
+  const socket = await connect(ours, server.url, [], { perMessageDeflate: true });
+  const [peer] = server.clients;
+  const wire = async (size, compress) => {
+    const before = peer._socket.bytesRead;
+    socket.send(Buffer.alloc(size), { compress });
+    await next(socket, 'message');
+    return peer._socket.bytesRead - before;
+  };
+  assert.ok((await wire(5000, undefined)) < 100);
+  assert.ok((await wire(5000, false)) > 5000);
+  assert.ok((await wire(500, undefined)) > 500);
+  assert.ok((await wire(500, true)) < 100);
+  await finish(server, socket);
+});
+
 test('the callback of a ping comes when the system has it', async () => {
   const { server, socket, peer } = await stuck();
   let told = false;

@@ -51,6 +51,8 @@ log.level = 'debug';
 log.on('log', ({ level, text }) => console.log(level, text, stream));
 console.log(new WebSocketServer({ port: 0, threads: 2, metricsPath: '/m' }).metrics().accepted);
 
+new WebSocket('ws://localhost', { messageParts: true }).on('part', (data, { last }) => console.log(data.length, last));
+
 const small = { threshold: 100, serverNoContextTakeover: true, zlibDeflateOptions: { level: 1, memLevel: 1 } };
 new WebSocket('ws://localhost', { perMessageDeflate: small }).send('', { compress: false });
 new WebSocketServer({ port: 0, perMessageDeflate: true });
