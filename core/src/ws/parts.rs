@@ -128,11 +128,11 @@ impl Receiver {
     ) -> Result<(usize, Vec<u8>), ProtocolError> {
         let (part_len, mask) = self.unmask(input);
         let part = input.get_mut(..part_len).unwrap_or_default();
+        let Some(deflate) = rules.deflate.as_mut().filter(|_| part_len > 0) else {
+            return Ok((part_len, Vec::new())); // the beginning of a character waits on
+        };
         let mut data = scratch.take_spare();
         data.append(&mut self.buffer);
-        let Some(deflate) = rules.deflate.as_mut().filter(|_| part_len > 0) else {
-            return Ok((part_len, data));
-        };
         let before = self.passed.saturating_add(data.len());
         let (taken, block) = deflate.inflate_block(part, before, rules.max_message, &mut scratch.codecs)?;
         data.extend_from_slice(block);
