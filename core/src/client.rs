@@ -36,6 +36,10 @@ pub struct ClientOptions {
     /// This side's address; port 0 lets the system choose one. Addresses of the host of the other family can't be
     /// reached then. Default: `None`, the system's choice.
     pub local_address: Option<SocketAddr>,
+    /// Connect to this host and port in place of the URL's (curl's `--connect-to`): the Host header, the name in the
+    /// certificate and the choice of the proxy stay those of the URL. Redirects to another origin are not followed then.
+    /// Default: `None`.
+    pub connect_to: Option<(String, u16)>,
     /// Through which proxy. Default: what the environment says, as curl reads it.
     pub proxy: Proxy,
     /// TLS as far as an `https://` proxy. Default: `None`, the process's own default, as for `tls`.
@@ -61,6 +65,7 @@ impl Default for ClientOptions {
             handshake_timeout: Duration::from_secs(10),
             settings: Settings::client(),
             local_address: None,
+            connect_to: None,
             proxy: Proxy::default(),
             proxy_tls: None,
             lookup: None,

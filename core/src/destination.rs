@@ -16,6 +16,7 @@ pub(crate) struct Destination {
     pub(crate) request: Vec<u8>,
     pub(crate) key: String,
     pub(crate) proxy: Option<ProxyUrl>,
+    connect_to: Option<(String, u16)>,
     /// Of a `wss://` URL.
     pub(crate) tls: Option<ClientTls>,
     /// Of an `https://` proxy.
@@ -51,6 +52,14 @@ impl Destination {
             jar: Jar::default(),
         };
         Destination::new(url, options, luggage)
+    }
+
+    /// The host, without an IPv6 address's brackets, and the port to connect to.
+    pub(crate) fn endpoint(&self) -> (&str, u16) {
+        match &self.connect_to {
+            Some((host, port)) => (host, *port),
+            None => (&self.url.host, self.url.port),
+        }
     }
 
     /// Where a response leads that is a redirect; `None` if it is none, or says not where to.
@@ -94,6 +103,9 @@ impl Destination {
             let url = url.with_userinfo(self.url.userinfo.as_deref());
             return Destination::new(url, options, luggage);
         }
+        if self.connect_to.is_some() {
+            return fail("to another origin, and connect_to is for this one");
+        }
         luggage.cookies.clear();
         luggage.headers.retain(|(name, _)| !is_for_one_origin(name));
         Destination::new(url, options, luggage)
@@ -120,6 +132,7 @@ impl Destination {
             request,
             key,
             proxy,
+            connect_to: options.connect_to.clone(),
             tls,
             proxy_tls,
             luggage,
@@ -195,6 +208,7 @@ mod tests {
             url: Url::parse("wss://me:secret@a/").expect("it is one"),
             request: Vec::new(),
             key: String::new(),
+            connect_to: None,
             proxy: None,
             tls: None,
             proxy_tls: None,

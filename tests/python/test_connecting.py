@@ -51,6 +51,32 @@ def test_a_client_chooses_its_own_address(run: Run) -> None:
     assert seen == ["127.0.0.9"]
 
 
+def test_another_host_can_be_connected_to(run: Run) -> None:
+    seen: list[str] = []
+
+    async def note(connection: Any) -> None:
+        seen.append(connection.request.headers["Host"])
+
+    async def main() -> None:
+        async with foreign_server(note) as url:
+            port = int(url.rpartition(":")[2])
+            for uri, options in (
+                ("ws://far.example/", {"host": "127.0.0.1", "port": port}),
+                (f"ws://far.example:{port}/", {"host": "localhost"}),
+                ("ws://localhost:1/", {"port": port}),
+            ):
+                async with sockline.connect(uri, **options) as connection:  # type: ignore[arg-type]
+                    await connection.wait_closed()
+            closed = asyncio.Event()
+            sockline.WebSocket(
+                "ws://a.example", connect_to=("127.0.0.1", port), proxy=None, onclose=lambda *_: closed.set()
+            )
+            await closed.wait()
+            assert seen == ["far.example", f"far.example:{port}", "localhost:1", "a.example"]
+
+    run(main())
+
+
 def test_the_response_and_the_timings_can_be_read(run: Run) -> None:
     def add_header(connection: Any, request: Any, response: Any) -> None:
         response.headers["X-Extra"] = "grüße"

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from conftest import Run, foreign_server
+from conftest import ROLES, Run, foreign_server, our_server, pair
 
 import sockline
 
@@ -150,3 +150,203 @@ def test_options_that_can_not_be_are_refused(run: Run) -> None:
             ws.close()
 
     run(main())
+
+
+@ROLES
+def test_iterables_are_sent_as_fragments(run: Run, role: str) -> None:
+    """The other side gets each as it comes, and other messages wait."""
+    server, connect, _ = pair(role)
+    parts: list[Any] = []
+
+    async def handler(connection: Any) -> None:
+        async for part in connection.recv_streaming():
+            parts.append(part)
+            go_on.set()
+        assert await connection.recv() == "whole"
+        async for part in connection.recv_streaming():
+            parts.append(part)
+        await connection.send("done")
+
+    async def slowly() -> AsyncIterator[str]:
+        for number in range(5):
+            yield f"grüße {number}"
+            await asyncio.wait_for(go_on.wait(), WAIT)
+            go_on.clear()
+
+    async def main() -> None:
+        nonlocal go_on
+        go_on = asyncio.Event()
+        async with server(handler) as url, connect(url) as connection:
+            sending = asyncio.create_task(connection.send(slowly()))
+            await asyncio.sleep(0)
+            await connection.send("whole")
+            await sending
+            await connection.send([b"a", bytearray(b"b"), memoryview(b"c")])
+            assert await connection.recv() == "done"
+
+    go_on: asyncio.Event
+    run(main())
+    texts = [part for part in parts if isinstance(part, str) and part]
+    assert texts == [f"grüße {number}" for number in range(5)]
+    assert [part for part in parts if isinstance(part, bytes) and part] == [b"a", b"b", b"c"]
+
+
+@ROLES
+def test_fragments_are_put_together_again(run: Run, role: str) -> None:
+    server, connect, _ = pair(role)
+
+    async def main() -> None:
+        async with server(max_size=None) as url, connect(url, max_size=None) as connection:
+            for parts in (["a"], ["grü", "ße", ""], [b"1" * 100_000] * 30, ["x" * 70_000] * 3, [b""]):
+                await connection.send(parts)
+                empty: Any = "" if isinstance(parts[0], str) else b""
+                assert await connection.recv() == empty.join(parts)
+            await connection.send([])
+            await connection.send("next")
+            assert await connection.recv() == "next"
+
+    run(main())
+
+
+@ROLES
+def test_an_error_between_fragments_fails_the_connection(run: Run, role: str) -> None:
+    server, connect, names = pair(role)
+
+    async def failing() -> AsyncIterator[str]:
+        yield "begun"
+        raise LookupError("on purpose")
+
+    async def main() -> None:
+        async with server() as url:
+            for parts, error in ((failing(), LookupError), (["text", b"bytes"], TypeError)):
+                async with connect(url) as connection:
+                    with pytest.raises(error):
+                        await connection.send(parts)
+                    with pytest.raises(names.ConnectionClosedError) as caught:
+                        await connection.recv()
+                    assert caught.value.sent.code == 1011
+
+    run(main())
+
+
+def test_a_long_message_streams_with_bounded_memory(run: Run) -> None:
+    """The peer has to wait while nobody reads, also within one message."""
+    sent = 0
+
+    async def produce(connection: Any) -> None:
+        nonlocal sent
+
+        async def parts() -> AsyncIterator[bytes]:
+            nonlocal sent
+            for _ in range(2000):
+                yield CHUNK
+                sent += 1
+
+        await connection.send(parts())
+
+    async def main() -> None:
+        async with foreign_server(produce, compression=None) as url:
+            async with sockline.connect(url, max_size=None, max_queue=4, compression=None) as connection:
+                before = -1
+                while before != sent:  # until the sender stands still
+                    before = sent
+                    await asyncio.sleep(0.1)
+                assert sent < 2000
+                received = 0
+                async for part in connection.recv_streaming():
+                    received += len(part)
+                assert received == 2000 * len(CHUNK)
+
+    run(main())
+
+
+def test_a_message_that_is_read_in_parts_belongs_to_its_reader(run: Run) -> None:
+    async def main() -> None:
+        async with foreign_server() as url, sockline.connect(url) as connection:
+
+            async def two() -> AsyncIterator[str]:
+                yield "one"
+                assert await asyncio.wait_for(anext(streaming), WAIT) == "one"
+                with pytest.raises(sockline.ConcurrencyError):
+                    await connection.recv()
+                yield "two"
+
+            # websockets answers when the message is whole, so the peer is a relay of parts.
+            async with our_relay() as url_of_relay, sockline.connect(url_of_relay) as connection:
+                streaming = connection.recv_streaming()
+                await connection.send(two())
+                assert [part async for part in streaming if part] == ["two"]
+
+    async def relay(connection: Any) -> None:
+        await connection.send(connection.recv_streaming())
+        await connection.wait_closed()
+
+    def our_relay() -> Any:
+        return our_server(relay)
+
+    run(main())
+
+
+def test_parts_are_decoded_as_asked(run: Run) -> None:
+    async def main() -> None:
+        async with our_server() as url, sockline.connect(url) as connection:
+            text = "grüße, 世界 " * 10
+            for size in (1, 3, 1000):
+                raw = text.encode()
+                await connection.send([raw[at : at + size] for at in range(0, len(raw), size)])
+                assert "".join([str(part) async for part in connection.recv_streaming(decode=True)]) == text
+            await connection.send(["grü", "ße"])
+            assert b"".join([bytes(part) async for part in connection.recv_streaming(decode=False)]) == "grüße".encode()
+            await connection.send(b"\xff")
+            with pytest.raises(sockline.ConnectionClosedError) as caught:
+                async for _ in connection.recv_streaming(decode=True):
+                    pass
+            assert caught.value.sent is not None and caught.value.sent.code == 1007
+
+    run(main())
+
+
+def test_a_cancelled_recv_loses_no_part(run: Run) -> None:
+    async def main() -> None:
+        async def slowly() -> AsyncIterator[str]:
+            yield "one "
+            await asyncio.wait_for(go_on.wait(), WAIT)
+            yield "two"
+
+        go_on = asyncio.Event()
+        async with our_server(lambda connection: connection.send(slowly())) as url:
+            async with sockline.connect(url) as connection:
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(connection.recv(), 0.1)
+                go_on.set()
+                assert await connection.recv() == "one two"
+
+    run(main())
+
+
+def test_the_callback_face_sends_and_hears_parts(run: Run) -> None:
+    parts: list[Any] = []
+
+    def onpart(ws: sockline.WebSocket, data: sockline.Data, is_first: bool, is_last: bool) -> None:
+        parts.append((data, is_first, is_last))
+        if is_last:
+            ws.send("done")
+
+    async def main() -> None:
+        server = sockline.WebSocketServer("127.0.0.1", message_parts=True, max_size=None, onpart=onpart)
+        done = asyncio.Event()
+        ws = await opened(f"ws://127.0.0.1:{server.port}", onmessage=lambda ws, message: done.set())
+        assert ws.send_part("grü") is True
+        with pytest.raises(sockline.SocklineError) as caught:
+            ws.send("not now")
+        assert caught.value.code == "SOCKLINE_ERR_MESSAGE_UNFINISHED"
+        ws.send_part("ße")
+        ws.send_part("", is_last=True)
+        await asyncio.wait_for(done.wait(), WAIT)
+        ws.close()
+        server.close()
+
+    run(main())
+    assert "".join(str(data) for data, _, _ in parts) == "grüße"
+    assert [is_first for _, is_first, _ in parts] == [True, *[False] * (len(parts) - 1)]
+    assert [is_last for _, _, is_last in parts] == [*[False] * (len(parts) - 1), True]

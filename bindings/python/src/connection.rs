@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use pyo3::call::PyCallArgs;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
-use sockline::{CloseEvent, Error, Handler, Message, Sent, WebSocket};
+use pyo3::types::{PyBytes, PyString};
+use pyo3::{IntoPyObjectExt, intern};
+use sockline::{CloseEvent, Error, Handler, Message, MessagePart, Sent, WebSocket};
 
 use crate::errors::{concurrent_recv, raise};
 use crate::guarded::Guarded;
@@ -25,7 +25,12 @@ pub(crate) struct Connection {
 }
 
 struct Inbox {
-    messages: VecDeque<Py<PyAny>>,
+    /// Messages, or parts of them where the connection takes them in parts.
+    items: VecDeque<Item>,
+    /// The beginning of the message that `recv` puts together.
+    begun: Vec<Py<PyAny>>,
+    /// Somebody has read a part of the next message alone, so that `recv` must not take the rest for it.
+    streaming: bool,
     /// Who waits for a message: the address of its `Receive`, and what its Task waits on.
     receiver: Option<(usize, Py<Waiter>)>,
     /// On the hub's list.
@@ -37,34 +42,79 @@ struct Inbox {
     ended: bool,
 }
 
+struct Item {
+    data: Py<PyAny>,
+    /// Nothing more comes of its message.
+    is_last: bool,
+}
+
+/// What a `Receive` asks for.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Wanted {
+    /// For `async for` a normal end is no error.
+    Message { iterating: bool },
+    /// A pair of data and whether it is the last.
+    Part,
+}
+
 /// What is in the inbox for a `Receive`.
 enum Next {
     Message(Py<PyAny>),
-    /// The same, and now reading can go on.
-    LastOfMany(Py<PyAny>),
+    /// What has to be joined.
+    Parts(Vec<Py<PyAny>>),
+    Part(Py<PyAny>, bool),
     Nothing,
     End,
-    /// Another one waits.
+    /// Another one waits, or reads a message in parts.
     Taken,
 }
 
 impl Inbox {
-    /// The second value is for the caller to drop.
-    fn next(&mut self, receive: usize) -> (Next, Option<(usize, Py<Waiter>)>) {
-        if self.receiver.as_ref().is_some_and(|(other, _)| *other != receive) {
-            return (Next::Taken, None);
+    fn next(&mut self, wanted: Wanted) -> Next {
+        match wanted {
+            Wanted::Message { .. } if self.streaming => Next::Taken,
+            Wanted::Message { .. } => self.next_message(),
+            Wanted::Part => self.next_part(),
         }
-        let waited_on = self.receiver.take();
-        let next = match self.messages.pop_front() {
-            Some(message) if self.paused && self.messages.len() <= self.low => {
-                self.paused = false;
-                Next::LastOfMany(message)
+    }
+
+    fn next_message(&mut self) -> Next {
+        while let Some(Item { data, is_last }) = self.items.pop_front() {
+            if is_last && self.begun.is_empty() {
+                return Next::Message(data);
             }
-            Some(message) => Next::Message(message),
-            None if self.ended => Next::End,
-            None => Next::Nothing,
-        };
-        (next, waited_on)
+            self.begun.push(data);
+            if is_last {
+                return Next::Parts(std::mem::take(&mut self.begun));
+            }
+        }
+        self.at_the_end()
+    }
+
+    fn next_part(&mut self) -> Next {
+        // A `recv` that was cancelled has left this.
+        if !self.begun.is_empty() {
+            self.streaming = true;
+            return Next::Part(self.begun.remove(0), false);
+        }
+        match self.items.pop_front() {
+            Some(Item { data, is_last }) => {
+                self.streaming = !is_last;
+                Next::Part(data, is_last)
+            }
+            None => self.at_the_end(),
+        }
+    }
+
+    fn at_the_end(&self) -> Next {
+        if self.ended { Next::End } else { Next::Nothing }
+    }
+
+    /// Whether reading has to go on.
+    fn resumes(&mut self) -> bool {
+        let resumes = self.paused && self.items.len() <= self.low;
+        self.paused &= !resumes;
+        resumes
     }
 }
 
@@ -80,7 +130,9 @@ impl Connection {
     #[new]
     fn new(owner: Owner<'_>, high: usize, low: usize) -> PyClassInitializer<Connection> {
         let inbox = Inbox {
-            messages: VecDeque::new(),
+            items: VecDeque::new(),
+            begun: Vec::new(),
+            streaming: false,
             receiver: None,
             touched: false,
             high,
@@ -97,7 +149,10 @@ impl Connection {
     #[pyo3(signature = (decode=None))]
     fn recv<'py>(slf: &Bound<'py, Connection>, decode: Option<bool>) -> PyResult<Bound<'py, PyAny>> {
         match decode {
-            None => Ok(Receive::new(slf, false)?.into_bound(slf.py()).into_any()),
+            None => {
+                let wanted = Wanted::Message { iterating: false };
+                Ok(Receive::new(slf, wanted)?.into_bound(slf.py()).into_any())
+            }
             Some(decode) => slf.call_method1(intern!(slf.py(), "_recv_as"), (decode,)),
         }
     }
@@ -107,7 +162,24 @@ impl Connection {
     }
 
     fn __anext__(slf: &Bound<'_, Connection>) -> PyResult<Py<Receive>> {
-        Receive::new(slf, true)
+        Receive::new(slf, Wanted::Message { iterating: true })
+    }
+
+    /// The next part of a message, and whether it is the last.
+    fn _recv_part(slf: &Bound<'_, Connection>) -> PyResult<Py<Receive>> {
+        Receive::new(slf, Wanted::Part)
+    }
+
+    /// Sends a part of a message at once; says whether there is room for more.
+    fn _send_part(
+        slf: &Bound<'_, Connection>,
+        part: &Bound<'_, PyAny>,
+        text: Option<bool>,
+        is_last: bool,
+    ) -> PyResult<bool> {
+        let py = slf.py();
+        let ws = slf.as_super().get().open(py)?;
+        message::send_part(ws, part, text, is_last)
     }
 
     /// Sends at once. What is returned is done already, unless the sender has to wait or can't send.
@@ -144,19 +216,28 @@ impl Connection {
 }
 
 impl Connection {
-    /// The next message for `receive`, or what to wait on.
-    pub(crate) fn step(slf: &Bound<'_, Connection>, receive: usize) -> PyResult<Step> {
+    /// What is next for `receive`, or what to wait on.
+    pub(crate) fn step(slf: &Bound<'_, Connection>, receive: usize, wanted: Wanted) -> PyResult<Step> {
         let py = slf.py();
         let (inbox, handle) = (&slf.get().inbox, slf.as_super().get());
-        let (next, _waited_on) = inbox.with(py, |inbox| inbox.next(receive));
+        let (next, resumes, _waited_on) = inbox.with(py, |inbox| {
+            if inbox
+                .receiver
+                .as_ref()
+                .is_some_and(|(other, _)| *other != receive)
+            {
+                return (Next::Taken, false, None);
+            }
+            let waited_on = inbox.receiver.take();
+            (inbox.next(wanted), inbox.resumes(), waited_on)
+        });
+        if resumes && let Some(ws) = handle.ws(py) {
+            let _ = ws.resume(); // it can only have ended, which shows elsewhere
+        }
         match next {
             Next::Message(message) => Ok(Step::Return(message)),
-            Next::LastOfMany(message) => {
-                if let Some(ws) = handle.ws(py) {
-                    let _ = ws.resume(); // it can only have ended, which shows elsewhere
-                }
-                Ok(Step::Return(message))
-            }
+            Next::Parts(parts) => Ok(Step::Return(joined(py, parts)?)),
+            Next::Part(data, is_last) => Ok(Step::Return((data, is_last).into_py_any(py)?)),
             Next::End => Ok(Step::Ended),
             Next::Taken => Err(concurrent_recv(py)),
             Next::Nothing => {
@@ -187,7 +268,7 @@ impl Connection {
         }
         let pause = slf.get().inbox.with(py, |inbox| {
             // Even if it is paused: the queue of a server's threads resumes for reasons of its own.
-            let pause = !inbox.ended && inbox.messages.len() > inbox.high;
+            let pause = !inbox.ended && inbox.items.len() > inbox.high;
             inbox.paused |= pause;
             pause
         });
@@ -206,6 +287,19 @@ impl Connection {
             hub.touch(py, slf);
         }
     }
+}
+
+/// `"".join(parts)`, or the same of bytes.
+fn joined(py: Python<'_>, parts: Vec<Py<PyAny>>) -> PyResult<Py<PyAny>> {
+    let is_text = parts
+        .first()
+        .is_some_and(|part| part.bind(py).is_instance_of::<PyString>());
+    let empty = if is_text {
+        PyString::new(py, "").into_any()
+    } else {
+        PyBytes::new(py, b"").into_any()
+    };
+    Ok(empty.call_method1(intern!(py, "join"), (parts,))?.unbind())
 }
 
 /// The core's way to a connection.
@@ -251,7 +345,22 @@ impl Handler for StreamEvents {
         Python::attach(|py| {
             let message = message::to_python(py, &message).unbind();
             Connection::arrive(&self.connection, py, &self.hub, |inbox| {
-                inbox.messages.push_back(message)
+                inbox.items.push_back(Item {
+                    data: message,
+                    is_last: true,
+                })
+            });
+        });
+    }
+
+    fn on_message_part(&self, _: WebSocket, part: MessagePart<'_>) {
+        Python::attach(|py| {
+            let item = Item {
+                data: message::part_to_python(py, &part).unbind(),
+                is_last: part.is_last(),
+            };
+            Connection::arrive(&self.connection, py, &self.hub, |inbox| {
+                inbox.items.push_back(item)
             });
         });
     }

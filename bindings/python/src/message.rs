@@ -3,8 +3,9 @@
 use pyo3::exceptions::{PyTypeError, PyUnicodeDecodeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString};
-use sockline::{Message, MessageType, Result, SendOptions, Sent, WebSocket};
+use sockline::{Message, MessagePart, MessageType, Result, SendOptions, Sent, WebSocket};
 
+use crate::errors::raise;
 use crate::options;
 
 /// A message as Python sees it.
@@ -12,6 +13,14 @@ pub(crate) fn to_python<'py>(py: Python<'py>, message: &Message<'_>) -> Bound<'p
     match message.as_text() {
         Some(text) => PyString::new(py, text).into_any(),
         None => PyBytes::new(py, message.as_bytes()).into_any(),
+    }
+}
+
+/// A part of a message as Python sees it.
+pub(crate) fn part_to_python<'py>(py: Python<'py>, part: &MessagePart<'_>) -> Bound<'py, PyAny> {
+    match part.as_text() {
+        Some(text) => PyString::new(py, text).into_any(),
+        None => PyBytes::new(py, part.as_bytes()).into_any(),
     }
 }
 
@@ -65,6 +74,19 @@ fn with_bytes<T>(
 /// Sends a Python object. The outer result is about the object, the inner one about the connection.
 pub(crate) fn send(ws: WebSocket, message: &Bound<'_, PyAny>, text: Option<bool>) -> PyResult<Result<Sent>> {
     with_payload(message, text, |kind, data| ws.send_checked(kind, data))
+}
+
+/// Sends a part of a message; says whether there is room for more.
+pub(crate) fn send_part(
+    ws: WebSocket,
+    part: &Bound<'_, PyAny>,
+    text: Option<bool>,
+    is_last: bool,
+) -> PyResult<bool> {
+    match with_payload(part, text, |kind, data| ws.send_part(kind, data, is_last))? {
+        Ok(sent) => Ok(sent != Sent::OverMark),
+        Err(error) => Err(raise(part.py(), &error)),
+    }
 }
 
 /// Whether to compress, and how long to try, in seconds.

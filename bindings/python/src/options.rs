@@ -18,6 +18,7 @@ pub(crate) struct Limits {
     high_water_mark: usize,
     hard_limit: Option<usize>,
     slow_consumer: String,
+    message_parts: bool,
     tcp: Option<Tcp>,
     compression: Option<Deflate>,
 }
@@ -51,8 +52,10 @@ pub(crate) struct Opening {
     headers: Vec<(String, String)>,
     open_timeout: Option<f64>,
     local_address: Option<(String, u16)>,
+    connect_to: Option<(String, u16)>,
     proxy: ProxyChoice,
     tls: Option<Py<ClientTls>>,
+    proxy_tls: Option<Py<ClientTls>>,
     cookies: Vec<(String, String)>,
     max_redirects: u32,
     reconnect: Option<ComeBack>,
@@ -66,6 +69,8 @@ impl Opening {
             local_address: self.local_address.map(local_address).transpose()?,
             proxy: self.proxy.proxy(),
             tls: self.tls.map(|tls| tls.get().0.clone()),
+            proxy_tls: self.proxy_tls.map(|tls| tls.get().0.clone()),
+            connect_to: self.connect_to,
             cookies: self.cookies,
             max_redirects: self.max_redirects,
             reconnect: self.reconnect.map(ComeBack::reconnect).transpose()?,
@@ -86,6 +91,7 @@ impl Limits {
             close_timeout: duration("close_timeout", self.close_timeout)?,
             high_water_mark: self.high_water_mark,
             hard_limit: self.hard_limit.unwrap_or(0),
+            message_parts: self.message_parts,
             slow_consumer: slow_consumer(&self.slow_consumer)?,
             tcp: self
                 .tcp

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-use crate::connection::{Connection, Step};
+use crate::connection::{Connection, Step, Wanted};
 use crate::guarded::Guarded;
 
 /// The next message of a connection.
@@ -15,15 +15,14 @@ use crate::guarded::Guarded;
 pub(crate) struct Receive {
     /// Until it is done.
     connection: Guarded<Option<Py<Connection>>>,
-    /// For `async for`: a normal end is no error.
-    iterating: bool,
+    wanted: Wanted,
 }
 
 impl Receive {
-    pub(crate) fn new(connection: &Bound<'_, Connection>, iterating: bool) -> PyResult<Py<Receive>> {
+    pub(crate) fn new(connection: &Bound<'_, Connection>, wanted: Wanted) -> PyResult<Py<Receive>> {
         let receive = Receive {
             connection: Guarded::new(Some(connection.clone().unbind())),
-            iterating,
+            wanted,
         };
         Py::new(connection.py(), receive)
     }
@@ -42,7 +41,7 @@ impl Receive {
 
     fn ended(&self, connection: &Bound<'_, Connection>) -> PyErr {
         let py = connection.py();
-        let method = if self.iterating {
+        let method = if self.wanted == (Wanted::Message { iterating: true }) {
             intern!(py, "_end_of_iteration")
         } else {
             intern!(py, "_close_exc")
@@ -72,7 +71,7 @@ impl Receive {
             return Err(PyRuntimeError::new_err("cannot reuse already awaited recv()"));
         };
         let connection = connection.bind(py);
-        match Connection::step(connection, self.address()) {
+        match Connection::step(connection, self.address(), self.wanted) {
             Ok(Step::Wait(waiter)) => Ok(waiter.into_any()),
             Ok(Step::Return(message)) => {
                 drop(self.connection.take(py));

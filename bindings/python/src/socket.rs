@@ -8,7 +8,8 @@ use pyo3::exceptions::PyIndexError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use sockline::{
-    Attempt, CloseEvent, Error, Handler, Message, Reconnecting, SendOptions, SendOutcome, Sent, WebSocket,
+    Attempt, CloseEvent, Error, Handler, Message, MessagePart, Reconnecting, SendOptions, SendOutcome, Sent,
+    WebSocket,
 };
 
 use crate::coming_back;
@@ -29,7 +30,8 @@ const PONG: usize = 6;
 const RECONNECTING: usize = 7;
 const ATTEMPT: usize = 8;
 const RECONNECTED: usize = 9;
-const CALLBACKS: usize = 10;
+const PART: usize = 10;
+const CALLBACKS: usize = 11;
 
 /// What may wait for `onmessage`, as in the core.
 const MAX_HELD: usize = 1 << 20;
@@ -125,6 +127,19 @@ impl Socket {
             Ok(Sent::Dropped) => Ok(None),
             Err(error) => Err(raise(py, &error)),
         }
+    }
+
+    /// Sends a part of a message; says whether there is room for more.
+    #[pyo3(signature = (part, text=None, *, is_last=false))]
+    fn send_part(
+        slf: &Bound<'_, Socket>,
+        part: &Bound<'_, PyAny>,
+        text: Option<bool>,
+        is_last: bool,
+    ) -> PyResult<bool> {
+        let py = slf.py();
+        let ws = slf.as_super().get().open(py)?;
+        message::send_part(ws, part, text, is_last)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -293,6 +308,13 @@ impl Handler for CallbackEvents {
 
     fn on_message(&self, _: WebSocket, message: Message<'_>) {
         Python::attach(|py| self.message(py, &message));
+    }
+
+    fn on_message_part(&self, _: WebSocket, part: MessagePart<'_>) {
+        Python::attach(|py| {
+            let data = message::part_to_python(py, &part);
+            self.call(py, PART, (&self.socket, data, part.is_first(), part.is_last()));
+        });
     }
 
     fn on_ping(&self, _: WebSocket, payload: &[u8]) {

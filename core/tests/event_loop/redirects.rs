@@ -285,3 +285,24 @@ fn a_redirect_to_where_nobody_answers_times_out_there() {
     assert_eq!(error.code(), ErrorCode::HandshakeTimeout);
     assert!(error.text().contains(&second.port().to_string()), "{error}");
 }
+
+#[test]
+fn another_host_to_connect_to_is_for_one_origin() {
+    let host = Host::new();
+    let options = ClientOptions {
+        connect_to: Some(("127.0.0.1".to_owned(), host.port())),
+        ..following(2)
+    };
+    let (_loop, events) = attempt("ws://name.test:81/one", options.clone());
+    let _peer = host.answer(&redirect(302, "/two", ""));
+    let (request, _second) = upgraded(&host);
+    assert!(request.starts_with("GET /two HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains("\r\nHost: name.test:81\r\n"), "{request}");
+    events.open();
+
+    let (_loop, events) = attempt("ws://name.test:81/one", options);
+    let _peer = host.answer(&redirect(302, "ws://other.test/", ""));
+    let error = events.error();
+    assert_eq!(error.code(), ErrorCode::Redirect);
+    assert!(error.text().contains("connect_to"), "{error}");
+}

@@ -45,6 +45,7 @@ _CALLBACKS = (
     "onreconnecting",
     "onattempt",
     "onreconnected",
+    "onpart",
 )
 _ONMESSAGE = _CALLBACKS.index("onmessage")
 
@@ -80,9 +81,11 @@ class WebSocket(_native.Socket):
     ``headers`` are further request headers. Times are in seconds, sizes in bytes, ``None`` is no limit: ``max_size``
     of a message to take; ``high_water_mark`` of waiting bytes, above which :meth:`send` returns ``False`` and
     ``ondrain`` follows; ``hard_limit`` of waiting bytes, above which a message meets ``slow_consumer``: ``"error"`` raises,
-    ``"drop_newest"`` drops it, ``"drop_oldest"`` those that wait longest, ``"close"`` all, and closes. ``local_address`` is this side's IP
-    address and port, 0 for any; ``proxy`` the URL of an ``http://``, ``socks5://`` or ``socks5h://`` proxy, ``True`` for
-    the environment's as curl reads it, ``None`` for none; ``tls`` a :class:`ClientTLS` for ``wss://``, one with the
+    ``"drop_newest"`` drops it, ``"drop_oldest"`` those that wait longest, ``"close"`` all, and closes.
+    With ``message_parts`` messages come to ``onpart`` as they arrive, and ``max_size`` may be ``None``. ``local_address`` is this side's IP
+    address and port, 0 for any; ``proxy`` the URL of an ``http://``, ``https://`` (see ``proxy_tls``),
+    ``socks5://`` or ``socks5h://`` proxy, ``True`` for the environment's as curl reads it, ``None`` for none;
+    ``connect_to`` a host and port to connect to in place of the URL's, which the server still hears; ``tls`` a :class:`ClientTLS` for ``wss://``, one with the
     defaults if there is none; ``max_redirects`` how many to follow; ``cookies`` go along; ``reconnect`` a :class:`Reconnect`, ``True`` for
     one with its defaults: this object stays, ``onopen`` comes once and ``onclose`` when it is given up; ``compression`` a :class:`Compression`, ``True`` for one that
     suits a client; ``tcp`` are further options of the socket.
@@ -112,6 +115,11 @@ class WebSocket(_native.Socket):
         a fresh token, another server. Not called before the first attempt of all.""",
     )
     onreconnected = _callback("onreconnected", "``onreconnected(ws)``: there is a connection again; messages can be sent.")
+    onpart = _callback(
+        "onpart",
+        """``onpart(ws, data, is_first, is_last)``: with ``message_parts``, in place of ``onmessage``. Text is cut between
+        characters.""",
+    )
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         return super().__new__(cls, current_driver())
@@ -132,6 +140,7 @@ class WebSocket(_native.Socket):
         onreconnecting: Callback | None = None,
         onattempt: Callback | None = None,
         onreconnected: Callback | None = None,
+        onpart: Callback | None = None,
         open_timeout: float | None = 10,
         ping_interval: float | None = 20,
         ping_timeout: float | None = 20,
@@ -140,17 +149,20 @@ class WebSocket(_native.Socket):
         high_water_mark: int = MIB,
         hard_limit: int | None = 16 * MIB,
         slow_consumer: SlowConsumer = "error",
+        message_parts: bool = False,
         local_address: tuple[str, int] | None = None,
         proxy: str | bool | None = True,
         tls: ClientTLS | None = None,
         max_redirects: int = 0,
         cookies: Mapping[str, str] | None = None,
         reconnect: Reconnect | bool | None = None,
+        proxy_tls: ClientTLS | None = None,
+        connect_to: tuple[str, int] | None = None,
         compression: Compression | bool | None = None,
         tcp: TcpOptions | None = None,
     ) -> None:
         common = (onopen, onmessage, onclose, onerror, ondrain, onping, onpong)
-        self._begin(url, (*common, onreconnecting, onattempt, onreconnected))
+        self._begin(url, (*common, onreconnecting, onattempt, onreconnected, onpart))
         chosen = deflate(compression, None, Compression())
         limits = Limits(
             max_size,
@@ -162,11 +174,13 @@ class WebSocket(_native.Socket):
             slow_consumer,
             tcp,
             chosen,
+            message_parts,
         )
         wanted = [protocols] if isinstance(protocols, str) else list(protocols)
         opening = Opening(wanted, header_list(headers), open_timeout, limits, local_address, proxy or False, tls)
         opening = opening._replace(cookies=list((cookies or {}).items()), max_redirects=max_redirects)
         opening = opening._replace(reconnect=Reconnect() if reconnect is True else reconnect or None)
+        opening = opening._replace(proxy_tls=proxy_tls, connect_to=connect_to)
         current_driver().connect(self, url, opening)
 
     def _begin(self, url: str, callbacks: Sequence[Callback | None]) -> None:
@@ -388,6 +402,7 @@ class WebSocketServer(_native.Server):
         ondrain: Callback | None = None,
         onping: Callback | None = None,
         onpong: Callback | None = None,
+        onpart: Callback | None = None,
         protocols: Sequence[str] = (),
         path: str | None = None,
         unix_path: PathLike | None = None,
@@ -400,6 +415,7 @@ class WebSocketServer(_native.Server):
         high_water_mark: int = MIB,
         hard_limit: int | None = 16 * MIB,
         slow_consumer: SlowConsumer = "error",
+        message_parts: bool = False,
         compression: Compression | bool | None = None,
         tls: ServerTLS | None = None,
         tcp: TcpOptions | None = None,
@@ -416,7 +432,7 @@ class WebSocketServer(_native.Server):
         self.onclosed = onclosed
         self.clients: set[WebSocket] = set()
         """The open connections."""
-        self._callbacks = (onopen, onmessage, onclose, onerror, ondrain, onping, onpong)
+        self._callbacks = (onopen, onmessage, onclose, onerror, ondrain, onping, onpong, None, None, None, onpart)
         self._protocols = check_subprotocols(protocols)
         self._loop = asyncio._get_running_loop()
         chosen = deflate(compression, None, Compression.server())
@@ -430,6 +446,7 @@ class WebSocketServer(_native.Server):
             slow_consumer,
             tcp,
             chosen,
+            message_parts,
         )
         listening = Listening(
             host or "", port, unix_path, path, static_folder, open_timeout, backlog, limits, tls

@@ -74,11 +74,14 @@ class Connection(Handle):
     def send(self, message: Any, text: bool | None = None) -> Coroutine[Any, Any, None]:
         """Sends a message at once. Awaiting it waits until there is room for more.
 
-        An iterable, or asynchronous iterable, of strings or of bytes-like objects is sent as one message. ``text``
-        overrides which type it is sent as. Awaiting it raises :exc:`ConnectionClosed` if the connection isn't open.
+        An iterable, or asynchronous iterable, of strings or of bytes-like objects is sent as one message, each of them
+        as a fragment as soon as it is there; other messages wait until it is done. ``text`` overrides which type it is
+        sent as. Awaiting it raises :exc:`ConnectionClosed` if the connection isn't open.
         """
     def __aiter__(self) -> Self: ...
     def __anext__(self) -> Receive: ...
+    def _recv_part(self) -> Coroutine[Any, Any, tuple[Data, bool]]: ...
+    def _send_part(self, part: DataLike, text: bool | None, is_last: bool) -> bool: ...
 
 @disjoint_base
 class Socket(Handle):
@@ -98,6 +101,12 @@ class Socket(Handle):
         dropped if it has not begun to leave after ``deadline`` seconds. ``onsent(ws, outcome)`` is called once it is
         ``"taken"`` by the system, ``"dropped"``, ``"expired"`` or, with the connection, ``"failed"``; in any case, and
         before ``onclose``.
+        """
+    def send_part(self, part: DataLike, text: bool | None = None, *, is_last: bool = False) -> bool:
+        """Sends a part of a message, which the peer can read when it comes; says whether there is room for more.
+
+        The first part begins the message and says what it is, the one with ``is_last`` ends it and may be empty. Until
+        then :meth:`send` raises.
         """
     def _callback(self, place: int) -> Callable[..., object] | None: ...
     def _set_callback(self, place: int, callback: Callable[..., object] | None) -> None: ...

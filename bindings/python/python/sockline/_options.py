@@ -35,6 +35,7 @@ class Limits(NamedTuple):
     slow_consumer: str = "error"
     tcp: TcpOptions | None = None
     compression: Compression | None = None
+    message_parts: bool = False
 
 
 class Opening(NamedTuple):
@@ -50,6 +51,8 @@ class Opening(NamedTuple):
     cookies: list[tuple[str, str]] = []
     max_redirects: int = 0
     reconnect: Reconnect | None = None
+    connect_to: tuple[str, int] | None = None
+    proxy_tls: ClientTLS | None = None
 
 
 class Listening(NamedTuple):

@@ -185,7 +185,10 @@ impl Connecting {
     fn not_resolved(&self, why: &str) -> Error {
         let (code, who) = match (self.proxy(), self.look_up_for_proxy()) {
             (Some(proxy), None) => (ErrorCode::Proxy, format!("the proxy {}", proxy.host)),
-            _ => (ErrorCode::NameNotResolved, self.destination.url.host.clone()),
+            _ => (
+                ErrorCode::NameNotResolved,
+                self.destination.endpoint().0.to_owned(),
+            ),
         };
         Error::new(code, format!("could not look up {who}: {why}"))
     }
@@ -435,12 +438,12 @@ impl Connecting {
             return step;
         }
         let (host, port) = match self.proxy() {
-            Some(proxy) => (&proxy.host, proxy.port),
-            None => (&url.host, url.port),
+            Some(proxy) => (proxy.host.as_str(), proxy.port),
+            None => self.destination.endpoint(),
         };
         match host.parse::<IpAddr>() {
             Ok(address) => Step::Race([Candidate::Tcp(SocketAddr::new(address, port))].into()),
-            Err(_) => Step::LookUp(host.clone(), port),
+            Err(_) => Step::LookUp(host.to_owned(), port),
         }
     }
 }

@@ -19,16 +19,16 @@ impl Connecting {
         let Kind::Socks5 { looks_up: false } = self.proxy()?.kind else {
             return None;
         };
-        let url = &self.destination.url;
-        let is_name = self.behind_proxy.is_none() && url.host.parse::<IpAddr>().is_err();
-        is_name.then(|| Step::LookUp(url.host.clone(), url.port))
+        let (host, port) = self.destination.endpoint();
+        let is_name = self.behind_proxy.is_none() && host.parse::<IpAddr>().is_err();
+        is_name.then(|| Step::LookUp(host.to_owned(), port))
     }
 
     fn target(&self) -> Target {
-        let url = &self.destination.url;
+        let (host, port) = self.destination.endpoint();
         Target {
-            host: url.host.clone(),
-            port: url.port,
+            host: host.to_owned(),
+            port,
             address: self.behind_proxy.map(|address: SocketAddr| address.ip()),
         }
     }

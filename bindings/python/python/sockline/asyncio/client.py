@@ -45,7 +45,7 @@ from ..options import Compression, TcpOptions, Timings
 from ..proxy import get_proxy, proxy_url
 from ..tls import ClientTLS
 from ..typing import LoggerLike, Origin, PathLike, Subprotocol
-from .connection import Connection
+from .connection import MESSAGE_PARTS, Connection
 
 __all__ = ["ClientConnection", "connect", "unix_connect"]
 
@@ -59,8 +59,6 @@ _COMPRESSION = Compression(memory_level=5)
 # Arguments of websockets' that can't be honoured yet, with the values that ask for nothing.
 _HARMLESS: dict[str, tuple[Any, ...]] = {
     "sock": (None,),
-    "host": (None,),
-    "port": (None,),
 }
 
 
@@ -113,7 +111,9 @@ class connect:
     * ``write_limit``: sending waits when so many bytes wait to be sent;
     * ``compression`` is ``"deflate"``, a :class:`~sockline.Compression`, or ``None`` for none;
     * ``proxy`` is ``True`` for the one of the environment (:func:`~sockline.proxy.get_proxy`), an ``http://``,
-      ``socks5://`` or ``socks5h://`` URL, or ``None`` for none;
+      ``https://``, ``socks5://`` or ``socks5h://`` URL, or ``None`` for none; ``proxy_ssl`` and ``proxy_server_hostname``
+      are for TLS with an ``https://`` one;
+    * ``host`` and ``port`` are connected to in place of the URI's, which the server still hears;
     * ``ssl`` is an :class:`ssl.SSLContext`, whose authorities, ``verify_mode``, ``check_hostname`` and
       ``minimum_version`` are taken over (:class:`~sockline.SSLContext` has its client certificate and ALPN taken, too),
       or a :class:`~sockline.ClientTLS`; ``server_hostname`` is the name to expect;
@@ -149,6 +149,10 @@ class connect:
         create_connection: type[ClientConnection] | None = None,
         ssl: ssl_module.SSLContext | ClientTLS | Literal[True] | None = None,
         server_hostname: str | None = None,
+        proxy_ssl: ssl_module.SSLContext | ClientTLS | Literal[True] | None = None,
+        proxy_server_hostname: str | None = None,
+        host: str | None = None,
+        port: int | None = None,
         local_addr: tuple[str, int] | None = None,
         max_redirects: int = MAX_REDIRECTS,
         unix: bool = False,
@@ -161,6 +165,8 @@ class connect:
             raise ValueError("ssl argument is incompatible with a ws:// URI")
         self.uri = uri
         self._tls = client_tls(ssl, server_hostname)
+        self._proxy_tls = client_tls(proxy_ssl, proxy_server_hostname)
+        self._connect_to = _override(uri, host, port)
         self.process_exception = process_exception
         self.reconnect_delays = reconnect_delays
         self._subprotocols = check_subprotocols(subprotocols)
@@ -175,6 +181,7 @@ class connect:
             hard_limit=None,
             tcp=tcp,
             compression=deflate(compression, extensions, _COMPRESSION),
+            message_parts=MESSAGE_PARTS,
         )
         self.proxy = proxy
         self._max_redirects = max_redirects
@@ -200,6 +207,8 @@ class connect:
             self._chosen_proxy(),
             self._tls,
             max_redirects=self._max_redirects,
+            connect_to=self._connect_to,
+            proxy_tls=self._proxy_tls,
         )
         try:
             driver.connect(connection, self._url(), opening)
@@ -285,6 +294,18 @@ def _request_headers(origin: str | None, additional: HeadersLike | None, user_ag
     if user_agent is not None and "User-Agent" not in headers:
         headers["User-Agent"] = user_agent
     return headers
+
+
+def _override(uri: str, host: str | None, port: int | None) -> tuple[str, int] | None:
+    """Where to connect to, if that is not what the URI says."""
+    if host is None and port is None:
+        return None
+    try:
+        parsed = urllib.parse.urlsplit(uri)
+        default = 443 if _is_secure(uri) else 80
+        return host or parsed.hostname or "", port or parsed.port or default
+    except ValueError as error:
+        raise InvalidURI(uri, str(error)) from None
 
 
 def _is_secure(uri: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import logging
 import random
 import struct
@@ -32,6 +33,9 @@ from ..typing import Data, DataLike, LoggerLike, Subprotocol
 __all__ = ["Connection", "broadcast"]
 
 logger = logging.getLogger("sockline")
+
+MESSAGE_PARTS = True
+"""Messages are handed over as they come, for :meth:`Connection.recv_streaming`."""
 
 
 class Connection(_native.Connection):
@@ -63,6 +67,7 @@ class Connection(_native.Connection):
         self._failure: BaseException | None = None
         self._end: asyncio.Future[None] = self.loop.create_future()
         self._senders: list[asyncio.Future[None]] = []
+        self._unfinished: asyncio.Future[None] | None = None
         self._pings: dict[bytes, tuple[asyncio.Future[float], float]] = {}
         self._measured: float = 0.0
 
@@ -139,10 +144,23 @@ class Connection(_native.Connection):
         await self.close(CloseCode.NORMAL_CLOSURE if exc_type is None else CloseCode.INTERNAL_ERROR)
 
     async def recv_streaming(self, decode: bool | None = None) -> AsyncIterator[Data]:
-        """Receives the next message in parts. There is always one part, the whole message: parts are put together
-        as they come.
+        """Receives the next message in parts, as they come: fragments, or pieces of them if they are long. Some can be
+        empty. It has to be read to its end before anything else is received, or the connection is of no use; cancelling
+        it before the first part is safe.
         """
-        yield await self.recv(decode)
+        is_last = False
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        while not is_last:
+            part, is_last = await self._recv_part()
+            if isinstance(part, str):
+                yield part.encode() if decode is False else part
+            elif not decode:
+                yield part
+            else:
+                try:
+                    yield decoder.decode(part, is_last)
+                except UnicodeDecodeError as error:
+                    raise await self._invalid_text(error) from error
 
     async def close(self, code: CloseCode | int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
         """Performs the closing handshake, and waits until the connection is closed. Doing it again is harmless."""
@@ -200,13 +218,53 @@ class Connection(_native.Connection):
         elif isinstance(message, Mapping):
             raise TypeError("data is a dict-like object")
         elif isinstance(message, (Iterable, AsyncIterable)):
-            whole = await _joined(message)
-            if whole is not None:
-                await self.send(whole, text)
+            await self._send_in_parts(message, text)
             return
         else:
             raise TypeError("data must be str, bytes, iterable, or async iterable")
-        await self._refuse_unless_open()
+        if self._unfinished is None:
+            await self._refuse_unless_open()
+        else:
+            await asyncio.shield(self._unfinished)
+            await self.send(message, text)
+
+    async def _send_in_parts(self, message: Iterable[Any] | AsyncIterable[Any], text: bool | None) -> None:
+        parts = message if isinstance(message, AsyncIterable) else _one_by_one(message)
+        iterator = aiter(parts)
+        try:
+            part = await anext(iterator)
+        except StopAsyncIteration:
+            return
+        while self._unfinished is not None:
+            await asyncio.shield(self._unfinished)
+        kind = str if isinstance(part, str) else (bytes, bytearray, memoryview)
+        self._unfinished = self.loop.create_future()
+        begun = False
+        try:
+            while True:
+                if not isinstance(part, kind):
+                    raise TypeError("iterable must contain only str, or only bytes-like objects")
+                await self._send_one_part(part, text)
+                begun = True
+                part = await anext(iterator)
+        except StopAsyncIteration:
+            await self._send_one_part("" if kind is str else b"", text, True)
+        except BaseException:
+            if begun and self.ready_state == State.OPEN:
+                self._begin_close(CloseCode.INTERNAL_ERROR, "error in fragmented message")
+            raise
+        finally:
+            self._unfinished.set_result(None)
+            self._unfinished = None
+
+    async def _send_one_part(self, part: DataLike, text: bool | None, is_last: bool = False) -> None:
+        try:
+            has_room = self._send_part(part, text, is_last)
+        except SocklineError:
+            await self._refuse_unless_open()
+            raise
+        if not has_room:
+            await self._room()
 
     async def _control(self, send: Any, payload: bytes) -> None:
         await self._refuse_unless_open()
@@ -242,10 +300,13 @@ class Connection(_native.Connection):
         try:
             return message.decode()
         except UnicodeDecodeError as error:
-            self._failure = error
-            self._begin_close(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
-            await self.wait_closed()
-            raise self._close_exc() from error
+            raise await self._invalid_text(error) from error
+
+    async def _invalid_text(self, error: UnicodeDecodeError) -> ConnectionClosed:
+        self._failure = error
+        self._begin_close(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
+        await self.wait_closed()
+        return self._close_exc()
 
     # Closing
 
@@ -347,16 +408,9 @@ def _control_data(data: DataLike) -> bytes:
     raise TypeError("data must be str or bytes-like")
 
 
-async def _joined(parts: Iterable[Any] | AsyncIterable[Any]) -> Data | None:
-    """One message made of parts, ``None`` if there are none."""
-    found = [part async for part in parts] if isinstance(parts, AsyncIterable) else list(parts)
-    if not found:
-        return None
-    if all(isinstance(part, str) for part in found):
-        return "".join(found)
-    if all(isinstance(part, (bytes, bytearray, memoryview)) for part in found):
-        return b"".join(found)
-    raise TypeError("iterable must contain only str, or only bytes-like objects")
+async def _one_by_one(parts: Iterable[Any]) -> AsyncIterator[Any]:
+    for part in parts:
+        yield part
 
 
 def _cause(error: SocklineError, sent: int | None) -> BaseException:

@@ -34,7 +34,7 @@ from ..options import Compression, ServerMetrics, TcpOptions, server_metrics
 from ..protocol import State
 from ..tls import ServerTLS
 from ..typing import LoggerLike, Origin, PathLike, StatusLike, Subprotocol
-from .connection import Connection, broadcast
+from .connection import MESSAGE_PARTS, Connection, broadcast
 
 __all__ = ["Server", "ServerConnection", "broadcast", "serve", "unix_serve"]
 
@@ -441,6 +441,7 @@ def serve(
         hard_limit=None,
         tcp=tcp,
         compression=deflate(compression, extensions, _COMPRESSION),
+        message_parts=MESSAGE_PARTS and not threads,
     )
     listening = Listening(host or "", port or 0, unix_path, None, static_folder, open_timeout, backlog, limits, server_tls(ssl))
     listening = listening._replace(
