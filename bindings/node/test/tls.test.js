@@ -6,6 +6,7 @@ const crypto = require('node:crypto');
 const https = require('node:https');
 const net = require('node:net');
 const { test } = require('node:test');
+const { Worker } = require('node:worker_threads');
 const { issue, selfSigned } = require('./certificates');
 const { connect, echo, finish, listen, next, opened, ours, pattern, theirs } = require('./support');
 
@@ -175,6 +176,33 @@ test('keys may be encrypted', async () => {
     .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase });
   const server = await listenSecurely(ours, { cert: good.cert, key, passphrase });
   await finish(server, await connect(ours, server.url, [], trusting));
+});
+
+test('TLS and compression work in workers, which end with live connections', async () => {
+  const server = await listenSecurely(theirs, good);
+  const program = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    const WebSocket = require(workerData.module);
+    const own = new WebSocket.Server({ port: 0, host: '127.0.0.1', tls: workerData.tls, perMessageDeflate: true });
+    own.on('connection', (socket) => socket.on('message', (data) => socket.send(data)));
+    const echoed = [workerData.url, 'wss://127.0.0.1:' + own.address().port].map((url) => {
+      const socket = new WebSocket(url, { ca: workerData.ca });
+      socket.on('open', () => socket.send('x'.repeat(5000)));
+      return new Promise((resolve) => socket.on('message', (data) => resolve([data.length, socket.extensions])));
+    });
+    Promise.all(echoed).then((all) => parentPort.postMessage(all));`;
+  const workerData = {
+    module: require.resolve('sockline'),
+    url: server.url,
+    ca: root.cert.toString(),
+    tls: { cert: good.cert.toString(), key: good.key.toString() },
+  };
+  for (let i = 0; i < 5; i++) {
+    const worker = new Worker(program, { eval: true, workerData });
+    assert.deepStrictEqual(await next(worker, 'message'), [[[5000, ''], [5000, 'permessage-deflate']]]);
+    await worker.terminate();
+  }
+  await finish(server);
 });
 
 test('pins are keys that must be in the chain', async () => {
