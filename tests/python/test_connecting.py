@@ -16,6 +16,7 @@ import websockets
 from conftest import Run, echo, foreign_server, our_server
 
 import sockline
+from sockline.client import process_exception
 
 WAIT = 20
 
@@ -162,6 +163,23 @@ def test_iteration_connects_again(run: Run) -> None:
 
     run(main())
     assert delays == [0.01, 0.02, 0.01] and not answers
+
+
+def test_a_server_that_hangs_up_is_asked_again(run: Run) -> None:
+    async def main() -> None:
+        async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            for connect, names in ((sockline.connect, sockline), (websockets.connect, websockets)):
+                with pytest.raises(names.InvalidMessage) as caught:  # type: ignore[attr-defined]
+                    await connect(url)  # type: ignore[operator]
+                assert isinstance(caught.value.__cause__, EOFError)
+                assert process_exception(caught.value) is None or names is websockets
+
+    run(main())
 
 
 def test_the_program_says_what_is_fatal(run: Run) -> None:

@@ -73,6 +73,32 @@ def test_a_client_comes_back(run: Run) -> None:
     assert heard == [("/elsewhere", "fresh")]
 
 
+def test_what_is_sent_while_away_comes_first(run: Run) -> None:
+    heard: list[Any] = []
+
+    async def handler(connection: Any) -> None:
+        if not heard:
+            heard.append("lost")
+            connection.transport.abort()
+            return
+        heard.extend([await connection.recv(), await connection.recv()])
+
+    async def main() -> None:
+        async with foreign_server(handler) as url:
+            closed = asyncio.Event()
+            sockline.WebSocket(
+                url,
+                reconnect=sockline.Reconnect(base_delay=0.001, outbox=1000),
+                onreconnecting=lambda ws, event: ws.send("while away"),
+                onreconnected=lambda ws: ws.send("back"),
+                onclose=lambda *_: closed.set(),
+            )
+            await asyncio.wait_for(closed.wait(), WAIT)
+
+    run(main())
+    assert heard == ["lost", "while away", "back"]
+
+
 def test_it_gives_up_when_told_to(run: Run) -> None:
     counts = {"attempts": 0}
 

@@ -32,6 +32,7 @@ from ..client import backoff, process_exception
 from ..datastructures import Headers, HeadersLike
 from ..exceptions import (
     InvalidHandshake,
+    InvalidMessage,
     InvalidProxyStatus,
     InvalidStatus,
     InvalidURI,
@@ -337,6 +338,10 @@ def _handshake_error(error: SocklineError) -> Exception:
     match error.code:
         case "SOCKLINE_ERR_REFUSED" if error.response is not None:
             return InvalidStatus(error.response)
+        case "SOCKLINE_ERR_HANDSHAKE_FAILED" if "closed the connection before" in error.text:
+            unanswered = InvalidMessage(error.text)
+            unanswered.__cause__ = EOFError(error.text)
+            return unanswered
         case "SOCKLINE_ERR_REDIRECT":
             return SecurityError(error.text)
         case "SOCKLINE_ERR_TLS":
