@@ -15,9 +15,11 @@ static void on_message(sockline_ws ws, int32_t type, const void *data, size_t le
 }
 
 static sockline_status serve(sockline_loop *loop, uint32_t port) {
+    sockline_compression compression = SOCKLINE_COMPRESSION_INIT; /* for those who ask for it */
     sockline_settings settings = SOCKLINE_SETTINGS_INIT;
     settings.max_message = 64 << 20;
     settings.hard_limit = SOCKLINE_UNLIMITED;
+    settings.compression = &compression;
     sockline_server_options options = SOCKLINE_SERVER_OPTIONS_INIT;
     options.port = port;
     options.settings = &settings;

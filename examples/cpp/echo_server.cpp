@@ -14,6 +14,7 @@ static void serve(std::uint16_t port, const sigset_t &signals) {
     options.port = port;
     options.settings.max_message = 64 << 20;
     options.settings.hard_limit = SOCKLINE_UNLIMITED;
+    options.compression = SOCKLINE_COMPRESSION_INIT; // for those who ask for it
     sockline::ServerHandlers handlers;
     handlers.on_message = [](sockline::WebSocket ws, sockline::Message message) { ws.send(message.type, message.data); };
 

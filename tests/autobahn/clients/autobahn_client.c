@@ -39,9 +39,11 @@ static void on_close(sockline_ws ws, const sockline_close_event *event, void *us
 
 /* Runs one connection to its end. */
 static sockline_status run(struct connection *connection, const char *url, bool echo) {
+    sockline_compression compression = SOCKLINE_COMPRESSION_INIT;
     sockline_settings settings = SOCKLINE_SETTINGS_INIT;
     settings.max_message = 64 << 20;
     settings.hard_limit = SOCKLINE_UNLIMITED;
+    settings.compression = &compression;
     sockline_options options = SOCKLINE_OPTIONS_INIT;
     options.settings = &settings;
     sockline_handlers handlers = SOCKLINE_HANDLERS_INIT;
