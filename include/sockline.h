@@ -181,6 +181,14 @@ typedef enum sockline_message_type {
     SOCKLINE_BINARY = 2,
 } sockline_message_type;
 
+/** Where in its message a part is; bits. */
+typedef enum sockline_part_edges {
+    /** It begins the message. */
+    SOCKLINE_PART_FIRST = 1,
+    /** It ends the message. */
+    SOCKLINE_PART_LAST = 2,
+} sockline_part_edges;
+
 /** How far a connection is. The numbers are those of the browser's WebSocket.readyState. */
 typedef enum sockline_state {
     /** The connection is being made, or a client's request waits for its answer. */
@@ -219,6 +227,8 @@ typedef enum sockline_event_kind {
     SOCKLINE_EVENT_RECONNECTING = 11,
     /** on_reconnected. */
     SOCKLINE_EVENT_RECONNECTED = 12,
+    /** on_message_part; see type, data, len and edges. */
+    SOCKLINE_EVENT_MESSAGE_PART = 13,
 } sockline_event_kind;
 
 /** How important a log line is. */
@@ -457,6 +467,11 @@ typedef struct sockline_settings {
      * SOCKLINE_SLOW_ERROR.
      */
     int64_t slow_consumer;
+    /**
+     * 1 has messages come in parts, as soon as they are there: on_message_part instead of on_message. max_message still
+     * limits the whole. Default: whole messages.
+     */
+    int64_t message_parts;
 } sockline_settings;
 
 /**
@@ -878,6 +893,17 @@ typedef struct sockline_handlers {
      * the order in which they were sent.
      */
     void (*on_sent)(sockline_ws ws, void *token, int32_t outcome, void *user_data);
+    /**
+     * A part of a message came, as soon as it was there; instead of on_message, if sockline_settings.message_parts says
+     * so. edges: SOCKLINE_PART_FIRST and SOCKLINE_PART_LAST, or both, or 0. data is borrowed as in on_message; of a text
+     * it is whole characters. sockline_pause holds between two parts, too. A connection can end before the last part.
+     */
+    void (*on_message_part)(sockline_ws ws,
+                            int32_t type,
+                            const void *data,
+                            size_t len,
+                            int32_t edges,
+                            void *user_data);
 } sockline_handlers;
 
 /**
@@ -922,7 +948,9 @@ typedef struct sockline_queued_event {
     /** That of sockline_send_options. */
     void *token;
     /** What has become of the message, as one of enum sockline_send_outcome. */
-    int64_t outcome;
+    int32_t outcome;
+    /** Where in its message a part is, as in on_message_part. */
+    int32_t edges;
 } sockline_queued_event;
 
 /** How to accept an upgrade. Start from SOCKLINE_ACCEPT_OPTIONS_INIT. */
@@ -1370,6 +1398,19 @@ sockline_status sockline_send_with(
     const void *data,
     size_t len,
     const sockline_send_options *options);
+
+/**
+ * Sends a part of a message whose length need not be known: the first part begins it and says by type what it is, the
+ * one with is_last of 1 ends it, and may be empty. The peer can read each part when it comes; to the peer's application
+ * it is one message, unless that reads in parts too. A text is cut between characters. Where compression was agreed on,
+ * the message is compressed.
+ *
+ * Until the last part is sent, pings, pongs and closing go between the parts; broadcasts and publications wait for the
+ * end; other messages fail with SOCKLINE_ERR_MESSAGE_UNFINISHED. One thread at a time sends the parts.
+ * Returns and errors: as for sockline_send, and SOCKLINE_ERR_OUTBOX_FULL whatever the policy for slow consumers is, for
+ * a message can't lack a part: send the same part again after on_drain. Any thread.
+ */
+sockline_status sockline_send_part(sockline_ws ws, int32_t type, const void *data, size_t len, int32_t is_last);
 
 /**
  * Sends a ping of at most 125 bytes, copied (RFC 6455 section 5.5.2); on_pong follows when the peer answers. Pings

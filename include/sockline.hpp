@@ -72,6 +72,14 @@ struct Message {
     bool is_text() const noexcept { return type == SOCKLINE_TEXT; }
 };
 
+/// A part of a message, of a text whole characters; borrowed until on_message_part returns.
+struct MessagePart {
+    sockline_message_type type;
+    std::string_view data;
+    bool is_first;
+    bool is_last;
+};
+
 /// How a connection ended.
 struct CloseEvent {
     int code;
@@ -200,6 +208,11 @@ public:
     /// or the policy for slow consumers has dropped it.
     bool send_with(sockline_message_type type, std::string_view data, const sockline_send_options &options) const {
         return detail::check(sockline_send_with(raw_, type, data.data(), data.size(), &options)) == SOCKLINE_OK;
+    }
+
+    /// Sends a part of a message; the one with is_last ends it. False as for send.
+    bool send_part(sockline_message_type type, std::string_view data, bool is_last) const {
+        return detail::check(sockline_send_part(raw_, type, data.data(), data.size(), is_last)) == SOCKLINE_OK;
     }
 
     void ping(std::string_view data = {}) const { detail::check(sockline_ping(raw_, data.data(), data.size())); }
@@ -361,6 +374,8 @@ private:
 struct Handlers {
     std::function<void(WebSocket)> on_open;
     std::function<void(WebSocket, Message)> on_message;
+    /// Instead of on_message, if settings.message_parts is 1.
+    std::function<void(WebSocket, MessagePart)> on_message_part;
     std::function<void(WebSocket, std::string_view)> on_ping;
     std::function<void(WebSocket, std::string_view)> on_pong;
     std::function<void(WebSocket)> on_drain;
@@ -620,6 +635,13 @@ inline sockline_handlers callbacks() noexcept {
         const auto &call = handlers(user_data).on_message;
         Message message{static_cast<sockline_message_type>(type), view(data, len)};
         if (call) contain(ws, "on_message", [&] { call(WebSocket(ws), message); });
+    };
+    out.on_message_part = [](sockline_ws ws, std::int32_t type, const void *data, std::size_t len, std::int32_t edges,
+                             void *user_data) {
+        const auto &call = handlers(user_data).on_message_part;
+        MessagePart part{static_cast<sockline_message_type>(type), view(data, len), (edges & SOCKLINE_PART_FIRST) != 0,
+                         (edges & SOCKLINE_PART_LAST) != 0};
+        if (call) contain(ws, "on_message_part", [&] { call(WebSocket(ws), part); });
     };
     out.on_ping = [](sockline_ws ws, const void *data, std::size_t len, void *user_data) {
         const auto &call = handlers(user_data).on_ping;

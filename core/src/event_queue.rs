@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, ReentrantMutex};
 
 use crate::error::Error;
-use crate::handler::{CloseEvent, Handler, Message, ServerHandler};
+use crate::handler::{CloseEvent, Edges, Handler, Message, MessagePart, ServerHandler};
 use crate::http::Request;
 use crate::reconnect::Reconnecting;
 use crate::server::{Refusal, Server, UpgradeRequest};
@@ -34,6 +34,8 @@ pub enum QueuedEvent {
     Open,
     /// [`Handler::on_message`]
     Message(MessageType, Box<[u8]>),
+    /// [`Handler::on_message_part`]
+    MessagePart(QueuedPart),
     /// [`Handler::on_ping`]
     Ping(Box<[u8]>),
     /// [`Handler::on_pong`]
@@ -60,6 +62,7 @@ impl QueuedEvent {
             QueuedEvent::Upgrade(_) => {}
             QueuedEvent::Open => handler.on_open(ws),
             QueuedEvent::Message(kind, payload) => handler.on_message(ws, message(*kind, payload)),
+            QueuedEvent::MessagePart(part) => handler.on_message_part(ws, part.as_part()),
             QueuedEvent::Ping(payload) => handler.on_ping(ws, payload),
             QueuedEvent::Pong(payload) => handler.on_pong(ws, payload),
             QueuedEvent::Drain => handler.on_drain(ws),
@@ -76,6 +79,7 @@ impl QueuedEvent {
             QueuedEvent::Message(_, payload) | QueuedEvent::Ping(payload) | QueuedEvent::Pong(payload) => {
                 payload.len()
             }
+            QueuedEvent::MessagePart(part) => part.data.len(),
             QueuedEvent::Upgrade(upgrade) => upgrade.size(),
             _ => 0,
         }
@@ -96,6 +100,29 @@ impl Queued {
             Queued::Connection(_, event) => event.size(),
             Queued::ServerClosed(_) => 0,
         }
+    }
+}
+
+/// A part of a message that waits to be pulled: a [`MessagePart`] that owns its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedPart {
+    /// Whether its message is text or binary.
+    pub kind: MessageType,
+    /// The bytes of the part: of a text message whole characters.
+    pub data: Box<[u8]>,
+    /// Whether it begins a message.
+    pub is_first: bool,
+    /// Whether it ends its message.
+    pub is_last: bool,
+}
+
+impl QueuedPart {
+    fn as_part(&self) -> MessagePart<'_> {
+        let edges = Edges {
+            is_first: self.is_first,
+            is_last: self.is_last,
+        };
+        MessagePart::new(self.kind, &self.data, edges)
     }
 }
 
@@ -294,6 +321,16 @@ impl Handler for EventQueue {
             ws,
             QueuedEvent::Message(message.kind(), message.as_bytes().into()),
         );
+    }
+
+    fn on_message_part(&self, ws: WebSocket, part: MessagePart<'_>) {
+        let part = QueuedPart {
+            kind: part.kind(),
+            data: part.as_bytes().into(),
+            is_first: part.is_first(),
+            is_last: part.is_last(),
+        };
+        self.push(ws, QueuedEvent::MessagePart(part));
     }
 
     fn on_ping(&self, ws: WebSocket, payload: &[u8]) {

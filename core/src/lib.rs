@@ -37,7 +37,7 @@ mod websocket;
 pub use client::{ClientOptions, Lookup, Timings, connect};
 pub use error::{Error, ErrorCode, HttpResponse, Result};
 pub use event_loop::{Loop, LoopOptions, LoopWaker, Turn};
-pub use event_queue::{EventQueue, Queued, QueuedEvent, QueuedUpgrade};
+pub use event_queue::{EventQueue, Queued, QueuedEvent, QueuedPart, QueuedUpgrade};
 pub use handler::{AcceptAll, CloseEvent, Handler, Message, MessagePart, ServerHandler};
 pub use logging::{LogLevel, LogSink, set_log, write_log};
 pub use metrics::{ConnectionMetrics, LoopMetrics, ServerMetrics, Totals};

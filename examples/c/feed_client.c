@@ -20,7 +20,6 @@ struct feed {
 static void subscribe(sockline_ws ws, void *user_data) {
     const struct feed *feed = user_data;
     sockline_send(ws, SOCKLINE_TEXT, feed->filter, strlen(feed->filter));
-    fprintf(stderr, "connected\n");
 }
 
 static void on_message(sockline_ws ws, int32_t type, const void *data, size_t len, void *user_data) {

@@ -13,12 +13,15 @@
 
 enum { FILE_LIMIT = 1 << 20 };
 
+/* A filter is answered with "subscribed", or by closing with what is wrong with it. */
 static void on_message(sockline_ws ws, int32_t type, const void *data, size_t len, void *user_data) {
     (void)type, (void)user_data;
-    if (sockline_subscribe(ws, data, len) < 0) {
-        const char *why = sockline_last_error_text();
-        sockline_close(ws, 1008, why, strlen(why) < 123 ? strlen(why) : 123);
+    if (sockline_subscribe(ws, data, len) >= 0) {
+        sockline_send(ws, SOCKLINE_TEXT, "subscribed", strlen("subscribed"));
+        return;
     }
+    const char *why = sockline_last_error_text();
+    sockline_close(ws, 1008, why, strlen(why) < 123 ? strlen(why) : 123);
 }
 
 static void on_server_closed(sockline_server server, void *loop) {

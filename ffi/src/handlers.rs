@@ -4,15 +4,17 @@ use std::ffi::{CString, c_int, c_void};
 use std::sync::Arc;
 
 use sockline::{
-    Attempt, CloseEvent, Error, Handler, Message, Reconnecting, Result, SendOutcome, Server, ServerHandler,
-    UpgradeRequest, WebSocket,
+    Attempt, CloseEvent, Error, Handler, Message, MessagePart, Reconnecting, Result, SendOutcome, Server,
+    ServerHandler, UpgradeRequest, WebSocket,
 };
 
 use crate::abi::{Versioned, read_struct};
 use crate::guard::c_text;
 use crate::reconnect::{sockline_attempt, sockline_reconnecting_event, with_attempt, with_event};
 use crate::tls::tls_error;
-use crate::types::{sockline_bytes, sockline_header, sockline_server, sockline_string, sockline_ws};
+use crate::types::{
+    sockline_bytes, sockline_header, sockline_part_edges, sockline_server, sockline_string, sockline_ws,
+};
 use crate::upgrade::{Asked, Lists, sockline_request};
 use crate::websocket::sockline_send_outcome;
 
@@ -132,6 +134,19 @@ pub struct sockline_handlers {
     pub on_sent: Option<
         unsafe extern "C" fn(ws: sockline_ws, token: *mut c_void, outcome: i32, user_data: *mut c_void),
     >,
+    /// A part of a message came, as soon as it was there; instead of on_message, if sockline_settings.message_parts says
+    /// so. edges: SOCKLINE_PART_FIRST and SOCKLINE_PART_LAST, or both, or 0. data is borrowed as in on_message; of a text
+    /// it is whole characters. sockline_pause holds between two parts, too. A connection can end before the last part.
+    pub on_message_part: Option<
+        unsafe extern "C" fn(
+            ws: sockline_ws,
+            r#type: i32,
+            data: *const c_void,
+            len: usize,
+            edges: i32,
+            user_data: *mut c_void,
+        ),
+    >,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are a number and no functions.
@@ -178,6 +193,23 @@ impl Handler for Connected {
                     message.kind() as i32,
                     data.as_ptr().cast(),
                     data.len(),
+                    user_data(ws),
+                )
+            }
+        }
+    }
+
+    fn on_message_part(&self, ws: WebSocket, part: MessagePart<'_>) {
+        if let Some(call) = self.0.on_message_part {
+            let (data, edges) = (part.as_bytes(), edges(part.is_first(), part.is_last()));
+            // SAFETY: as said above.
+            unsafe {
+                call(
+                    ws.raw(),
+                    part.kind() as i32,
+                    data.as_ptr().cast(),
+                    data.len(),
+                    edges,
                     user_data(ws),
                 )
             }
@@ -266,6 +298,13 @@ impl Handler for Connected {
         // SAFETY: as said above.
         unsafe { call(ws.raw(), &raw const event, user_data(ws)) }
     }
+}
+
+/// The bits that say where in its message a part is.
+pub(crate) fn edges(is_first: bool, is_last: bool) -> i32 {
+    let first = sockline_part_edges::SOCKLINE_PART_FIRST as i32;
+    let last = sockline_part_edges::SOCKLINE_PART_LAST as i32;
+    i32::from(is_first) * first | i32::from(is_last) * last
 }
 
 pub(crate) fn outcome_number(outcome: SendOutcome) -> i32 {

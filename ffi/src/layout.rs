@@ -32,7 +32,7 @@ macro_rules! layout {
 layout!(sockline_string: 2 words, data at 0, len at 8);
 layout!(sockline_header: 4 words, name at 0, value at 16);
 layout!(sockline_bytes: 2 words, data at 0, len at 8);
-layout!(sockline_settings: 10 words, size at 0, hard_limit at 48, tcp at 56, compression at 64, slow_consumer at 72);
+layout!(sockline_settings: 11 words, size at 0, hard_limit at 48, tcp at 56, compression at 64, slow_consumer at 72, message_parts at 80);
 layout!(sockline_send_options: 5 words, size at 0, compress at 8, token at 32);
 layout!(sockline_tcp_options: 6 words, size at 0, no_delay at 40);
 layout!(sockline_compression: 5 words, size at 0, level at 16, client_max_window_bits at 36);
@@ -53,7 +53,7 @@ layout!(sockline_server_metrics: 13 words, size at 0, totals at 40);
 layout!(sockline_request: 12 words, size at 0, headers at 80);
 layout!(sockline_error_event: 9 words, size at 0, text at 16, tls_error at 36, response_body at 56);
 layout!(sockline_close_event: 4 words, size at 0, reason at 16);
-layout!(sockline_queued_event: 18 words, size at 0, kind at 24, status at 48, text at 64, reason at 80, outcome at 136);
-layout!(sockline_handlers: 14 words, size at 0, on_close at 56, on_server_closed at 72, on_reconnected at 96, on_sent at 104);
+layout!(sockline_queued_event: 18 words, size at 0, kind at 24, status at 48, text at 64, reason at 80, outcome at 136, edges at 140);
+layout!(sockline_handlers: 15 words, size at 0, on_close at 56, on_server_closed at 72, on_reconnected at 96, on_sent at 104, on_message_part at 112);
 layout!(sockline_accept_options: 7 words, size at 0, user_data at 48);
 layout!(sockline_refusal: 6 words, size at 0, body_len at 40);

@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 
 use sockline::{Error, Queued, QueuedEvent, QueuedUpgrade, Reconnecting, Server, WebSocket};
 
-use crate::handlers::{ErrorParts, outcome_number, sockline_error_event};
+use crate::handlers::{ErrorParts, edges, outcome_number, sockline_error_event};
 use crate::queue::{sockline_event_kind, sockline_queued_event};
 use crate::reconnect::{self, sockline_reconnecting_event};
 use crate::types::sockline_string;
@@ -58,12 +58,17 @@ impl Kept {
                 r#type: *message_type as i32,
                 ..with_payload(ws, kind::SOCKLINE_EVENT_MESSAGE, payload)
             },
+            QueuedEvent::MessagePart(part) => sockline_queued_event {
+                r#type: part.kind as i32,
+                edges: edges(part.is_first, part.is_last),
+                ..with_payload(ws, kind::SOCKLINE_EVENT_MESSAGE_PART, &part.data)
+            },
             QueuedEvent::Ping(payload) => with_payload(ws, kind::SOCKLINE_EVENT_PING, payload),
             QueuedEvent::Pong(payload) => with_payload(ws, kind::SOCKLINE_EVENT_PONG, payload),
             QueuedEvent::Drain => blank(ws, kind::SOCKLINE_EVENT_DRAIN),
             QueuedEvent::Sent(token, outcome) => sockline_queued_event {
                 token: *token as *mut c_void,
-                outcome: i64::from(outcome_number(*outcome)),
+                outcome: outcome_number(*outcome),
                 ..blank(ws, kind::SOCKLINE_EVENT_SENT)
             },
             QueuedEvent::Upgrade(upgrade) => with_request(ws, upgrade, request),
@@ -193,6 +198,7 @@ const EMPTY: sockline_queued_event = sockline_queued_event {
     reconnecting: std::ptr::null(),
     token: std::ptr::null_mut(),
     outcome: 0,
+    edges: 0,
 };
 
 impl sockline_queued_event {

@@ -53,6 +53,8 @@ pub enum sockline_event_kind {
     SOCKLINE_EVENT_RECONNECTING = 11,
     /// on_reconnected.
     SOCKLINE_EVENT_RECONNECTED = 12,
+    /// on_message_part; see type, data, len and edges.
+    SOCKLINE_EVENT_MESSAGE_PART = 13,
 }
 
 /// An event that was pulled, and all that it points to: borrowed until the next sockline_queue_pop on that queue, or
@@ -97,7 +99,9 @@ pub struct sockline_queued_event {
     /// That of sockline_send_options.
     pub token: *mut c_void,
     /// What has become of the message, as one of enum sockline_send_outcome.
-    pub outcome: i64,
+    pub outcome: i32,
+    /// Where in its message a part is, as in on_message_part.
+    pub edges: i32,
 }
 
 /// Makes a queue, and writes it to *queue: owned, until sockline_queue_free.

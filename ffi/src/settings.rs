@@ -39,6 +39,9 @@ pub struct sockline_settings {
     /// What becomes of messages over the hard limit, as one of enum sockline_slow_consumer. Default:
     /// SOCKLINE_SLOW_ERROR.
     pub slow_consumer: i64,
+    /// 1 has messages come in parts, as soon as they are there: on_message_part instead of on_message. max_message still
+    /// limits the whole. Default: whole messages.
+    pub message_parts: i64,
 }
 
 /// What becomes of messages to a peer that doesn't take them fast enough, once more than the hard limit waits already.
@@ -149,7 +152,7 @@ pub(crate) unsafe fn read_settings(
         // SAFETY: as above.
         compression: unsafe { read_compression(given.compression, compression) }?,
         slow_consumer: slow_consumer(given.slow_consumer)?,
-        message_parts: defaults.message_parts,
+        message_parts: switch("message_parts", given.message_parts, defaults.message_parts)?,
     })
 }
 

@@ -53,6 +53,15 @@ pub enum sockline_message_type {
     SOCKLINE_BINARY = 2,
 }
 
+/// Where in its message a part is; bits.
+#[repr(C)]
+pub enum sockline_part_edges {
+    /// It begins the message.
+    SOCKLINE_PART_FIRST = 1,
+    /// It ends the message.
+    SOCKLINE_PART_LAST = 2,
+}
+
 /// How far a connection is. The numbers are those of the browser's WebSocket.readyState.
 #[repr(C)]
 pub enum sockline_state {

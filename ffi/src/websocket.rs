@@ -88,6 +88,31 @@ pub unsafe extern "C" fn sockline_send_with(
     })
 }
 
+/// Sends a part of a message whose length need not be known: the first part begins it and says by type what it is, the
+/// one with is_last of 1 ends it, and may be empty. The peer can read each part when it comes; to the peer's application
+/// it is one message, unless that reads in parts too. A text is cut between characters. Where compression was agreed on,
+/// the message is compressed.
+///
+/// Until the last part is sent, pings, pongs and closing go between the parts; broadcasts and publications wait for the
+/// end; other messages fail with SOCKLINE_ERR_MESSAGE_UNFINISHED. One thread at a time sends the parts.
+/// Returns and errors: as for sockline_send, and SOCKLINE_ERR_OUTBOX_FULL whatever the policy for slow consumers is, for
+/// a message can't lack a part: send the same part again after on_drain. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_send_part(
+    ws: sockline_ws,
+    r#type: i32,
+    data: *const c_void,
+    len: usize,
+    is_last: i32,
+) -> sockline_status {
+    guard(|| {
+        // SAFETY: the header asks for `len` readable bytes.
+        let data = unsafe { bytes(data, len) }?;
+        let sent = WebSocket::from_raw(ws)?.send_part(message_type(r#type)?, data, is_last != 0)?;
+        Ok(sent_status(sent))
+    })
+}
+
 /// Sends a ping of at most 125 bytes, copied (RFC 6455 section 5.5.2); on_pong follows when the peer answers. Pings
 /// that keep the connection alive go out without this.
 ///

@@ -23,10 +23,11 @@ ASSERT(sizeof(sockline_ws) == 8 && sizeof(sockline_server) == 8);
 WORDS(sockline_string, 2);
 WORDS(sockline_header, 4);
 WORDS(sockline_bytes, 2);
-WORDS(sockline_settings, 10);
+WORDS(sockline_settings, 11);
 AT(sockline_settings, hard_limit, 48);
 AT(sockline_settings, compression, 64);
 AT(sockline_settings, slow_consumer, 72);
+AT(sockline_settings, message_parts, 80);
 WORDS(sockline_send_options, 5);
 AT(sockline_send_options, token, 32);
 WORDS(sockline_tcp_options, 6);
@@ -83,11 +84,12 @@ AT(sockline_queued_event, status, 48);
 AT(sockline_queued_event, text, 64);
 AT(sockline_queued_event, reason, 80);
 AT(sockline_queued_event, outcome, 136);
-WORDS(sockline_handlers, 14);
+WORDS(sockline_handlers, 15);
 AT(sockline_handlers, on_close, 56);
 AT(sockline_handlers, on_server_closed, 72);
 AT(sockline_handlers, on_reconnected, 96);
 AT(sockline_handlers, on_sent, 104);
+AT(sockline_handlers, on_message_part, 112);
 WORDS(sockline_accept_options, 7);
 AT(sockline_accept_options, user_data, 48);
 WORDS(sockline_refusal, 6);
@@ -101,7 +103,7 @@ AT(sockline_refusal, body_len, 40);
     } while (0)
 
 int main(void) {
-    FRESH(sockline_settings, SOCKLINE_SETTINGS_INIT, slow_consumer);
+    FRESH(sockline_settings, SOCKLINE_SETTINGS_INIT, message_parts);
     FRESH(sockline_tcp_options, SOCKLINE_TCP_OPTIONS_INIT, no_delay);
     FRESH(sockline_compression, SOCKLINE_COMPRESSION_INIT, client_max_window_bits);
     FRESH(sockline_tls_client_options, SOCKLINE_TLS_CLIENT_OPTIONS_INIT, insecure);
@@ -116,7 +118,7 @@ int main(void) {
     FRESH(sockline_loop_options, SOCKLINE_LOOP_OPTIONS_INIT, flush_hook_data);
     FRESH(sockline_options, SOCKLINE_OPTIONS_INIT, proxy_tls);
     FRESH(sockline_server_options, SOCKLINE_SERVER_OPTIONS_INIT, metrics_path.len);
-    FRESH(sockline_handlers, SOCKLINE_HANDLERS_INIT, on_sent);
+    FRESH(sockline_handlers, SOCKLINE_HANDLERS_INIT, on_message_part);
     FRESH(sockline_accept_options, SOCKLINE_ACCEPT_OPTIONS_INIT, user_data);
     FRESH(sockline_refusal, SOCKLINE_REFUSAL_INIT, body_len);
     return sockline_str("four").len == 4 ? 0 : 1;

@@ -238,6 +238,29 @@ void topics_reach_their_subscribers() {
     until(loop, [&] { return heard == "all"; });
 }
 
+void a_message_comes_in_parts() {
+    sockline::Loop loop;
+    std::string heard;
+    bool whole = false;
+    sockline::ServerHandlers serving;
+    serving.on_open = [](sockline::WebSocket ws) {
+        CHECK(ws.send_part(SOCKLINE_TEXT, "one ", false));
+        CHECK(ws.send_part(SOCKLINE_TEXT, "two", true));
+    };
+    sockline::Server server = listen_here(loop, std::move(serving));
+    sockline::Handlers handlers;
+    handlers.on_message_part = [&](sockline::WebSocket, sockline::MessagePart part) {
+        CHECK(part.is_first == heard.empty());
+        heard += part.data;
+        whole = part.is_last;
+    };
+    sockline::Options options;
+    options.settings.message_parts = 1;
+    sockline::connect(loop, url_of(server), std::move(handlers), options);
+    until(loop, [&] { return whole; });
+    CHECK(heard == "one two");
+}
+
 void a_message_tells_what_has_become_of_it() {
     sockline::Loop loop;
     int token = 0;
@@ -268,5 +291,6 @@ int main() {
     RUN(events_can_be_pulled);
     RUN(a_lost_connection_comes_back);
     RUN(topics_reach_their_subscribers);
+    RUN(a_message_comes_in_parts);
     RUN(a_message_tells_what_has_become_of_it);
 }

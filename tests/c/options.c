@@ -243,9 +243,108 @@ static void a_message_past_its_deadline_is_not_sent(void) {
     sockline_loop_free(loop);
 }
 
+/* A message in parts as it comes. */
+struct parts {
+    char text[64];
+    size_t len, count, firsts, lasts;
+    int32_t type;
+    bool opened;
+};
+
+static void note_part(sockline_ws ws, int32_t type, const void *data, size_t len, int32_t edges, void *user_data) {
+    struct parts *parts = user_data;
+    (void)ws;
+    CHECK(parts->len + len < sizeof parts->text);
+    memcpy(parts->text + parts->len, data, len);
+    parts->len += len;
+    parts->type = type;
+    parts->count++;
+    parts->firsts += (edges & SOCKLINE_PART_FIRST) != 0;
+    parts->lasts += (edges & SOCKLINE_PART_LAST) != 0;
+}
+
+static void note_opened(sockline_ws ws, void *user_data) {
+    (void)ws;
+    ((struct parts *)user_data)->opened = true;
+}
+
+static sockline_status send_part(sockline_ws ws, const char *text, int32_t is_last) {
+    return sockline_send_part(ws, SOCKLINE_TEXT, text, strlen(text), is_last);
+}
+
+static void a_message_goes_and_comes_in_parts(void) {
+    sockline_loop *loop = new_loop();
+    struct record served = {0};
+    struct parts parts = {0};
+    sockline_server server = serve(loop, NULL, &served); /* which sends whole messages back */
+    sockline_settings settings = SOCKLINE_SETTINGS_INIT;
+    settings.message_parts = 1;
+    sockline_options options = SOCKLINE_OPTIONS_INIT;
+    options.settings = &settings;
+    sockline_handlers handlers = SOCKLINE_HANDLERS_INIT;
+    handlers.on_open = note_opened;
+    handlers.on_message_part = note_part;
+    sockline_ws ws = 0;
+    CHECK_STATUS(SOCKLINE_OK, sockline_connect(loop, url_of(server, "/"), &options, &handlers, &parts, &ws));
+    UNTIL(loop, parts.opened);
+    CHECK_STATUS(SOCKLINE_OK, send_part(ws, "one ", 0));
+    CHECK_STATUS(SOCKLINE_ERR_MESSAGE_UNFINISHED, send_text(ws, "another"));
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_UTF8, send_part(ws, "\xc3", 0)); /* half a character */
+    CHECK_STATUS(SOCKLINE_OK, send_part(ws, "two ", 0));
+    UNTIL(loop, sockline_buffered_amount(ws) == 0);
+    CHECK(served.messages == 0);
+    CHECK_STATUS(SOCKLINE_OK, send_part(ws, "", 1));
+    UNTIL(loop, parts.lasts == 1);
+    CHECK(served.messages == 1 && served.len == 8 && memcmp(served.data, "one two ", 8) == 0);
+    CHECK(parts.len == 8 && memcmp(parts.text, "one two ", 8) == 0 && parts.type == SOCKLINE_TEXT && parts.firsts == 1);
+
+    /* What the server sends in parts comes part by part, before it is whole. */
+    memset(&parts, 0, sizeof parts);
+    CHECK_STATUS(SOCKLINE_OK, send_part(served.ws, "begin", 0));
+    UNTIL(loop, parts.len == 5);
+    CHECK(parts.firsts == 1 && parts.lasts == 0);
+    CHECK_STATUS(SOCKLINE_OK, send_part(served.ws, "end", 1));
+    UNTIL(loop, parts.lasts == 1);
+    CHECK(parts.count >= 2 && memcmp(parts.text, "beginend", 8) == 0);
+    sockline_loop_free(loop);
+}
+
+/* Bytes that a message of 5,000 equal letters takes on the wire. */
+static uint64_t wire_bytes(sockline_loop *loop, sockline_ws ws, struct record *client, int64_t compress) {
+    char letters[5000];
+    memset(letters, 'x', sizeof letters);
+    sockline_connection_metrics before = SOCKLINE_CONNECTION_METRICS_INIT, after = SOCKLINE_CONNECTION_METRICS_INIT;
+    sockline_send_options options = SOCKLINE_SEND_OPTIONS_INIT;
+    options.compress = compress;
+    CHECK_STATUS(SOCKLINE_OK, sockline_ws_metrics(ws, &before));
+    CHECK_STATUS(SOCKLINE_OK, sockline_send_with(ws, SOCKLINE_TEXT, letters, sizeof letters, &options));
+    size_t messages = client->messages;
+    UNTIL(loop, client->messages == messages + 1);
+    CHECK_STATUS(SOCKLINE_OK, sockline_ws_metrics(ws, &after));
+    return after.totals.bytes_out - before.totals.bytes_out;
+}
+
+static void each_message_may_choose_to_be_compressed(void) {
+    sockline_compression compression = SOCKLINE_COMPRESSION_INIT;
+    sockline_settings settings = SOCKLINE_SETTINGS_INIT;
+    settings.compression = &compression;
+    sockline_options options = SOCKLINE_OPTIONS_INIT;
+    options.settings = &settings;
+    sockline_loop *loop = new_loop();
+    struct record served = {0}, client = {0};
+    sockline_ws ws = connect_with(loop, serve(loop, &settings, &served), &options, &client);
+    UNTIL(loop, has(&client, 'o'));
+    CHECK(wire_bytes(loop, ws, &client, 0) < 200);
+    CHECK(wire_bytes(loop, ws, &client, 1) < 200);
+    CHECK(wire_bytes(loop, ws, &client, -1) > 5000);
+    sockline_loop_free(loop);
+}
+
 int main(void) {
     RUN(compression_is_agreed_on);
     RUN(options_that_can_not_be_are_refused);
+    RUN(a_message_goes_and_comes_in_parts);
+    RUN(each_message_may_choose_to_be_compressed);
     RUN(the_local_address_is_the_one_given);
     RUN(the_steps_are_timed);
     RUN(a_proxy_that_is_not_there_is_named);
