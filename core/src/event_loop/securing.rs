@@ -14,8 +14,8 @@ use crate::tls::{ClientTls, Failure, Session, TlsInfo};
 
 impl LoopCore {
     /// Begins a client's handshake with a host, over the connection's stream as it is.
-    pub(super) fn secure(&self, id: Id, tls: &ClientTls, host: &str) {
-        let session = match Session::client(tls, host) {
+    pub(super) fn secure(&self, id: Id, tls: &ClientTls, host: &str, port: u16) {
+        let session = match Session::client(tls, host, port) {
             Ok(session) => session,
             Err(error) => return self.finish(id, Some(error), false),
         };

@@ -438,7 +438,7 @@ mod tests {
         let server = Session::server(&authority.server()).unwrap();
         let mut stream = TlsStream::server(Stream::Unix(ours), server);
         stream.transport().socket().set_send_buffer_size(20_000).unwrap();
-        let mut session = Session::client(&authority.client(), "localhost").unwrap();
+        let mut session = Session::client(&authority.client(), "localhost", 443).unwrap();
         let mut buffer = vec![0; RECEIVE_BUFFER];
         let mut out = Vec::new();
         session.feed(&mut [], &mut [], &mut out);
@@ -540,7 +540,7 @@ mod tests {
         let (one, other) = UnixStream::pair().unwrap();
         let (mut one, mut other) = (Stream::Unix(one), Stream::Unix(other));
         for _ in 0..2 {
-            let session = Session::client(&client, "localhost").unwrap();
+            let session = Session::client(&client, "localhost", 443).unwrap();
             one = one.secure_client(session).unwrap();
             other = other.secure_server(Session::server(&server).unwrap());
             while one.is_securing() || other.is_securing() {

@@ -47,7 +47,7 @@ impl ServerTls {
 }
 
 impl Session {
-    pub(crate) fn client(tls: &ClientTls, _: &str) -> Result<Session> {
+    pub(crate) fn client(tls: &ClientTls, _: &str, _: u16) -> Result<Session> {
         match tls.0 {}
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustls::ClientConfig;
 use rustls::client::Resumption;
@@ -13,22 +13,30 @@ use super::verification::server_verifier;
 use super::{ClientTlsOptions, provider, versions};
 use crate::error::{Error, ErrorCode, Result};
 
-/// How many servers' sessions are remembered.
-const SESSIONS: usize = 256;
+/// How many servers' sessions are remembered, and how many of each: rustls counts in eights.
+const SERVERS: usize = 64;
+const SESSIONS: usize = 8;
 
 /// How clients secure `wss://` connections, ready for use. Cloning is cheap, and clones share the sessions that can be
-/// resumed: make one and use it for all connections that have the same options.
+/// resumed, of up to 64 servers: make one and use it for all connections that have the same options.
 #[derive(Clone)]
 pub struct ClientTls {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    config: Arc<ClientConfig>,
+    config: ClientConfig,
+    /// With the sessions of one server each, those used last at the end. rustls keeps them by name alone; but another
+    /// port is another server, and the ticket of the one can make the other fail (RFC 8446 §4.1.4: after a
+    /// HelloRetryRequest for another hash the ticket has to be taken back, and not all servers bear that).
+    servers: Mutex<Vec<(Authority, Arc<ClientConfig>)>>,
     server_name: Option<ServerName<'static>>,
     insecure: bool,
     warned: AtomicBool,
 }
+
+/// Host and port.
+type Authority = (Box<str>, u16);
 
 impl fmt::Debug for ClientTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,11 +68,11 @@ impl ClientTls {
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = protocols(&options.alpn)?;
-        config.resumption = Resumption::in_memory_sessions(SESSIONS);
         let server_name = options.server_name.map(|name| parse_name(&name)).transpose()?;
         Ok(ClientTls {
             inner: Arc::new(Inner {
-                config: Arc::new(config),
+                config,
+                servers: Mutex::default(),
                 server_name,
                 insecure: options.insecure,
                 warned: AtomicBool::new(false),
@@ -82,8 +90,29 @@ impl ClientTls {
         Ok(DEFAULT.get_or_init(|| made).clone())
     }
 
-    pub(super) fn config(&self) -> Arc<ClientConfig> {
-        self.inner.config.clone()
+    /// The configuration with the sessions of this server.
+    pub(super) fn config_for(&self, host: &str, port: u16) -> Arc<ClientConfig> {
+        // Nothing in here can panic half way, so what a poisoned lock guards is whole.
+        let mut servers = self.inner.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = servers
+            .iter()
+            .position(|((name, at), _)| **name == *host && *at == port);
+        let entry = match known {
+            Some(at) => servers.remove(at),
+            None => ((host.into(), port), Arc::new(self.fresh_config())),
+        };
+        let config = entry.1.clone();
+        if servers.len() == SERVERS {
+            servers.remove(0);
+        }
+        servers.push(entry);
+        config
+    }
+
+    fn fresh_config(&self) -> ClientConfig {
+        let mut fresh = self.inner.config.clone();
+        fresh.resumption = Resumption::in_memory_sessions(SESSIONS);
+        fresh
     }
 
     /// The name to ask for and to expect.

@@ -56,13 +56,13 @@ enum Order<'a> {
 
 impl Session {
     /// A client's session with a host; its first output comes from an empty [`Session::feed`].
-    pub(crate) fn client(tls: &ClientTls, host: &str) -> Result<Session> {
+    pub(crate) fn client(tls: &ClientTls, host: &str, port: u16) -> Result<Session> {
         let name = tls.name_for(host)?;
         let asked = match &name {
             ServerName::DnsName(name) => Some(name.as_ref().into()),
             _ => None, // RFC 6066 §3: there are no addresses in it
         };
-        let connection = UnbufferedClientConnection::new(tls.config(), name);
+        let connection = UnbufferedClientConnection::new(tls.config_for(host, port), name);
         let connection = connection.map_err(|error| Failure::new(&error, Some(host), false).into_error())?;
         Ok(Session::new(Side::Client(connection), Some(host.into()), asked))
     }
@@ -402,7 +402,7 @@ mod tests {
 
     fn pair(tls: &(ClientTls, ServerTls)) -> (Peer, Peer) {
         (
-            Peer::new(Session::client(&tls.0, "localhost").unwrap()),
+            Peer::new(Session::client(&tls.0, "localhost", 443).unwrap()),
             Peer::new(Session::server(&tls.1).unwrap()),
         )
     }

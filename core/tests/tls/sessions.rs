@@ -103,6 +103,26 @@ fn certificates_are_exchanged_without_a_restart() {
 }
 
 #[test]
+fn sessions_belong_to_a_port_too() {
+    let authority = Authority::new("test authority");
+    let on_loop = started();
+    let tls = authority.server(); // both ports could read each other's tickets
+    let (handler, _peer_events) = recorder();
+    let servers = [(), ()].map(|()| serve(&on_loop, with_tls(tls.clone()), handler.clone()));
+    let client = authority.client();
+    let resumed = |server| {
+        let events: Events = attempt(&on_loop, &wss(server), client.clone(), Settings::client());
+        let ws = events.open();
+        let info = ws.tls().unwrap();
+        ws.close(None, "").unwrap(); // the ticket has come before the answer to this
+        while !matches!(events.next(), crate::support::What::Close(_)) {}
+        info.resumed
+    };
+    assert_eq!([resumed(servers[0]), resumed(servers[1])], [false, false]);
+    assert_eq!([resumed(servers[0]), resumed(servers[1])], [true, true]);
+}
+
+#[test]
 fn a_session_is_resumed_by_clients_that_share_their_tls() {
     let authority = Authority::new("test authority");
     let on_loop = started();

@@ -18,12 +18,13 @@ impl LoopCore {
         let tls = self.with_conn(id, |conn| {
             let connecting = conn.connecting()?;
             let destination = &connecting.destination;
-            let secured_by = (destination.tls.clone()?, destination.url.host.clone());
+            let url = &destination.url;
+            let secured_by = (destination.tls.clone()?, url.host.clone(), url.port);
             connecting.phase = Phase::Securing;
             Some(secured_by)
         });
         match tls.flatten() {
-            Some((tls, host)) => self.secure(id, &tls, &host),
+            Some((tls, host, port)) => self.secure(id, &tls, &host, port),
             None => self.shake(id),
         }
     }

@@ -46,15 +46,14 @@ impl LoopCore {
     pub(super) fn secure_or_ask_proxy(&self, id: Id) {
         let tls = self.with_conn(id, |conn| {
             let connecting = conn.connecting()?;
-            let secured_by = (
-                connecting.destination.proxy_tls.clone()?,
-                connecting.proxy()?.host.clone(),
-            );
+            let proxy = connecting.proxy()?;
+            let tls = connecting.destination.proxy_tls.clone()?;
+            let secured_by = (tls, proxy.host.clone(), proxy.port);
             connecting.phase = Phase::SecuringProxy;
             Some(secured_by)
         });
         match tls.flatten() {
-            Some((tls, host)) => self.secure(id, &tls, &host),
+            Some((tls, host, port)) => self.secure(id, &tls, &host, port),
             None => self.begin_tunnel(id),
         }
     }
