@@ -44,7 +44,10 @@ static void on_error(sockline_ws ws, const sockline_error_event *event, void *us
 static void on_close(sockline_ws ws, const sockline_close_event *event, void *user_data) {
     struct feed *feed = user_data;
     (void)ws;
-    if (event->reason.len > 0) fprintf(stderr, "feed_client: closed with %d: %s\n", (int)event->code, event->reason.data);
+    if (event->reason.len > 0) {
+        fprintf(stderr, "feed_client: closed with %d: %s\n", (int)event->code, event->reason.data);
+        feed->failed = 1;
+    }
     sockline_loop_stop(feed->loop);
 }
 

@@ -23,7 +23,7 @@ async def echo_coroutine(connection: sockline.ServerConnection) -> None:
 
 
 def serve_callbacks(port: int) -> None:
-    server = sockline.WebSocketServer(port=port, onmessage=echo, max_size=MAX_SIZE, hard_limit=None)
+    server = sockline.WebSocketServer(port=port, onmessage=echo, max_size=MAX_SIZE, hard_limit=None, compression=True)
     print(f"echoing at ws://localhost:{server.port}", flush=True)
     signal.pause()  # the connections have a thread of their own
 

@@ -45,6 +45,7 @@ async def run_callbacks(url: str, echo: bool) -> str:
         url,
         max_size=MAX_SIZE,
         hard_limit=None,
+        compression=True,
         onmessage=onmessage,
         onerror=lambda ws, error: print(f"{url}: {error}", flush=True),
         onclose=lambda ws, *_: closed.set(),
