@@ -304,7 +304,7 @@ impl Handler for Connected {
 pub(crate) fn edges(is_first: bool, is_last: bool) -> i32 {
     let first = sockline_part_edges::SOCKLINE_PART_FIRST as i32;
     let last = sockline_part_edges::SOCKLINE_PART_LAST as i32;
-    i32::from(is_first) * first | i32::from(is_last) * last
+    (i32::from(is_first) * first) | (i32::from(is_last) * last)
 }
 
 pub(crate) fn outcome_number(outcome: SendOutcome) -> i32 {
