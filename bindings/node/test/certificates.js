@@ -23,7 +23,7 @@ function selfSigned(name) {
   const file = `${serial++}`;
   openssl('req', '-x509', ...FRESH_KEY, '-keyout', `${file}.key`, '-out', `${file}.pem`, '-subj', `/CN=${name}`,
     '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-days', '30');
-  return { file, cert: read(`${file}.pem`), key: read(`${file}.key`) };
+  return { file, path: path.join(folder, `${file}.pem`), cert: read(`${file}.pem`), key: read(`${file}.key`) };
 }
 
 /** A certificate that an issuer vouches for, for these names, from now on for so many days. */

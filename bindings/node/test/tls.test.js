@@ -2,10 +2,12 @@
 // TLS in both roles, against the real ws over Node's own; certificates that are not good have Node's error codes.
 
 const assert = require('node:assert');
+const { execFile } = require('node:child_process');
 const crypto = require('node:crypto');
 const https = require('node:https');
 const net = require('node:net');
 const { test } = require('node:test');
+const { promisify } = require('node:util');
 const { Worker } = require('node:worker_threads');
 const { issue, selfSigned } = require('./certificates');
 const { connect, echo, finish, listen, next, opened, ours, pattern, theirs } = require('./support');
@@ -202,6 +204,25 @@ test('TLS and compression work in workers, which end with live connections', asy
     assert.deepStrictEqual(await next(worker, 'message'), [[[5000, ''], [5000, 'permessage-deflate']]]);
     await worker.terminate();
   }
+  await finish(server);
+});
+
+test('the environment counts as in Node', async () => {
+  const server = await listenSecurely(theirs, good);
+  const script = `
+    const WebSocket = require('sockline');
+    const socket = new WebSocket(process.argv[1]);
+    const tell = (text) => { console.log(text); process.exit(); };
+    socket.on('open', () => tell('it opened'));
+    socket.on('error', ({ code }) => tell(code));`;
+  const run = async (added) => {
+    const options = { cwd: __dirname, env: { ...process.env, NODE_NO_WARNINGS: '1', ...added }, timeout: 20_000 };
+    return (await promisify(execFile)(process.execPath, ['-e', script, server.url], options)).stdout.trim();
+  };
+  assert.strictEqual(await run({}), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE');
+  assert.strictEqual(await run({ NODE_EXTRA_CA_CERTS: root.path }), 'it opened');
+  assert.strictEqual(await run({ SSL_CERT_FILE: root.path }), 'it opened');
+  assert.strictEqual(await run({ NODE_TLS_REJECT_UNAUTHORIZED: '0' }), 'it opened');
   await finish(server);
 });
 
