@@ -118,7 +118,7 @@ declare namespace WebSocket {
     pingTimeout?: number;
     /**
      * Messages come in parts as they arrive, by 'part' instead of 'message': at most some 64 KiB of one are held, so that
-     * `maxPayload` may be 0. Not with `threads`. sockline's own. Default: false.
+     * `maxPayload` may be 0. sockline's own. Default: false.
      */
     messageParts?: boolean;
     /** When more than so many bytes wait, `send` returns false; 'drain' follows at half of it. Default: 1 MiB. */

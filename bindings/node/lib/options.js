@@ -29,13 +29,12 @@ const REFUSED_OF_CLIENT = {
 const REFUSED_OF_SERVER = {
   ...REFUSED,
   server: (value) => Boolean(value) && 'attaching to a server of the http module is not possible yet; use port',
-  messageParts: (value, { threads }) => Boolean(value && threads) && 'parts of messages do not come from other threads yet',
   noServer: (value) => Boolean(value) && 'there is no handleUpgrade yet; use port',
 };
 
 function refuse(options, refused) {
   for (const [name, judge] of Object.entries(refused)) {
-    const reason = judge(options[name], options);
+    const reason = judge(options[name]);
     if (reason) throw withCode(new Error(`option ${name}: ${reason}`), 'SOCKLINE_ERR_UNSUPPORTED');
   }
 }

@@ -56,7 +56,11 @@ for (const { name, Client, Server } of PAIRS.filter(({ Server }) => Server === o
   }
 }
 
-test('a message of any length needs no more than its parts', async () => {
+for (const threads of [0, 2]) {
+  test(`a message of any length needs no more than its parts, on ${threads} threads`, () => measureParts(threads));
+}
+
+async function measureParts(threads) {
   const total = 64 << 20;
   const server = await listen(ours, (socket) => {
     let bytes = 0;
@@ -67,7 +71,7 @@ test('a message of any length needs no more than its parts', async () => {
       longest = Math.max(longest, data.length);
       if (last) socket.send(JSON.stringify({ bytes, longest }));
     });
-  }, { messageParts: true, maxPayload: 0 });
+  }, { messageParts: true, maxPayload: 0, threads });
   const socket = await connect(theirs, server.url);
   const chunk = pattern(1 << 20);
   for (let sent = 0; sent < total; sent += chunk.length) socket.send(chunk, { fin: false });
@@ -76,7 +80,7 @@ test('a message of any length needs no more than its parts', async () => {
   assert.strictEqual(bytes, total);
   assert.ok(longest <= 128 << 10, `a part of ${longest} bytes`);
   await finish(server, socket);
-});
+}
 
 test('short messages are one part, and pause holds between parts', async () => {
   const server = await listen(theirs, (socket) => {
@@ -112,9 +116,4 @@ test('fragments that must not be compressed go as one message', async () => {
   assert.strictEqual((await next(socket, 'message'))[0].length, 10_000);
   assert.ok(peer._socket.bytesRead - before > 10_000);
   await finish(server, socket);
-});
-
-test('parts do not come from other threads yet', () => {
-  const options = { port: 0, threads: 1, messageParts: true };
-  assert.throws(() => new ours.Server(options), { code: 'SOCKLINE_ERR_UNSUPPORTED' });
 });
