@@ -98,7 +98,6 @@ impl Limits {
                 .as_ref()
                 .map_or_else(|| Ok(TcpOptions::default()), Tcp::options)?,
             compression: self.compression.as_ref().map(Deflate::compression),
-            ..Settings::server()
         })
     }
 }
