@@ -114,7 +114,7 @@ impl LoopCore {
         use std::os::fd::AsRawFd;
         let poll = Poll::new()?;
         let registry = poll.registry().try_clone()?;
-        shared.set_waker(mio::Waker::new(poll.registry(), BELL)?);
+        shared.hang_bell(mio::Waker::new(poll.registry(), BELL)?);
         let fd = poll.as_raw_fd();
         let _ = self.shared.set(shared);
         let max_events = if options.max_events == 0 {

@@ -192,8 +192,11 @@ impl Shared {
         }
     }
 
-    pub(crate) fn set_waker(&self, waker: mio::Waker) {
+    /// Gives a loop's life its waker. Who has rung since the last one has woken nobody, and must not keep others from
+    /// it: a stale handle or a waker may ring at any time.
+    pub(crate) fn hang_bell(&self, waker: mio::Waker) {
         *self.bell.waker.lock() = Some(waker);
+        self.bell.rung.store(false, Ordering::Release);
     }
 
     /// To be called before the commands are drained: what comes after rings anew.

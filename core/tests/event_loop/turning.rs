@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use sockline::{ClientOptions, ErrorCode, Handler, Loop, LoopOptions, Turn, WebSocket, connect};
 
+use crate::support::child::in_child;
 use crate::support::{
     Events, Host, PATIENCE, Peer, What, closed_server, hook, local, masked, pair, port, reacting, recorder,
     serve, served, started, url,
@@ -216,6 +217,20 @@ fn a_waker_wakes_a_loop_and_may_outlive_it() {
     assert!(is_ringing(&on_loop));
     drop(on_loop);
     waker.wake();
+}
+
+#[test]
+fn a_loop_hears_its_bell_though_somebody_rang_while_its_place_was_free() {
+    in_child(
+        "turning::a_loop_hears_its_bell_though_somebody_rang_while_its_place_was_free",
+        || {
+            let waker = Loop::new(LoopOptions::default()).unwrap().waker();
+            waker.wake();
+            let on_loop = Loop::new(LoopOptions::default()).unwrap(); // nobody else is here to take the place
+            on_loop.wake();
+            assert!(is_ringing(&on_loop));
+        },
+    );
 }
 
 #[test]
