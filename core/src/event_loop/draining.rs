@@ -36,6 +36,7 @@ pub(crate) fn drain(server: Id, within: Duration) -> Result<()> {
 
 impl LoopCore {
     pub(crate) fn drain(&self, server: Id, within: Millis) {
+        self.read_clock(); // the time to drain begins now, however long the turn has lasted
         let now = self.now();
         let cut_at = now.saturating_add(within);
         if !self.stop_listening(server, |worker| Command::Drain(worker, within)) {

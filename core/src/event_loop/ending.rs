@@ -324,6 +324,7 @@ impl LoopCore {
 
     /// Begins an orderly end: no new connections, 1001 for the open ones; at the deadline all is cut.
     pub(crate) fn begin_shutdown(&self, within: Millis) {
+        self.read_clock(); // the time begins now, however long the turn has lasted
         let deadline = self.now().saturating_add(within);
         self.cut_at.set(deadline.min(self.cut_at.get()));
         let servers: Vec<Id> = self

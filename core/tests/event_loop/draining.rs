@@ -151,6 +151,29 @@ fn what_has_not_ended_at_the_deadline_is_cut() {
 }
 
 #[test]
+fn the_time_to_drain_begins_with_the_call_however_long_a_callback_has_lasted() {
+    let deadline = Duration::from_millis(200);
+    let (told, begun) = unbounded();
+    let server = std::sync::Arc::new(std::sync::OnceLock::<sockline::Server>::new());
+    let draining = server.clone();
+    let (handler, events) = reacting(move |_, what| {
+        if let What::Text(_) = what {
+            std::thread::sleep(deadline); // the turn lasts
+            told.send(Instant::now()).unwrap();
+            draining.get().unwrap().drain(deadline).unwrap();
+        }
+    });
+    let on_loop = started();
+    let of_loop = *server.get_or_init(|| serve(&on_loop, local(), handler));
+    let mut peer = Peer::upgraded(port(of_loop));
+    events.open();
+    peer.send(&masked(0x81, b"drain"));
+    events.text("drain");
+    assert_eq!(events.error().code(), ErrorCode::CloseTimeout); // the peer does not answer
+    assert!(begun.recv().unwrap().elapsed() >= deadline);
+}
+
+#[test]
 fn files_arrive_whole_and_idle_connections_go() {
     const LENGTH: usize = 24 << 20;
     let folder = TempDir::new();
