@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::{Sender, bounded};
 use sockline::{ClientOptions, ErrorCode, Lookup, Settings, TcpOptions, Timings, connect};
 
-use crate::support::{Events, Host, local, port, recorder, serve, started, url};
+use crate::support::{Events, Host, Nobody, local, port, recorder, serve, started, url};
 
 const SHORT: Duration = Duration::from_millis(50);
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -104,7 +104,8 @@ fn an_address_that_refuses_makes_room_for_the_next_at_once() {
 
 #[test]
 fn each_address_that_failed_is_named() {
-    let port = Host::new().port();
+    let nobody = Nobody::new();
+    let port = nobody.port();
     let (_loop, events) = attempt(&format!("ws://example.test:{port}/"), resolving_to(&[V6, V4]));
     let error = events.error();
     assert_eq!(error.code(), ErrorCode::ConnectFailed);

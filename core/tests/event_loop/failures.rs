@@ -6,8 +6,8 @@ use sockline::{ClientOptions, ErrorCode, ReadyState, Settings, WebSocket, connec
 
 use crate::support::peer::switching;
 use crate::support::{
-    Events, Host, Peer, What, connected_with, local, masked, port, recorder, serve, served_with, settings,
-    started,
+    Events, Host, Nobody, Peer, What, connected_with, local, masked, port, recorder, serve, served_with,
+    settings, started,
 };
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -49,7 +49,8 @@ fn attempt(url: &str, options: ClientOptions) -> (sockline::Loop, WebSocket, Eve
 
 #[test]
 fn nobody_listens() {
-    let port = Host::new().port();
+    let nobody = Nobody::new();
+    let port = nobody.port();
     let (_loop, ws, events) = attempt(&format!("ws://127.0.0.1:{port}/"), ClientOptions::default());
     let error = events.error();
     assert_eq!(error.code(), ErrorCode::ConnectFailed);

@@ -7,7 +7,7 @@ use sockline::{
     WebSocket, connect,
 };
 
-use crate::support::{Events, Host, What, frame, reacting, recorder, started, url};
+use crate::support::{Events, Host, Nobody, What, frame, reacting, recorder, started, url};
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -169,11 +169,11 @@ fn one_whose_deadline_passes_is_dropped_meanwhile() {
 
 #[test]
 fn a_deadline_neither_hurries_nor_delays_the_attempt() {
-    let port = Host::new().port();
+    let nobody = Nobody::new();
     let on_loop = started();
     let (handler, events) = recorder();
     let options = keeping(1000, Duration::from_millis(200));
-    let ws = connect(Some(&on_loop), &url(port), options, Some(handler)).unwrap();
+    let ws = connect(Some(&on_loop), &url(nobody.port()), options, Some(handler)).unwrap();
     for token in 0..20 {
         let _ = send_with(ws, "x", token, Some(Duration::from_millis(token + 1))).unwrap();
     }

@@ -7,7 +7,7 @@ use sockline::{ClientOptions, ErrorCode, Lookup, Proxy, WebSocket, connect};
 use crate::support::child::{in_child, is_child};
 use crate::support::peer::switching;
 use crate::support::proxies::{danted, microsocks, tinyproxy};
-use crate::support::{Events, Host, Peer, What, local, port, reacting, recorder, serve, started};
+use crate::support::{Events, Host, Nobody, Peer, What, local, port, reacting, recorder, serve, started};
 
 fn through(proxy: String) -> ClientOptions {
     ClientOptions {
@@ -66,11 +66,6 @@ fn fails(options: ClientOptions, url: &str, words: &[&str]) -> sockline::Error {
     error
 }
 
-/// A port that refuses.
-fn nobody() -> u16 {
-    Host::new().port()
-}
-
 #[test]
 fn tinyproxy_connects_with_a_password() {
     let proxy = tinyproxy();
@@ -106,7 +101,8 @@ fn tinyproxy_refuses_without_one() {
 fn tinyproxy_says_that_the_host_refuses() {
     let proxy = tinyproxy();
     let options = through(format!("http://me:pass@127.0.0.1:{}", proxy.port));
-    let refusing = format!("127.0.0.1:{}", nobody());
+    let nobody = Nobody::new();
+    let refusing = format!("127.0.0.1:{}", nobody.port());
     fails(options, &format!("ws://{refusing}/"), &[&refusing, "answered 5"]);
 }
 
@@ -152,16 +148,18 @@ fn danted_is_given_addresses_that_were_looked_up_here() {
 fn danted_says_that_the_host_refuses() {
     let proxy = danted();
     let options = through(format!("socks5://127.0.0.1:{}", proxy.port));
+    let nobody = Nobody::new();
     fails(
         options,
-        &format!("ws://127.0.0.1:{}/", nobody()),
+        &format!("ws://127.0.0.1:{}/", nobody.port()),
         &["the host refused the connection"],
     );
 }
 
 #[test]
 fn a_proxy_that_is_not_there() {
-    let port = nobody();
+    let nobody = Nobody::new();
+    let port = nobody.port();
     let name = format!("could not connect to the proxy http://127.0.0.1:{port} on the way to example.test");
     let error = fails(
         through(format!("http://me:pass@127.0.0.1:{port}")),

@@ -8,8 +8,8 @@ use sockline::{ClientOptions, ErrorCode, Loop, ReadyState, Settings, connect, li
 
 use crate::support::peer::close_payload;
 use crate::support::{
-    Events, Host, PATIENCE, Peer, What, barrier, connected_with, frame, local, masked, port, reacting,
-    recorder, serve, served, served_with, settings, started,
+    Events, Host, Nobody, PATIENCE, Peer, What, barrier, connected_with, frame, local, masked, port,
+    reacting, recorder, serve, served, served_with, settings, started,
 };
 
 const SHORT: Duration = Duration::from_millis(40);
@@ -129,10 +129,10 @@ fn the_end_waits_for_a_handler_too_and_comes_once() {
 
 #[test]
 fn a_failure_waits_for_a_handler_too() {
-    let (on_loop, port) = (started(), Host::new().port());
+    let (on_loop, nobody) = (started(), Nobody::new());
     let ws = connect(
         Some(&on_loop),
-        &crate::support::url(port),
+        &crate::support::url(nobody.port()),
         ClientOptions::default(),
         None,
     )

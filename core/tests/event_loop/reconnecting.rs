@@ -11,7 +11,7 @@ use sockline::{
 
 use crate::support::peer::close_payload;
 use crate::support::{
-    Events, Host, PATIENCE, Peer, What, frame, local, port, reacting, recorder, serve, started, url,
+    Events, Host, Nobody, PATIENCE, Peer, What, frame, local, port, reacting, recorder, serve, started, url,
 };
 
 /// Longer than any test waits.
@@ -125,12 +125,12 @@ fn the_first_connection_is_waited_for_too_and_opens_once() {
 
 #[test]
 fn it_is_given_up_after_so_many_attempts() {
-    let port = Host::new().port();
+    let nobody = Nobody::new();
     let reconnect = Reconnect {
         max_attempts: Some(3),
         ..quick()
     };
-    let (on_loop, ws, events) = attempt(&url(port), with(reconnect));
+    let (on_loop, ws, events) = attempt(&url(nobody.port()), with(reconnect));
     for number in 1..=3 {
         let event = events.reconnecting();
         assert_eq!(event.attempt, number);

@@ -17,7 +17,7 @@ use sockline::{
     UpgradeRequest, WebSocket, connect, listen,
 };
 
-pub use self::peer::{Host, Peer, frame, masked};
+pub use self::peer::{Host, Nobody, Peer, frame, masked};
 pub use self::record::{Events, What, reacting, recorder};
 
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,7 +31,10 @@ pub fn started() -> Loop {
 
 /// On a port of 127.0.0.1 that the system chooses.
 pub fn local() -> ServerOptions {
-    ServerOptions::new(Address::Tcp("127.0.0.1".to_owned(), 0))
+    ServerOptions {
+        settings: settings(|_| {}),
+        ..ServerOptions::new(Address::Tcp("127.0.0.1".to_owned(), 0))
+    }
 }
 
 pub fn serve(on_loop: &Loop, options: ServerOptions, handler: Arc<dyn Handler>) -> Server {
@@ -57,7 +60,11 @@ pub struct Pair {
 }
 
 pub fn pair() -> Pair {
-    pair_with(Settings::server(), Settings::client())
+    let client = Settings {
+        max_message: Settings::client().max_message,
+        ..settings(|_| {})
+    };
+    pair_with(settings(|_| {}), client)
 }
 
 pub fn pair_with(server_settings: Settings, client_settings: Settings) -> Pair {
@@ -98,7 +105,7 @@ pub struct Served {
 }
 
 pub fn served() -> Served {
-    served_with(Settings::server())
+    served_with(settings(|_| {}))
 }
 
 pub fn served_with(settings: Settings) -> Served {
@@ -172,9 +179,14 @@ pub fn closed_server() -> (Arc<dyn ServerHandler>, crossbeam_channel::Receiver<S
     (Arc::new(Closed(sender)), receiver)
 }
 
-/// Settings of a server with one of them changed.
+/// Settings of a server with one of them changed. Nothing pings, nor gives up on a close, because a machine with much
+/// else to do was slow.
 pub fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
-    let mut settings = Settings::server();
+    let mut settings = Settings {
+        ping_interval: Duration::ZERO,
+        close_timeout: PATIENCE,
+        ..Settings::server()
+    };
     change(&mut settings);
     settings
 }

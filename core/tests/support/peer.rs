@@ -1,14 +1,18 @@
 //! Foreign peers: plain blocking sockets that send and read the bytes that a test asks for.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
+use socket2::{Domain, SockRef, Socket, Type};
 use tungstenite::handshake::derive_accept_key;
 
 use super::PATIENCE;
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+/// What the system keeps for a peer that does not read. Left to itself it lets that grow to tens of MiB while a peer
+/// reads, and then nothing is left to wait at the sender.
+const RECEIVE_BUFFER: usize = 128 << 10;
 
 pub const REQUEST: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
     Connection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n\
@@ -95,11 +99,10 @@ impl<S: Read + Write> Peer<S> {
             127 => u64::from_be_bytes(self.read_exactly(8).try_into().unwrap()) as usize,
             length => length as usize,
         };
-        let mask = if head[1] & 0x80 != 0 {
-            self.read_exactly(4)
-        } else {
-            vec![0]
-        };
+        if head[1] & 0x80 == 0 {
+            return (head[0], self.read_exactly(length));
+        }
+        let mask = self.read_exactly(4);
         let mut payload = self.read_exactly(length);
         payload
             .iter_mut()
@@ -121,6 +124,9 @@ impl Peer {
     pub fn new(stream: TcpStream) -> Peer {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
+        SockRef::from(&stream)
+            .set_recv_buffer_size(RECEIVE_BUFFER)
+            .unwrap();
         Peer { stream }
     }
 
@@ -154,7 +160,7 @@ impl Peer {
 
     /// Ends the connection with a reset, as a killed process with unread input does.
     pub fn reset(self) {
-        socket2::SockRef::from(&self.stream)
+        SockRef::from(&self.stream)
             .set_linger(Some(Duration::ZERO))
             .unwrap();
     }
@@ -198,6 +204,22 @@ impl Host {
         let request = peer.read_head();
         peer.send(&[switching(&request).as_bytes(), more].concat());
         peer
+    }
+}
+
+/// A port of 127.0.0.1 that refuses, and that nobody else is given meanwhile: it is bound, and does not listen.
+pub struct Nobody(Socket);
+
+impl Nobody {
+    pub fn new() -> Nobody {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        socket.bind(&any.into()).unwrap();
+        Nobody(socket)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.0.local_addr().unwrap().as_socket().unwrap().port()
     }
 }
 

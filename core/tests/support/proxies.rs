@@ -1,12 +1,15 @@
 //! Proxies of the system's, started on free ports of 127.0.0.1.
 
-use std::net::TcpStream;
+use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use super::{Host, PATIENCE, TempDir};
+
+/// TCP_LISTEN, as /proc/net/tcp writes states.
+const LISTEN: &str = "0A";
 
 /// A proxy as it comes with the system; it ends when this is dropped.
 pub struct Real {
@@ -44,16 +47,34 @@ fn start(command: impl Fn(u16, &TempDir) -> Command) -> Real {
             port,
             _folder: folder,
         };
-        // It ends at once if somebody else has taken the port meanwhile.
+        // It ends at once if somebody else has taken the port meanwhile, whom a connection would reach instead.
         let give_up = Instant::now() + PATIENCE;
         while real.child.try_wait().unwrap().is_none() {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            if listens(real.child.id(), port) {
                 return real;
             }
             assert!(Instant::now() < give_up, "the proxy takes nobody in");
             std::thread::sleep(Duration::from_millis(5)); // nothing announces that it listens
         }
     }
+}
+
+/// Whether this process has the socket that listens there.
+fn listens(process: u32, port: u16) -> bool {
+    let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
+    let local = format!("0100007F:{port:04X}");
+    let listener = sockets.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        (fields[1] == local && fields[3] == LISTEN).then(|| format!("socket:[{}]", fields[9]))
+    });
+    let Some(listener) = listener else {
+        return false;
+    };
+    let Ok(open) = fs::read_dir(format!("/proc/{process}/fd")) else {
+        return false; // it has just ended
+    };
+    open.flatten()
+        .any(|file| fs::read_link(file.path()).is_ok_and(|target| target == Path::new(&listener)))
 }
 
 pub fn tinyproxy() -> Real {
