@@ -407,7 +407,7 @@ typedef struct sockline_compression {
      * Default: 1,024.
      */
     uint64_t threshold;
-    /** zlib's level: 1 is the fastest, 9 the smallest. Default: 6. */
+    /** zlib's level: 1 is the fastest, 9 the smallest. Default: 2. */
     uint32_t level;
     /** zlib's memory level, 1 to 9. Default: 8. */
     uint32_t memory_level;

@@ -75,7 +75,7 @@ pub struct sockline_compression {
     /// Messages of this length in bytes and more are compressed, shorter ones not: they would hardly get shorter.
     /// Default: 1,024.
     pub threshold: u64,
-    /// zlib's level: 1 is the fastest, 9 the smallest. Default: 6.
+    /// zlib's level: 1 is the fastest, 9 the smallest. Default: 2.
     pub level: u32,
     /// zlib's memory level, 1 to 9. Default: 8.
     pub memory_level: u32,

@@ -38,7 +38,8 @@ impl LoopCore {
     pub(crate) fn drain(&self, server: Id, within: Millis) {
         self.read_clock(); // the time to drain begins now, however long the turn has lasted
         let now = self.now();
-        let cut_at = now.saturating_add(within);
+        // Of the clock's present millisecond a part is over already: nothing is cut before its time.
+        let cut_at = now.saturating_add(within + Millis::from(within > 0));
         if !self.stop_listening(server, |worker| Command::Drain(worker, within)) {
             return;
         }

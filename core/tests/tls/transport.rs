@@ -314,6 +314,7 @@ fn messages_that_are_encrypted_already_are_not_dropped() {
     let authority = Authority::new("test authority");
     let on_loop = started();
     let content = |n: u64| [&n.to_be_bytes()[..], &vec![n as u8; n as usize % 997]].concat();
+    let (all_sent, sent) = crossbeam_channel::bounded(1);
     let (handler, events) = reacting(move |ws, what| {
         let What::Text(_) = what else { return };
         for n in 0..COUNT {
@@ -323,6 +324,7 @@ fn messages_that_are_encrypted_already_are_not_dropped() {
             };
             let _ = ws.send_with(MessageType::Binary, &content(n), &options).unwrap();
         }
+        all_sent.send(()).unwrap();
     });
     let settings = Settings {
         high_water_mark: 50_000,
@@ -339,6 +341,7 @@ fn messages_that_are_encrypted_already_are_not_dropped() {
     let ws = events.open();
     peer.send(&masked(0x81, b"go"));
     events.text("go");
+    sent.recv_timeout(crate::support::PATIENCE).unwrap(); // who read meanwhile might keep up
     let mut heard = Vec::new();
     while heard.last() != Some(&(COUNT - 1)) {
         let (first, payload) = peer.read_frame();

@@ -30,7 +30,7 @@ class Compression:
 
     threshold: int = 1024
     """Messages of so many bytes and more are compressed; shorter ones would hardly get shorter."""
-    level: int = 6
+    level: int = 2
     """zlib's level: 0 stores, 1 is the fastest, 9 the smallest."""
     memory_level: int = 8
     """zlib's memory level, 1 to 9."""

@@ -55,7 +55,7 @@ logger = logging.getLogger("sockline")
 MAX_REDIRECTS = int(os.environ.get("WEBSOCKETS_MAX_REDIRECTS", "10"))
 
 # What websockets asks for.
-_COMPRESSION = Compression(memory_level=5)
+_COMPRESSION = Compression(level=6, memory_level=5)
 
 # Arguments of websockets' that can't be honoured yet, with the values that ask for nothing.
 _HARMLESS: dict[str, tuple[Any, ...]] = {

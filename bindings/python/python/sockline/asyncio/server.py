@@ -44,7 +44,7 @@ ProcessResponse = Callable[["ServerConnection", Request, Response], Awaitable[Re
 SelectSubprotocol = Callable[["ServerConnection", Sequence[Subprotocol]], Subprotocol | None]
 
 # What websockets takes: a context for each connection, in small windows.
-_COMPRESSION = Compression(memory_level=5, server_max_window_bits=12, client_max_window_bits=12)
+_COMPRESSION = Compression(level=6, memory_level=5, server_max_window_bits=12, client_max_window_bits=12)
 
 # Arguments of websockets' and asyncio's that can't be honoured yet, with the values that ask for nothing.
 _HARMLESS: dict[str, tuple[Any, ...]] = {

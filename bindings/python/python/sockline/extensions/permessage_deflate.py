@@ -86,4 +86,4 @@ def _settings(settings: dict[str, Any] | None) -> dict[str, Any]:
     unknown = (settings or {}).keys() - names.keys()
     if unknown:
         raise NotImplementedError(f"compress_settings takes level and memLevel, not {', '.join(sorted(unknown))}")
-    return {names[name]: value for name, value in (settings or {}).items()}
+    return {"level": 6} | {names[name]: value for name, value in (settings or {}).items()}  # zlib's own default
