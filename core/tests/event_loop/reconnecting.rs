@@ -12,7 +12,7 @@ use sockline::{
 
 use crate::support::peer::{close_payload, switching};
 use crate::support::{
-    Events, Host, Nobody, PATIENCE, Peer, What, frame, local, port, reacting, recorder, serve, started, url,
+    Events, Host, Nobody, PATIENCE, What, frame, local, port, reacting, recorder, serve, started, url,
 };
 
 /// Longer than any test waits.
