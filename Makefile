@@ -108,7 +108,8 @@ test-node: node
 	cd bindings/node && npm ci --no-audit --no-fund && npm test
 
 test-interop: build
-	tests/tools/need chromium
+	tests/tools/need chromium openssl tinyproxy dante-server libwebsockets-dev
+	@command -v javac >/dev/null || tests/tools/need default-jdk-headless
 	$(PYTHON) tests/interop/run.py
 
 test-docs:

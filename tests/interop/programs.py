@@ -28,6 +28,9 @@ FOREIGN_CLIENTS = {
     "ws": ["node", PEERS / "node/ws_client.js"],
     "websockets": [PEERS_PYTHON, PEERS / "python/websockets_client.py"],
     "chromium": ["node", PEERS / "node/chromium_client.js"],
+    "lws": [CHECKOUT / "target/interop/lws_client"],
+    "java": ["java", "-cp", CHECKOUT / "target/interop/java", "JavaClient"],
+    "curl": [PEERS_PYTHON, PEERS / "python/curl_client.py"],
 }
 
 

@@ -96,7 +96,8 @@ def run(tests: list[unittest.TestCase], jobs: int, *, verbose: bool) -> Result:
 
 def prepare() -> None:
     subprocess.run(["sh", HERE / "peers/install.sh"], check=True)
-    subprocess.run(["make", "--silent", "-C", HERE / "probes/c"], check=True)
+    for folder in ("peers", "probes/c"):
+        subprocess.run(["make", "--silent", "-C", HERE / folder], check=True)
 
 
 def flatten(suites: list) -> list[unittest.TestCase]:

@@ -1,13 +1,15 @@
-"""Our servers with our own clients of every language, and with a client of bare sockets that misbehaves."""
+"""Our servers with our own clients of every language, plain and with TLS and compression, and with a client of bare
+sockets that misbehaves.
+"""
 
-import json
 import socket
 import struct
 import sys
 import unittest
 
-from processes import Server, ServerTest
+from processes import Server
 from programs import LACKING, PEERS, PROBES
+from variants import PLAIN, TLS_DEFLATE, VariantTest, variant_of
 
 sys.path.append(str(PEERS))
 
@@ -29,27 +31,34 @@ TARGETS = {
     "broadcast": "/broadcast",
     "refuse": "/refuse?status=503",
 }
+# What TLS and compression have a part in.
+SECURED = {"receive", "greet", "server-close", "stall", "kill", "broadcast", "refuse"}
 PATIENCE = "300"  # ms: what a server lets a client have that is not to be waited for long
 
 
-class Ours(ServerTest):
-    """Has one test for each client of ours, and those of the bare sockets; the classes below name the server."""
+class Ours(VariantTest):
+    """Has one test for each client of ours; the classes below name the server."""
 
-    name: str
+    face: str
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.command = [*PROBES[cls.name], "server", "0"]
+        cls.command = [*PROBES[cls.face], "server", "0"]
         super().setUpClass()
 
     def run_probe(self, client: str) -> None:
+        command = [*PROBES[client], "client"]
+        with self.subTest(scenario="connection"):
+            self.check_connection(command)
         for scenario, target in TARGETS.items():
-            if scenario in LACKING.get(self.name, ()):
+            if scenario in LACKING.get(self.face, ()) or (self.variant != PLAIN and scenario not in SECURED):
                 continue
             with self.subTest(scenario=scenario):
-                process = self.run_to_end([*PROBES[client], "client", self.server.url(target), scenario])
-                report = json.loads(process.line())
-                self.assertEqual((process.errors, report["scenario"]), ("", scenario))
+                self.run_client(command, self.url(target), scenario)
+
+
+class Misbehaving(Ours):
+    """Has the tests of the bare sockets, too, which are plain."""
 
     def open(self, target: str, server: Server | None = None) -> Raw:
         raw = Raw((server or self.server).port, target)
@@ -128,22 +137,13 @@ def add_tests() -> None:
 add_tests()
 
 
-class CServer(Ours):
-    name = "c"
-
-
-class PythonServer(Ours):
-    name = "python"
-
-
-class PythonCallbacksServer(Ours):
-    name = "python_callbacks"
-
-
-class NodeServer(Ours):
-    name = "node"
+FACES = {"CServer": "c", "PythonServer": "python", "PythonCallbacksServer": "python_callbacks", "NodeServer": "node"}
 
 
 def load_tests(loader: unittest.TestLoader, found: unittest.TestSuite, pattern: str | None) -> unittest.TestSuite:
-    servers = [CServer, PythonServer, PythonCallbacksServer, NodeServer]
-    return unittest.TestSuite(loader.loadTestsFromTestCase(server) for server in servers)
+    suite = unittest.TestSuite()
+    for name, face in FACES.items():
+        for tests, variant in ((Misbehaving, PLAIN), (Ours, TLS_DEFLATE)):
+            case = variant_of(tests, variant, name, face=face)
+            suite.addTest(loader.loadTestsFromTestCase(case))
+    return suite

@@ -1,54 +1,18 @@
 """Over TLS: the Rust examples with npm ws, Python websockets and Chromium on the other side."""
 
-import base64
-import hashlib
 import json
-import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
+from certificates import Certificates
 from processes import Command, ProcessTest
 from programs import FOREIGN_CLIENTS, FOREIGN_SERVERS, example
+from variants import in_environment
 
 SCENARIOS = ["echo", "sizes", "close", "connections", "fragments", "ping"]
 # A page can neither ping nor fragment. A thousand contexts of Python's ssl at once take it longer than a server waits.
 NOT_FOR = {"chromium": {"fragments", "ping"}, "websockets": {"connections"}, "ws": set()}
-
-
-class Certificates:
-    """A certification authority, and a certificate of its for localhost, made as the tests run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.authority, self.certificate, self.key = (folder / name for name in ("ca.pem", "cert.pem", "key.pem"))
-        ca_key, request = folder / "ca.key", folder / "request.pem"
-        new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        self._openssl(*new, "-x509", "-days", "2", "-subj", "/CN=interop", "-keyout", ca_key, "-out", self.authority)
-        self._openssl(*new, "-subj", "/CN=localhost", "-keyout", self.key, "-out", request)
-        extensions = folder / "extensions"
-        extensions.write_text("subjectAltName = DNS:localhost\n")
-        signing = ["x509", "-req", "-days", "2", "-in", request, "-CA", self.authority, "-CAkey", ca_key]
-        self._openssl(*signing, "-CAcreateserial", "-extfile", extensions, "-out", self.certificate)
-
-    def pin(self) -> str:
-        """What Chromium calls the server's key."""
-        key = self._openssl("pkey", "-in", self.key, "-pubout", "-outform", "der")
-        return base64.b64encode(hashlib.sha256(key).digest()).decode()
-
-    def environment(self) -> Command:
-        """Has a program trust the authority, or have the certificate, whichever way it is told."""
-        return [
-            "env",
-            f"NODE_EXTRA_CA_CERTS={self.authority}",
-            f"SSL_CERT_FILE={self.authority}",
-            f"CHROMIUM_FLAGS=--ignore-certificate-errors-spki-list={self.pin()}",
-            f"TLS_CERTIFICATE={self.certificate}",
-            f"TLS_KEY={self.key}",
-        ]
-
-    @staticmethod
-    def _openssl(*arguments: str | Path) -> bytes:
-        return subprocess.run(["openssl", *arguments], check=True, capture_output=True).stdout
 
 
 class TlsTest(ProcessTest):
@@ -59,7 +23,7 @@ class TlsTest(ProcessTest):
         cls.certificates = Certificates(Path(folder.name))
 
     def in_environment(self, command: Command) -> Command:
-        return [*self.certificates.environment(), *command]
+        return in_environment(self.certificates.for_clients() | self.certificates.for_servers(), command)
 
 
 class TlsServer(TlsTest):

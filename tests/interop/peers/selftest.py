@@ -69,7 +69,8 @@ class Servers:
     def test_clients(self) -> None:
         for client in CLIENTS:
             names = ECHO_SCENARIOS + (API_SCENARIOS if client != "chromium" else [])
-            runs = [("/echo", name) for name in names] + [("/close?code=1000&reason=bye", "server-close")]
+            runs = [("/echo", name) for name in names]
+            runs += [("/connection", "connection"), ("/close?code=1000&reason=bye", "server-close")]
             for target, scenario in runs:
                 with self.subTest(client=client, scenario=scenario):
                     result = self.run_client(client, target, scenario)

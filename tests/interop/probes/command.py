@@ -1,9 +1,13 @@
 """The command line of the Python probes, and what they check with."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Container
 from pathlib import Path
+from typing import Any
+
+import sockline
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "peers/python"))
 
@@ -11,16 +15,36 @@ from fixtures import (  # noqa: E402
     CONNECTIONS,
     FRAGMENTED_TEXT,
     MAX_SIZE,
+    PADDING,
     SIZES,
     allow_many_files,
     pattern,
 )
 
-__all__ = ["CONNECTIONS", "FRAGMENTED_TEXT", "LISTENERS", "MAX_SIZE", "SIZES", "SOON", "TIMEOUT", "Failure", "pattern"]
+__all__ = [
+    "CONNECTIONS",
+    "FRAGMENTED_TEXT",
+    "LISTENERS",
+    "MAX_SIZE",
+    "PADDING",
+    "SIZES",
+    "SOON",
+    "TIMEOUT",
+    "Failure",
+    "pattern",
+]
 
 TIMEOUT = 120.0  # seconds, for a whole scenario
 SOON = 0.2  # seconds, until a peer that says nothing is given up
 LISTENERS = 3  # of a broadcast
+
+# What the environment asks for, as ../peers/README.md has it.
+COMPRESSES = "PERMESSAGE_DEFLATE" in os.environ
+PROXY = os.environ.get("PROXY")
+AUTHORITY = os.environ.get("TLS_AUTHORITY")
+
+Connection = sockline.WebSocket | sockline.ClientConnection | sockline.ServerConnection
+Scenario = Callable[[str, str], dict[str, Any] | None]
 
 
 class Failure(Exception):
@@ -30,7 +54,7 @@ class Failure(Exception):
 def main(
     probe: str,
     scenarios: Container[str],
-    run_scenario: Callable[[str, str], dict[str, int] | None],
+    run_scenario: Scenario,
     serve: Callable[[int, float | None], None],
 ) -> int:
     """Runs what the arguments name; `serve` gets the port and the patience in seconds, if one is given."""
@@ -48,7 +72,7 @@ def main(
     return 2
 
 
-def report(probe: str, scenario: str, run: Callable[[], dict[str, int] | None]) -> int:
+def report(probe: str, scenario: str, run: Callable[[], dict[str, Any] | None]) -> int:
     try:
         result = run()
     except Exception as error:
@@ -56,6 +80,22 @@ def report(probe: str, scenario: str, run: Callable[[], dict[str, int] | None]) 
         return 1
     print(json.dumps({"probe": probe, "scenario": scenario, **(result or {})}))
     return 0
+
+
+def server_tls() -> sockline.ServerTLS | None:
+    if "TLS_KEY" not in os.environ:
+        return None
+    return sockline.ServerTLS(Path(os.environ["TLS_CERTIFICATE"]), Path(os.environ["TLS_KEY"]))
+
+
+def state(ws: Connection) -> dict[str, str]:
+    """What was agreed on for a connection."""
+    return {"extensions": ws.extensions, "tls": ws.tls_info.version if ws.tls_info else ""}
+
+
+def reply(ws: Connection) -> str:
+    """What a server answers at /connection."""
+    return json.dumps({**state(ws), "padding": PADDING})
 
 
 def expect(found: object, wanted: object) -> None:

@@ -2,6 +2,7 @@
 // sockline's Node face on both sides of the interop tests: probe.js server PORT [PATIENCE_MS], probe.js client URL SCENARIO
 // What the paths and the scenarios are is in README.md.
 
+const { readFileSync } = require('fs');
 const { createRequire } = require('module');
 const path = require('path');
 
@@ -12,17 +13,21 @@ const TIMEOUT = 120_000; // ms, for a whole scenario
 const SOON = 200; // ms, until a peer that says nothing is given up
 const LISTENERS = 3; // of a broadcast
 const MAX_PAYLOAD = 64 << 20;
-const ROOMY = { maxPayload: MAX_PAYLOAD };
+// What the environment asks for, as ../peers/README.md has it.
+const { PERMESSAGE_DEFLATE, PROXY, TLS_AUTHORITY, TLS_CERTIFICATE, TLS_KEY } = process.env;
+const ROOMY = { maxPayload: MAX_PAYLOAD, perMessageDeflate: PERMESSAGE_DEFLATE !== undefined };
+const TRUST = TLS_AUTHORITY ? { ca: readFileSync(TLS_AUTHORITY) } : {};
 const GREETING = 'hello before you asked';
 
 // The server
 
 async function serve(port, patience) {
-  const { SIZES, pattern } = await import('../peers/node/fixtures.js');
+  const { SIZES, PADDING, pattern } = await import('../peers/node/fixtures.js');
   const patient = patience === undefined ? {} : patienceOf(Number(patience));
   const server = new WebSocket.WebSocketServer({
     port,
     backlog: 1024, // the queue of the kernel has to hold 1,000 connections that come at once
+    tls: TLS_KEY ? { cert: readFileSync(TLS_CERTIFICATE), key: readFileSync(TLS_KEY) } : undefined,
     ...ROOMY,
     ...patient,
     verifyClient: ({ req }, settle) => verify(urlOf(req), settle),
@@ -32,6 +37,7 @@ async function serve(port, patience) {
   const routes = {
     '/echo': echo,
     '/subprotocol-ok': echo,
+    '/connection': (ws) => ws.on('message', () => ws.send(JSON.stringify({ ...stateOf(ws), padding: PADDING }))),
     '/close': (ws, query) => ws.close(Number(query.get('code') ?? 1000), query.get('reason') ?? ''),
     '/ping'(ws) {
       ws.on('pong', (payload) => payload.equals(Buffer.from('are you there')) && ws.send('pong ok'));
@@ -71,11 +77,18 @@ function patienceOf(ms) {
   return { pingInterval: ms, pingTimeout: ms, closeTimeout: ms };
 }
 
+/** What was agreed on for a connection. */
+function stateOf(ws) {
+  return { extensions: ws.extensions, tls: ws.tlsInfo()?.version ?? '' };
+}
+
 function urlOf(request) {
   return new URL(request.url, 'ws://probe');
 }
 
 // The client
+
+const CLIENT = { ...ROOMY, ...TRUST, proxy: PROXY ?? false };
 
 async function scenarios() {
   const { SIZES, FRAGMENTED_TEXT, CONNECTIONS, pattern } = await import('../peers/node/fixtures.js');
@@ -83,11 +96,11 @@ async function scenarios() {
 
   class Roomy extends WebSocket {
     constructor(url) {
-      super(url, ROOMY);
+      super(url, CLIENT);
     }
   }
   // What npm ws and Chromium run too: the same program, with another WebSocket.
-  const { echo, sizes, close, connections } = peers.scenarios(Roomy, CONNECTIONS.ws);
+  const { echo, connection, sizes, close, connections } = peers.scenarios(Roomy, CONNECTIONS.ws, stateOf);
   const half = async (url) => {
     const { end } = await open(url);
     expect(await end, { code: 1006, reason: '', error: undefined });
@@ -95,6 +108,7 @@ async function scenarios() {
 
   return {
     echo,
+    connection,
     sizes,
     close,
     connections,
@@ -187,7 +201,7 @@ async function scenarios() {
 
 /** A connection whose messages are awaited one by one; `end` resolves to how it ended. */
 function start(url, options = {}) {
-  const ws = new WebSocket(url, ['chat.v1', 'chat.v3'], { ...ROOMY, ...options });
+  const ws = new WebSocket(url, ['chat.v1', 'chat.v3'], { ...CLIENT, ...options });
   const messages = [];
   const pings = [];
   let wake = () => {};
@@ -241,8 +255,8 @@ function describe(value) {
 async function runScenario(url, name) {
   const timer = setTimeout(() => fail(`not finished after ${TIMEOUT / 1000} seconds`), TIMEOUT);
   try {
-    const { status } = (await (await scenarios())[name](url)) ?? {};
-    console.log(JSON.stringify({ probe: 'node', scenario: name, status }));
+    const result = await (await scenarios())[name](url);
+    console.log(JSON.stringify({ probe: 'node', scenario: name, ...result }));
     clearTimeout(timer); // and with nothing open the process ends by itself
   } catch (error) {
     fail(error.message);

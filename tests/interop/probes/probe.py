@@ -4,16 +4,19 @@ What the paths and the scenarios are is in README.md.
 """
 
 import asyncio
+import json
+import ssl
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import command
 import sockline
-from command import CONNECTIONS, FRAGMENTED_TEXT, LISTENERS, MAX_SIZE, SIZES, SOON, Failure, pattern
+from command import CONNECTIONS, FRAGMENTED_TEXT, LISTENERS, MAX_SIZE, PADDING, SIZES, SOON, Failure, pattern
 
 GREETING = "hello before you asked"
+COMPRESSION: Literal["deflate"] | None = "deflate" if command.COMPRESSES else None
 
 
 # The server
@@ -27,6 +30,8 @@ async def serve(port: int, patience: float | None) -> None:
         handle,
         port=port,
         max_size=MAX_SIZE,
+        compression=COMPRESSION,
+        ssl=command.server_tls(),
         process_request=process_request,
         select_subprotocol=select_subprotocol,
         **patient,
@@ -47,6 +52,11 @@ async def handle(ws: sockline.ServerConnection) -> None:
 async def echo(ws: sockline.ServerConnection, query: dict[str, str]) -> None:
     async for message in ws:
         await ws.send(message)
+
+
+async def connection(ws: sockline.ServerConnection, query: dict[str, str]) -> None:
+    await ws.recv()
+    await ws.send(command.reply(ws))
 
 
 async def close(ws: sockline.ServerConnection, query: dict[str, str]) -> None:
@@ -75,6 +85,7 @@ async def broadcast(ws: sockline.ServerConnection, query: dict[str, str]) -> Non
 
 ROUTES: dict[str, Callable[[sockline.ServerConnection, dict[str, str]], Awaitable[None]]] = {
     "/echo": echo,
+    "/connection": connection,
     "/close": close,
     "/ping": ping,
     "/sizes": sizes,
@@ -112,6 +123,14 @@ async def client_echo(url: str) -> None:
     for message in ["hello", "", "κόσμε €😀\0", pattern(64), b""]:
         await expect_echo(ws, message)
     await finish(ws)
+
+
+async def client_connection(url: str) -> dict[str, Any]:
+    ws = await connect(url)
+    await ws.send(PADDING)
+    server = json.loads(await ws.recv())
+    await finish(ws)
+    return {**command.state(ws), "server": server}
 
 
 async def client_sizes(url: str) -> None:
@@ -229,6 +248,7 @@ async def client_broadcast(url: str) -> None:
 
 SCENARIOS = {
     "echo": client_echo,
+    "connection": client_connection,
     "sizes": client_sizes,
     "receive": client_receive,
     "fragments": client_fragments,
@@ -251,10 +271,21 @@ SCENARIOS = {
 
 # Steps
 
+# As users of websockets say it; the callback face has the library's own way.
+TRUST = ssl.create_default_context(cafile=command.AUTHORITY)
+
 
 async def connect(url: str, **options: Any) -> sockline.ClientConnection:
+    if url.startswith("wss:"):
+        options["ssl"] = TRUST
     return await sockline.connect(
-        url, max_size=MAX_SIZE, subprotocols=["chat.v1", "chat.v3"], open_timeout=command.TIMEOUT, **options
+        url,
+        max_size=MAX_SIZE,
+        subprotocols=["chat.v1", "chat.v3"],
+        open_timeout=command.TIMEOUT,
+        compression=COMPRESSION,
+        proxy=command.PROXY,
+        **options,
     )
 
 
@@ -281,7 +312,7 @@ def expect(found: object, wanted: object) -> None:
     command.expect(found, wanted)
 
 
-def run_scenario(name: str, url: str) -> dict[str, int] | None:
+def run_scenario(name: str, url: str) -> dict[str, Any] | None:
     return asyncio.run(asyncio.wait_for(SCENARIOS[name](url), command.TIMEOUT))
 
 

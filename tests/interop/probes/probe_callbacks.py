@@ -4,18 +4,20 @@ What the paths and the scenarios are is in README.md. There is no asyncio here: 
 the main thread awaits what they put into queues.
 """
 
+import json
 import queue
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import command
 import sockline
-from command import CONNECTIONS, FRAGMENTED_TEXT, LISTENERS, MAX_SIZE, SIZES, SOON, Failure, expect, pattern
+from command import CONNECTIONS, FRAGMENTED_TEXT, LISTENERS, MAX_SIZE, PADDING, SIZES, SOON, Failure, expect, pattern
 
 GREETING = "hello before you asked"
-ROOMY: dict[str, Any] = {"max_size": MAX_SIZE, "hard_limit": None}
+ROOMY: dict[str, Any] = {"max_size": MAX_SIZE, "hard_limit": None, "compression": command.COMPRESSES}
 
 
 # The server
@@ -26,7 +28,14 @@ def serve(port: int, patience: float | None) -> None:
     if patience is not None:
         patient = {"ping_interval": patience, "ping_timeout": patience, "close_timeout": patience}
     server = sockline.WebSocketServer(
-        port=port, onupgrade=onupgrade, onopen=onopen, onmessage=onmessage, onpong=onpong, **ROOMY, **patient
+        port=port,
+        tls=command.server_tls(),
+        onupgrade=onupgrade,
+        onopen=onopen,
+        onmessage=onmessage,
+        onpong=onpong,
+        **ROOMY,
+        **patient,
     )
     print("listening", server.port, flush=True)
     threading.Event().wait()  # for ever: the connections have a thread of their own
@@ -62,6 +71,8 @@ def onmessage(ws: sockline.WebSocket, message: str | bytes) -> None:
     path, _query = split(ws.url)
     if path == "/broadcast":
         ws.server.broadcast(message)
+    elif path == "/connection":
+        ws.send(command.reply(ws))
     elif path in ECHOING:
         ws.send(message)
 
@@ -72,7 +83,7 @@ def onpong(ws: sockline.WebSocket, payload: bytes) -> None:
 
 
 ECHOING = {"/echo", "/greet", "/subprotocol-ok"}
-PATHS = ECHOING | {"/close", "/ping", "/sizes", "/kill", "/broadcast"}
+PATHS = ECHOING | {"/connection", "/close", "/ping", "/sizes", "/kill", "/broadcast"}
 
 
 def split(target: str) -> tuple[str, dict[str, str]]:
@@ -81,6 +92,8 @@ def split(target: str) -> tuple[str, dict[str, str]]:
 
 
 # The client
+
+TRUST = sockline.ClientTLS(ca=Path(command.AUTHORITY), platform_roots=False) if command.AUTHORITY else None
 
 
 class Peer:
@@ -100,6 +113,8 @@ class Peer:
             onerror=lambda ws, error: put(("error", error)),
             onclose=lambda ws, code, reason, was_clean: put(("close", (code, reason, was_clean))),
             open_timeout=command.TIMEOUT,
+            proxy=command.PROXY,
+            tls=TRUST,
             **ROOMY,
             **options,
         )
@@ -135,6 +150,15 @@ def echo(url: str) -> None:
     for message in ["hello", "", "κόσμε €😀\0", pattern(64), b""]:
         peer.want_echo(message)
     peer.finish()
+
+
+def connection(url: str) -> dict[str, Any]:
+    peer = connected(url)
+    peer.ws.send(PADDING)
+    server = json.loads(peer.want("message"))
+    agreed = command.state(peer.ws)
+    peer.finish()
+    return {**agreed, "server": server}
 
 
 def sizes(url: str) -> None:
@@ -254,6 +278,7 @@ def broadcast(url: str) -> None:
 
 SCENARIOS = {
     "echo": echo,
+    "connection": connection,
     "sizes": sizes,
     "receive": receive,
     "fragments": fragments,

@@ -12,6 +12,9 @@ export const FRAGMENT = 999;
 /** How many connections are open at once; a browser is not let further than 255. */
 export const CONNECTIONS = { ws: 1000, chromium: 200 };
 
+/** A text that gets much shorter when it is compressed. */
+export const PADDING = 'x'.repeat(65_536);
+
 /** `size` bytes in which a lost, repeated or moved block shows: 251 is prime to every block size. */
 export function pattern(size) {
   const bytes = new Uint8Array(size);

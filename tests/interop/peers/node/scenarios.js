@@ -1,9 +1,10 @@
 // The scenarios that the browsers' WebSocket API can run: npm ws and Chromium both run this file.
 // Each resolves to what is worth printing, or rejects with the reason.
 
-import { SIZES, pattern } from './fixtures.js';
+import { PADDING, SIZES, pattern } from './fixtures.js';
 
-export function scenarios(WebSocket, connections) {
+/** `state` is what a socket tells of what was agreed on. */
+export function scenarios(WebSocket, connections, state = ({ extensions }) => ({ extensions })) {
   /** A connection whose messages are awaited one by one. */
   async function connect(url) {
     const socket = new WebSocket(url);
@@ -56,6 +57,15 @@ export function scenarios(WebSocket, connections) {
       for (const message of messages) await expectEcho(connection, message);
       await finish(connection);
       return { messages: messages.length };
+    },
+
+    async connection(url) {
+      const connection = await connect(url);
+      connection.socket.send(PADDING);
+      const server = JSON.parse(await connection.next());
+      const agreed = state(connection.socket);
+      await finish(connection);
+      return { ...agreed, server };
     },
 
     async sizes(url) {

@@ -7,8 +7,10 @@ import { CONNECTIONS, FRAGMENT, FRAGMENTED_TEXT, pattern } from './fixtures.js';
 import { run } from './run.js';
 import { scenarios } from './scenarios.js';
 
+const state = ({ extensions, _socket }) => ({ extensions, tls: _socket.getProtocol?.() ?? '' });
+
 run('ws', {
-  ...scenarios(WebSocket, CONNECTIONS.ws),
+  ...scenarios(WebSocket, CONNECTIONS.ws, state),
 
   async fragments(url) {
     const ws = new WebSocket(url);

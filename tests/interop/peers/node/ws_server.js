@@ -5,21 +5,26 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { WebSocketServer } from 'ws';
-import { FRAGMENT, FRAGMENTED_TEXT, SIZES, pattern } from './fixtures.js';
+import { FRAGMENT, FRAGMENTED_TEXT, PADDING, SIZES, pattern } from './fixtures.js';
 
-const { TLS_CERTIFICATE, TLS_KEY } = process.env;
+const { PERMESSAGE_DEFLATE, TLS_CERTIFICATE, TLS_KEY } = process.env;
 const answer = (request, response) => response.writeHead(426).end();
 const server = TLS_KEY
   ? https.createServer({ cert: readFileSync(TLS_CERTIFICATE), key: readFileSync(TLS_KEY) }, answer)
   : http.createServer(answer);
 const upgrader = new WebSocketServer({
   noServer: true,
-  perMessageDeflate: false,
+  perMessageDeflate: PERMESSAGE_DEFLATE !== undefined,
   handleProtocols: (offered, request) => pathOf(request) === '/subprotocol-ok' && [...offered].at(-1),
 });
 
 const routes = {
   '/echo': echo,
+
+  '/connection'(ws, socket) {
+    const agreed = { extensions: ws.extensions, tls: socket.getProtocol?.() ?? '' };
+    ws.on('message', () => ws.send(JSON.stringify({ ...agreed, padding: PADDING })));
+  },
 
   '/close'(ws, socket, query) {
     ws.close(Number(query.get('code') ?? 1000), query.get('reason') ?? '');

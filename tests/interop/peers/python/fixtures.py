@@ -12,6 +12,9 @@ FRAGMENT = 999
 # How many connections are open at once.
 CONNECTIONS = 1000
 
+# A text that gets much shorter when it is compressed.
+PADDING = "x" * 65_536
+
 # The largest message that the Python peers take, in bytes; their library's default is 1 MiB.
 MAX_SIZE = 64 * 1024**2
 
@@ -19,6 +22,13 @@ MAX_SIZE = 64 * 1024**2
 def pattern(size: int) -> bytes:
     """`size` bytes in which a lost, repeated or moved block shows: 251 is prime to every block size."""
     return (bytes(range(251)) * (size // 251 + 1))[:size]
+
+
+def agreed(ws) -> dict[str, str]:
+    """What was agreed on for a connection of websockets."""
+    tls = ws.transport.get_extra_info("ssl_object")
+    extensions = ", ".join(extension.name for extension in ws.protocol.extensions)
+    return {"extensions": extensions, "tls": tls.version() if tls else ""}
 
 
 def allow_many_files() -> None:

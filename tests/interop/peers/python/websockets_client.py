@@ -8,7 +8,17 @@ import json
 import sys
 from collections.abc import AsyncIterator
 
-from fixtures import CONNECTIONS, FRAGMENT, FRAGMENTED_TEXT, MAX_SIZE, SIZES, allow_many_files, pattern
+from fixtures import (
+    CONNECTIONS,
+    FRAGMENT,
+    FRAGMENTED_TEXT,
+    MAX_SIZE,
+    PADDING,
+    SIZES,
+    agreed,
+    allow_many_files,
+    pattern,
+)
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websockets_connect
 from websockets.exceptions import ConnectionClosed
@@ -46,6 +56,15 @@ async def echo(url: str) -> dict:
         await expect_echo(ws, message)
     await finish(ws)
     return {"messages": len(messages)}
+
+
+async def connection(url: str) -> dict:
+    ws = await connect(url)
+    await ws.send(PADDING)
+    server = json.loads(await ws.recv())
+    result = {**agreed(ws), "server": server}
+    await finish(ws)
+    return result
 
 
 async def sizes(url: str) -> dict:
@@ -99,6 +118,7 @@ async def server_close(url: str) -> dict:
 
 SCENARIOS = {
     "echo": echo,
+    "connection": connection,
     "sizes": sizes,
     "close": close,
     "connections": connections,

@@ -4,6 +4,7 @@ What each path does is in ../README.md; ws_server.js does the same.
 """
 
 import asyncio
+import json
 import os
 import socket
 import ssl
@@ -11,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlsplit
 
-from fixtures import FRAGMENT, FRAGMENTED_TEXT, MAX_SIZE, SIZES, allow_many_files, pattern
+from fixtures import FRAGMENT, FRAGMENTED_TEXT, MAX_SIZE, PADDING, SIZES, agreed, allow_many_files, pattern
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
@@ -23,7 +24,7 @@ async def main() -> None:
         handle,
         "127.0.0.1",
         int(sys.argv[1]),
-        compression=None,
+        compression="deflate" if "PERMESSAGE_DEFLATE" in os.environ else None,
         max_size=MAX_SIZE,
         ping_interval=None,
         process_request=process_request,
@@ -59,6 +60,11 @@ async def handle(ws: ServerConnection) -> None:
 async def echo(ws: ServerConnection, query: dict[str, str]) -> None:
     async for message in ws:
         await ws.send(message)
+
+
+async def connection(ws: ServerConnection, query: dict[str, str]) -> None:
+    await ws.recv()
+    await ws.send(json.dumps({**agreed(ws), "padding": PADDING}))
 
 
 async def close(ws: ServerConnection, query: dict[str, str]) -> None:
@@ -107,6 +113,7 @@ async def silent_close(ws: ServerConnection, query: dict[str, str]) -> None:
 
 ROUTES = {
     "/echo": echo,
+    "/connection": connection,
     "/close": close,
     "/ping": ping,
     "/fragments": fragments,

@@ -1,11 +1,13 @@
 /* Connections whose events are awaited one by one: each wait turns the loop. */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client.h"
 
 static sockline_loop *loop;
+static sockline_tls *tls; /* of all connections */
 
 static void on_open(sockline_ws ws, void *user_data) {
     (void)ws;
@@ -43,6 +45,7 @@ static void on_error(sockline_ws ws, const sockline_error_event *event, void *us
     (void)ws;
     if (peer->error != 0) fail("a second error: %s", event->text.data);
     peer->error = event->status;
+    snprintf(peer->error_text, sizeof peer->error_text, "%s", event->text.data);
     peer->http_status = event->http_status;
 }
 
@@ -65,13 +68,20 @@ void start(struct peer *peer, const char *url, const sockline_settings *settings
     if (settings) roomy = *settings;
     roomy.max_message = MAX_MESSAGE;
     roomy.hard_limit = SOCKLINE_UNLIMITED;
+    roomy.compression = compression();
+    if (loop == NULL) {
+        must(sockline_loop_new(NULL, &loop), "making a loop");
+        tls = client_tls();
+    }
     sockline_string subprotocols[] = {sockline_str("chat.v1"), sockline_str("chat.v3")};
     sockline_options options = SOCKLINE_OPTIONS_INIT;
     options.settings = &roomy;
     options.subprotocols = subprotocols;
     options.subprotocol_count = sizeof subprotocols / sizeof *subprotocols;
 
-    if (loop == NULL) must(sockline_loop_new(NULL, &loop), "making a loop");
+    options.proxy = proxy();
+    options.tls = tls;
+
     *peer = (struct peer){.last = &peer->first};
     must(sockline_connect(loop, url, &options, &HANDLERS, peer, &peer->ws), "connecting");
 }
@@ -82,7 +92,7 @@ static void turn(void) {
 
 void await_open(struct peer *peer) {
     while (!peer->open && !peer->closed) turn();
-    if (!peer->open) fail("could not connect: %s", sockline_status_name(peer->error));
+    if (!peer->open) fail("could not connect: %s", peer->error_text);
 }
 
 void open_peer(struct peer *peer, const char *url) {

@@ -19,6 +19,7 @@ struct peer {
     char ping[126], pong[126];     /* the payload of the last one, ended by a NUL */
     int pongs;
     int32_t error;                 /* the status of on_error, 0 if there was none */
+    char error_text[512];
     int32_t http_status;
     int32_t code;
     bool was_clean;

@@ -20,6 +20,7 @@ const size_t SIZES[] = {0, 1, 125, 126, 127, 65535, 65536, 1 << 20, LARGEST};
 const size_t SIZE_COUNT = sizeof SIZES / sizeof *SIZES;
 
 unsigned char *pattern;
+char padding[PADDING + 1];
 const char *role = "probe";
 
 void fail(const char *format, ...) {
@@ -36,10 +37,11 @@ void must(sockline_status status, const char *what) {
     if (status < 0) fail("%s: %s: %s", what, sockline_status_name(status), sockline_last_error_text());
 }
 
-static void make_pattern(void) {
+static void make_fixtures(void) {
     pattern = malloc(LARGEST);
     if (pattern == NULL) fail("no memory");
     for (size_t i = 0; i < LARGEST; i++) pattern[i] = (unsigned char)(i % 251);
+    memset(padding, 'x', PADDING);
 }
 
 /* The soft limit of open descriptors is often 1,024. */
@@ -58,7 +60,7 @@ static void timed_out(int signal) {
 }
 
 int main(int argc, char **argv) {
-    make_pattern();
+    make_fixtures();
     allow_many_files();
     if ((argc == 3 || argc == 4) && strcmp(argv[1], "server") == 0)
         return serve((unsigned)atoi(argv[2]), argc == 4 ? (unsigned)atoi(argv[3]) : 0);

@@ -25,6 +25,17 @@ static void echo(void) {
     finish(&peer);
 }
 
+static void connection(void) {
+    open_peer(&peer, at);
+    say(&peer, SOCKLINE_TEXT, padding, PADDING);
+    struct message *reply = next(&peer);
+    struct state state = state_of(peer.ws);
+    finish(&peer);
+    printf("{\"probe\":\"c\",\"scenario\":\"connection\",\"extensions\":\"%s\",\"tls\":\"%s\",\"server\":%.*s}\n",
+           state.extensions, state.tls, (int)reply->len, (const char *)reply->data);
+    free(reply);
+}
+
 static void sizes(void) {
     char *xs = malloc(LARGEST);
     if (xs == NULL) fail("no memory");
@@ -170,6 +181,7 @@ static const struct {
     {"half", half},         {"subprotocol-ok", subprotocol_ok},
     {"kill", half},         {"silent-close", silent_close},
     {"broadcast", broadcast}, {"connections", connections},
+    {"connection", connection},
 };
 
 int run_scenario(const char *url, const char *name) {
@@ -177,6 +189,7 @@ int run_scenario(const char *url, const char *name) {
     for (size_t i = 0; i < sizeof SCENARIOS / sizeof *SCENARIOS; i++) {
         if (strcmp(SCENARIOS[i].name, name) != 0) continue;
         SCENARIOS[i].run();
+        if (SCENARIOS[i].run == connection) return 0; /* which has said more */
         printf("{\"probe\":\"c\",\"scenario\":\"%s\",\"status\":%d}\n", name, peer.http_status);
         return 0;
     }

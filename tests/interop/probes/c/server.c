@@ -17,6 +17,15 @@ static void echo(sockline_ws ws, int32_t type, const void *data, size_t len, voi
     must(sockline_send(ws, type, data, len), "echoing");
 }
 
+static void tell_state(sockline_ws ws, int32_t type, const void *data, size_t len, void *user_data) {
+    static char json[PADDING + 512];
+    struct state state = state_of(ws);
+    (void)type, (void)data, (void)len, (void)user_data;
+    int size = snprintf(json, sizeof json, "{\"extensions\":\"%s\",\"tls\":\"%s\",\"padding\":\"%s\"}",
+                        state.extensions, state.tls, padding);
+    must(sockline_send(ws, SOCKLINE_TEXT, json, (size_t)size), "telling the state");
+}
+
 /* The value of `name=` in a query, up to the next "&", as a text of its own; NULL if it is not there. */
 static char *query_value(const char *query, const char *name) {
     size_t len = strlen(name);
@@ -83,6 +92,7 @@ static const struct {
     sockline_handlers handlers;
 } ROUTES[] = {
     {"/echo", {SIZED, .on_message = echo}},
+    {"/connection", {SIZED, .on_message = tell_state}},
     {"/close", {SIZED, .on_open = close_at_once}},
     {"/ping", {SIZED, .on_open = ping_at_once, .on_pong = say_pong_ok}},
     {"/sizes", {SIZED, .on_open = send_sizes}},
@@ -146,10 +156,12 @@ int serve(unsigned port, unsigned patience_ms) {
     sockline_settings settings = SOCKLINE_SETTINGS_INIT;
     settings.max_message = MAX_MESSAGE;
     settings.hard_limit = SOCKLINE_UNLIMITED;
+    settings.compression = compression();
     settings.ping_interval_ms = settings.ping_timeout_ms = settings.close_timeout_ms = patience_ms;
     sockline_server_options options = SOCKLINE_SERVER_OPTIONS_INIT;
     options.port = port;
     options.settings = &settings;
+    options.tls = server_tls();
     sockline_handlers handlers = SOCKLINE_HANDLERS_INIT;
     handlers.on_upgrade = on_upgrade;
 
