@@ -5,23 +5,48 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass
-from typing import Iterable, Sequence
+from typing import Callable, Iterable, Sequence
 
 FLOOR = "raw_tcp"
+OURS = "sockline_rust"
+REFERENCES = {"echo": FLOOR, "deflate": OURS, "tls": OURS, "topic": OURS}
 
 
 @dataclass(frozen=True)
 class Case:
-    """One closed loop: `connections` with `pipeline` messages of `size` bytes in flight on each."""
+    """One closed loop: `connections` with `pipeline` messages of `size` bytes in flight on each; with the kind "topic"
+    one connection sends, and all receive."""
 
     name: str
     size: int
     connections: int
     pipeline: int
+    kind: str = "echo"  # which rows, and how the load generator talks to them
 
     def title(self) -> str:
         size = f"{self.size} B" if self.size < 1024 else f"{self.size // 1024} KiB"
+        if self.kind == "topic":
+            return f"{self.name}: {size}, one topic with {self.connections:,} subscribers"
         return f"{self.name}: {size}, {self.connections} connections, pipeline {self.pipeline}"
+
+    @property
+    def reference(self) -> str:
+        """The row that the others' costs are divided by."""
+        return REFERENCES[self.kind]
+
+
+@dataclass(frozen=True)
+class IdleCase:
+    """Memory of `connections` that say nothing."""
+
+    name: str
+    size: int
+    connections: int
+    kind: str = "echo"
+
+    @property
+    def reference(self) -> str:
+        return REFERENCES[self.kind]
 
 
 @dataclass(frozen=True)
@@ -47,6 +72,7 @@ class Slice:
     load_cpu_us: float
     p50_us: float
     p99_us: float
+    reply_bytes: int  # with headers
 
     @property
     def cost(self) -> float:
@@ -58,6 +84,7 @@ class Slice:
 class Idle:
     """Memory of one server with many connections open."""
 
+    case: str
     row: str
     connections: int
     rss_before: int
@@ -86,7 +113,7 @@ class Estimate:
         return f"{self.median:.3f} [{self.low:.3f} … {self.high:.3f}]"
 
 
-IDLE_LIMIT = 512  # bytes of user memory for an idle connection
+IDLE_LIMITS = {"idle": 512, "tls-idle": 5 * 1024}  # bytes of user memory for an idle connection
 NATIVE_ROWS = ("sockline_rust", "sockline_c")
 
 TARGETS = [
@@ -97,6 +124,14 @@ TARGETS = [
     Target("echo64-d16", "sockline_node", "node_ws", 0.12),
     Target("echo64-d1", "sockline_python", "picows", 0.90),
     Target("echo64-d16", "sockline_python", "picows", 0.14),
+    *(Target(f"deflate1k-{depth}", row, "libwebsockets", 1.00) for depth in ("d1", "d16") for row in NATIVE_ROWS),
+    *(Target(f"deflate1k-{depth}", "sockline_node", "node_ws", 1.00) for depth in ("d1", "d16")),
+    *(Target(f"deflate1k-{depth}", "sockline_python", "websockets", 1.00) for depth in ("d1", "d16")),
+    *(Target(f"tls64-{depth}", row, "tokio_rustls", 1.00) for depth in ("d1", "d16") for row in NATIVE_ROWS),
+    *(Target("tls16k-d1", row, "tokio_rustls", 1.00) for row in NATIVE_ROWS),
+    Target("tls64-d1", "sockline_node", "node_ws", 1.00),
+    Target("tls16k-d1", "sockline_node", "node_ws", 1.00),
+    *(Target("topic1000", row, "node_ws", 1.00) for row in (*NATIVE_ROWS, "sockline_node")),
 ]
 
 
@@ -125,15 +160,16 @@ def costs(slices: Sequence[Slice], case: str, row: str) -> dict[int, float]:
 
 def case_table(case: Case, names: Sequence[str], slices: Sequence[Slice], failures: dict[str, str]) -> str:
     """`failures` gives the rows without figures and why."""
-    header = ["server", "CPU µs/msg", "× raw_tcp", "95 % interval", "messages/s", "p50 µs", "p99 µs",
-              "server busy", "load busy"]  # fmt: skip
+    what = "delivery" if case.kind == "topic" else "msg"
+    header = ["server", f"CPU µs/{what}", f"× {case.reference}", "95 % interval", "messages/s", "p50 µs", "p99 µs",
+              "server busy", "load busy", *MORE.get(case.kind, {})]  # fmt: skip
     lines = [case_line(case, name, slices, failures.get(name, "")) for name in names]
     return f"{case.title()}\n{table(header, lines)}"
 
 
 def case_line(case: Case, name: str, slices: Sequence[Slice], failure: str) -> list[str]:
     parts = [part for part in slices if (part.case, part.row) == (case.name, name)]
-    compared = ratio(slices, case.name, name, FLOOR)
+    compared = ratio(slices, case.name, name, case.reference)
     if not parts or compared is None:
         return [name, failure or "missing"]
     return [
@@ -146,14 +182,22 @@ def case_line(case: Case, name: str, slices: Sequence[Slice], failure: str) -> l
         f"{statistics.median(part.p99_us for part in parts):,.0f}",
         f"{statistics.median(part.server_cpu_us / part.seconds / 1e4 for part in parts):.0f} %",
         f"{statistics.median(part.load_cpu_us / part.seconds / 1e4 for part in parts):.0f} %",
+        *(f"{statistics.median(map(figure, parts)):,.0f}" for figure in MORE.get(case.kind, {}).values()),
     ]
 
 
-def idle_table(names: Sequence[str], figures: dict[str, Idle], failures: dict[str, str]) -> str:
+# Columns of some kinds only.
+MORE: dict[str, dict[str, Callable[[Slice], float]]] = {
+    "deflate": {"bytes/reply": lambda part: part.reply_bytes / part.messages},
+    "topic": {"deliveries/CPU s": lambda part: 1e6 / part.cost},
+}
+
+
+def idle_table(case: IdleCase, names: Sequence[str], figures: Sequence[Idle], failures: dict[str, str]) -> str:
     header = ["server", "bytes each, open", "after an echo", "RSS before", "CPU µs to open"]
     lines = []
     for name in names:
-        if (idle := figures.get(name)) is None:
+        if (idle := idle_of(figures, case.name, name)) is None:
             lines.append([name, failures.get(name, "missing")])
             continue
         lines.append([
@@ -163,15 +207,19 @@ def idle_table(names: Sequence[str], figures: dict[str, Idle], failures: dict[st
             f"{idle.rss_before / 1e6:.1f} MB",
             f"{idle.open_cpu_us / idle.connections:.1f}",
         ])  # fmt: skip
-    connections = next((idle.connections for idle in figures.values()), 0)
-    return f"idle: memory of {connections:,} open connections\n{table(header, lines)}"
+    return f"{case.name}: memory of {case.connections:,} open connections\n{table(header, lines)}"
 
 
-def target_table(cases: Sequence[str], slices: Sequence[Slice], idle: dict[str, Idle]) -> str:
+def idle_of(figures: Sequence[Idle], case: str, row: str) -> Idle | None:
+    return next((idle for idle in figures if (idle.case, idle.row) == (case, row)), None)
+
+
+def target_table(cases: Sequence[str], slices: Sequence[Slice], idle: Sequence[Idle]) -> str:
     header = ["target", "limit", "measured", "verdict"]
     lines = [target_line(target, slices) for target in TARGETS if target.case in cases]
-    if "idle" in cases:
-        lines += [idle_target_line(row, idle.get(row)) for row in NATIVE_ROWS]
+    for case, limit in IDLE_LIMITS.items():
+        if case in cases:
+            lines += [idle_target_line(case, row, limit, idle_of(idle, case, row)) for row in NATIVE_ROWS]
     return f"what sockline holds itself to\n{table(header, lines)}"
 
 
@@ -186,11 +234,11 @@ def target_line(target: Target, slices: Sequence[Slice]) -> list[str]:
     return [name, f"{target.limit:.2f}", str(measured), verdict]
 
 
-def idle_target_line(row: str, idle: Idle | None) -> list[str]:
-    name, limit = f"idle: {row}, bytes each", str(IDLE_LIMIT)
+def idle_target_line(case: str, row: str, limit: int, idle: Idle | None) -> list[str]:
+    name = f"{case}: {row}, bytes each"
     if idle is None:
-        return [name, limit, "not measured", ""]
-    return [name, limit, f"{idle.per_connection:,.0f}", "met" if idle.per_connection <= IDLE_LIMIT else "MISSED"]
+        return [name, str(limit), "not measured", ""]
+    return [name, str(limit), f"{idle.per_connection:,.0f}", "met" if idle.per_connection <= limit else "MISSED"]
 
 
 def table(header: list[str], lines: list[list[str]]) -> str:

@@ -23,7 +23,8 @@ from typing import Sequence
 
 import report
 import servers
-from report import Case, Idle, Slice
+from report import Case, Idle, IdleCase, Slice
+from rows import ROWS
 from servers import Row, Server, Unmeasured
 
 RESULTS = servers.HERE.parent / "results"
@@ -36,10 +37,27 @@ CASES = [
     Case("echo16k-d1", 16384, 64, 1),
     Case("echo16k-d16", 16384, 64, 16),
     Case("echo16k-c16d4", 16384, 16, 4),
+    Case("deflate1k-d1", 1024, 64, 1, "deflate"),
+    Case("deflate1k-d16", 1024, 64, 16, "deflate"),
+    Case("tls64-d1", 64, 64, 1, "tls"),
+    Case("tls64-d16", 64, 64, 16, "tls"),
+    Case("tls16k-d1", 16384, 64, 1, "tls"),
+    Case("topic1000", 64, 1000, 1, "topic"),
 ]
-IDLE = "idle"
+IDLE_CASES = [
+    IdleCase("idle", 64, 10_000),
+    IdleCase("deflate1k-idle", 1024, 1_000, "deflate"),
+    IdleCase("tls-idle", 64, 1_000, "tls"),
+]
+NAMES = [case.name for case in (*CASES, *IDLE_CASES)]
+# How the load generator talks to the servers of a kind.
+LOAD_OPTIONS = {
+    "echo": [],
+    "deflate": ["--deflate", "1"],
+    "tls": ["--tls", str(servers.CERTIFICATE)],
+    "topic": ["--topic", "1"],
+}
 DEFAULT_ROUNDS = 13
-IDLE_CONNECTIONS = 10_000
 WARM_UP = 0.10  # seconds before the measured part of a slice
 MEASURED = 0.25
 FIRST_WARM_UP = 0.75  # in the round that is thrown away: for just-in-time compilers and allocators
@@ -49,43 +67,51 @@ SETTLE = 0.3  # seconds until a server's memory is read
 class Bench:
     """The rows and cases of one run, and what has been measured so far."""
 
-    def __init__(self, rows: Sequence[Row], cases: Sequence[str], rounds: int, cores: tuple[int, int]) -> None:
-        self.rows = rows
+    def __init__(
+        self, rows: dict[str, list[Row]], cases: Sequence[str], rounds: int, cores: tuple[int, int]
+    ) -> None:
+        self.rows = rows  # by kind
         self.cases = cases
         self.rounds = rounds
         self.server_core, self.load_core = cores
-        self.missing: dict[str, str] = {}
+        self.missing: dict[str, dict[str, str]] = {kind: {} for kind in rows}  # why, by kind and row
         self.slices: list[Slice] = []
-        self.idle: dict[str, Idle] = {}
+        self.idle: list[Idle] = []
         self.foreign: dict[str, float] = {}  # share of the two cores that strangers took, by case
 
     def build(self) -> None:
-        progress("building the load generator, the floor and the Rust peers")
+        progress("building the load generator, the floor and the Rust servers")
         servers.build_rust()
-        for row in self.rows:
-            progress(f"preparing {row.name}")
-            try:
-                servers.prepare(row)
-            except Unmeasured as reason:
-                self.missing[row.name] = str(reason)
+        if "tls" in self.rows:
+            servers.make_certificate()
+        for kind, rows in self.rows.items():
+            for row in rows:
+                progress(f"preparing {row.name} ({kind})")
+                try:
+                    servers.prepare(row)
+                except Unmeasured as reason:
+                    self.missing[kind][row.name] = str(reason)
 
     def run(self) -> None:
-        names = [row.name for row in self.rows]
         for case in CASES:
             if case.name in self.cases:
                 failures = self.measure(case)
-                say(report.case_table(case, names, self.slices, failures))
+                say(report.case_table(case, self.names(case), self.slices, failures))
                 self.warn_of_strangers(case.name)
-        if IDLE in self.cases:
-            failures = self.measure_idle()
-            say(report.idle_table(names, self.idle, failures))
+        for idle_case in IDLE_CASES:
+            if idle_case.name in self.cases:
+                failures = self.measure_idle(idle_case)
+                say(report.idle_table(idle_case, self.names(idle_case), self.idle, failures))
         say(report.target_table(self.cases, self.slices, self.idle))
+
+    def names(self, case: Case | IdleCase) -> list[str]:
+        return [row.name for row in self.rows[case.kind]]
 
     def measure(self, case: Case) -> dict[str, str]:
         """All rounds of a case. Returns the rows that could not be measured and why."""
-        failures = dict(self.missing)
+        failures = dict(self.missing[case.kind])
         with ExitStack() as stack:
-            running = self.start_all(stack, failures)
+            running = self.start_all(case, stack, failures)
             busy, ours = cores_busy_seconds(), our_cpu_seconds(running)
             began = time.monotonic()
             for number in range(self.rounds + 1):
@@ -97,9 +123,9 @@ class Bench:
             self.foreign[case.name] = max(0.0, taken) / (2 * (time.monotonic() - began))
         return failures
 
-    def start_all(self, stack: ExitStack, failures: dict[str, str]) -> list[Server]:
+    def start_all(self, case: Case, stack: ExitStack, failures: dict[str, str]) -> list[Server]:
         running = []
-        for row in self.rows:
+        for row in self.rows[case.kind]:
             if row.name in failures:
                 continue
             try:
@@ -112,7 +138,7 @@ class Bench:
         """Round 0 is thrown away."""
         row = server.row
         progress(f"{case.name}: round {number} of {self.rounds}: {row.name}")
-        command = self.load_command("echo", server, case.connections, case.size) + [
+        command = self.load_command("echo", server, case) + [
             "--pipeline", str(case.pipeline),
             "--warmup", str(WARM_UP if number else FIRST_WARM_UP),
             "--seconds", str(MEASURED),
@@ -128,23 +154,23 @@ class Bench:
         elif number > 0:
             self.slices.append(Slice(case=case.name, row=row.name, round=number, **json.loads(done.stdout)))
 
-    def measure_idle(self) -> dict[str, str]:
-        failures = dict(self.missing)
-        for row in self.rows:
+    def measure_idle(self, case: IdleCase) -> dict[str, str]:
+        failures = dict(self.missing[case.kind])
+        for row in self.rows[case.kind]:
             if row.name in failures:
                 continue
-            progress(f"{IDLE}: {row.name}")
+            progress(f"{case.name}: {row.name}")
             try:
                 with Server(row, self.server_core) as server:
-                    self.idle[row.name] = self.idle_row(server)
+                    self.idle.append(self.idle_row(case, server))
             except Unmeasured as reason:
                 failures[row.name] = str(reason)
         return failures
 
-    def idle_row(self, server: Server) -> Idle:
+    def idle_row(self, case: IdleCase, server: Server) -> Idle:
         time.sleep(SETTLE)
         before = server.rss()
-        command = self.load_command("idle", server, IDLE_CONNECTIONS, 64)
+        command = self.load_command("idle", server, case)
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         load = subprocess.Popen(command, text=True, preexec_fn=servers.raise_descriptor_limit, **pipes)
         with load:
@@ -156,16 +182,18 @@ class Bench:
             time.sleep(SETTLE)
             rss_echoed = server.rss()
             load.kill()
-        return Idle(server.row.name, IDLE_CONNECTIONS, before, rss_open, rss_echoed, opened["server_cpu_us"])
+        row, cpu = server.row.name, opened["server_cpu_us"]
+        return Idle(case.name, row, case.connections, before, rss_open, rss_echoed, cpu)
 
-    def load_command(self, mode: str, server: Server, connections: int, size: int) -> list[str]:
+    def load_command(self, mode: str, server: Server, case: Case | IdleCase) -> list[str]:
         return [
             "taskset", "--cpu-list", str(self.load_core), str(LOAD), mode,
             "--port", str(server.port),
             "--server", str(server.pid),
-            "--connections", str(connections),
-            "--size", str(size),
+            "--connections", str(case.connections),
+            "--size", str(case.size),
             "--raw", str(int(server.row.raw)),
+            *LOAD_OPTIONS[case.kind],
         ]  # fmt: skip
 
     def warn_of_strangers(self, case: str) -> None:
@@ -181,7 +209,7 @@ class Bench:
             "foreign_share": self.foreign,
             "missing": self.missing,
             "slices": [asdict(part) for part in self.slices],
-            "idle": [asdict(figure) for figure in self.idle.values()],
+            "idle": [asdict(figure) for figure in self.idle],
         }
         path.write_text(json.dumps(figures, indent=1) + "\n")
         return path
@@ -192,7 +220,8 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))[:2]
     if len(cores) < 2:
         sys.exit("the benchmark needs two cores: one for the server, one for the load")
-    bench = Bench(chosen_rows(options.peers), chosen_cases(options.only), options.rounds, (cores[0], cores[1]))
+    cases = chosen("case", options.only, NAMES)
+    bench = Bench(chosen_rows(options.peers, cases), cases, options.rounds, (cores[0], cores[1]))
     bench.build()
     os.sched_setaffinity(0, {cores[1]})  # what this script itself does must not disturb the server
     say(f"{cpu_model()}, {platform.release()}; server on core {cores[0]}, load on core {cores[1]}\n")
@@ -202,10 +231,10 @@ def main() -> None:
 
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = ", ".join([*(case.name for case in CASES), IDLE])
     environment = os.environ.get
-    parser.add_argument("--only", default=environment("ONLY", ""), help=f"cases or beginnings of: {names}")
-    parser.add_argument("--peers", default=environment("PEERS", ""), help="rows; the two raw ones always run")
+    parser.add_argument("--only", default=environment("ONLY", ""), help=f"cases or beginnings of: {', '.join(NAMES)}")
+    peers = "rows; those that others are compared with always run"
+    parser.add_argument("--peers", default=environment("PEERS", ""), help=peers)
     parser.add_argument("--rounds", type=int, default=int(environment("ROUNDS") or DEFAULT_ROUNDS))
     options = parser.parse_args()
     if options.rounds < 1:
@@ -213,14 +242,14 @@ def parse_options() -> argparse.Namespace:
     return options
 
 
-def chosen_rows(wanted: str) -> list[Row]:
-    rows = servers.rows()
-    names = chosen("row", wanted, [row.name for row in rows])
-    return [row for row in rows if row.always or row.name in names]
-
-
-def chosen_cases(wanted: str) -> list[str]:
-    return chosen("case", wanted, [*(case.name for case in CASES), IDLE])
+def chosen_rows(wanted: str, cases: Sequence[str]) -> dict[str, list[Row]]:
+    """The rows of the cases' kinds, by kind."""
+    every = {kind: rows() for kind, rows in ROWS.items()}
+    names = chosen("row", wanted, list(dict.fromkeys(row.name for rows in every.values() for row in rows)))
+    kinds = {case.kind for case in (*CASES, *IDLE_CASES) if case.name in cases}
+    return {
+        kind: [row for row in rows if row.always or row.name in names] for kind, rows in every.items() if kind in kinds
+    }
 
 
 def chosen(kind: str, wanted: str, names: list[str]) -> list[str]:
@@ -274,7 +303,7 @@ def progress(text: str) -> None:
     """One line that is overwritten; nothing in a log file but the start of each round."""
     if sys.stdout.isatty():
         print(f"\r\x1b[K{text}", end="", flush=True)
-    elif ": round" not in text or text.endswith(report.FLOOR):
+    elif ": round" not in text or text.endswith((report.FLOOR, report.OURS)):
         print(text, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The rows of the benchmark: which servers there are, how they are built and how they run."""
+"""The servers of the benchmark: how they are built and how they run. `rows.py` says which there are."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 BIN = HERE / "target/release"
 PEERS = HERE / "peers"
-LWS = HERE / "build/lws_echo_server"
+OURS = HERE / "ours"
+BUILD = HERE / "build"
+LWS = BUILD / "lws_echo_server"
+C_SERVER = BUILD / "sockline_server"
+CERTIFICATE, KEY = BUILD / "certificate.pem", BUILD / "key.pem"
 NODE_PEER = PEERS / "node"
 PYTHON_PEER = PEERS / "python"
 VENV = PYTHON_PEER / ".venv"
@@ -47,34 +51,6 @@ class Row:
     build: Callable[[], None] | None = None
 
 
-def rows() -> list[Row]:
-    """All rows, those that are compared with each other side by side."""
-    node, python = "node", str(VENV / "bin/python")
-    ours_python = ROOT / ".venv/bin/python"
-    rust_example = ROOT / "target/release/examples/echo_server"
-    c_example = ROOT / "examples/c/build/echo_server"
-    node_example = ROOT / "examples/node/echo_server.js"
-    python_example = ROOT / "examples/python/echo_server.py"
-    python_command = (str(ours_python), str(python_example))
-    return [
-        Row("raw_tcp", "bare TCP echo on mio: the floor", (str(BIN / "raw_tcp"),), BIN, raw=True, always=True),
-        Row("sockline_rust", "sockline from Rust", (str(rust_example),), rust_example),
-        Row("sockline_c", "sockline from C", (str(c_example),), c_example),
-        Row("raw_ws", "minimal WebSocket echo by hand", (str(BIN / "raw_ws"),), BIN, always=True),
-        Row("tokio_tungstenite", "tokio-tungstenite 0.30", (str(BIN / "tokio_tungstenite_echo"),), BIN,
-            every=2),
-        Row("libwebsockets", "libwebsockets in C", (str(LWS),), PEERS, every=2, build=build_lws),
-        Row("node_ws", "npm ws with bufferutil", (node, str(NODE_PEER / "echo_server.js")), PEERS, build=build_node),
-        Row("sockline_node", "sockline from Node", (node, str(node_example)), node_example),
-        Row("sockline_python", "sockline from Python, callbacks", python_command, python_example),
-        Row("picows", "picows on uvloop", (python, str(PYTHON_PEER / "picows_echo.py")), PEERS, build=build_python),
-        Row("sockline_coroutine", "sockline from Python, coroutines", python_command, python_example, ("--coroutine",),
-            every=2),
-        Row("websockets", "websockets on uvloop", (python, str(PYTHON_PEER / "websockets_echo.py")), PEERS,
-            every=2, build=build_python),
-    ]  # fmt: skip
-
-
 def prepare(row: Row) -> None:
     """Builds what the row needs; raises Unmeasured where that does not work."""
     if not row.needs.exists():
@@ -94,8 +70,27 @@ def build_lws() -> None:
     source = PEERS / "lws/echo_server.c"
     if LWS.exists() and LWS.stat().st_mtime > source.stat().st_mtime:
         return
-    LWS.parent.mkdir(exist_ok=True)
+    BUILD.mkdir(exist_ok=True)
     attempt(["gcc", "-O3", "-o", str(LWS), str(source), "-lwebsockets"], HERE, "needs libwebsockets-dev")
+
+
+def build_c() -> None:
+    """sockline's C server for the cases that its example does not serve."""
+    library = ROOT / "target/release/libsockline.so.0"
+    if not library.exists():
+        raise Unmeasured(f"missing: no {library.relative_to(ROOT)}")
+    BUILD.mkdir(exist_ok=True)
+    command = ["gcc", "-std=c11", "-O3", f"-I{ROOT / 'include'}", "-o", str(C_SERVER), str(OURS / "server.c")]
+    attempt([*command, str(library), f"-Wl,-rpath,{library.parent}"], HERE, "no C compiler")
+
+
+def make_certificate() -> None:
+    """For the servers that speak TLS: of its own, for localhost, with a key that they handshake fast with."""
+    BUILD.mkdir(exist_ok=True)
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    leaf = ["-addext", "basicConstraints=critical,CA:FALSE"]  # else it may not be a server's
+    attempt([*new, *names, *leaf, "-keyout", str(KEY), "-out", str(CERTIFICATE)], HERE, "needs openssl")
 
 
 def build_node() -> None:

@@ -1,5 +1,6 @@
 /* Echo on libwebsockets: what a message brings is collected, then sent from the writable callback, as the
- * library demands. One message leaves in each writable callback, since only one lws_write is allowed there. */
+ * library demands. One message leaves in each writable callback, since only one lws_write is allowed there.
+ * echo_server PORT [deflate] */
 #include <libwebsockets.h>
 #include <signal.h>
 #include <stdio.h>
@@ -117,6 +118,11 @@ static const struct lws_protocols protocols[] = {
     {.name = NULL},
 };
 
+static const struct lws_extension extensions[] = {
+    {"permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate"},
+    {NULL, NULL, NULL},
+};
+
 int main(int argc, char **argv)
 {
     struct lws_context_creation_info info = {0};
@@ -124,6 +130,8 @@ int main(int argc, char **argv)
     info.iface = "127.0.0.1";
     info.protocols = protocols;
     info.pt_serv_buf_size = 65536;
+    if (argc > 2)
+        info.extensions = extensions;
     if (info.port <= 0) {
         fprintf(stderr, "usage: echo_server PORT\n");
         return 2;

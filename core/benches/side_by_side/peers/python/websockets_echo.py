@@ -1,4 +1,4 @@
-"""Echo on websockets with uvloop."""
+"""Echo on websockets with uvloop: websockets_echo.py PORT [deflate]."""
 
 import asyncio
 import sys
@@ -12,10 +12,10 @@ async def echo(connection: ServerConnection) -> None:
         await connection.send(message)
 
 
-async def main(port: int) -> None:
-    async with serve(echo, "127.0.0.1", port, compression=None, backlog=4096) as server:
+async def main(port: int, compression: str | None = None) -> None:
+    async with serve(echo, "127.0.0.1", port, compression=compression, backlog=4096) as server:
         print(f"listening on 127.0.0.1:{port}", flush=True)
         await server.serve_forever()
 
 
-uvloop.run(main(int(sys.argv[1])))
+uvloop.run(main(int(sys.argv[1]), *sys.argv[2:]))

@@ -4,27 +4,28 @@ use std::error::Error;
 
 use crate::clock::Clocks;
 use crate::options::Options;
-use crate::socket;
+use crate::socket::{self, Opening};
 
 const DEFAULT_COUNT: u64 = 5_000;
 
 pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let clocks = Clocks::of_server(options.server)?;
     let count = options.count.unwrap_or(DEFAULT_COUNT);
-    cycle(options)?;
+    let opening = Opening::new(options)?;
+    cycle(&opening, options)?;
     let start = clocks.mark()?;
     let mut done = 0;
     while done < count {
-        done += cycle(options)?;
+        done += cycle(&opening, options)?;
     }
     println!("{{{}}}", clocks.since(&start)?.json(done));
     Ok(())
 }
 
-fn cycle(options: &Options) -> std::io::Result<u64> {
-    let mut streams = socket::open(options.port, options.connections, options.raw)?;
+fn cycle(opening: &Opening, options: &Options) -> std::io::Result<u64> {
+    let mut opened = opening.open(options.connections)?;
     if !options.raw {
-        socket::close(&mut streams)?;
+        socket::close(&mut opened.streams)?;
     }
-    Ok(streams.len() as u64)
+    Ok(opened.streams.len() as u64)
 }

@@ -1,11 +1,12 @@
 //! The closed loop: every connection keeps `pipeline` messages in flight, from the warm-up over the measured
-//! part to the end, when what is still out is awaited and checked.
+//! part to the end, when what is still out is awaited and checked. With a topic one connection sends, and all receive.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
+use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::clock::{Clocks, Mark, Span};
@@ -13,19 +14,21 @@ use crate::connection::Connection;
 use crate::frames::Frames;
 use crate::histogram::Histogram;
 use crate::options::Options;
-use crate::socket;
+use crate::socket::{self, Opened, Opening};
+use crate::transport::Transport;
 
 const RECEIVE_BUFFER: usize = 256 * 1024;
 /// A server that answers nothing for so long has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let streams = socket::open(options.port, options.connections, options.raw)?;
-    let mut load = Load::new(options, streams)?;
+    let opened = Opening::new(options)?.open(options.connections)?;
+    let mut load = Load::new(options, opened)?;
     let span = load.run(options)?;
     println!(
-        "{{{}, \"p50_us\": {:.2}, \"p99_us\": {:.2}}}",
+        "{{{}, \"reply_bytes\": {}, \"p50_us\": {:.2}, \"p99_us\": {:.2}}}",
         span.json(load.measured.messages),
+        load.measured.bytes,
         load.measured.latencies.quantile_us(0.50),
         load.measured.latencies.quantile_us(0.99),
     );
@@ -40,6 +43,10 @@ struct Load {
     connections: Vec<Connection>,
     frames: Frames,
     pipeline: usize,
+    /// Only the first connection sends, and all receive it.
+    topic: bool,
+    /// Replies that are still to come, on all connections.
+    in_flight: usize,
     receive: Vec<u8>,
     measured: Measured,
 }
@@ -49,6 +56,8 @@ struct Load {
 struct Measured {
     running: bool,
     messages: u64,
+    /// Of replies, with their headers.
+    bytes: u64,
     latencies: Histogram,
 }
 
@@ -59,24 +68,27 @@ enum Phase {
 }
 
 impl Load {
-    fn new(options: &Options, streams: Vec<std::net::TcpStream>) -> io::Result<Self> {
+    fn new(options: &Options, opened: Opened) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let frames = Frames::new(options.size, options.pipeline, options.raw);
-        let mut connections = Vec::with_capacity(streams.len());
-        for (index, stream) in streams.into_iter().enumerate() {
-            stream.set_nonblocking(true)?;
-            let mut stream = TcpStream::from_std(stream);
+        let frames = options.frames();
+        let mut connections = Vec::with_capacity(opened.streams.len());
+        for (index, stream) in opened.streams.into_iter().enumerate() {
+            stream.socket().set_nonblocking(true)?;
             let interests = Interest::READABLE | Interest::WRITABLE;
-            poll.registry().register(&mut stream, Token(index), interests)?;
-            connections.push(Connection::new(stream, &frames, index % frames.count));
+            let descriptor = stream.socket().as_raw_fd();
+            poll.registry()
+                .register(&mut SourceFd(&descriptor), Token(index), interests)?;
+            let first = if options.topic { 0 } else { index % frames.count };
+            connections.push(Connection::new(stream, &frames, first, opened.takeover));
         }
-        let receive = vec![0; RECEIVE_BUFFER];
         Ok(Self {
             poll,
             connections,
             frames,
             pipeline: options.pipeline,
-            receive,
+            topic: options.topic,
+            in_flight: 0,
+            receive: vec![0; RECEIVE_BUFFER],
             measured: Measured::default(),
         })
     }
@@ -86,8 +98,8 @@ impl Load {
         let mut events = Events::with_capacity(1024);
         let mut phase = Phase::WarmUp;
         let mut began = Instant::now();
-        for connection in &mut self.connections {
-            connection.send(&self.frames, self.pipeline, began)?;
+        for index in 0..self.connections.len() {
+            self.send(index, began)?;
         }
         loop {
             self.turn(&mut events)?;
@@ -124,13 +136,16 @@ impl Load {
             ));
         }
         for event in &*events {
-            let connection = &mut self.connections[event.token().0];
+            let index = event.token().0;
             loop {
-                let (more, now) = connection.receive(&self.frames, &mut self.receive, |latency| {
+                let connection = &mut self.connections[index];
+                let received = connection.receive(&self.frames, &mut self.receive, |latency| {
                     self.measured.record(latency)
                 })?;
-                connection.send(&self.frames, self.pipeline, now)?;
-                if !more {
+                self.measured.add_bytes(received.bytes);
+                self.in_flight -= received.replies.min(self.in_flight);
+                self.send(index, received.now)?;
+                if !received.more {
                     break;
                 }
             }
@@ -138,13 +153,26 @@ impl Load {
         Ok(())
     }
 
-    fn into_blocking(self) -> io::Result<Vec<std::net::TcpStream>> {
-        let streams = self
-            .connections
-            .into_iter()
-            .map(|connection| connection.into_stream().into());
+    /// Keeps the connection's pipeline full; with a topic, publishes once all have the message before.
+    fn send(&mut self, index: usize, now: Instant) -> io::Result<()> {
+        if !self.topic {
+            return self.connections[index].send(&self.frames, self.pipeline, now);
+        }
+        if self.in_flight > 0 || self.pipeline == 0 {
+            return Ok(());
+        }
+        self.in_flight = self.connections.len();
+        let (publisher, others) = self.connections.split_at_mut(1);
+        for connection in others {
+            connection.expect(now);
+        }
+        publisher[0].send(&self.frames, 1, now)
+    }
+
+    fn into_blocking(self) -> io::Result<Vec<Transport>> {
+        let streams = self.connections.into_iter().map(Connection::into_stream);
         streams
-            .map(|stream: std::net::TcpStream| stream.set_nonblocking(false).map(|()| stream))
+            .map(|stream| stream.socket().set_nonblocking(false).map(|()| stream))
             .collect()
     }
 }
@@ -154,6 +182,12 @@ impl Measured {
         if self.running {
             self.messages += 1;
             self.latencies.record(latency);
+        }
+    }
+
+    fn add_bytes(&mut self, bytes: usize) {
+        if self.running {
+            self.bytes += bytes as u64;
         }
     }
 }

@@ -1,72 +1,113 @@
 //! The messages and the replies that they must get, made once before anything is measured.
 //!
 //! A few dozen different payloads follow one another in a ring, each masked with a key of its own. So what a
-//! connection sends and what it must receive are two periodic byte streams, and checking a reply is comparing bytes.
+//! connection sends is a periodic byte stream; what it must receive is one, too, and checking a reply is comparing
+//! bytes, unless replies come compressed: then what they inflate to is compared.
+
+use flate2::{Compress, Compression, FlushCompress};
+
+use crate::random::Random;
+use crate::texts;
 
 /// About as much payload as stays in the second-level cache beside the buffers.
 const RING_BYTES: usize = 256 * 1024;
 const MAX_FRAMES: usize = 64;
+const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
+/// The first reserved bit: the message is compressed (RFC 7692 section 6).
+pub const RSV1: u8 = 0x40;
 const MASKED: u8 = 0x80;
+/// What ends the output of a flush, left off by the sender (RFC 7692 section 7.2.1).
+pub const FLUSH_TAIL: [u8; 4] = [0, 0, 0xFF, 0xFF];
 
-/// A byte stream that repeats a number of frames of equal length.
+/// A byte stream that repeats a number of frames.
 pub struct Ring {
     /// The period and, behind it, its beginning once more, so that a run of frames is contiguous.
     bytes: Vec<u8>,
-    period: usize,
-    pub frame: usize,
+    /// Where each frame begins, and the period.
+    starts: Vec<usize>,
 }
 
 pub struct Frames {
     pub requests: Ring,
-    pub replies: Ring,
+    pub replies: Replies,
     pub count: usize,
+}
+
+pub enum Replies {
+    /// Exactly these bytes.
+    Bytes(Ring),
+    /// Compressed messages that inflate to these.
+    Texts(Vec<Vec<u8>>),
 }
 
 impl Frames {
     /// Frames with `size` bytes of payload, up to `pipeline` of which can be taken at once. For a `raw` server a
     /// reply is the request itself.
     pub fn new(size: usize, pipeline: usize, raw: bool) -> Self {
-        let count = (RING_BYTES / size.max(1)).clamp(4, MAX_FRAMES);
-        let mut random = Random(0x9E37_79B9_7F4A_7C15);
+        let count = count(size);
+        let mut random = Random::new();
         let (mut requests, mut replies) = (Vec::new(), Vec::new());
         for _ in 0..count {
             let payload: Vec<u8> = (0..size).map(|_| random.byte()).collect();
-            let key = std::array::from_fn(|_| random.byte());
-            requests.extend(masked(&payload, key));
-            replies.extend(header(size, 0).into_iter().chain(payload));
+            requests.push(masked(BINARY, &payload, random.key()));
+            replies.push([header(BINARY, size, 0), payload].concat());
         }
-        let requests = Ring::new(requests, count, pipeline);
-        let replies = if raw {
-            requests.clone()
-        } else {
-            Ring::new(replies, count, 1)
-        };
+        let replies = if raw { &requests } else { &replies };
         Self {
-            requests,
-            replies,
+            requests: Ring::new(&requests, pipeline),
+            replies: Replies::Bytes(Ring::new(replies, 1)),
+            count,
+        }
+    }
+
+    /// Texts of `size` bytes, each compressed without reference to the ones before: that is allowed whether or not
+    /// context takeover was agreed on.
+    pub fn deflated(size: usize, pipeline: usize) -> Self {
+        let count = count(size);
+        let mut random = Random::new();
+        let texts: Vec<Vec<u8>> = (0..count).map(|_| texts::text(&mut random, size)).collect();
+        let requests: Vec<Vec<u8>> = texts
+            .iter()
+            .map(|text| masked(TEXT | RSV1, &deflated(text), random.key()))
+            .collect();
+        Self {
+            requests: Ring::new(&requests, pipeline),
+            replies: Replies::Texts(texts),
             count,
         }
     }
 }
 
+fn count(size: usize) -> usize {
+    (RING_BYTES / size.max(1)).clamp(4, MAX_FRAMES)
+}
+
 impl Ring {
-    fn new(mut bytes: Vec<u8>, count: usize, run: usize) -> Self {
-        let (period, frame) = (bytes.len(), bytes.len() / count);
-        bytes.extend_from_within(..period.min(run * frame));
-        Self { bytes, period, frame }
+    fn new(frames: &[Vec<u8>], run: usize) -> Self {
+        let mut bytes = Vec::new();
+        let mut starts = vec![0];
+        for frame in frames {
+            bytes.extend_from_slice(frame);
+            starts.push(bytes.len());
+        }
+        bytes.extend_from_within(..starts[run.min(frames.len())]);
+        Self { bytes, starts }
     }
 
-    fn clone(&self) -> Self {
-        Self {
-            bytes: self.bytes.clone(),
-            ..*self
-        }
+    fn period(&self) -> usize {
+        self.starts[self.starts.len() - 1]
+    }
+
+    /// Where in the stream a message begins.
+    pub fn position(&self, message: u64) -> u64 {
+        let count = self.starts.len() as u64 - 1;
+        message / count * self.period() as u64 + self.starts[(message % count) as usize] as u64
     }
 
     /// Up to `length` bytes of the stream from `position` on, as many as lie in one piece.
     pub fn piece(&self, position: u64, length: usize) -> &[u8] {
-        let start = (position % self.period as u64) as usize;
+        let start = (position % self.period() as u64) as usize;
         &self.bytes[start..self.bytes.len().min(start + length)]
     }
 
@@ -85,8 +126,17 @@ impl Ring {
     }
 }
 
-fn masked(payload: &[u8], key: [u8; 4]) -> Vec<u8> {
-    let mut frame = header(payload.len(), MASKED);
+fn deflated(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + 64);
+    let mut deflate = Compress::new(Compression::default(), false);
+    let done = deflate.compress_vec(text, &mut out, FlushCompress::Sync);
+    assert!(done.is_ok() && out.ends_with(&FLUSH_TAIL), "room for all of it");
+    out.truncate(out.len() - FLUSH_TAIL.len());
+    out
+}
+
+fn masked(first: u8, payload: &[u8], key: [u8; 4]) -> Vec<u8> {
+    let mut frame = header(first, payload.len(), MASKED);
     frame.extend(key);
     frame.extend(
         payload
@@ -97,24 +147,12 @@ fn masked(payload: &[u8], key: [u8; 4]) -> Vec<u8> {
     frame
 }
 
-/// The header of an unfragmented binary message (RFC 6455 section 5.2), the length in its shortest form.
-fn header(size: usize, masked: u8) -> Vec<u8> {
+/// The header of an unfragmented message (RFC 6455 section 5.2), the length in its shortest form.
+fn header(first: u8, size: usize, masked: u8) -> Vec<u8> {
     match size {
-        0..=125 => vec![BINARY, masked | size as u8],
-        126..=0xFFFF => [&[BINARY, masked | 126][..], &(size as u16).to_be_bytes()].concat(),
-        _ => [&[BINARY, masked | 127][..], &(size as u64).to_be_bytes()].concat(),
-    }
-}
-
-/// xorshift64: the payloads only have to differ.
-struct Random(u64);
-
-impl Random {
-    fn byte(&mut self) -> u8 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 32) as u8
+        0..=125 => vec![first, masked | size as u8],
+        126..=0xFFFF => [&[first, masked | 126][..], &(size as u16).to_be_bytes()].concat(),
+        _ => [&[first, masked | 127][..], &(size as u64).to_be_bytes()].concat(),
     }
 }
 
@@ -122,39 +160,45 @@ impl Random {
 mod tests {
     use super::*;
 
+    fn plain(size: usize) -> (Ring, Ring) {
+        let frames = Frames::new(size, 16, false);
+        match frames.replies {
+            Replies::Bytes(replies) => (frames.requests, replies),
+            Replies::Texts(_) => panic!("plain frames have plain replies"),
+        }
+    }
+
     #[test]
     fn a_wrong_byte_is_seen_wherever_it_is() {
-        let frames = Frames::new(64, 16, false);
+        let (_, replies) = plain(64);
         let stream: Vec<u8> = (0..200)
-            .flat_map(|_| frames.replies.piece(0, frames.replies.period).to_vec())
+            .flat_map(|_| replies.piece(0, replies.period()).to_vec())
             .collect();
-        assert!(frames.replies.matches(0, &stream));
-        for position in [0, 1, 65, 66, frames.replies.period, stream.len() - 1] {
+        assert!(replies.matches(0, &stream));
+        for position in [0, 1, 65, 66, replies.period(), stream.len() - 1] {
             let mut wrong = stream.clone();
             wrong[position] ^= 1;
-            assert!(!frames.replies.matches(0, &wrong), "byte {position}");
+            assert!(!replies.matches(0, &wrong), "byte {position}");
         }
     }
 
     #[test]
     fn a_run_of_frames_is_in_one_piece_at_every_offset() {
-        let frames = Frames::new(16384, 16, false);
-        let run = 16 * frames.requests.frame;
-        for index in 0..2 * frames.count as u64 {
-            assert_eq!(
-                frames
-                    .requests
-                    .piece(index * frames.requests.frame as u64, run)
-                    .len(),
-                run
-            );
+        for requests in [plain(16384).0, Frames::deflated(1024, 16).requests] {
+            for message in 0..200 {
+                let start = requests.position(message);
+                let run = (requests.position(message + 16) - start) as usize;
+                // A ring of fewer frames than a run goes around within it.
+                let most = requests.bytes.len() - (start % requests.period() as u64) as usize;
+                assert_eq!(requests.piece(start, run).len(), run.min(most));
+            }
         }
     }
 
     #[test]
     fn lengths() {
-        assert_eq!(header(125, 0), [0x82, 125]);
-        assert_eq!(header(126, MASKED), [0x82, 0xFE, 0, 126]);
-        assert_eq!(header(65536, 0), [0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
+        assert_eq!(header(BINARY, 125, 0), [0x82, 125]);
+        assert_eq!(header(BINARY, 126, MASKED), [0x82, 0xFE, 0, 126]);
+        assert_eq!(header(BINARY, 65536, 0), [0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
     }
 }

@@ -2,45 +2,54 @@
 
 use std::error::Error;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
 
 use crate::clock::Clocks;
 use crate::frames::Frames;
 use crate::options::Options;
-use crate::socket;
+use crate::replies::Check;
+use crate::socket::Opening;
+use crate::transport::Transport;
 
 pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let clocks = Clocks::of_server(options.server)?;
     let start = clocks.mark()?;
-    let mut streams = socket::open(options.port, options.connections, options.raw)?;
+    let mut opened = Opening::new(options)?.open(options.connections)?;
     println!("{{{}}}", clocks.since(&start)?.json(0));
 
-    let frames = Frames::new(options.size, 1, options.raw);
+    let frames = options.frames();
+    let takeover = opened.takeover;
+    let mut checks: Vec<Check> = opened
+        .streams
+        .iter()
+        .map(|_| Check::new(&frames, 0, takeover))
+        .collect();
     for (round, line) in io::stdin().lines().enumerate() {
         if line? != "echo" {
             break;
         }
         let start = clocks.mark()?;
-        for stream in &mut streams {
-            exchange(stream, &frames, round)?;
+        for (stream, check) in opened.streams.iter_mut().zip(&mut checks) {
+            exchange(stream, check, &frames, round as u64)?;
         }
-        println!("{{{}}}", clocks.since(&start)?.json(streams.len() as u64));
+        println!("{{{}}}", clocks.since(&start)?.json(opened.streams.len() as u64));
     }
     Ok(())
 }
 
 /// One message there and back.
-fn exchange(stream: &mut TcpStream, frames: &Frames, round: usize) -> io::Result<()> {
-    let request = (round * frames.requests.frame) as u64;
-    stream.write_all(frames.requests.piece(request, frames.requests.frame))?;
-    let mut answer = vec![0; frames.replies.frame];
-    stream.read_exact(&mut answer)?;
-    let expected = (round * frames.replies.frame) as u64;
-    if frames.replies.matches(expected, &answer) {
-        return Ok(());
+fn exchange(stream: &mut Transport, check: &mut Check, frames: &Frames, message: u64) -> io::Result<()> {
+    let start = frames.requests.position(message);
+    let length = frames.requests.position(message + 1) - start;
+    stream.write_all(frames.requests.piece(start, length as usize))?;
+    stream.flush()?;
+    let mut buffer = [0; 4096];
+    let mut replies = 0;
+    while replies == 0 {
+        let length = stream.read(&mut buffer)?;
+        if length == 0 {
+            return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server hung up"));
+        }
+        replies = check.take(frames, &buffer[..length])?;
     }
-    Err(io::Error::new(
-        ErrorKind::InvalidData,
-        "a reply differs from its message",
-    ))
+    Ok(())
 }

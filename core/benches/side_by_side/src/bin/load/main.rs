@@ -1,4 +1,5 @@
-//! The load generator: one thread, every reply compared byte for byte with what it has to be.
+//! The load generator: one thread, every reply compared byte for byte with what it has to be, after inflating where it
+//! is compressed.
 //!
 //! It reads the server's CPU clock itself, at the very turn where the measured part begins and ends, so
 //! that neither handshakes nor warm-up are in the figure. Results are one JSON object a line on stdout.
@@ -11,7 +12,11 @@ mod frames;
 mod histogram;
 mod idle;
 mod options;
+mod random;
+mod replies;
 mod socket;
+mod texts;
+mod transport;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -21,10 +26,13 @@ use options::{Mode, Options};
 const USAGE: &str = "\
 usage: load MODE --port PORT --server PID [option value]…
   echo     closed loop: --connections 64 --pipeline 1 --size 64 --warmup SECONDS
-           --seconds SECONDS or --count MESSAGES; --raw 1 for a bare TCP echo
+           --seconds SECONDS or --count MESSAGES; --raw 1 for a bare TCP echo; --topic 1: only the
+           first connection sends, and every message must come back on all; counted are deliveries
   idle     opens --connections and prints a line; sends and checks one message on each for a line
            \"echo\" on stdin, prints a line; keeps them until stdin ends
-  connect  --count handshakes and closes, --connections at a time";
+  connect  --count handshakes and closes, --connections at a time
+all of them: --tls FILE speaks TLS to a server with that certificate; --deflate 1 agrees on
+permessage-deflate and sends compressed JSON";
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {

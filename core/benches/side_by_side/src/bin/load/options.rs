@@ -4,6 +4,9 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::frames::Frames;
+use crate::texts::MIN_TEXT;
+
 #[derive(Clone, Copy)]
 pub enum Mode {
     Echo,
@@ -27,6 +30,12 @@ pub struct Options {
     pub count: Option<u64>,
     /// No WebSocket: the server sends back what it gets.
     pub raw: bool,
+    /// Offers permessage-deflate, and sends compressed texts.
+    pub deflate: bool,
+    /// The certificate of a server that speaks TLS.
+    pub tls: Option<String>,
+    /// Only the first connection sends, and every message comes back on all.
+    pub topic: bool,
 }
 
 impl Options {
@@ -57,6 +66,9 @@ impl Options {
             duration: Duration::from_secs(1),
             count: None,
             raw: false,
+            deflate: false,
+            tls: None,
+            topic: false,
         }
     }
 
@@ -71,6 +83,9 @@ impl Options {
             "--seconds" => self.duration = seconds(name, value)?,
             "--count" => self.count = Some(parsed(name, value)?),
             "--raw" => self.raw = parsed::<u8>(name, value)? != 0,
+            "--deflate" => self.deflate = parsed::<u8>(name, value)? != 0,
+            "--tls" => self.tls = Some(value.into()),
+            "--topic" => self.topic = parsed::<u8>(name, value)? != 0,
             _ => return Err(format!("unknown option {name}")),
         }
         Ok(())
@@ -83,7 +98,19 @@ impl Options {
             () if self.connections == 0 || self.pipeline == 0 => {
                 Err("--connections and --pipeline must be at least 1".into())
             }
+            () if self.deflate && (self.size < MIN_TEXT || self.raw) => Err(format!(
+                "--deflate needs --size {MIN_TEXT} at least, and no --raw"
+            )),
+            () if self.topic && self.pipeline > 1 => Err("--topic has one message in flight".into()),
             () => Ok(self),
+        }
+    }
+
+    pub fn frames(&self) -> Frames {
+        if self.deflate {
+            Frames::deflated(self.size, self.pipeline)
+        } else {
+            Frames::new(self.size, self.pipeline, self.raw)
         }
     }
 }

@@ -1,15 +1,25 @@
 //! Opening and closing connections, many at a time, with blocking sockets: nothing here is measured for latency.
 
+use std::error::Error;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use socket2::{Domain, Socket, Type};
+
+use crate::options::Options;
+use crate::transport::{self, Transport};
 
 /// Key and answer are those of RFC 6455 section 1.3: a server that computes the answer cannot tell, and the
 /// load generator needs no SHA-1.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+/// What browsers offer (RFC 7692 section 7.1).
+const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+const DEFLATE: &str = "permessage-deflate";
+const NO_CONTEXT_TAKEOVER: &str = "server_no_context_takeover";
 const CLOSE: &[u8] = &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8]; // code 1000, masked with zeros
 const MAX_HEAD: usize = 16 << 10;
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -18,25 +28,82 @@ const BATCH: usize = 64;
 /// Source addresses 127.0.0.1 to 127.0.0.8, so that ports which linger in TIME-WAIT do not run out.
 const SOURCES: usize = 8;
 
-/// Opens `count` connections, upgraded to WebSocket unless `raw`.
-pub fn open(port: u16, count: usize, raw: bool) -> io::Result<Vec<TcpStream>> {
-    let mut streams = Vec::with_capacity(count);
-    while streams.len() < count {
-        let opened = streams.len();
-        for index in opened..count.min(opened + BATCH) {
-            streams.push(connect(port, index)?);
-        }
-        if !raw {
-            upgrade(&mut streams[opened..], port)?;
-        }
+/// How connections are opened.
+pub struct Opening {
+    port: u16,
+    raw: bool,
+    deflate: bool,
+    tls: Option<Arc<ClientConfig>>,
+}
+
+pub struct Opened {
+    pub streams: Vec<Transport>,
+    /// Whether the server's compressor keeps its context between messages.
+    pub takeover: bool,
+}
+
+impl Opening {
+    pub fn new(options: &Options) -> Result<Self, Box<dyn Error>> {
+        Ok(Self {
+            port: options.port,
+            raw: options.raw,
+            deflate: options.deflate,
+            tls: options.tls.as_deref().map(transport::tls).transpose()?,
+        })
     }
-    Ok(streams)
+
+    /// Opens `count` connections, upgraded to WebSocket unless `raw`.
+    pub fn open(&self, count: usize) -> io::Result<Opened> {
+        let mut streams = Vec::with_capacity(count);
+        let mut takeover = false;
+        while streams.len() < count {
+            let opened = streams.len();
+            for index in opened..count.min(opened + BATCH) {
+                streams.push(Transport::new(connect(self.port, index)?, self.tls.as_ref())?);
+            }
+            if !self.raw {
+                takeover = self.upgrade(&mut streams[opened..])?;
+            }
+        }
+        Ok(Opened { streams, takeover })
+    }
+
+    /// Says whether the server keeps its context; all answer alike.
+    fn upgrade(&self, streams: &mut [Transport]) -> io::Result<bool> {
+        let port = self.port;
+        let offer = if self.deflate { OFFER } else { "" };
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{offer}\r\n"
+        );
+        for stream in &mut *streams {
+            stream.write_all(request.as_bytes())?;
+            stream.flush()?;
+        }
+        let mut takeover = false;
+        for stream in streams {
+            takeover = self.check_response(&response(stream)?)?;
+        }
+        Ok(takeover)
+    }
+
+    fn check_response(&self, head: &[u8]) -> io::Result<bool> {
+        let head = String::from_utf8_lossy(head);
+        if !head.starts_with("HTTP/1.1 101 ") || !head.contains(ACCEPT) {
+            return Err(invalid("the upgrade was refused"));
+        }
+        if head.contains(DEFLATE) != self.deflate {
+            return Err(invalid("compression was not agreed on as asked for"));
+        }
+        Ok(self.deflate && !head.contains(NO_CONTEXT_TAKEOVER))
+    }
 }
 
 /// Sends a close frame on each and waits for the answer. A server may also just hang up.
-pub fn close(streams: &mut [TcpStream]) -> io::Result<()> {
+pub fn close(streams: &mut [Transport]) -> io::Result<()> {
     for stream in &mut *streams {
         stream.write_all(CLOSE)?;
+        stream.flush()?;
     }
     for stream in streams {
         let mut answer = [0; 4];
@@ -69,18 +136,8 @@ fn connect(port: u16, index: usize) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn upgrade(streams: &mut [TcpStream], port: u16) -> io::Result<()> {
-    let request = format!(
-        "GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    );
-    for stream in &mut *streams {
-        stream.write_all(request.as_bytes())?;
-    }
-    streams.iter_mut().try_for_each(check_response)
-}
-
-fn check_response(stream: &mut TcpStream) -> io::Result<()> {
+/// The head of the response to an upgrade; the server sends nothing behind it.
+fn response(stream: &mut Transport) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut buffer = [0; 1024];
     while !head.ends_with(b"\r\n\r\n") {
@@ -90,12 +147,7 @@ fn check_response(stream: &mut TcpStream) -> io::Result<()> {
             return Err(invalid("the handshake response has no end"));
         }
     }
-    let accepted = head.windows(ACCEPT.len()).any(|window| window == ACCEPT);
-    if head.starts_with(b"HTTP/1.1 101 ") && accepted {
-        Ok(())
-    } else {
-        Err(invalid("the upgrade was refused"))
-    }
+    Ok(head)
 }
 
 fn invalid(text: &str) -> io::Error {
