@@ -137,10 +137,11 @@ pub trait Handler: Send + Sync {
     fn on_ping(&self, ws: WebSocket, payload: &[u8]) {}
     /// A pong came (RFC 6455 §5.5.3).
     fn on_pong(&self, ws: WebSocket, payload: &[u8]) {}
-    /// The next frame seems to be the peer's close frame, which is answered right after this; then nothing can be
-    /// sent any more. For hosts that collect messages instead of answering them from [`Handler::on_message`]. It can
-    /// come in the middle of a frame by mistake, and more than once.
-    fn on_close_frame(&self, ws: WebSocket) {}
+    /// What comes next ends the connection: the peer's close frame is here, or a breach of the protocol. Nothing has been
+    /// answered yet, so a host that collects messages, instead of answering them from [`Handler::on_message`], can still
+    /// have them answered; when this returns, the close frame that answers follows. At most once for each connection,
+    /// and not if we have begun to close.
+    fn on_ending(&self, ws: WebSocket) {}
     /// What waits to be sent fell to half of the high-water mark, after a send had said
     /// [`Sent::OverMark`](crate::Sent): go on sending. Once per crossing.
     fn on_drain(&self, ws: WebSocket) {}

@@ -41,7 +41,7 @@ impl Handler for Connections {
         self.push(ws, Kind::Pong, 0, payload);
     }
 
-    fn on_close_frame(&self, _: WebSocket) {
+    fn on_ending(&self, _: WebSocket) {
         self.0.get().batch.deliver_early();
     }
 

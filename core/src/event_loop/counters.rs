@@ -1,8 +1,9 @@
 //! What is counted of a connection: written by the loop's thread alone, read by any.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ws::{Event, Received};
+use crate::ws::{End, Event, Received};
 
 /// A count with one writer, so that a load and a store do instead of a locked instruction.
 #[derive(Default)]
@@ -42,10 +43,18 @@ pub(crate) struct Counters {
 
 impl Counters {
     /// What one step through the input has brought, and whether it was answered with a control frame.
-    pub(crate) fn count_event(&self, received: &Received<'_>, frames: u64, has_answered: bool) {
+    pub(crate) fn count_event(
+        &self,
+        read: &ControlFlow<End<'_>, Received<'_>>,
+        frames: u64,
+        has_answered: bool,
+    ) {
         let message = matches!(
-            received.event,
-            Some(Event::Message { .. } | Event::Part { is_last: true, .. })
+            read,
+            ControlFlow::Continue(Received {
+                event: Some(Event::Message { .. } | Event::Part { is_last: true, .. }),
+                ..
+            })
         );
         self.messages_in.add(u64::from(message));
         // The last of a message's frames is the one that the message counts for.

@@ -1,7 +1,7 @@
 //! From the socket to the handler.
 
 use std::io;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use super::connection::{Conn, Held, HeldMessage, Stage};
@@ -12,13 +12,10 @@ use crate::error::Error;
 use crate::handle::Id;
 use crate::handler::{Edges, Handler, Message, MessagePart};
 use crate::websocket::WebSocket;
-use crate::ws::{Event, MessageType, Millis, Payload, ReadyState, Received};
+use crate::ws::{End, Event, MessageType, Millis, Payload, ReadyState, Received};
 
 /// How often one socket fills the receive buffer before the others get their turn.
 const FULL_READS: usize = 8;
-/// The bits of a frame's first byte that hold the opcode, and that of a close frame (RFC 6455 §5.2).
-const OPCODE: u8 = 0x0f;
-const CLOSE: u8 = 8;
 
 impl LoopCore {
     /// A socket's turn: one read, or more while the buffer comes back full; then one write.
@@ -125,11 +122,17 @@ impl LoopCore {
                     None => self.hold(ws, kind, payload),
                 }
             } else {
-                if rest.first().is_some_and(|first| first & OPCODE == CLOSE) {
-                    self.announce_close_frame(id);
-                }
-                let Some((ws, received)) = self.any_event(id, rest, now, &mut handler) else {
+                let Some((ws, read)) = self.any_event(id, rest, now, &mut handler) else {
                     break;
+                };
+                let received = match read {
+                    ControlFlow::Continue(received) => received,
+                    ControlFlow::Break(end) => {
+                        let Some(received) = self.conclude(ws, end, now, handler.as_deref()) else {
+                            break; // the handler has cut it
+                        };
+                        received
+                    }
                 };
                 at += received.consumed;
                 self.deliver(ws, handler.as_deref(), received.event);
@@ -141,13 +144,33 @@ impl LoopCore {
         at
     }
 
-    /// Hosts that collect messages have them answered now: after the close frame's answer nothing may follow.
+    /// The end that has come: hosts that collect messages can have them answered before it is.
     #[cold]
-    fn announce_close_frame(&self, id: Id) {
-        let told = self.with_conn(id, |conn| Some((conn.handler.clone()?, conn.websocket())));
-        if let Some(Some((handler, ws))) = told {
-            handler.on_close_frame(ws);
+    fn conclude<'a>(
+        &self,
+        ws: WebSocket,
+        end: End<'a>,
+        now: Millis,
+        handler: Option<&dyn Handler>,
+    ) -> Option<Received<'a>> {
+        let open = self.with_conn(ws.id(), |conn| conn.is_open());
+        if let (Some(true), Some(handler)) = (open, handler) {
+            handler.on_ending(ws);
         }
+        self.with_conn(ws.id(), |conn| {
+            let Stage::Open(machine) = &mut conn.stage else {
+                return None;
+            };
+            let (mut scratch, mut cork) = (self.scratch.borrow_mut(), self.cork.borrow_mut());
+            let before = cork.len();
+            let received = machine.conclude(end, now, &conn.profile.protocol, &mut scratch, &mut cork);
+            let has_answered = cork.len() > before;
+            conn.slot
+                .counters
+                .further_frames_out
+                .add(u64::from(has_answered));
+            Some(received)
+        })?
     }
 
     /// The usual next message, if it is that.
@@ -180,7 +203,7 @@ impl LoopCore {
         data: &'a mut [u8],
         now: Millis,
         handler: &mut Option<Arc<dyn Handler>>,
-    ) -> Option<(WebSocket, Received<'a>)> {
+    ) -> Option<(WebSocket, ControlFlow<End<'a>, Received<'a>>)> {
         self.with_conn(id, |conn| {
             let Stage::Open(machine) = &mut conn.stage else {
                 return None;
@@ -190,13 +213,13 @@ impl LoopCore {
             }
             let (mut scratch, mut cork) = (self.scratch.borrow_mut(), self.cork.borrow_mut());
             let before = cork.len();
-            let received = machine.receive(data, now, &conn.profile.protocol, &mut scratch, &mut cork);
+            let read = machine.advance(data, now, &conn.profile.protocol, &mut scratch, &mut cork);
             let has_answered = cork.len() > before;
             conn.slot
                 .counters
-                .count_event(&received, scratch.take_frames(), has_answered);
+                .count_event(&read, scratch.take_frames(), has_answered);
             keep_current(handler, &conn.handler);
-            Some((conn.websocket(), received))
+            Some((conn.websocket(), read))
         })?
     }
 

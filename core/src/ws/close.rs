@@ -39,12 +39,13 @@ impl ClosePayload {
     }
 
     /// The same as a received one.
-    pub(super) fn echo(payload: &[u8]) -> ClosePayload {
+    pub(super) fn echo(code: Option<u16>, reason: &[u8]) -> ClosePayload {
         let mut echo = ClosePayload {
             bytes: [0; 2 + MAX_REASON],
             len: 0,
         };
-        echo.push(payload); // a control frame's, so it fits
+        echo.push(code.map(u16::to_be_bytes).as_ref().map_or(&[], |code| code));
+        echo.push(reason); // a control frame's, so it fits
         echo
     }
 

@@ -1,9 +1,10 @@
 //! One connection after its opening handshake: the rules of RFC 6455 §5 to §7 on both directions together.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use super::close::{self, ClosePayload, MAX_REASON};
 use super::deflate::Deflate;
+use super::event::{End, Why};
 use super::frame::{self, MAX_CONTROL, Opcode};
 use super::liveness::{Due, Liveness};
 use super::receiver::{Body, Receiver, Rules, Unit};
@@ -36,6 +37,8 @@ pub struct Connection {
     state: State,
     close_sent: bool,
     close_received: bool,
+    /// Nothing that comes counts any more (§5.5.1, §7.1.7).
+    is_deaf: bool,
 }
 
 /// [`ReadyState`] in a byte; a machine is born connected.
@@ -60,6 +63,7 @@ impl Connection {
             state: State::Open,
             close_sent: false,
             close_received: false,
+            is_deaf: false,
         }
     }
 
@@ -84,7 +88,7 @@ impl Connection {
         now: Millis,
         config: &Config,
     ) -> Option<(MessageType, Range<usize>)> {
-        if self.close_received || self.state == State::Closed {
+        if self.is_deaf {
             return None;
         }
         let found = self
@@ -109,12 +113,29 @@ impl Connection {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Received<'a> {
-        // §5.5.1, §7.1.7: nothing counts after a close frame or a failure.
-        if input.is_empty() || self.close_received || self.state == State::Closed {
-            return Received {
+        match self.advance(input, now, config, scratch, out) {
+            ControlFlow::Continue(received) => received,
+            ControlFlow::Break(end) => self.conclude(end, now, config, scratch, out),
+        }
+    }
+
+    /// The same, but stops before what ends the connection, which is the peer's close frame or a breach of the protocol:
+    /// for that, nothing is in `out` yet, and messages can still be sent if they could before.
+    /// [`conclude`](Self::conclude) has to follow; until then, and after it, all further input is ignored.
+    #[inline]
+    pub fn advance<'a>(
+        &mut self,
+        input: &'a mut [u8],
+        now: Millis,
+        config: &Config,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> ControlFlow<End<'a>, Received<'a>> {
+        if input.is_empty() || self.is_deaf {
+            return ControlFlow::Continue(Received {
                 consumed: input.len(),
                 event: None,
-            };
+            });
         }
         self.liveness.heard(now);
         let rules = Rules {
@@ -128,21 +149,38 @@ impl Connection {
             self.receiver.receive(input, rules, scratch)
         };
         match read {
-            Ok((consumed, None)) => Received {
+            Ok((consumed, None)) => ControlFlow::Continue(Received {
                 consumed,
                 event: None,
-            },
-            Ok((consumed, Some(unit))) => {
-                let event = self.on_unit(unit, input, now, config, scratch, out);
-                Received {
+            }),
+            Ok((consumed, Some(unit))) => match self.on_unit(unit, input, now, scratch, out) {
+                Ok(event) => ControlFlow::Continue(Received {
                     consumed,
                     event: Some(event),
-                }
-            }
-            Err(error) => Received {
-                consumed: input.len(),
-                event: Some(self.fail(error, scratch, out)),
+                }),
+                Err(why) => self.stop(consumed, why),
             },
+            Err(error) => self.stop(input.len(), Why::Failed(error)),
+        }
+    }
+
+    /// Answers what [`advance`](Self::advance) has stopped before, with a close frame unless one was sent already:
+    /// [`Event::Close`] or [`Event::Failed`].
+    pub fn conclude<'a>(
+        &mut self,
+        end: End<'a>,
+        now: Millis,
+        config: &Config,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Received<'a> {
+        let event = match end.why {
+            Why::Close { code, reason } => self.answer_close(code, reason, now, config, scratch, out),
+            Why::Failed(error) => self.fail(error, scratch, out),
+        };
+        Received {
+            consumed: end.consumed,
+            event: Some(event),
         }
     }
 
@@ -324,11 +362,10 @@ impl Connection {
         unit: Unit,
         input: &'a [u8],
         now: Millis,
-        config: &Config,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
-    ) -> Event<'a> {
-        match unit {
+    ) -> Result<Event<'a>, Why<'a>> {
+        Ok(match unit {
             Unit::Message(kind, body) => Event::Message {
                 kind,
                 payload: body.within(input),
@@ -344,44 +381,57 @@ impl Connection {
                 is_first,
                 is_last,
             },
-            Unit::Ping(body) => self.on_ping(body.within(input), scratch, out),
+            Unit::Ping(body) => return self.on_ping(body.within(input), scratch, out),
             Unit::Pong(body) => {
                 let payload = body.within(input);
                 self.liveness.pong_received(&payload, now);
                 Event::Pong(payload)
             }
-            Unit::Close(body) => self.on_close(body.within(input), now, config, scratch, out),
-        }
+            Unit::Close(body) => {
+                return Err(match close::parse(body.within(input)) {
+                    Ok((code, reason)) => Why::Close { code, reason },
+                    Err(error) => Why::Failed(error),
+                });
+            }
+        })
     }
 
     /// §5.5.2: a ping is answered with a pong of the same payload; but nothing follows our close frame.
-    fn on_ping<'a>(&mut self, payload: Payload<'a>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Event<'a> {
+    fn on_ping<'a>(
+        &mut self,
+        payload: Payload<'a>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<Event<'a>, Why<'a>> {
         if self.state == State::Open && self.write(Opcode::Pong, &payload, scratch, out).is_err() {
-            return self.fail(ProtocolError::NoRandomness, scratch, out);
+            return Err(Why::Failed(ProtocolError::NoRandomness));
         }
-        Event::Ping(payload)
+        Ok(Event::Ping(payload))
+    }
+
+    /// A message that is half here will never be whole, so it delays nothing.
+    #[cold]
+    fn stop<'a>(&mut self, consumed: usize, why: Why<'a>) -> ControlFlow<End<'a>, Received<'a>> {
+        self.is_deaf = true;
+        self.receiver = Receiver::default();
+        ControlFlow::Break(End { consumed, why })
     }
 
     /// §5.5.1: a close frame is answered with one, and "typically echos the status code it received". The reason comes
-    /// along, so that both ends report the same. A message that is half here will never be whole, so it does not delay
-    /// the answer.
-    fn on_close<'a>(
+    /// along, so that both ends report the same.
+    fn answer_close<'a>(
         &mut self,
-        payload: Payload<'a>,
+        code: Option<u16>,
+        reason: Payload<'a>,
         now: Millis,
         config: &Config,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Event<'a> {
-        let echo = ClosePayload::echo(&payload);
-        let (code, reason) = match close::parse(payload) {
-            Ok(parsed) => parsed,
-            Err(error) => return self.fail(error, scratch, out),
-        };
         self.close_received = true;
-        self.receiver = Receiver::default();
         self.deflate = None;
         if !self.close_sent {
+            let echo = ClosePayload::echo(code, &reason);
             if self.write(Opcode::Close, echo.as_bytes(), scratch, out).is_err() {
                 return self.fail(ProtocolError::NoRandomness, scratch, out);
             }
@@ -423,6 +473,7 @@ impl Connection {
 
     fn end(&mut self) {
         self.state = State::Closed;
+        self.is_deaf = true;
         self.plain_below = 0;
         self.receiver = Receiver::default();
         self.deflate = None;

@@ -74,6 +74,22 @@ pub struct Received<'a> {
     pub event: Option<Event<'a>>,
 }
 
+/// What ends the connection, on its way from [`Connection::advance`](super::Connection::advance) to
+/// [`Connection::conclude`](super::Connection::conclude).
+#[derive(Debug)]
+#[must_use = "the peer waits for its answer: hand it to `conclude`"]
+pub struct End<'a> {
+    pub(super) consumed: usize,
+    pub(super) why: Why<'a>,
+}
+
+/// The peer's close frame, or what it did wrong.
+#[derive(Debug)]
+pub(super) enum Why<'a> {
+    Close { code: Option<u16>, reason: Payload<'a> },
+    Failed(ProtocolError),
+}
+
 /// What [`Connection::handle_timeout`](super::Connection::handle_timeout) gave up waiting for. The state is closed
 /// then; the caller ends the transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -33,7 +33,7 @@ pub use config::{Compression, Config};
 pub use connection::Connection;
 pub use deflate::Agreement;
 pub use error::{ProtocolError, SendError};
-pub use event::{Event, Payload, Received, Timeout};
+pub use event::{End, Event, Payload, Received, Timeout};
 pub use mask_pool::MaskPool;
 pub use scratch::Scratch;
 pub use shared::SharedMessage;
