@@ -19,6 +19,14 @@ pub struct ConnectionMetrics {
     pub messages_out: u64,
     /// Messages that did not leave, because a policy or a deadline dropped them or a message to many passed by.
     pub dropped: u64,
+    /// Payload that was compressed, and what it became; what is compressed once for many counts at one of them.
+    pub compressed_from: u64,
+    /// See `compressed_from`.
+    pub compressed_to: u64,
+    /// Payload that came compressed, and what it became.
+    pub inflated_from: u64,
+    /// See `inflated_from`.
+    pub inflated_to: u64,
     /// The same as [`WebSocket::buffered_amount`](crate::WebSocket::buffered_amount).
     pub buffered: u64,
     /// The round trip of the last answered ping; `None` if there was none.
@@ -44,6 +52,14 @@ pub struct Totals {
     pub dropped: u64,
     /// What waits to be sent now, in bytes.
     pub buffered: u64,
+    /// Payload that was compressed.
+    pub compressed_from: u64,
+    /// What it became.
+    pub compressed_to: u64,
+    /// Payload that came compressed.
+    pub inflated_from: u64,
+    /// What it became.
+    pub inflated_to: u64,
 }
 
 impl Totals {
@@ -56,6 +72,10 @@ impl Totals {
         self.messages_out = self.messages_out.wrapping_add(one.messages_out);
         self.dropped = self.dropped.wrapping_add(one.dropped);
         self.buffered = self.buffered.wrapping_add(one.buffered);
+        self.compressed_from = self.compressed_from.wrapping_add(one.compressed_from);
+        self.compressed_to = self.compressed_to.wrapping_add(one.compressed_to);
+        self.inflated_from = self.inflated_from.wrapping_add(one.inflated_from);
+        self.inflated_to = self.inflated_to.wrapping_add(one.inflated_to);
     }
 
     pub(crate) fn merge(&mut self, other: &Totals) {
@@ -68,6 +88,10 @@ impl Totals {
             messages_out: other.messages_out,
             dropped: other.dropped,
             buffered: other.buffered,
+            compressed_from: other.compressed_from,
+            compressed_to: other.compressed_to,
+            inflated_from: other.inflated_from,
+            inflated_to: other.inflated_to,
             latency: None,
         });
     }
@@ -112,6 +136,10 @@ impl ServerMetrics {
             messages_out,
             dropped,
             buffered,
+            compressed_from,
+            compressed_to,
+            inflated_from,
+            inflated_to,
         } = self.totals;
         let rows = [
             (
@@ -161,6 +189,30 @@ impl ServerMetrics {
                 dropped,
             ),
             ("buffered_bytes", "gauge", "Bytes that wait to be sent", buffered),
+            (
+                "deflate_input_bytes_total",
+                "counter",
+                "Payload before it was compressed",
+                compressed_from,
+            ),
+            (
+                "deflate_output_bytes_total",
+                "counter",
+                "The same payload compressed",
+                compressed_to,
+            ),
+            (
+                "inflate_input_bytes_total",
+                "counter",
+                "Payload that came compressed",
+                inflated_from,
+            ),
+            (
+                "inflate_output_bytes_total",
+                "counter",
+                "The same payload inflated",
+                inflated_to,
+            ),
         ];
         rows.iter()
             .map(|(name, kind, help, value)| {

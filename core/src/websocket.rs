@@ -322,7 +322,7 @@ impl WebSocket {
 
     /// What was counted of this connection; `None` for a handle of which nothing is left. In `on_close` the last counts
     /// can still be read.
-    /// Any thread, without a lock; each count is exact, if not all of the same moment.
+    /// Any thread; each count is exact, if not all of the same moment.
     pub fn metrics(self) -> Option<ConnectionMetrics> {
         event_loop::metrics(self.id)
     }

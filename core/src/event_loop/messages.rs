@@ -111,9 +111,9 @@ impl LoopCore {
         if cork.len() + payload.len() >= conn.profile.cork_room || !conn.outbox.is_empty() {
             return None;
         }
-        machine
-            .send(kind, payload, &mut self.scratch.borrow_mut(), &mut cork)
-            .ok()?;
+        if !machine.send_plain(kind, payload, &mut self.scratch.borrow_mut(), &mut cork) {
+            return None;
+        }
         conn.slot.counters.messages_out.add(1);
         Some(Sent::Queued)
     }
@@ -207,6 +207,9 @@ impl LoopCore {
         match form.part {
             Some(edges) if !edges.is_last => slot.counters.further_frames_out.add(1),
             _ => slot.counters.messages_out.add(1),
+        }
+        if let Some(ratio) = self.scratch.borrow_mut().take_ratio() {
+            slot.count_ratio(&ratio);
         }
         if corked && cork.len() >= CORK {
             self.flush_into(conn, cork);

@@ -134,7 +134,13 @@ impl LoopCore {
         let Stage::Open(machine) = &mut conn.stage else {
             return;
         };
-        match machine.share(message, &mut self.scratch.borrow_mut()) {
+        let mut scratch = self.scratch.borrow_mut();
+        let frame = machine.share(message, &mut scratch);
+        if let Some(ratio) = scratch.take_ratio() {
+            conn.slot.count_ratio(&ratio);
+        }
+        drop(scratch);
+        match frame {
             Ok(frame) => self.write_shared(conn, &mut cork, frame),
             Err(SendError::Unfinished) if conn.has_room_to_defer() => {
                 conn.slot.add_buffered(message.frame().len());

@@ -218,6 +218,9 @@ impl LoopCore {
             conn.slot
                 .counters
                 .count_event(&read, scratch.take_frames(), has_answered);
+            if let Some(ratio) = scratch.take_ratio() {
+                conn.slot.count_ratio(&ratio);
+            }
             keep_current(handler, &conn.handler);
             Some((conn.websocket(), read))
         })?

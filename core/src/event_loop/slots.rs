@@ -17,7 +17,7 @@ use crate::handle::{Id, Kind, LAST_GENERATION, MAX_SLOTS};
 use crate::metrics::{ConnectionMetrics, Totals};
 use crate::settings::{Settings, SlowConsumer};
 use crate::tls::TlsInfo;
-use crate::ws::{MessageType, ReadyState};
+use crate::ws::{MessageType, Ratio, ReadyState};
 
 /// What was agreed on in the opening handshake. Connections of one server that agreed on the same share one.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -77,6 +77,8 @@ pub(crate) struct Slot {
 struct Cold {
     info: Option<Arc<Info>>,
     tls: Option<Arc<TlsInfo>>,
+    /// Of a connection that has compressed or inflated something.
+    ratio: Option<Box<Ratio>>,
     /// Kept so that addresses need no memory: they are asked from the system. Cleared before the socket closes.
     fd: RawFd,
 }
@@ -105,6 +107,7 @@ impl Slot {
             cold: Mutex::new(Cold {
                 info: None,
                 tls: None,
+                ratio: None,
                 fd: NO_FD,
             }),
         }
@@ -187,7 +190,12 @@ impl Slot {
 
     pub(crate) fn metrics(&self) -> ConnectionMetrics {
         let counters = &self.counters;
+        let ratio = self.cold.lock().ratio.as_deref().copied().unwrap_or_default();
         ConnectionMetrics {
+            compressed_from: ratio.compressed_from,
+            compressed_to: ratio.compressed_to,
+            inflated_from: ratio.inflated_from,
+            inflated_to: ratio.inflated_to,
             bytes_in: counters.bytes_in.get(),
             bytes_out: counters.bytes_out.get(),
             frames_in: counters.frames_in(),
@@ -203,6 +211,16 @@ impl Slot {
     /// Which server's sums it counts for.
     pub(crate) fn set_server(&self, server: u32) {
         self.server.store(server, Ordering::Relaxed);
+    }
+
+    /// A lock is little beside what compressing costs.
+    pub(crate) fn count_ratio(&self, more: &Ratio) {
+        let mut cold = self.cold.lock();
+        let ratio = cold.ratio.get_or_insert_default();
+        ratio.compressed_from += more.compressed_from;
+        ratio.compressed_to += more.compressed_to;
+        ratio.inflated_from += more.inflated_from;
+        ratio.inflated_to += more.inflated_to;
     }
 
     /// A message was dropped by a policy or a deadline; any thread.
@@ -407,6 +425,7 @@ impl Slots {
             _ => {}
         }
         slot.counters.reset();
+        slot.cold.lock().ratio = None;
         for count in [&slot.buffered, &slot.queued, &slot.dropped, &slot.kept_limit] {
             count.store(0, Ordering::Relaxed);
         }

@@ -203,6 +203,19 @@ impl Connection {
         self.send_with(kind, payload, None, scratch, out)
     }
 
+    /// The same for a message that goes as it is without another question; `false`, and nothing has happened, for any
+    /// other.
+    #[inline(always)]
+    pub fn send_plain(
+        &mut self,
+        kind: MessageType,
+        payload: &[u8],
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        payload.len() < self.plain_below as usize && self.write(kind.into(), payload, scratch, out).is_ok()
+    }
+
     /// Appends a ping. From now on only this one's pong counts for the [latency](Self::latency), and silence for
     /// [`Config::ping_timeout`] after it means that the peer is dead.
     ///

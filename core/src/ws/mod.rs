@@ -31,7 +31,7 @@ mod utf8;
 pub use close::is_sendable_close_code;
 pub use config::{Compression, Config};
 pub use connection::Connection;
-pub use deflate::Agreement;
+pub use deflate::{Agreement, Ratio};
 pub use error::{ProtocolError, SendError};
 pub use event::{End, Event, Payload, Received, Timeout};
 pub use mask_pool::MaskPool;

@@ -1,6 +1,6 @@
 //! What the connections of one loop share.
 
-use super::deflate::Codecs;
+use super::deflate::{Codecs, Ratio};
 use super::mask_pool::MaskPool;
 
 /// The largest buffer to keep: what a receiver may reserve ahead of data, for a slow sender can pin it.
@@ -36,6 +36,12 @@ impl Scratch {
     /// call of this.
     pub fn take_frames(&mut self) -> u64 {
         std::mem::take(&mut self.frames)
+    }
+
+    /// What was compressed and inflated since the last call of this; `None` if nothing was.
+    pub fn take_ratio(&mut self) -> Option<Ratio> {
+        let ratio = std::mem::take(&mut self.codecs.ratio);
+        (ratio != Ratio::default()).then_some(ratio)
     }
 
     /// An empty buffer, with capacity if one was recycled.

@@ -25,6 +25,19 @@ const MAX_SPARE: usize = 2;
 /// Compressed bytes that are free of charge, however low the limit of a message is.
 const FREE_COMPRESSED: u64 = 1 << 10;
 
+/// How many bytes compression has made of how many; [`Scratch::take_ratio`](super::Scratch::take_ratio).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ratio {
+    /// Payload that was compressed.
+    pub compressed_from: u64,
+    /// What that became.
+    pub compressed_to: u64,
+    /// Payload that came compressed.
+    pub inflated_from: u64,
+    /// What that became.
+    pub inflated_to: u64,
+}
+
 /// What the connections of one loop share.
 #[derive(Debug, Default)]
 #[expect(
@@ -37,9 +50,21 @@ pub(super) struct Codecs {
     packed: Packed,
     /// Where blocks are inflated to, zeroed once.
     block: Vec<u8>,
+    /// Since it was last asked for.
+    pub(super) ratio: Ratio,
 }
 
 impl Codecs {
+    fn count_packed(&mut self, payload: &[u8]) {
+        self.ratio.compressed_from += payload.len() as u64;
+        self.ratio.compressed_to += self.packed.as_bytes().len() as u64;
+    }
+
+    fn count_inflated(&mut self, taken: usize, made: usize) {
+        self.ratio.inflated_from += taken as u64;
+        self.ratio.inflated_to += made as u64;
+    }
+
     fn take_deflater(&mut self, shape: Shape, level: u8) -> Box<Deflater> {
         match self.deflaters.iter().position(|spare| spare.shape() == shape) {
             Some(found) => self.deflaters.swap_remove(found),
@@ -131,6 +156,7 @@ impl Deflate {
             None => codecs.take_deflater(self.shape, self.level),
         };
         deflater.pack(payload, is_last, self.level, &mut codecs.packed)?;
+        codecs.count_packed(payload);
         if is_last && !self.keeps_own {
             codecs.give_deflater(deflater);
         } else {
@@ -148,6 +174,7 @@ impl Deflate {
         let mut deflater = codecs.take_deflater(self.shape, self.level);
         deflater.pack(payload, true, self.level, &mut codecs.packed)?;
         codecs.give_deflater(deflater);
+        codecs.count_packed(payload);
         Ok(codecs.packed.as_bytes())
     }
 
@@ -187,6 +214,7 @@ impl Deflate {
                 return Err(ProtocolError::MessageTooBig { size, limit });
             }
             message.extend_from_slice(block.get(..made).unwrap_or_default());
+            codecs.count_inflated(taken, made);
             check(message, made)?;
             input = input.get(taken..).unwrap_or_default();
             if input.is_empty() && made < room {
@@ -223,6 +251,7 @@ impl Deflate {
             return Err(ProtocolError::MessageTooBig { size, limit });
         }
         check_taken(inflater.taken(), limit)?;
+        codecs.count_inflated(taken, made);
         Ok((taken, codecs.block.get(..made).unwrap_or_default()))
     }
 
