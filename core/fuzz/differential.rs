@@ -111,7 +111,7 @@ fn read_ours(role: Role, piece: usize, bytes: &[u8]) -> Option<(Vec<Unit>, Verdi
                 Some(Event::Message { payload, .. }) => units.push(Unit::Binary(payload.to_vec())),
                 Some(Event::Part { .. }) => unreachable!("parts were not asked for"),
                 Some(Event::Ping(payload)) => units.push(Unit::Ping(payload.to_vec())),
-                Some(Event::Pong(payload)) => units.push(Unit::Pong(payload.to_vec())),
+                Some(Event::Pong { payload, .. }) => units.push(Unit::Pong(payload.to_vec())),
                 Some(Event::Close { code, reason }) => {
                     return Some((units, Verdict::Closed(code, reason.to_vec())));
                 }

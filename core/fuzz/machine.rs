@@ -393,7 +393,7 @@ impl From<Event<'_>> for Heard {
             }
             Event::Part { .. } => unreachable!("parts were not asked for"),
             Event::Ping(payload) => Heard::Ping(payload.to_vec()),
-            Event::Pong(payload) => Heard::Pong(payload.to_vec()),
+            Event::Pong { payload, .. } => Heard::Pong(payload.to_vec()),
             Event::Close { code, reason } => Heard::Close(
                 code,
                 String::from_utf8(reason.to_vec()).expect("a reason is text"),

@@ -329,7 +329,12 @@ impl WebSocket {
 
     /// The round trip of the last answered ping, in milliseconds.
     pub fn latency(self) -> Option<u64> {
-        event_loop::latency(self.id)
+        event_loop::latency(self.id).map(|latency| latency.as_millis() as u64)
+    }
+
+    /// The same in microseconds.
+    pub fn latency_micros(self) -> Option<u64> {
+        event_loop::latency(self.id).map(|latency| latency.as_micros() as u64)
     }
 }
 

@@ -76,7 +76,9 @@ impl LoopCore {
             Call::Ping(payload) => {
                 self.with_conn(id, |conn| conn.flags.asked_by_application = true);
                 self.control_frame(id, |machine, scratch, out, now| {
-                    machine.ping(&payload, now, scratch, out)
+                    machine.ping(&payload, now, scratch, out)?;
+                    machine.pinged_at(self.micros());
+                    Ok(())
                 })
             }
             Call::Pong(payload) => self.control_frame(id, |machine, scratch, out, _| {
@@ -104,7 +106,7 @@ impl LoopCore {
         result
     }
 
-    fn control_frame(
+    pub(super) fn control_frame(
         &self,
         id: Id,
         write: impl FnOnce(&mut Connection, &mut Scratch, &mut Vec<u8>, u64) -> Result<(), SendError>,
@@ -154,7 +156,7 @@ impl LoopCore {
             self.close_frame(conn, slot, |machine, out| {
                 machine.close(code, reason, now, &protocol, &mut scratch, out)
             });
-            conn.ending();
+            conn.note_closing(now);
             true
         });
         match open {

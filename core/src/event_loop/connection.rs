@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::connecting::Connecting;
 use super::outbox::Outbox;
 use super::parts::Waiting;
+use super::pongs::WaitingPong;
 use super::progress::InFlight;
 use super::returning::{Away, Returning};
 use super::serving::Serving;
@@ -114,6 +115,10 @@ pub(crate) struct Conn {
     pub(crate) returning: Option<Box<Returning>>,
     /// What was on its way when the latest idle ping went out behind it.
     pub(crate) in_flight: Option<Box<InFlight>>,
+    /// A pong that waits in the outbox.
+    pub(crate) waiting_pong: Option<Box<WaitingPong>>,
+    /// What is counted as kept besides what waits to be sent.
+    aside: usize,
     /// Messages that wait until another one that is sent in parts is complete.
     pub(crate) deferred: Option<Box<Waiting>>,
 }
@@ -171,6 +176,8 @@ pub(crate) struct Ending {
     /// Why we gave it up, whatever comes then.
     pub(crate) verdict: Option<Error>,
     pub(crate) was_clean: bool,
+    /// When our close frame was sent.
+    pub(crate) closing_since: Option<Millis>,
 }
 
 impl Ending {
@@ -249,6 +256,8 @@ impl Conn {
             held: None,
             returning: None,
             in_flight: None,
+            waiting_pong: None,
+            aside: 0,
             deferred: None,
         }
     }
@@ -306,6 +315,7 @@ impl Conn {
             _ => Connection::new(role, now),
         };
         self.stage = Stage::Open(machine);
+        self.waiting_pong = None;
         self.flags.unannounced = true;
         self.flags.detour = self.profile.protocol.message_parts || self.flags.paused;
     }
@@ -317,6 +327,27 @@ impl Conn {
             held.drop_unfinished();
             self.flags.skipping = !edges.is_last;
         }
+        self.recount();
+    }
+
+    /// Counts what is kept for a handler, for reading to go on, and of a message that is not complete.
+    pub(crate) fn recount(&mut self) {
+        let held = self.held.as_ref().map_or(0, |held| held.bytes);
+        let stashed = self.stash.as_ref().map_or(0, |stash| stash.0.len());
+        let arriving = match &self.stage {
+            Stage::Open(machine) => machine.arriving(),
+            _ => 0,
+        };
+        let now = held + stashed + arriving;
+        if now != self.aside {
+            self.slot.keeps_aside(self.aside, now);
+            self.aside = now;
+        }
+    }
+
+    /// Nothing is kept any more.
+    pub(crate) fn uncount(&mut self) {
+        self.slot.keeps_aside(std::mem::take(&mut self.aside), 0);
     }
 
     pub(crate) fn ending(&mut self) -> &mut Ending {
@@ -326,6 +357,7 @@ impl Conn {
     /// Keeps input for later.
     pub(crate) fn stash(&mut self, input: &[u8]) {
         self.stash.get_or_insert_default().0.extend_from_slice(input);
+        self.recount();
     }
 
     /// Whether both close frames were exchanged and ours has left (RFC 6455 §7.1.4).

@@ -49,6 +49,8 @@ pub(crate) struct LoopCore {
     /// What the socket whose turn it is wants to send; it leaves in one write.
     pub(crate) cork: RefCell<Vec<u8>>,
     pub(crate) corked: Cell<u32>,
+    /// The same, but nobody's where each message has to be judged.
+    pub(crate) shortcut: Cell<u32>,
     /// Where in the cork the messages are that are tracked.
     pub(crate) marks: RefCell<Vec<Mark>>,
     /// What `on_sent` is still to say.
@@ -89,6 +91,7 @@ impl LoopCore {
             last_tls: RefCell::default(),
             cork: RefCell::default(),
             corked: Cell::new(NOBODY),
+            shortcut: Cell::new(NOBODY),
             marks: RefCell::default(),
             reports: RefCell::default(),
             receive_buffer: RefCell::default(),
@@ -140,7 +143,7 @@ impl LoopCore {
         self.cut_everything();
         self.deliver_ends();
         self.in_turn.set(false);
-        self.corked.set(NOBODY);
+        self.set_turn(NOBODY);
         for list in [&self.dirty, &self.ended] {
             list.borrow_mut().clear();
         }
@@ -190,6 +193,11 @@ impl LoopCore {
     /// Makes it now; for deadlines that would come too early if the turn has lasted.
     pub(super) fn read_clock(&self) {
         self.now.set(self.epoch.elapsed().as_millis() as Millis);
+    }
+
+    /// The clock itself, in microseconds since the same time as [`LoopCore::now`].
+    pub(super) fn micros(&self) -> u64 {
+        self.epoch.elapsed().as_micros() as u64
     }
 
     /// Does `act` with a connection that has this handle.

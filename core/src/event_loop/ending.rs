@@ -109,11 +109,17 @@ impl LoopCore {
             }
             self.expire(conn);
             conn.look_at_progress(now);
+            conn.look_at_closing(now);
             let mut scratch = self.scratch.borrow_mut();
             self.write_control(conn, slot, |stage, out| match stage {
-                Stage::Open(machine) => machine
-                    .handle_timeout(now, &profile.protocol, &mut scratch, out)
-                    .map(Some),
+                Stage::Open(machine) => {
+                    let before = out.len();
+                    let timeout = machine.handle_timeout(now, &profile.protocol, &mut scratch, out);
+                    if out.len() > before {
+                        machine.pinged_at(self.micros());
+                    }
+                    timeout.map(Some)
+                }
                 _ => None,
             })
         });
@@ -188,6 +194,7 @@ impl LoopCore {
                 Stage::Over
             };
             conn.stash = None;
+            conn.recount();
             true
         });
         if first != Some(true) {
@@ -304,7 +311,8 @@ impl LoopCore {
                 _ => None,
             }
         };
-        let Some(conn) = conn else { return };
+        let Some(mut conn) = conn else { return };
+        conn.uncount();
         self.alive.set(self.alive.get() - 1);
         self.refused
             .set(self.refused.get() - usize::from(conn.flags.excess));

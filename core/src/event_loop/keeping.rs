@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::connection::{Conn, NEVER};
 use super::core::LoopCore;
+use super::memory;
 use super::messages::{Form, outbox_full};
 use super::tracking::Tracking;
 use crate::error::Result;
@@ -55,7 +56,8 @@ impl Conn {
     /// Takes a message into keeping, if it is one of a time without a connection and such are kept.
     ///
     /// # Errors
-    /// [`ErrorCode::OutboxFull`](crate::ErrorCode::OutboxFull), unless it `is_accepted` already.
+    /// [`ErrorCode::OutboxFull`](crate::ErrorCode::OutboxFull) and
+    /// [`ErrorCode::MemoryBudget`](crate::ErrorCode::MemoryBudget), unless it `is_accepted` already.
     pub(super) fn keep(
         &mut self,
         form: Form,
@@ -76,6 +78,9 @@ impl Conn {
         let waiting = returning.kept.bytes;
         if !is_accepted && waiting.saturating_add(payload.len()) > limit {
             return Some(Err(outbox_full(waiting, limit)));
+        }
+        if !is_accepted && memory::is_over() {
+            return Some(Err(memory::over_budget()));
         }
         returning.kept.push(Message {
             form,

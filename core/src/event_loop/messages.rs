@@ -5,7 +5,7 @@ use std::io::IoSlice;
 use super::connection::{Conn, NEVER, Stage};
 use super::core::LoopCore;
 use super::slots::Slot;
-use super::tracking::{Tracking, Verdict};
+use super::tracking::{Tracking, Verdict, why_full};
 use super::writing::{CORK, find, is_temporary};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
@@ -99,7 +99,7 @@ impl LoopCore {
     /// below every mark.
     #[inline(always)]
     fn cork_up(&self, id: Id, kind: MessageType, payload: &[u8]) -> Option<Sent> {
-        if self.corked.get() != id.slot() {
+        if self.shortcut.get() != id.slot() {
             return None;
         }
         let mut conns = self.conns.borrow_mut();
@@ -173,7 +173,7 @@ impl LoopCore {
     }
 
     fn has_no_room(&self, conn: &Conn, cork: &[u8]) -> Error {
-        outbox_full(self.waiting(conn, cork), conn.profile.hard_limit)
+        why_full(self.waiting(conn, cork), conn.profile.hard_limit)
     }
 
     fn write_message(

@@ -10,6 +10,8 @@
 //! | `tracking` | messages with a token or a deadline, and what a slow consumer loses |
 //! | `connection`, `ending` | what a connection is at, and how it ends |
 //! | `progress` | whether a silent peer takes what it is sent |
+//! | `pongs` | answers to pings of a peer that doesn't read them |
+//! | `memory` | what all loops keep of messages, against one budget |
 //! | `connecting`, `resolver`, `returning`, `keeping` | a client's way to an open connection, and back to one |
 //! | `securing`, `tls_stream` | TLS, in both roles, between the socket and the rest |
 //! | `binding`, `listener`, `admission`, `draining` | a server's: listening, accepting, limits, closing |
@@ -31,9 +33,11 @@ mod files;
 mod fork;
 mod keeping;
 mod listener;
+mod memory;
 mod messages;
 mod outbox;
 mod parts;
+mod pongs;
 mod progress;
 mod publishing;
 mod queueing;
@@ -56,6 +60,7 @@ mod turning;
 mod writing;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::{ErrorCode, Result};
 use crate::handle::{Id, Kind};
@@ -68,6 +73,7 @@ use crate::ws::{MessageType, ReadyState};
 pub(crate) use self::command::Call;
 pub(crate) use self::connecting::ConnectPlan;
 pub(crate) use self::draining::drain;
+pub use self::memory::{memory_in_use, set_memory_budget};
 pub(crate) use self::parts::send_part;
 pub(crate) use self::publishing::{broadcast, publish};
 pub(crate) use self::securing::info as tls_info;
@@ -127,7 +133,7 @@ pub(crate) fn user_data(id: Id) -> usize {
     now.unwrap_or_default()
 }
 
-pub(crate) fn latency(id: Id) -> Option<u64> {
+pub(crate) fn latency(id: Id) -> Option<Duration> {
     Shared::of(id).ok()?.1.latency()
 }
 

@@ -7,6 +7,9 @@ use super::connection::{Conn, Stage};
 use super::stream::Stream;
 use crate::ws::{Millis, ReadyState};
 
+/// How many times its timeout a closing handshake may take, however slowly the peer takes what was sent before it.
+const MOST_CLOSE_TIMEOUTS: Millis = 20;
+
 /// What was on its way to the peer at the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InFlight {
@@ -59,6 +62,53 @@ impl Conn {
             machine.prolong_wait(now);
             self.in_flight = in_flight.map(Box::new);
         }
+    }
+
+    /// We have begun to close. What was sent before our close frame is on its way, so the time that the peer has to
+    /// answer it begins when that is done, or the peer takes no more of it.
+    pub(crate) fn note_closing(&mut self, now: Millis) {
+        if self.ending().closing_since.is_none() {
+            self.ending().closing_since = Some(now);
+            self.in_flight = self.measure_all(now).map(Box::new);
+        }
+    }
+
+    /// The time for the closing handshake is up: it begins anew if the peer has taken something meanwhile.
+    pub(crate) fn look_at_closing(&mut self, now: Millis) {
+        let config = &self.profile.protocol;
+        let (Stage::Open(machine), Some(ending)) = (&self.stage, &self.ending) else {
+            return;
+        };
+        let is_due = machine.next_timeout(config).is_some_and(|at| at <= now);
+        if machine.ready_state() != ReadyState::Closing || !is_due {
+            return;
+        }
+        let most = config.close_timeout.saturating_mul(MOST_CLOSE_TIMEOUTS);
+        let latest = ending.closing_since.unwrap_or(now).saturating_add(most);
+        let (noted, in_flight) = (self.in_flight.take(), self.measure_all(now));
+        let has_moved = match (&noted, &in_flight) {
+            (Some(before), Some(after)) => after.has_moved_since(before),
+            (Some(_), None) => true, // it has taken all of it
+            (None, _) => false,
+        };
+        if let Stage::Open(machine) = &mut self.stage
+            && has_moved
+            && now < latest
+        {
+            machine.prolong_close(now, &self.profile.protocol);
+            self.in_flight = in_flight.map(Box::new);
+        }
+    }
+
+    /// What is on its way to the peer, here and in the system, as far as that says.
+    fn measure_all(&self, now: Millis) -> Option<InFlight> {
+        let (stream, waiting) = (self.stream.as_ref()?, self.outbox.len() as u64);
+        let here = (waiting > 0).then_some(InFlight {
+            at: now,
+            acknowledged: 0,
+            pending: waiting,
+        });
+        measure(stream, waiting, now).or(here)
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::command::Command;
 use super::connection::{Conn, NO_SERVER, Stage};
 use super::core::LoopCore;
+use super::memory;
 use super::parts::Deferred;
 use super::shared::Shared;
 use super::tracking::{Tracking, Verdict};
@@ -177,7 +178,7 @@ impl LoopCore {
     fn shared_out(&self, missed: Missed) {
         if missed.count > 0 {
             let count = missed.count;
-            log::warn!("{count} connections are over their hard limit and missed a message to many");
+            log::warn!("{count} connections missed a message to many: too much waits already");
         }
         for (id, error) in missed.slow {
             self.with_conn(id, |conn| conn.slot.count_dropped());
@@ -190,7 +191,7 @@ impl LoopCore {
 impl Conn {
     /// What waits for the end of a message is bounded as what waits for the system.
     fn has_room_to_defer(&self) -> bool {
-        self.slot.buffered() <= self.profile.hard_limit as u64
+        self.slot.buffered() <= self.profile.hard_limit as u64 && !memory::is_over()
     }
 }
 

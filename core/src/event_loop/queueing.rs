@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use super::command::{Command, Outgoing};
 use super::core::LoopCore;
+use super::memory;
 use super::messages::{Form, not_open, outbox_full};
 use super::parts::Deferred;
 use super::shared::Shared;
 use super::slots::Slot;
-use super::tracking::Tracking;
-use crate::error::{ErrorCode, Result};
+use super::tracking::{self, Tracking};
+use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
 use crate::settings::SlowConsumer;
 use crate::websocket::{SendOptions, SendOutcome, Sent};
@@ -24,8 +25,9 @@ pub(super) fn send(
     options: &SendOptions,
 ) -> Result<Sent> {
     let slot = shared.slots.get(id).ok_or(ErrorCode::Closed)?;
-    // Held, the connection can't be closed before the message is queued: its on_sent comes before on_close.
-    let _held = options.token.is_some().then(|| slot.hold());
+    // Held, the connection can't be closed before the message is queued: its on_sent comes before on_close, and what is
+    // counted here is counted back.
+    let _held = slot.hold();
     if shared.slots.get(id).is_none() {
         return Err(ErrorCode::Closed.into());
     }
@@ -33,9 +35,9 @@ pub(super) fn send(
         return Err(ErrorCode::MessageUnfinished.into());
     }
     match slot.ready_state() {
-        ReadyState::Open if !has_room(slot)? => {
+        ReadyState::Open if !has_room(slot, payload.len())? => {
             if form.part.is_some() {
-                return Err(outbox_full(slot.buffered() as usize, slot.hard_limit() as usize)); // it can't lack a part
+                return Err(why_full(slot)); // it can't lack a part
             }
             return Ok(drop_newest(shared, slot, id, options.token));
         }
@@ -43,7 +45,6 @@ pub(super) fn send(
         ReadyState::Connecting if form.part.is_none() => may_be_kept(slot, payload.len())?,
         _ => return Err(not_open(slot)),
     }
-    slot.add_buffered(payload.len());
     slot.add_queued(payload.len());
     let over = slot.buffered() > slot.high_water_mark();
     if over {
@@ -62,18 +63,28 @@ pub(super) fn send(
 /// Whether the policy for slow consumers lets another message in.
 ///
 /// # Errors
-/// [`ErrorCode::OutboxFull`], if that is the policy.
-fn has_room(slot: &Slot) -> Result<bool> {
+/// [`ErrorCode::OutboxFull`] and [`ErrorCode::MemoryBudget`], if that is the policy.
+fn has_room(slot: &Slot, length: usize) -> Result<bool> {
     let (waiting, limit) = (slot.buffered(), slot.hard_limit());
-    if waiting <= limit {
+    let is_over_budget = memory::is_over();
+    if waiting <= limit && !is_over_budget {
         return Ok(true);
     }
     match slot.slow_consumer() {
-        SlowConsumer::Error => Err(outbox_full(waiting as usize, limit as usize)),
+        SlowConsumer::Error => Err(why_full(slot)),
         // Older messages give way once the loop takes this one; what it hasn't taken is bounded, too.
+        SlowConsumer::DropOldest if is_over_budget => {
+            Ok(waiting.saturating_sub(slot.queued()) >= length as u64 && slot.queued() <= limit)
+        }
         SlowConsumer::DropOldest => Ok(slot.queued() <= limit),
+        // Others have used the budget up.
+        SlowConsumer::Close if waiting == 0 => Err(why_full(slot)),
         SlowConsumer::DropNewest | SlowConsumer::Close => Ok(false),
     }
+}
+
+fn why_full(slot: &Slot) -> Error {
+    tracking::why_full(slot.buffered() as usize, slot.hard_limit() as usize)
 }
 
 /// Whether a message of this length may wait for a connection.
@@ -81,6 +92,7 @@ fn may_be_kept(slot: &Slot, length: usize) -> Result<()> {
     let (waiting, limit) = (slot.buffered(), slot.kept_limit());
     match waiting.saturating_add(length as u64) {
         _ if limit == 0 => Err(not_open(slot)),
+        _ if memory::is_over() => Err(memory::over_budget()),
         total if total > limit => Err(outbox_full(waiting as usize, limit as usize)),
         _ => Ok(()),
     }
@@ -107,7 +119,7 @@ impl LoopCore {
             return;
         };
         let length = outgoing.payload.len();
-        slot.sub_queued(length);
+        slot.take_queued(length);
         if outgoing.form.part.is_none() && self.is_unfinished(id) {
             return self.defer(id, Deferred::Queued(outgoing));
         }
@@ -141,8 +153,7 @@ impl LoopCore {
         };
         let open = self.with_conn(id, |conn| conn.is_open());
         if open == Some(true) && slot.slow_consumer() == SlowConsumer::Close {
-            let waiting = slot.buffered() as usize;
-            self.close_slow(id, outbox_full(waiting, slot.hard_limit() as usize));
+            self.close_slow(id, why_full(slot));
         }
         slot.count_dropped();
         self.report(id, token, SendOutcome::Dropped);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::connection::{Conn, Held, HeldMessage, Stage};
 use super::core::{LoopCore, NOBODY, RECEIVE_BUFFER};
+use super::memory;
 use super::stream::Input;
 use super::writing::CORK;
 use crate::error::Error;
@@ -25,7 +26,7 @@ impl LoopCore {
     pub(crate) fn read(&self, id: Id, to_the_end: bool) {
         let mut buffer = self.receive_buffer.take();
         buffer.resize(RECEIVE_BUFFER, 0);
-        self.corked.set(id.slot());
+        self.set_turn(id.slot());
         for round in 1.. {
             match self.receive(id, &mut buffer) {
                 Some(Ok(Input::End)) => {
@@ -62,10 +63,17 @@ impl LoopCore {
         self.receive_buffer.replace(buffer);
     }
 
+    /// Says whose turn it is. A memory budget has each message judged, so there is no short way then.
+    pub(crate) fn set_turn(&self, slot: u32) {
+        self.corked.set(slot);
+        self.shortcut
+            .set(if memory::has_budget() { NOBODY } else { slot });
+    }
+
     /// Ends the socket's turn: what it wants to send leaves.
     pub(crate) fn uncork(&self, id: Id) {
         self.flush_cork(id);
-        self.corked.set(NOBODY);
+        self.set_turn(NOBODY);
     }
 
     /// One read; `None` if the connection takes nothing now.
@@ -165,10 +173,7 @@ impl LoopCore {
             let before = cork.len();
             let received = machine.conclude(end, now, &conn.profile.protocol, &mut scratch, &mut cork);
             let has_answered = cork.len() > before;
-            conn.slot
-                .counters
-                .further_frames_out
-                .add(u64::from(has_answered));
+            conn.slot.counters.further_frames_out.add(u64::from(has_answered));
             Some(received)
         })?
     }
@@ -214,7 +219,18 @@ impl LoopCore {
             let (mut scratch, mut cork) = (self.scratch.borrow_mut(), self.cork.borrow_mut());
             let before = cork.len();
             let read = machine.advance(data, now, &conn.profile.protocol, &mut scratch, &mut cork);
-            let has_answered = cork.len() > before;
+            let mut has_answered = cork.len() > before;
+            if let ControlFlow::Continue(Received {
+                event: Some(Event::Ping(payload)),
+                ..
+            }) = &read
+                && has_answered
+                && conn.postpones_pong(payload, cork.len())
+            {
+                cork.truncate(before);
+                has_answered = false;
+            }
+            conn.recount();
             conn.slot
                 .counters
                 .count_event(&read, scratch.take_frames(), has_answered);
@@ -281,8 +297,10 @@ impl LoopCore {
                     handler.on_ping(ws, &payload);
                 }
             }
-            Event::Pong(payload) => {
-                self.note_latency(ws.id());
+            Event::Pong { payload, is_answer } => {
+                if is_answer {
+                    self.note_latency(ws.id());
+                }
                 if let Some(handler) = handler {
                     handler.on_pong(ws, &payload);
                 }
@@ -294,19 +312,23 @@ impl LoopCore {
     }
 
     fn note_latency(&self, id: Id) {
-        let latency = self.with_conn(id, |conn| match &conn.stage {
-            Stage::Open(machine) => machine.latency(),
-            _ => None,
+        let micros = self.micros();
+        self.with_conn(id, |conn| {
+            if let Stage::Open(machine) = &mut conn.stage {
+                machine.answered_at(micros);
+                conn.slot.set_latency(machine.latency());
+            }
         });
-        if let (Some(latency), Some(slot)) = (latency, self.shared().slots.get(id)) {
-            slot.set_latency(latency);
-        }
     }
 
     fn close_received(&self, id: Id, code: Option<u16>, reason: &[u8]) {
         // RFC 6455 §7.1.5: 1005 stands for a close frame without a code.
         let received = (code.unwrap_or(1005), String::from_utf8_lossy(reason).into_owned());
-        self.with_conn(id, |conn| conn.ending().received = Some(received));
+        let now = self.now();
+        self.with_conn(id, |conn| {
+            conn.ending().received = Some(received);
+            conn.note_closing(now);
+        });
         if let Some(slot) = self.shared().slots.get(id) {
             slot.set_ready_state(ReadyState::Closing);
         }
@@ -316,7 +338,8 @@ impl LoopCore {
     /// Keeps a message for a handler that isn't there yet.
     fn hold(&self, ws: WebSocket, kind: MessageType, payload: &[u8]) {
         self.with_conn(ws.id(), |conn| {
-            conn.held.get_or_insert_default().hold(kind, payload, None)
+            conn.held.get_or_insert_default().hold(kind, payload, None);
+            conn.recount();
         });
     }
 
@@ -354,8 +377,8 @@ impl LoopCore {
 
     /// Does something as part of a socket's turn, so that what it sends leaves in one write.
     pub(crate) fn with_turn(&self, id: Id, act: impl FnOnce()) {
-        let outer = self.corked.replace(id.slot());
-        debug_assert_eq!(outer, NOBODY, "turns of sockets don't nest");
+        debug_assert_eq!(self.corked.get(), NOBODY, "turns of sockets don't nest");
+        self.set_turn(id.slot());
         act();
         self.uncork(id);
     }
@@ -364,7 +387,11 @@ impl LoopCore {
     pub(crate) fn feed_stash(&self, id: Id) {
         let stash = self.with_conn(id, |conn| {
             let ready = conn.takes_input();
-            ready.then(|| (conn.stash.take(), std::mem::take(&mut conn.flags.unread)))
+            ready.then(|| {
+                let stash = conn.stash.take();
+                conn.recount();
+                (stash, std::mem::take(&mut conn.flags.unread))
+            })
         });
         let Some(Some((stash, unread))) = stash else {
             return;
@@ -381,7 +408,9 @@ impl LoopCore {
     pub(crate) fn release_held(&self, id: Id) {
         let held = self.with_conn(id, |conn| {
             let handler = conn.handler.clone()?;
-            conn.held.take().map(|held| (handler, conn.websocket(), held))
+            let held = conn.held.take()?;
+            conn.recount();
+            Some((handler, conn.websocket(), held))
         });
         let Some(Some((handler, ws, held))) = held else {
             return;

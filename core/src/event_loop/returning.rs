@@ -115,6 +115,7 @@ impl LoopCore {
                 until: NEVER,
                 event: Some(event),
             });
+            conn.recount();
             conn.slot.set_ready_state(ReadyState::Connecting);
         });
         self.ended.borrow_mut().push(id.slot());

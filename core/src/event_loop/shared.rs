@@ -14,6 +14,7 @@ use super::command::Command;
 use super::core::LoopCore;
 use super::counters::Count;
 use super::fork;
+use super::memory;
 use super::site::Site;
 use super::slots::{Slot, Slots};
 use crate::error::{Error, ErrorCode, Result};
@@ -85,6 +86,7 @@ impl Shared {
     }
 
     fn new(index: usize) -> Shared {
+        memory::has_loop(index);
         let (sender, commands) = crossbeam_channel::unbounded();
         Shared {
             index,

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use super::connection::NO_SERVER;
 use super::counters::Counters;
+use super::memory::Share;
 use crate::client::Timings;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, Kind, LAST_GENERATION, MAX_SLOTS};
@@ -62,11 +63,14 @@ pub(crate) struct Slot {
     hard_limit: AtomicU64,
     /// How many bytes may wait for a client's next connection.
     kept_limit: AtomicU64,
+    /// In microseconds.
     latency: AtomicU32,
     /// The slot of the server that a connection came to, or one of the words below.
     server: AtomicU32,
     over_mark: AtomicBool,
     slow_consumer: AtomicU8,
+    /// Of the memory budget.
+    share: Share,
     /// The type of the message that is being sent in parts; 0 for none.
     part_kind: AtomicU8,
     /// An upgrade waits for its answer: whoever takes this gives it.
@@ -88,8 +92,9 @@ const LIVE: u64 = 1 << 8;
 const IS_SERVER: u32 = NO_SERVER - 1;
 
 impl Slot {
-    fn new() -> Slot {
+    fn new(share: Share) -> Slot {
         Slot {
+            share,
             state: AtomicU64::new(ReadyState::Closed as u64),
             buffered: AtomicU64::new(0),
             queued: AtomicU64::new(0),
@@ -167,12 +172,16 @@ impl Slot {
         self.buffered.load(Ordering::Relaxed)
     }
 
+    /// More waits to be sent; on the loop's thread.
     pub(crate) fn add_buffered(&self, bytes: usize) {
         self.buffered.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.share.add(bytes);
     }
 
+    /// Less waits to be sent; on the loop's thread.
     pub(crate) fn sub_buffered(&self, bytes: usize) {
         self.buffered.fetch_sub(bytes as u64, Ordering::Relaxed);
+        self.share.sub(bytes);
     }
 
     /// What other threads have sent and the loop has not taken yet; `buffered` includes it.
@@ -180,12 +189,22 @@ impl Slot {
         self.queued.load(Ordering::Relaxed)
     }
 
+    /// Another thread sends this; it holds the slot.
     pub(crate) fn add_queued(&self, bytes: usize) {
+        self.buffered.fetch_add(bytes as u64, Ordering::Relaxed);
         self.queued.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.share.queue(bytes);
     }
 
-    pub(crate) fn sub_queued(&self, bytes: usize) {
+    /// The loop has taken what another thread has sent; it is still `buffered`.
+    pub(crate) fn take_queued(&self, bytes: usize) {
         self.queued.fetch_sub(bytes as u64, Ordering::Relaxed);
+        self.share.take_queued(bytes);
+    }
+
+    /// Something else than what waits to be sent is kept, of this length instead of that; on the loop's thread.
+    pub(crate) fn keeps_aside(&self, before: usize, now: usize) {
+        self.share.add(now.wrapping_sub(before));
     }
 
     pub(crate) fn metrics(&self) -> ConnectionMetrics {
@@ -204,7 +223,7 @@ impl Slot {
             messages_out: counters.messages_out.get(),
             dropped: self.dropped.load(Ordering::Relaxed),
             buffered: self.buffered(),
-            latency: self.latency().map(Duration::from_millis),
+            latency: self.latency(),
         }
     }
 
@@ -283,15 +302,16 @@ impl Slot {
         self.question.swap(false, Ordering::AcqRel)
     }
 
-    pub(crate) fn set_latency(&self, millis: Option<u64>) {
-        let value = millis.map_or(NO_LATENCY, |millis| millis.min(u64::from(NO_LATENCY - 1)) as u32);
+    pub(crate) fn set_latency(&self, latency: Option<Duration>) {
+        let longest = u128::from(NO_LATENCY - 1);
+        let value = latency.map_or(NO_LATENCY, |latency| latency.as_micros().min(longest) as u32);
         self.latency.store(value, Ordering::Relaxed);
     }
 
-    pub(crate) fn latency(&self) -> Option<u64> {
+    pub(crate) fn latency(&self) -> Option<Duration> {
         match self.latency.load(Ordering::Relaxed) {
             NO_LATENCY => None,
-            millis => Some(u64::from(millis)),
+            micros => Some(Duration::from_micros(u64::from(micros))),
         }
     }
 
@@ -384,7 +404,8 @@ impl Slots {
             }
         };
         let (segment, length, index) = place(slot_number);
-        let slots = self.segments[segment].get_or_init(|| (0..length).map(|_| Slot::new()).collect());
+        let share = Share::of(self.loop_index);
+        let slots = self.segments[segment].get_or_init(|| (0..length).map(|_| Slot::new(share)).collect());
         let slot = &slots[index];
         let generation = slot.generation();
         let state = u64::from(generation) << 32 | LIVE | ReadyState::Connecting as u64;
@@ -423,6 +444,11 @@ impl Slots {
             // One that lingered on can end after its server.
             server if self.is_server(server) => ended.by_server.entry(server).or_default().add(&counted),
             _ => {}
+        }
+        // Nothing is queued any more: who sends holds the slot, and finds it closed.
+        let left = slot.buffered() as usize;
+        if left > 0 {
+            slot.sub_buffered(left);
         }
         slot.counters.reset();
         slot.cold.lock().ratio = None;

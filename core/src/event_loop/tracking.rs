@@ -5,6 +5,7 @@
 
 use super::connection::{Conn, NEVER};
 use super::core::LoopCore;
+use super::memory;
 use super::messages::outbox_full;
 use super::outbox::Dropped;
 use super::slots::Slot;
@@ -161,24 +162,37 @@ impl LoopCore {
     /// Whether a message may join what waits, by the policy for slow consumers.
     ///
     /// # Errors
-    /// [`ErrorCode::OutboxFull`](crate::ErrorCode::OutboxFull), if that is the policy.
+    /// [`ErrorCode::OutboxFull`](crate::ErrorCode::OutboxFull) and
+    /// [`ErrorCode::MemoryBudget`](crate::ErrorCode::MemoryBudget), if that is the policy.
     pub(crate) fn judge(&self, conn: &mut Conn, cork: &mut Vec<u8>) -> Result<Verdict> {
-        let (limit, policy) = (conn.profile.hard_limit, conn.profile.slow_consumer);
-        let mut waiting = self.waiting(conn, cork);
-        if waiting > limit && policy != SlowConsumer::Error {
-            waiting = self.waiting_at_last(conn, cork);
-        }
-        if waiting <= limit {
+        if self.waiting(conn, cork) <= conn.profile.hard_limit && !memory::is_over() {
             return Ok(Verdict::Welcome);
         }
-        let full = outbox_full(waiting, limit);
+        self.judge_by_policy(conn, cork)
+    }
+
+    #[cold]
+    fn judge_by_policy(&self, conn: &mut Conn, cork: &mut Vec<u8>) -> Result<Verdict> {
+        let (limit, policy) = (conn.profile.hard_limit, conn.profile.slow_consumer);
+        if policy != SlowConsumer::Error {
+            self.offer_all(conn, cork);
+        }
+        let waiting = self.waiting(conn, cork);
+        if waiting <= limit && !memory::is_over() {
+            return Ok(Verdict::Welcome);
+        }
+        let full = why_full(waiting, limit);
         match policy {
             SlowConsumer::Error => Err(full),
             SlowConsumer::DropNewest => Ok(Verdict::Dropped),
+            SlowConsumer::Close if waiting == 0 => Err(full), // others have used the budget up
             SlowConsumer::Close => Ok(Verdict::TooSlow(full)),
             SlowConsumer::DropOldest => {
                 self.make_room(conn, limit);
-                Ok(Verdict::Welcome)
+                Ok(match memory::is_over() {
+                    true => Verdict::Dropped,
+                    false => Verdict::Welcome,
+                })
             }
         }
     }
@@ -193,18 +207,18 @@ impl LoopCore {
         }
     }
 
-    /// What waits when the system has had its chance to take it: only then is it the consumer that is slow.
-    fn waiting_at_last(&self, conn: &mut Conn, cork: &mut Vec<u8>) -> usize {
+    /// Has the system take what it can: only then is it the consumer that is slow.
+    fn offer_all(&self, conn: &mut Conn, cork: &mut Vec<u8>) {
         if self.corked.get() == conn.id.slot() {
             self.flush_into(conn, cork);
         }
         self.offer(conn);
-        conn.outbox.len()
     }
 
-    /// Drops the oldest messages until no more than `limit` waits, or none is left that may be dropped.
+    /// Drops the oldest messages until no more than `limit` waits here, and no more than the budget in all, or none is
+    /// left that may be dropped.
     fn make_room(&self, conn: &mut Conn, limit: usize) {
-        while conn.outbox.len() > limit
+        while (conn.outbox.len() > limit || memory::is_over())
             && let Some(lost) = conn.outbox.drop_oldest(conn.pledged())
         {
             self.dropped(conn.id, conn.slot, &lost, SendOutcome::Dropped);
@@ -223,6 +237,15 @@ impl LoopCore {
         });
         // RFC 6455 §7.4.1: 1008 is for a policy where no other code fits.
         self.begin_close(id, Some(1008), "slow consumer");
+    }
+}
+
+/// Why no message more may wait.
+pub(super) fn why_full(waiting: usize, limit: usize) -> Error {
+    if waiting > limit {
+        outbox_full(waiting, limit)
+    } else {
+        memory::over_budget()
     }
 }
 

@@ -118,6 +118,7 @@ impl LoopCore {
         if self.with_conn(id, |conn| conn.flags.broken) == Some(true) {
             return self.read_what_is_left(id);
         }
+        self.answer_latest(id);
         if self.has_reports() {
             self.deliver_reports();
         }
@@ -149,6 +150,9 @@ impl LoopCore {
         conn.flags.blocked = !conn.outbox.is_empty();
         if let Ok(count) = &taken {
             conn.slot.counters.bytes_out.add(*count as u64);
+        }
+        if conn.has_answer_due() {
+            self.mark_dirty(conn);
         }
         taken
     }

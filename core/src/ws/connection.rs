@@ -1,6 +1,7 @@
 //! One connection after its opening handshake: the rules of RFC 6455 §5 to §7 on both directions together.
 
 use std::ops::{ControlFlow, Range};
+use std::time::Duration;
 
 use super::close::{self, ClosePayload, MAX_REASON};
 use super::deflate::Deflate;
@@ -336,6 +337,18 @@ impl Connection {
         self.liveness.prolong(now);
     }
 
+    /// The caller knows that what was sent before our close frame is still on its way: the peer's time to answer that
+    /// begins anew.
+    pub fn prolong_close(&mut self, now: Millis, config: &Config) {
+        self.close_deadline = now.saturating_add(config.close_timeout);
+    }
+
+    /// How many bytes are kept of a message or control frame that is not complete.
+    #[inline]
+    pub fn arriving(&self) -> usize {
+        self.receiver.arriving()
+    }
+
     /// Which end this is.
     pub fn role(&self) -> Role {
         self.role
@@ -365,8 +378,19 @@ impl Connection {
     }
 
     /// How long the latest answered ping took to be answered.
-    pub fn latency(&self) -> Option<Millis> {
-        self.liveness.latency()
+    pub fn latency(&self) -> Option<Duration> {
+        self.liveness.latency().map(Duration::from_micros)
+    }
+
+    /// The ping that was just written goes out at this time, in microseconds on the same clock: for callers whose
+    /// [`Millis`] are too coarse for the latency.
+    pub fn pinged_at(&mut self, micros: u64) {
+        self.liveness.pinged_at(micros);
+    }
+
+    /// The answer that was just read has come at this time; see [`pinged_at`](Self::pinged_at).
+    pub fn answered_at(&mut self, micros: u64) {
+        self.liveness.measure(micros);
     }
 
     #[inline(always)]
@@ -397,8 +421,8 @@ impl Connection {
             Unit::Ping(body) => return self.on_ping(body.within(input), scratch, out),
             Unit::Pong(body) => {
                 let payload = body.within(input);
-                self.liveness.pong_received(&payload, now);
-                Event::Pong(payload)
+                let is_answer = self.liveness.pong_received(&payload, now);
+                Event::Pong { payload, is_answer }
             }
             Unit::Close(body) => {
                 return Err(match close::parse(body.within(input)) {

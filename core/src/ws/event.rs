@@ -50,8 +50,13 @@ pub enum Event<'a> {
     },
     /// A ping. The pong is in `out`, unless our close frame went before it.
     Ping(Payload<'a>),
-    /// Any pong. If it answers our latest ping, [`latency`](super::Connection::latency) is new.
-    Pong(Payload<'a>),
+    /// Any pong.
+    Pong {
+        /// As we sent it, if it answers a ping of ours.
+        payload: Payload<'a>,
+        /// It answers our latest ping: [`latency`](super::Connection::latency) is new.
+        is_answer: bool,
+    },
     /// The peer's close frame. Our own is in `out` if none was sent before. No event follows this one.
     Close {
         /// As sent; `None` if the frame was empty.

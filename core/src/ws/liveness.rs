@@ -20,9 +20,10 @@ pub(super) struct Liveness {
     heard: Millis,
     /// While `unanswered`: when the wait began.
     asked: Millis,
-    /// The latest ping, the only one that waits for its pong.
-    pinged: Millis,
+    /// When the latest ping went out, the only one that waits for its pong; in microseconds.
+    pinged: u64,
     fingerprint: u64,
+    /// In microseconds, as `pinged`.
     latency: Option<u32>,
     /// A ping went out and no data came since.
     unanswered: bool,
@@ -36,7 +37,7 @@ impl Liveness {
         Liveness {
             heard: now,
             asked: now,
-            pinged: now,
+            pinged: 0,
             fingerprint: 0,
             latency: None,
             unanswered: false,
@@ -63,16 +64,29 @@ impl Liveness {
             self.asked = now;
             self.unanswered = true;
         }
-        self.pinged = now;
+        self.pinged = micros(now);
         self.fingerprint = fingerprint(payload);
         self.pong_due = true;
     }
 
-    pub(super) fn pong_received(&mut self, payload: &[u8], now: Millis) {
-        if self.pong_due && self.fingerprint == fingerprint(payload) {
+    /// Says whether it answers the latest ping.
+    pub(super) fn pong_received(&mut self, payload: &[u8], now: Millis) -> bool {
+        let is_answer = self.pong_due && self.fingerprint == fingerprint(payload);
+        if is_answer {
             self.pong_due = false;
-            self.latency = Some(now.saturating_sub(self.pinged).try_into().unwrap_or(u32::MAX));
+            self.measure(micros(now));
         }
+        is_answer
+    }
+
+    /// The latest ping went out at this time, in microseconds on the same clock.
+    pub(super) fn pinged_at(&mut self, micros: u64) {
+        self.pinged = micros;
+    }
+
+    /// The latest ping's answer has come at this time.
+    pub(super) fn measure(&mut self, micros: u64) {
+        self.latency = Some(micros.saturating_sub(self.pinged).try_into().unwrap_or(u32::MAX));
     }
 
     pub(super) fn suspend(&mut self) {
@@ -104,9 +118,13 @@ impl Liveness {
         (config.ping_interval > 0).then(|| (since.saturating_add(config.ping_interval), Due::Ping))
     }
 
-    pub(super) fn latency(&self) -> Option<Millis> {
-        self.latency.map(Millis::from)
+    pub(super) fn latency(&self) -> Option<u64> {
+        self.latency.map(u64::from)
     }
+}
+
+fn micros(millis: Millis) -> u64 {
+    millis.saturating_mul(1000)
 }
 
 /// Stands for a ping's payload, so that 125 bytes need not be kept. A peer that forges it only deceives itself.

@@ -130,6 +130,11 @@ impl Receiver {
         Some((kind, start..start + len))
     }
 
+    /// What it keeps between two inputs.
+    pub(super) fn arriving(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Reads `input` up to and including the next unit, and says how far that is. A payload that lies whole in
     /// `input` is unmasked there and stays there, anything else is copied or inflated. After an error the receiver is of
     /// no use.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sockline::{
-    Address, ClientOptions, Handler, Loop, LoopOptions, Server, ServerHandler, ServerOptions, Settings,
+    Address, ClientOptions, Handler, Loop, LoopOptions, Server, ServerHandler, ServerOptions, Settings, Turn,
     UpgradeRequest, WebSocket, connect, listen,
 };
 
@@ -147,6 +147,37 @@ pub fn connected_with(settings: Settings) -> Connected {
         peer,
         on_loop,
     }
+}
+
+/// Has a loop that this thread turns take these bytes from a peer, and do all that comes of them.
+pub fn give<S: std::io::Read + std::io::Write>(on_loop: &Loop, peer: &mut Peer<S>, bytes: &[u8]) {
+    let expected = on_loop.metrics().totals.bytes_in + bytes.len() as u64;
+    peer.send(bytes);
+    while on_loop.metrics().totals.bytes_in < expected {
+        turn(on_loop, Duration::from_millis(10));
+    }
+    settle(on_loop);
+}
+
+/// Turns a loop until it has done what it was asked to, without waiting for more.
+pub fn settle(on_loop: &Loop) {
+    for _ in 0..3 {
+        turn(on_loop, Duration::ZERO);
+    }
+}
+
+#[track_caller]
+pub fn turn(on_loop: &Loop, wait: Duration) {
+    assert_eq!(on_loop.poll(Some(wait)), Ok(Turn::Continue));
+}
+
+/// A peer of a server whose loop this thread turns, after the opening handshake.
+pub fn joined(on_loop: &Loop, server: Server) -> Peer {
+    settle(on_loop);
+    let mut peer = Peer::connect(port(server));
+    give(on_loop, &mut peer, peer::REQUEST.as_bytes());
+    assert!(peer.read_head().starts_with("HTTP/1.1 101 "));
+    peer
 }
 
 /// Returns when the loop of a server has turned after all that its sockets had received before.

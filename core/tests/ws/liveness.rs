@@ -1,5 +1,7 @@
 //! Idle pings, dead peers and latency, on a virtual clock. The defaults are 20 s and 20 s.
 
+use std::time::Duration;
+
 use sockline::ws::{MessageType, ReadyState, Role, Timeout};
 
 use crate::machine::{Machine, Seen, frames, read_by_peer};
@@ -210,7 +212,7 @@ fn latency_is_that_of_the_answered_ping() {
     pair.client.ping(b"hello");
     pair.pass(7);
     pair.drive();
-    assert_eq!(pair.client.connection.latency(), Some(7));
+    assert_eq!(pair.client.connection.latency(), Some(Duration::from_millis(7)));
     assert_eq!(pair.client.seen, [Seen::Pong(b"hello".to_vec())]);
 }
 
@@ -221,8 +223,8 @@ fn idle_pings_measure_it_too() {
     pair.handle_timeouts();
     pair.pass(3);
     pair.drive();
-    assert_eq!(pair.client.connection.latency(), Some(3));
-    assert_eq!(pair.server.connection.latency(), Some(3));
+    assert_eq!(pair.client.connection.latency(), Some(Duration::from_millis(3)));
+    assert_eq!(pair.server.connection.latency(), Some(Duration::from_millis(3)));
 }
 
 #[test]
@@ -237,10 +239,14 @@ fn only_the_latest_ping_waits_for_its_pong() {
     server.feed(&frames(Role::Server, "8a 00"));
     assert_eq!(server.connection.latency(), None, "nobody's pong");
     server.feed(&frames(Role::Server, "8a 03 | 74776f"));
-    assert_eq!(server.connection.latency(), Some(5));
+    assert_eq!(server.connection.latency(), Some(Duration::from_millis(5)));
     server.now = 500;
     server.feed(&frames(Role::Server, "8a 03 | 74776f"));
-    assert_eq!(server.connection.latency(), Some(5), "it was answered already");
+    assert_eq!(
+        server.connection.latency(),
+        Some(Duration::from_millis(5)),
+        "it was answered already"
+    );
     assert_eq!(server.seen.len(), 4, "each pong is an event");
 }
 

@@ -133,7 +133,7 @@ impl From<Event<'_>> for Seen {
                 is_last,
             } => Seen::Part(kind, payload.to_vec(), is_first, is_last),
             Event::Ping(payload) => Seen::Ping(payload.to_vec()),
-            Event::Pong(payload) => Seen::Pong(payload.to_vec()),
+            Event::Pong { payload, .. } => Seen::Pong(payload.to_vec()),
             Event::Close { code, reason } => Seen::Close(code, text(&reason)),
             Event::Failed(error) => Seen::Failed(error),
         }
