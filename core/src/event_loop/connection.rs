@@ -107,20 +107,27 @@ pub(crate) struct Conn {
     /// The earliest entry in the wheel that is this connection's.
     pub(crate) armed: Millis,
     pub(crate) flags: Flags,
-    /// Bytes that came while the connection could not take them: it is paused, or an answer is under way.
-    pub(crate) stash: Option<Box<Stash>>,
     pub(crate) ending: Option<Box<Ending>>,
     pub(crate) held: Option<Box<Held>>,
     /// Of a client that comes back when its connection is lost.
     pub(crate) returning: Option<Box<Returning>>,
+    /// What few connections have.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few connections have, so that the others pay one pointer for it.
+#[derive(Default)]
+pub(crate) struct Rare {
     /// What was on its way when the latest idle ping went out behind it.
-    pub(crate) in_flight: Option<Box<InFlight>>,
+    pub(crate) in_flight: Option<InFlight>,
     /// A pong that waits in the outbox.
-    pub(crate) waiting_pong: Option<Box<WaitingPong>>,
+    pub(crate) waiting_pong: Option<WaitingPong>,
+    /// Messages that wait until another one that is sent in parts is complete.
+    pub(crate) deferred: Option<Waiting>,
+    /// Bytes that came while the connection could not take them: it is paused, or an answer is under way.
+    pub(crate) stash: Option<Stash>,
     /// What is counted as kept besides what waits to be sent.
     aside: usize,
-    /// Messages that wait until another one that is sent in parts is complete.
-    pub(crate) deferred: Option<Box<Waiting>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -163,7 +170,7 @@ pub(crate) struct Flags {
     pub(crate) asked_by_application: bool,
 }
 
-/// Input for later; boxed, since few connections have any.
+/// Input for later.
 #[derive(Debug, Default)]
 pub(crate) struct Stash(pub(crate) Vec<u8>);
 
@@ -251,14 +258,10 @@ impl Conn {
             user_data: 0,
             armed: NEVER,
             flags: Flags::default(),
-            stash: None,
             ending: None,
             held: None,
             returning: None,
-            in_flight: None,
-            waiting_pong: None,
-            aside: 0,
-            deferred: None,
+            rare: None,
         }
     }
 
@@ -280,7 +283,8 @@ impl Conn {
     /// Whether earlier input waits to be let in, at the end of the turn in which a call has made way for it: what the
     /// socket has comes after that.
     pub(crate) fn has_waiting(&self) -> bool {
-        self.stash.is_some() || (self.held.is_some() && self.handler.is_some())
+        self.rare().is_some_and(|rare| rare.stash.is_some())
+            || (self.held.is_some() && self.handler.is_some())
     }
 
     /// When something has to happen if nothing else does.
@@ -315,7 +319,9 @@ impl Conn {
             _ => Connection::new(role, now),
         };
         self.stage = Stage::Open(machine);
-        self.waiting_pong = None;
+        if let Some(rare) = &mut self.rare {
+            rare.waiting_pong = None;
+        }
         self.flags.unannounced = true;
         self.flags.detour = self.profile.protocol.message_parts || self.flags.paused;
     }
@@ -333,21 +339,59 @@ impl Conn {
     /// Counts what is kept for a handler, for reading to go on, and of a message that is not complete.
     pub(crate) fn recount(&mut self) {
         let held = self.held.as_ref().map_or(0, |held| held.bytes);
-        let stashed = self.stash.as_ref().map_or(0, |stash| stash.0.len());
+        let stash = self.rare().and_then(|rare| rare.stash.as_ref());
+        let stashed = stash.map_or(0, |stash| stash.0.len());
         let arriving = match &self.stage {
             Stage::Open(machine) => machine.arriving(),
             _ => 0,
         };
         let now = held + stashed + arriving;
-        if now != self.aside {
-            self.slot.keeps_aside(self.aside, now);
-            self.aside = now;
+        let before = self.rare.as_ref().map_or(0, |rare| rare.aside);
+        if now != before {
+            self.slot.keeps_aside(before, now);
+            self.rare_mut().aside = now;
+            self.tidy();
         }
+    }
+
+    /// Takes what was stashed.
+    pub(crate) fn take_stash(&mut self) -> Option<Stash> {
+        let stash = self.rare.as_mut()?.stash.take();
+        self.recount();
+        self.tidy();
+        stash
+    }
+
+    /// Takes what waits for the end of a message.
+    pub(crate) fn take_deferred(&mut self) -> Option<Waiting> {
+        let waiting = self.rare.as_mut()?.deferred.take();
+        self.tidy();
+        waiting
+    }
+
+    pub(crate) fn rare(&self) -> Option<&Rare> {
+        self.rare.as_deref()
+    }
+
+    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Gives memory back that nothing is in.
+    pub(crate) fn tidy(&mut self) {
+        self.rare.take_if(|rare| {
+            rare.aside == 0
+                && rare.in_flight.is_none()
+                && rare.waiting_pong.is_none()
+                && rare.deferred.is_none()
+                && rare.stash.is_none()
+        });
     }
 
     /// Nothing is kept any more.
     pub(crate) fn uncount(&mut self) {
-        self.slot.keeps_aside(std::mem::take(&mut self.aside), 0);
+        let aside = self.rare.take().map_or(0, |rare| rare.aside);
+        self.slot.keeps_aside(aside, 0);
     }
 
     pub(crate) fn ending(&mut self) -> &mut Ending {
@@ -356,7 +400,11 @@ impl Conn {
 
     /// Keeps input for later.
     pub(crate) fn stash(&mut self, input: &[u8]) {
-        self.stash.get_or_insert_default().0.extend_from_slice(input);
+        self.rare_mut()
+            .stash
+            .get_or_insert_default()
+            .0
+            .extend_from_slice(input);
         self.recount();
     }
 

@@ -193,7 +193,7 @@ impl LoopCore {
             } else {
                 Stage::Over
             };
-            conn.stash = None;
+            conn.take_stash();
             conn.recount();
             true
         });

@@ -79,12 +79,14 @@ impl LoopCore {
 
     /// Keeps a message until the last part of another was sent.
     pub(super) fn defer(&self, id: Id, deferred: Deferred) {
-        self.with_conn(id, |conn| conn.deferred.get_or_insert_default().0.push(deferred));
+        self.with_conn(id, |conn| {
+            conn.rare_mut().deferred.get_or_insert_default().0.push(deferred)
+        });
     }
 
     /// Sends what waited for the end of a message.
     pub(super) fn send_deferred(&self, id: Id) {
-        let waiting = self.with_conn(id, |conn| conn.deferred.take()).flatten();
+        let waiting = self.with_conn(id, |conn| conn.take_deferred()).flatten();
         let (Some(waiting), Some(slot)) = (waiting, self.shared().slots.get(id)) else {
             return;
         };
@@ -99,7 +101,7 @@ impl LoopCore {
 
     /// What waits for the end of a message that will never end is lost.
     pub(super) fn drop_deferred(&self, id: Id) {
-        let waiting = self.with_conn(id, |conn| conn.deferred.take()).flatten();
+        let waiting = self.with_conn(id, |conn| conn.take_deferred()).flatten();
         let (Some(waiting), Some(slot)) = (waiting, self.shared().slots.get(id)) else {
             return;
         };

@@ -18,20 +18,22 @@ pub(crate) struct WaitingPong {
 }
 
 impl Conn {
+    fn waiting_pong(&self) -> Option<&WaitingPong> {
+        self.rare()?.waiting_pong.as_ref()
+    }
+
     fn is_pong_waiting(&self) -> bool {
         let taken = self.slot.counters.bytes_out.get();
-        self.waiting_pong
-            .as_ref()
-            .is_some_and(|pong| pong.leaves_at > taken)
+        self.waiting_pong().is_some_and(|pong| pong.leaves_at > taken)
     }
 
     /// A pong is to be the last thing that waits.
     fn note_pong(&mut self, waiting: usize) {
         let leaves_at = self.slot.counters.bytes_out.get() + waiting as u64;
-        self.waiting_pong = Some(Box::new(WaitingPong {
+        self.rare_mut().waiting_pong = Some(WaitingPong {
             leaves_at,
             latest: None,
-        }));
+        });
     }
 
     /// Whether to take the pong that was just written to the end of the cork back: another one waits.
@@ -43,7 +45,7 @@ impl Conn {
             self.note_pong(self.outbox.len() + corked);
             return false;
         }
-        if let Some(pong) = &mut self.waiting_pong {
+        if let Some(pong) = &mut self.rare_mut().waiting_pong {
             pong.latest = Some(payload.into());
         }
         true
@@ -51,7 +53,7 @@ impl Conn {
 
     /// Whether [`LoopCore::answer_latest`] has something to do.
     pub(super) fn has_answer_due(&self) -> bool {
-        self.waiting_pong.is_some() && !self.is_pong_waiting()
+        self.waiting_pong().is_some() && !self.is_pong_waiting()
     }
 }
 
@@ -62,7 +64,9 @@ impl LoopCore {
             if !conn.has_answer_due() {
                 return None;
             }
-            conn.waiting_pong.take()?.latest
+            let pong = conn.rare_mut().waiting_pong.take();
+            conn.tidy();
+            pong?.latest
         });
         let Some(payload) = latest.flatten() else { return };
         let written = self.control_frame(id, |machine, scratch, out, _| {

@@ -31,8 +31,9 @@ impl Conn {
     /// Something of an open connection is due. Before a ping goes out, what is on its way is noted; where the peer would
     /// be given up, the wait begins anew if it has taken some of that.
     pub(crate) fn look_at_progress(&mut self, now: Millis) {
-        let config = &self.profile.protocol;
-        let Stage::Open(machine) = &mut self.stage else {
+        let profile = self.profile.clone();
+        let config = &profile.protocol;
+        let Stage::Open(machine) = &self.stage else {
             return;
         };
         let due = machine.next_timeout(config).filter(|at| *at <= now);
@@ -45,12 +46,12 @@ impl Conn {
             .as_ref()
             .and_then(|stream| measure(stream, waiting, now));
         if !machine.is_overdue(now, config) {
-            self.in_flight = in_flight.map(Box::new);
+            self.note_in_flight(in_flight);
             self.flags.asked_by_application = false;
             return;
         }
         // An older note is of another wait. A ping of the application's, which may have begun this one, notes nothing.
-        let noted = self.in_flight.take();
+        let noted = self.take_in_flight();
         let noted = noted.filter(|noted| noted.at.saturating_add(config.ping_timeout) == due);
         let lives = match (&noted, &in_flight) {
             (Some(before), Some(after)) => after.has_moved_since(before),
@@ -58,9 +59,11 @@ impl Conn {
             (Some(_), None) => true,
             (None, after) => after.is_some() && self.flags.asked_by_application,
         };
-        if lives {
+        if let Stage::Open(machine) = &mut self.stage
+            && lives
+        {
             machine.prolong_wait(now);
-            self.in_flight = in_flight.map(Box::new);
+            self.note_in_flight(in_flight);
         }
     }
 
@@ -69,7 +72,8 @@ impl Conn {
     pub(crate) fn note_closing(&mut self, now: Millis) {
         if self.ending().closing_since.is_none() {
             self.ending().closing_since = Some(now);
-            self.in_flight = self.measure_all(now).map(Box::new);
+            let in_flight = self.measure_all(now);
+            self.note_in_flight(in_flight);
         }
     }
 
@@ -85,7 +89,7 @@ impl Conn {
         }
         let most = config.close_timeout.saturating_mul(MOST_CLOSE_TIMEOUTS);
         let latest = ending.closing_since.unwrap_or(now).saturating_add(most);
-        let (noted, in_flight) = (self.in_flight.take(), self.measure_all(now));
+        let (noted, in_flight) = (self.take_in_flight(), self.measure_all(now));
         let has_moved = match (&noted, &in_flight) {
             (Some(before), Some(after)) => after.has_moved_since(before),
             (Some(_), None) => true, // it has taken all of it
@@ -96,8 +100,21 @@ impl Conn {
             && now < latest
         {
             machine.prolong_close(now, &self.profile.protocol);
-            self.in_flight = in_flight.map(Box::new);
+            self.note_in_flight(in_flight);
         }
+    }
+
+    fn note_in_flight(&mut self, in_flight: Option<InFlight>) {
+        if in_flight.is_some() || self.rare().is_some() {
+            self.rare_mut().in_flight = in_flight;
+            self.tidy();
+        }
+    }
+
+    fn take_in_flight(&mut self) -> Option<InFlight> {
+        let noted = self.rare()?.in_flight;
+        self.note_in_flight(None);
+        noted
     }
 
     /// What is on its way to the peer, here and in the system, as far as that says.

@@ -146,7 +146,7 @@ impl LoopCore {
             Err(SendError::Unfinished) if conn.has_room_to_defer() => {
                 conn.slot.add_buffered(message.frame().len());
                 let deferred = Deferred::Shared(message.clone());
-                conn.deferred.get_or_insert_default().0.push(deferred);
+                conn.rare_mut().deferred.get_or_insert_default().0.push(deferred);
             }
             Err(_) => missed.by(conn),
         }

@@ -388,8 +388,7 @@ impl LoopCore {
         let stash = self.with_conn(id, |conn| {
             let ready = conn.takes_input();
             ready.then(|| {
-                let stash = conn.stash.take();
-                conn.recount();
+                let stash = conn.take_stash();
                 (stash, std::mem::take(&mut conn.flags.unread))
             })
         });

@@ -80,11 +80,16 @@ pub(crate) struct Slot {
 
 struct Cold {
     info: Option<Arc<Info>>,
-    tls: Option<Arc<TlsInfo>>,
-    /// Of a connection that has compressed or inflated something.
-    ratio: Option<Box<Ratio>>,
+    /// Of a connection over TLS, or that has compressed or inflated something.
+    more: Option<Box<More>>,
     /// Kept so that addresses need no memory: they are asked from the system. Cleared before the socket closes.
     fd: RawFd,
+}
+
+#[derive(Default)]
+struct More {
+    tls: Option<Arc<TlsInfo>>,
+    ratio: Ratio,
 }
 
 const LIVE: u64 = 1 << 8;
@@ -111,8 +116,7 @@ impl Slot {
             question: AtomicBool::new(false),
             cold: Mutex::new(Cold {
                 info: None,
-                tls: None,
-                ratio: None,
+                more: None,
                 fd: NO_FD,
             }),
         }
@@ -209,7 +213,8 @@ impl Slot {
 
     pub(crate) fn metrics(&self) -> ConnectionMetrics {
         let counters = &self.counters;
-        let ratio = self.cold.lock().ratio.as_deref().copied().unwrap_or_default();
+        let ratio = self.cold.lock().more.as_ref().map(|more| more.ratio);
+        let ratio = ratio.unwrap_or_default();
         ConnectionMetrics {
             compressed_from: ratio.compressed_from,
             compressed_to: ratio.compressed_to,
@@ -235,7 +240,7 @@ impl Slot {
     /// A lock is little beside what compressing costs.
     pub(crate) fn count_ratio(&self, more: &Ratio) {
         let mut cold = self.cold.lock();
-        let ratio = cold.ratio.get_or_insert_default();
+        let ratio = &mut cold.more.get_or_insert_default().ratio;
         ratio.compressed_from += more.compressed_from;
         ratio.compressed_to += more.compressed_to;
         ratio.inflated_from += more.inflated_from;
@@ -324,11 +329,14 @@ impl Slot {
     }
 
     pub(crate) fn set_tls(&self, info: Option<Arc<TlsInfo>>) {
-        self.cold.lock().tls = info;
+        let mut cold = self.cold.lock();
+        if info.is_some() || cold.more.is_some() {
+            cold.more.get_or_insert_default().tls = info;
+        }
     }
 
     pub(crate) fn tls(&self) -> Option<Arc<TlsInfo>> {
-        self.cold.lock().tls.clone()
+        self.cold.lock().more.as_ref()?.tls.clone()
     }
 
     pub(crate) fn set_fd(&self, fd: RawFd) {
@@ -451,7 +459,7 @@ impl Slots {
             slot.sub_buffered(left);
         }
         slot.counters.reset();
-        slot.cold.lock().ratio = None;
+        slot.cold.lock().more = None;
         for count in [&slot.buffered, &slot.queued, &slot.dropped, &slot.kept_limit] {
             count.store(0, Ordering::Relaxed);
         }
@@ -494,7 +502,6 @@ impl Slots {
         {
             let mut cold = slot.cold.lock();
             cold.info = None;
-            cold.tls = None;
             cold.fd = NO_FD;
         }
         self.fold(id, slot);

@@ -580,6 +580,6 @@ mod tests {
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn is_small() {
-        assert_eq!(size_of::<Connection>(), 176);
+        assert_eq!(size_of::<Connection>(), 168);
     }
 }

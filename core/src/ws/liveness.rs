@@ -4,6 +4,9 @@ use std::hash::{DefaultHasher, Hasher};
 
 use super::{Config, Millis};
 
+/// No ping has been answered.
+const UNKNOWN: u32 = u32::MAX;
+
 /// What time has brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
@@ -24,7 +27,7 @@ pub(super) struct Liveness {
     pinged: u64,
     fingerprint: u64,
     /// In microseconds, as `pinged`.
-    latency: Option<u32>,
+    latency: u32,
     /// A ping went out and no data came since.
     unanswered: bool,
     /// The latest ping's pong has not come.
@@ -39,7 +42,7 @@ impl Liveness {
             asked: now,
             pinged: 0,
             fingerprint: 0,
-            latency: None,
+            latency: UNKNOWN,
             unanswered: false,
             pong_due: false,
             suspended: false,
@@ -86,7 +89,8 @@ impl Liveness {
 
     /// The latest ping's answer has come at this time.
     pub(super) fn measure(&mut self, micros: u64) {
-        self.latency = Some(micros.saturating_sub(self.pinged).try_into().unwrap_or(u32::MAX));
+        let latency = micros.saturating_sub(self.pinged).min(u64::from(UNKNOWN - 1));
+        self.latency = latency as u32;
     }
 
     pub(super) fn suspend(&mut self) {
@@ -119,7 +123,7 @@ impl Liveness {
     }
 
     pub(super) fn latency(&self) -> Option<u64> {
-        self.latency.map(u64::from)
+        (self.latency != UNKNOWN).then(|| u64::from(self.latency))
     }
 }
 

@@ -380,7 +380,7 @@ impl LoopCore {
             conn.flags.broken = false;
             conn.flags.blocked = false;
             conn.flags.unread = false;
-            conn.stash = None;
+            conn.take_stash();
             conn.ending = None;
             (conn.stream.take(), conn.take_runners())
         });
