@@ -1044,6 +1044,14 @@ typedef struct sockline_totals {
     uint64_t dropped;
     /** Bytes that wait to be sent now. */
     uint64_t buffered;
+    /** Payload that was compressed, in bytes; what is compressed once for many counts at one of them. */
+    uint64_t compressed_from;
+    /** What it became. */
+    uint64_t compressed_to;
+    /** Payload that came compressed, in bytes. */
+    uint64_t inflated_from;
+    /** What it became. */
+    uint64_t inflated_to;
 } sockline_totals;
 
 /** The counters of a connection since it was made. Start from SOCKLINE_CONNECTION_METRICS_INIT. */
@@ -1721,6 +1729,19 @@ sockline_status sockline_server_get_metrics(sockline_server server, sockline_ser
  * empty once it is closed. sockline_server_options.metrics_path serves the same. Any thread.
  */
 size_t sockline_server_metrics_text(sockline_server server, char *buffer, size_t capacity);
+
+/**
+ * Limits what the process keeps of messages, over all its loops, in bytes: what waits to be sent, what waits for
+ * callbacks or for reading to go on, and what has come of messages that are not complete. 0, the default, sets no limit.
+ *
+ * A send that finds more than this in use fails with SOCKLINE_ERR_MEMORY_BUDGET, or what slow_consumer says becomes of
+ * the message: so one message always goes where nothing else waits, whatever its length. Control frames are exempt. A
+ * message to many counts once for each who hasn't taken it. Any thread.
+ */
+void sockline_set_memory_budget(uint64_t bytes);
+
+/** What sockline_set_memory_budget limits, in bytes, as it is now. Any thread. */
+uint64_t sockline_memory_in_use(void);
 
 /*
  * Queues

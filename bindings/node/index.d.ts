@@ -295,6 +295,12 @@ declare namespace WebSocket {
     /** Messages that a policy or a deadline has dropped. */
     readonly dropped: number;
     readonly buffered: number;
+    /** Bytes of payload that were compressed; what is compressed once for many counts at one of them. */
+    readonly compressedFrom: number;
+    readonly compressedTo: number;
+    /** Bytes of payload that came compressed. */
+    readonly inflatedFrom: number;
+    readonly inflatedTo: number;
     readonly latency: number | null;
   }
 
@@ -568,6 +574,15 @@ declare namespace WebSocket {
     on(event: string | symbol, listener: (...args: any[]) => void): this;
   }
   export const log: Log;
+
+  /**
+   * Limits what the process keeps of messages, over all its connections and threads, in bytes: what waits to be sent or
+   * read, and what has come of messages that are not complete. 0, the default, sets no limit. A `send` beyond it fails
+   * with SOCKLINE_ERR_MEMORY_BUDGET, or does what `slowConsumer` says. sockline's own.
+   */
+  export function setMemoryBudget(bytes: number): void;
+  /** What the budget limits, in bytes, as it is now. */
+  export function memoryInUse(): number;
 
   export const Server: typeof WebSocketServer;
   export type Server = WebSocketServer;

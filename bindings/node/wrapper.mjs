@@ -1,5 +1,5 @@
 import WebSocket from './index.js';
 
-export const { Server, WebSocketError, WebSocketServer, WebSocketStream, log } = WebSocket;
+export const { Server, WebSocketError, WebSocketServer, WebSocketStream, log, memoryInUse, setMemoryBudget } = WebSocket;
 export { WebSocket };
 export default WebSocket;

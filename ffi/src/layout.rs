@@ -46,10 +46,10 @@ layout!(sockline_options: 17 words, size at 0, settings at 48, queue at 56, loca
 layout!(sockline_reconnect: 9 words, size at 0, no_retry at 48, outbox at 64);
 layout!(sockline_reconnecting_event: 6 words, size at 0, code at 12, error at 24, reason at 32);
 layout!(sockline_server_options: 24 words, size at 0, port at 24, threads at 28, settings at 104, queue at 112, tls at 120, origins at 152, queue_upgrades at 168, metrics_path at 176);
-layout!(sockline_totals: 8 words, bytes_in at 0, buffered at 56);
-layout!(sockline_connection_metrics: 10 words, size at 0, latency_us at 72);
-layout!(sockline_loop_metrics: 11 words, size at 0, totals at 24);
-layout!(sockline_server_metrics: 13 words, size at 0, totals at 40);
+layout!(sockline_totals: 12 words, bytes_in at 0, buffered at 56, inflated_to at 88);
+layout!(sockline_connection_metrics: 14 words, size at 0, latency_us at 104);
+layout!(sockline_loop_metrics: 15 words, size at 0, totals at 24);
+layout!(sockline_server_metrics: 17 words, size at 0, totals at 40);
 layout!(sockline_request: 12 words, size at 0, headers at 80);
 layout!(sockline_error_event: 9 words, size at 0, text at 16, tls_error at 36, response_body at 56);
 layout!(sockline_close_event: 4 words, size at 0, reason at 16);

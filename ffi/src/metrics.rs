@@ -31,6 +31,14 @@ pub struct sockline_totals {
     pub dropped: u64,
     /// Bytes that wait to be sent now.
     pub buffered: u64,
+    /// Payload that was compressed, in bytes; what is compressed once for many counts at one of them.
+    pub compressed_from: u64,
+    /// What it became.
+    pub compressed_to: u64,
+    /// Payload that came compressed, in bytes.
+    pub inflated_from: u64,
+    /// What it became.
+    pub inflated_to: u64,
 }
 
 /// The counters of a connection since it was made. Start from SOCKLINE_CONNECTION_METRICS_INIT.
@@ -179,6 +187,25 @@ pub unsafe extern "C" fn sockline_server_metrics_text(
     })
 }
 
+/// Limits what the process keeps of messages, over all its loops, in bytes: what waits to be sent, what waits for
+/// callbacks or for reading to go on, and what has come of messages that are not complete. 0, the default, sets no limit.
+///
+/// A send that finds more than this in use fails with SOCKLINE_ERR_MEMORY_BUDGET, or what slow_consumer says becomes of
+/// the message: so one message always goes where nothing else waits, whatever its length. Control frames are exempt. A
+/// message to many counts once for each who hasn't taken it. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn sockline_set_memory_budget(bytes: u64) {
+    guard_value((), || {
+        sockline::set_memory_budget(usize::try_from(bytes).unwrap_or(usize::MAX));
+    });
+}
+
+/// What sockline_set_memory_budget limits, in bytes, as it is now. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn sockline_memory_in_use() -> u64 {
+    guard_value(0, || sockline::memory_in_use() as u64)
+}
+
 fn totals_of(counted: &ConnectionMetrics) -> sockline_totals {
     sockline_totals {
         bytes_in: counted.bytes_in,
@@ -189,6 +216,10 @@ fn totals_of(counted: &ConnectionMetrics) -> sockline_totals {
         messages_out: counted.messages_out,
         dropped: counted.dropped,
         buffered: counted.buffered,
+        compressed_from: counted.compressed_from,
+        compressed_to: counted.compressed_to,
+        inflated_from: counted.inflated_from,
+        inflated_to: counted.inflated_to,
     }
 }
 
@@ -202,5 +233,9 @@ fn c_totals(counted: &Totals) -> sockline_totals {
         messages_out: counted.messages_out,
         dropped: counted.dropped,
         buffered: counted.buffered,
+        compressed_from: counted.compressed_from,
+        compressed_to: counted.compressed_to,
+        inflated_from: counted.inflated_from,
+        inflated_to: counted.inflated_to,
     }
 }

@@ -337,6 +337,10 @@ static void each_message_may_choose_to_be_compressed(void) {
     CHECK(wire_bytes(loop, ws, &client, 0) < 200);
     CHECK(wire_bytes(loop, ws, &client, 1) < 200);
     CHECK(wire_bytes(loop, ws, &client, -1) > 5000);
+    sockline_connection_metrics metrics = SOCKLINE_CONNECTION_METRICS_INIT;
+    CHECK_STATUS(SOCKLINE_OK, sockline_ws_metrics(ws, &metrics));
+    CHECK(metrics.totals.compressed_from == 10000 && metrics.totals.compressed_to < 400);
+    CHECK(metrics.totals.inflated_to >= 10000 && metrics.totals.inflated_from < 600);
     sockline_loop_free(loop);
 }
 

@@ -228,6 +228,28 @@ static void what_was_counted_can_be_read(void) {
     sockline_loop_free(crowd.loop);
 }
 
+static void the_memory_of_the_process_is_limited(void) {
+    struct crowd crowd;
+    gather(&crowd);
+    static char big[1 << 20];
+    CHECK_STATUS(SOCKLINE_OK, sockline_pause(crowd.clients[0].ws));
+    sockline_set_memory_budget(1 << 20);
+    int count = 0;
+    sockline_status status;
+    while ((status = sockline_send(crowd.serving[0].ws, SOCKLINE_BINARY, big, sizeof big)) >= 0) {
+        CHECK(++count < 100);
+        CHECK_STATUS(SOCKLINE_OK, sockline_loop_poll(crowd.loop, 0));
+    }
+    CHECK_STATUS(SOCKLINE_ERR_MEMORY_BUDGET, status);
+    CHECK(sockline_memory_in_use() > 1 << 20);
+    CHECK_STATUS(SOCKLINE_ERR_MEMORY_BUDGET, send_text(crowd.serving[1].ws, "the others feel it, too"));
+    CHECK_STATUS(SOCKLINE_OK, sockline_ping(crowd.serving[1].ws, NULL, 0)); /* control frames are exempt */
+    sockline_set_memory_budget(0);
+    CHECK(send_text(crowd.serving[1].ws, "no limit") >= 0);
+    sockline_loop_free(crowd.loop);
+    CHECK(sockline_memory_in_use() == 0);
+}
+
 static void a_server_drains(void) {
     struct crowd crowd;
     gather(&crowd);
@@ -249,6 +271,7 @@ int main(void) {
     RUN(a_refusal_is_told_with_headers_and_body);
     RUN(cookies_go_along_and_the_answer_can_be_read);
     RUN(what_was_counted_can_be_read);
+    RUN(the_memory_of_the_process_is_limited);
     RUN(a_server_drains);
     return 0;
 }

@@ -120,6 +120,28 @@ def test_a_slow_peer_meets_the_policy(run: Run, policy: Any) -> None:
     assert ended == (["SOCKLINE_ERR_OUTBOX_FULL"] if policy == "close" else [])
 
 
+def test_the_memory_of_the_process_is_limited(run: Run) -> None:
+    async def main() -> None:
+        async with deaf_server() as url:
+            closed = asyncio.Event()
+            ws = await opened(url, hard_limit=None, onclose=lambda *_: closed.set())
+            fill(ws, 2_000_000)
+            sockline.set_memory_budget(1_000_000)
+            try:
+                assert sockline.memory_in_use() > 1_000_000
+                with pytest.raises(sockline.SocklineError) as caught:
+                    ws.send("over")
+                assert caught.value.code == "SOCKLINE_ERR_MEMORY_BUDGET"
+            finally:
+                sockline.set_memory_budget(None)
+            ws.send("under no limit")
+            ws.terminate()
+            await asyncio.wait_for(closed.wait(), WAIT)
+
+    run(main())
+    assert sockline.memory_in_use() < 1_000_000
+
+
 def test_other_threads_hear_too(run: Run) -> None:
     done = threading.Event()
     outcomes: list[Any] = []

@@ -179,6 +179,18 @@ impl Engine {
         self.host.get().watch_log(key, level)
     }
 
+    /// Limits what the process keeps of messages, in bytes; 0 for no limit.
+    #[napi]
+    pub fn set_memory_budget(&self, bytes: f64) {
+        sockline::set_memory_budget(bytes as usize);
+    }
+
+    /// What that limits, as it is now.
+    #[napi]
+    pub fn memory_in_use(&self) -> f64 {
+        sockline::memory_in_use() as f64
+    }
+
     /// Has `deliver(0)` called after each flush, for those who wait until something was sent.
     #[napi]
     pub fn watch_flushes(&self, on: bool) {

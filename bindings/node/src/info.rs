@@ -42,6 +42,10 @@ pub struct Counters {
     pub messages_out: f64,
     pub dropped: f64,
     pub buffered: f64,
+    pub compressed_from: f64,
+    pub compressed_to: f64,
+    pub inflated_from: f64,
+    pub inflated_to: f64,
     pub latency: Option<f64>,
 }
 
@@ -124,6 +128,10 @@ impl Engine {
             messages_out: metrics.messages_out as f64,
             dropped: metrics.dropped as f64,
             buffered: metrics.buffered as f64,
+            compressed_from: metrics.compressed_from as f64,
+            compressed_to: metrics.compressed_to as f64,
+            inflated_from: metrics.inflated_from as f64,
+            inflated_to: metrics.inflated_to as f64,
             latency: metrics.latency.map(millis),
         }))
     }

@@ -22,6 +22,10 @@ pub struct ServerCounters {
     pub messages_out: f64,
     pub dropped: f64,
     pub buffered: f64,
+    pub compressed_from: f64,
+    pub compressed_to: f64,
+    pub inflated_from: f64,
+    pub inflated_to: f64,
 }
 
 #[napi]
@@ -55,6 +59,10 @@ impl Engine {
             messages_out: totals.messages_out as f64,
             dropped: totals.dropped as f64,
             buffered: totals.buffered as f64,
+            compressed_from: totals.compressed_from as f64,
+            compressed_to: totals.compressed_to as f64,
+            inflated_from: totals.inflated_from as f64,
+            inflated_to: totals.inflated_to as f64,
         })
     }
 

@@ -157,3 +157,18 @@ test('slowConsumer says what becomes of messages over hardLimit', async () => {
   }
   assert.throws(() => new ours('ws://localhost', { slowConsumer: 'wait' }), { code: 'ERR_INVALID_ARG_VALUE' });
 });
+
+test('setMemoryBudget limits what the process keeps of messages', async () => {
+  const { server, socket } = await stuck({});
+  while (socket.bufferedAmount <= 1 << 20) socket.send(CHUNK);
+  try {
+    ours.setMemoryBudget(1 << 20);
+    assert.ok(ours.memoryInUse() > 1 << 20);
+    assert.throws(() => socket.send('more'), { code: 'SOCKLINE_ERR_MEMORY_BUDGET' });
+  } finally {
+    ours.setMemoryBudget(0);
+  }
+  socket.send('more');
+  assert.throws(() => ours.setMemoryBudget(-1), { code: 'ERR_OUT_OF_RANGE' });
+  await finish(server, socket);
+});

@@ -121,7 +121,7 @@ impl Handle {
     }
 
     /// What was counted: the fields of `sockline.options.ConnectionMetrics`.
-    fn _metrics(&self, py: Python<'_>) -> Option<([u64; 8], Option<f64>)> {
+    fn _metrics(&self, py: Python<'_>) -> Option<([u64; 12], Option<f64>)> {
         let metrics = self.ws(py)?.metrics()?;
         let counts = [
             metrics.bytes_in,
@@ -132,6 +132,10 @@ impl Handle {
             metrics.messages_out,
             metrics.dropped,
             metrics.buffered,
+            metrics.compressed_from,
+            metrics.compressed_to,
+            metrics.inflated_from,
+            metrics.inflated_to,
         ];
         Some((counts, metrics.latency.map(|latency| latency.as_secs_f64())))
     }

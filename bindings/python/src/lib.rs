@@ -21,6 +21,7 @@ mod guarded;
 mod handle;
 mod hub;
 mod log_lines;
+mod memory;
 mod message;
 mod options;
 mod receive;
@@ -41,6 +42,8 @@ mod _native {
     use crate::handle::{Handle, broadcast};
     #[pymodule_export]
     use crate::log_lines::{set_log_level, take_log_lines_to};
+    #[pymodule_export]
+    use crate::memory::{memory_in_use, set_memory_budget};
     #[pymodule_export]
     use crate::receive::{Done, Receive};
     #[pymodule_export]

@@ -29,7 +29,7 @@ pub(crate) struct Server {
     threads: Guarded<Option<Arc<Threads>>>,
 }
 
-type ServerCounts = ([u64; 4], [u64; 8]);
+type ServerCounts = ([u64; 4], [u64; 12]);
 
 /// `sockline._options.Listening`.
 #[derive(FromPyObject)]
@@ -218,6 +218,10 @@ impl Server {
                 totals.messages_out,
                 totals.dropped,
                 totals.buffered,
+                totals.compressed_from,
+                totals.compressed_to,
+                totals.inflated_from,
+                totals.inflated_to,
             ];
             (own, sums)
         }))

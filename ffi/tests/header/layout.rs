@@ -179,6 +179,8 @@ pub const LAYOUT: &[Section] = &[
             "sockline_loop_get_metrics",
             "sockline_server_get_metrics",
             "sockline_server_metrics_text",
+            "sockline_set_memory_budget",
+            "sockline_memory_in_use",
         ],
     },
     Section {

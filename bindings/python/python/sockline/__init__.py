@@ -5,6 +5,7 @@ you like: :class:`WebSocket` and :class:`WebSocketServer`.
 """
 
 from ._callbacks import UpgradeRequest, WebSocket, WebSocketServer
+from ._native import memory_in_use, set_memory_budget
 from ._options import VERSION as __version__
 from ._ssl import SSLContext, create_default_context
 from .asyncio.client import ClientConnection, connect, unix_connect
@@ -109,7 +110,9 @@ __all__ = [
     "broadcast",
     "connect",
     "create_default_context",
+    "memory_in_use",
     "serve",
+    "set_memory_budget",
     "unix_connect",
     "unix_serve",
 ]

@@ -205,6 +205,14 @@ class Waiter:
     def done(self) -> bool: ...
     def result(self) -> None: ...
 
+def set_memory_budget(budget: int | None) -> None:
+    """Limits what the process keeps of messages, over all its connections, in bytes; ``None`` sets no limit. Sending
+    raises ``SOCKLINE_ERR_MEMORY_BUDGET`` beyond it, or does what ``slow_consumer`` says. Any thread.
+    """
+
+def memory_in_use() -> int:
+    """What the budget limits, in bytes, as it is now. Any thread."""
+
 def set_log_level(level: int) -> None: ...
 def take_log_lines_to(taker: Callable[[int, str], object]) -> None: ...
 def broadcast(

@@ -155,6 +155,14 @@ class ConnectionMetrics:
     """Messages that did not leave: a policy or a deadline dropped them, or a broadcast passed by."""
     buffered: int
     """Bytes that wait to be sent."""
+    compressed_from: int
+    """Bytes of payload that were compressed; what is compressed once for many counts at one of them."""
+    compressed_to: int
+    """What they became."""
+    inflated_from: int
+    """Bytes of payload that came compressed."""
+    inflated_to: int
+    """What they became."""
     latency: float | None
     """The round trip of the last answered ping in seconds."""
 
@@ -180,6 +188,10 @@ class ServerMetrics:
     messages_out: int = 0
     dropped: int = 0
     buffered: int = 0
+    compressed_from: int = 0
+    compressed_to: int = 0
+    inflated_from: int = 0
+    inflated_to: int = 0
 
 
 def server_metrics(counted: tuple[Sequence[int], Sequence[int]] | None) -> ServerMetrics:
