@@ -217,6 +217,9 @@ fn a_waker_wakes_a_loop_and_may_outlive_it() {
     assert!(is_ringing(&on_loop));
     drop(on_loop);
     waker.wake();
+    let next_in_its_place = Loop::new(LoopOptions::default()).unwrap();
+    next_in_its_place.wake();
+    assert!(is_ringing(&next_in_its_place), "an old ring silences the bell");
 }
 
 #[test]
