@@ -294,3 +294,30 @@ fn a_broadcast_fits_between_messages_that_refer_to_each_other() {
         pair.client_events.text(&all);
     }
 }
+
+#[test]
+fn what_compression_makes_of_messages_is_counted_at_both_ends() {
+    let pair = pair_with(compressing(eager()), compressing(eager()));
+    let long = text(10_000);
+    let plain = SendOptions {
+        compress: Some(false),
+        ..SendOptions::default()
+    };
+    let _ = pair.client.send_text(&long).unwrap();
+    let _ = pair
+        .client
+        .send_with(MessageType::Text, long.as_bytes(), &plain)
+        .unwrap();
+    pair.peer_events.text(&long);
+    pair.peer_events.text(&long);
+    let (sent, got) = (pair.client.metrics().unwrap(), pair.peer.metrics().unwrap());
+    assert_eq!(
+        (sent.compressed_from, got.inflated_to),
+        (10_000, 10_000),
+        "not the one that was sent as it is"
+    );
+    assert!((1..1000).contains(&sent.compressed_to), "{sent:?}");
+    assert_eq!(got.inflated_from, sent.compressed_to);
+    assert_eq!((sent.inflated_from, got.compressed_from), (0, 0));
+    assert_eq!(pair.on_loop.metrics().totals.compressed_from, 10_000);
+}
