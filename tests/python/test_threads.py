@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,25 @@ def test_handlers_stay_on_the_hosts_thread(run: Run) -> None:
 
     run(main())
     assert seen == {threading.current_thread().name}
+
+
+def test_parts_come_before_their_message_is_whole(run: Run) -> None:
+    async def relay(connection: Any) -> None:
+        await connection.send(connection.recv_streaming())
+
+    async def main() -> None:
+        async with our_server(relay, threads=2) as url, sockline.connect(url) as connection:
+            streaming = connection.recv_streaming()
+
+            async def two() -> AsyncIterator[str]:
+                yield "one"
+                assert await asyncio.wait_for(anext(streaming), WAIT) == "one"
+                yield "two"
+
+            await connection.send(two())
+            assert [part async for part in streaming if part] == ["two"]
+
+    run(main())
 
 
 def test_a_server_that_has_closed_leaves_no_thread_and_no_descriptor() -> None:

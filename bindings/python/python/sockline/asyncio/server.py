@@ -441,7 +441,7 @@ def serve(
         hard_limit=None,
         tcp=tcp,
         compression=deflate(compression, extensions, _COMPRESSION),
-        message_parts=MESSAGE_PARTS and not threads,
+        message_parts=MESSAGE_PARTS,
     )
     listening = Listening(host or "", port or 0, unix_path, None, static_folder, open_timeout, backlog, limits, server_tls(ssl))
     listening = listening._replace(
