@@ -95,7 +95,7 @@ sanitizers() {
     run sanitized 20000 env ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1
 }
 
-memory_check="valgrind --quiet --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect --error-exitcode=99"
+memory_check="valgrind --quiet --suppressions=$PWD/valgrind.supp --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect --error-exitcode=99"
 
 in_valgrind() {
     compile plain -O2
