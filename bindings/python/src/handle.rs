@@ -93,9 +93,9 @@ impl Handle {
         self.ws(py).map_or(0, WebSocket::buffered_amount)
     }
 
-    /// The round trip of the last answered ping, in milliseconds.
+    /// The round trip of the last answered ping, in microseconds.
     fn _latency(&self, py: Python<'_>) -> Option<u64> {
-        self.ws(py)?.latency()
+        self.ws(py)?.latency_micros()
     }
 
     /// Subprotocol, extensions, and both addresses, as they are now.

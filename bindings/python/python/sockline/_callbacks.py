@@ -241,8 +241,8 @@ class WebSocket(_native.Socket):
     @property
     def latency(self) -> float | None:
         """The round trip of the last answered ping in seconds; ``None`` before there was one."""
-        millis = self._latency()
-        return None if millis is None else millis / 1000
+        micros = self._latency()
+        return None if micros is None else micros / 1_000_000
 
     @property
     def readyState(self) -> int:

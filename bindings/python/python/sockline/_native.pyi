@@ -22,7 +22,9 @@ __all__ = [
     "Socket",
     "Waiter",
     "broadcast",
+    "memory_in_use",
     "set_log_level",
+    "set_memory_budget",
     "take_log_lines_to",
 ]
 

@@ -128,7 +128,7 @@ class Connection(_native.Connection):
     def latency(self) -> float:
         """The round trip of the last answered ping in seconds; 0 before there was one."""
         measured = self._latency()
-        return self._measured if measured is None else measured / 1000
+        return self._measured if measured is None else measured / 1_000_000
 
     # Methods
 

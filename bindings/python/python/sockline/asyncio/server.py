@@ -131,6 +131,8 @@ class Server(_native.Server):
         self._close_task: asyncio.Task[None] | None = None
         self._answers: set[asyncio.Task[None]] = set()
         self._end: asyncio.Future[None] = self._loop.create_future()
+        self._gone: asyncio.Future[None] | None = None
+        """The engine's end of it, once it listens."""
 
     # Attributes
 
@@ -222,6 +224,7 @@ class Server(_native.Server):
             except SocklineError as error:
                 raise _listen_error(error) from None
             self._serving = True
+            self._gone = self._loop.create_future()
             address = self._address()
             self._sockets = () if address is None else (_Socket(address),)
             self.logger.info("server listening on %s", address or self._listening.unix_path)
@@ -241,11 +244,15 @@ class Server(_native.Server):
         await asyncio.gather(*(connection.wait_closed() for connection in list(self.all_connections)))
         if self.handler_tasks:
             await asyncio.wait(self.handler_tasks)
+        if self._gone is not None:
+            await self._gone  # with threads, their listening sockets close a moment later
         self._end.set_result(None)
         self.logger.info("server closed")
 
     def _server_closed(self) -> None:
         """The engine is done with it; handlers may run on."""
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
 
     # The opening handshake
 
