@@ -93,6 +93,10 @@ test('metrics count what went over the connection', async () => {
     messagesOut: 3,
     dropped: 0,
     buffered: 0,
+    compressedFrom: 0,
+    compressedTo: 0,
+    inflatedFrom: 0,
+    inflatedTo: 0,
   });
   assert.ok(bytesIn >= 3 * 7 + 2 && bytesOut >= 3 * 11 + 6, `${bytesIn} in, ${bytesOut} out`);
   assert.strictEqual(latency, socket.latency);
@@ -100,6 +104,17 @@ test('metrics count what went over the connection', async () => {
   await next(socket, 'close');
   await finish(server);
   assert.strictEqual(socket.metrics(), null);
+});
+
+test('metrics count what compression made of messages', async () => {
+  const server = await listen(theirs, undefined, { perMessageDeflate: true });
+  const socket = await connect(ours, server.url, [], { perMessageDeflate: true });
+  socket.send('x'.repeat(10_000));
+  await next(socket, 'message');
+  const { compressedFrom, compressedTo, inflatedFrom, inflatedTo } = socket.metrics();
+  assert.deepStrictEqual([compressedFrom, inflatedTo], [10_000, 10_000]);
+  assert.ok(compressedTo < 100 && inflatedFrom < 100, `${compressedTo} out, ${inflatedFrom} in`);
+  await finish(server, socket);
 });
 
 test('the callbacks of what has not left get an error when the connection ends', async () => {
