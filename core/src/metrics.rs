@@ -63,37 +63,38 @@ pub struct Totals {
 }
 
 impl Totals {
-    pub(crate) fn add(&mut self, one: &ConnectionMetrics) {
-        self.bytes_in = self.bytes_in.wrapping_add(one.bytes_in);
-        self.bytes_out = self.bytes_out.wrapping_add(one.bytes_out);
-        self.frames_in = self.frames_in.wrapping_add(one.frames_in);
-        self.frames_out = self.frames_out.wrapping_add(one.frames_out);
-        self.messages_in = self.messages_in.wrapping_add(one.messages_in);
-        self.messages_out = self.messages_out.wrapping_add(one.messages_out);
-        self.dropped = self.dropped.wrapping_add(one.dropped);
-        self.buffered = self.buffered.wrapping_add(one.buffered);
-        self.compressed_from = self.compressed_from.wrapping_add(one.compressed_from);
-        self.compressed_to = self.compressed_to.wrapping_add(one.compressed_to);
-        self.inflated_from = self.inflated_from.wrapping_add(one.inflated_from);
-        self.inflated_to = self.inflated_to.wrapping_add(one.inflated_to);
+    pub(crate) fn add(&mut self, other: &Totals) {
+        self.bytes_in = self.bytes_in.wrapping_add(other.bytes_in);
+        self.bytes_out = self.bytes_out.wrapping_add(other.bytes_out);
+        self.frames_in = self.frames_in.wrapping_add(other.frames_in);
+        self.frames_out = self.frames_out.wrapping_add(other.frames_out);
+        self.messages_in = self.messages_in.wrapping_add(other.messages_in);
+        self.messages_out = self.messages_out.wrapping_add(other.messages_out);
+        self.dropped = self.dropped.wrapping_add(other.dropped);
+        self.buffered = self.buffered.wrapping_add(other.buffered);
+        self.compressed_from = self.compressed_from.wrapping_add(other.compressed_from);
+        self.compressed_to = self.compressed_to.wrapping_add(other.compressed_to);
+        self.inflated_from = self.inflated_from.wrapping_add(other.inflated_from);
+        self.inflated_to = self.inflated_to.wrapping_add(other.inflated_to);
     }
+}
 
-    pub(crate) fn merge(&mut self, other: &Totals) {
-        self.add(&ConnectionMetrics {
-            bytes_in: other.bytes_in,
-            bytes_out: other.bytes_out,
-            frames_in: other.frames_in,
-            frames_out: other.frames_out,
-            messages_in: other.messages_in,
-            messages_out: other.messages_out,
-            dropped: other.dropped,
-            buffered: other.buffered,
-            compressed_from: other.compressed_from,
-            compressed_to: other.compressed_to,
-            inflated_from: other.inflated_from,
-            inflated_to: other.inflated_to,
-            latency: None,
-        });
+impl From<ConnectionMetrics> for Totals {
+    fn from(one: ConnectionMetrics) -> Totals {
+        Totals {
+            bytes_in: one.bytes_in,
+            bytes_out: one.bytes_out,
+            frames_in: one.frames_in,
+            frames_out: one.frames_out,
+            messages_in: one.messages_in,
+            messages_out: one.messages_out,
+            dropped: one.dropped,
+            buffered: one.buffered,
+            compressed_from: one.compressed_from,
+            compressed_to: one.compressed_to,
+            inflated_from: one.inflated_from,
+            inflated_to: one.inflated_to,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use sockline::{ConnectionMetrics, Server, Totals, WebSocket};
+use sockline::{Server, Totals, WebSocket};
 
 use crate::abi::{Versioned, copy_out, fill_struct, invalid};
 use crate::client::micros;
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn sockline_ws_metrics(
             .ok_or(sockline::ErrorCode::Closed)?;
         let shown = sockline_connection_metrics {
             size: size_of::<sockline_connection_metrics>(),
-            totals: totals_of(&counted),
+            totals: c_totals(&counted.into()),
             latency_us: micros(counted.latency),
         };
         // SAFETY: the header asks for NULL or a struct as long as its size says.
@@ -204,23 +204,6 @@ pub extern "C" fn sockline_set_memory_budget(bytes: u64) {
 #[unsafe(no_mangle)]
 pub extern "C" fn sockline_memory_in_use() -> u64 {
     guard_value(0, || sockline::memory_in_use() as u64)
-}
-
-fn totals_of(counted: &ConnectionMetrics) -> sockline_totals {
-    sockline_totals {
-        bytes_in: counted.bytes_in,
-        bytes_out: counted.bytes_out,
-        frames_in: counted.frames_in,
-        frames_out: counted.frames_out,
-        messages_in: counted.messages_in,
-        messages_out: counted.messages_out,
-        dropped: counted.dropped,
-        buffered: counted.buffered,
-        compressed_from: counted.compressed_from,
-        compressed_to: counted.compressed_to,
-        inflated_from: counted.inflated_from,
-        inflated_to: counted.inflated_to,
-    }
 }
 
 fn c_totals(counted: &Totals) -> sockline_totals {

@@ -95,7 +95,7 @@ impl Site {
             if shared.slots.get(*id).is_some() {
                 let (connections, totals) = shared.slots.totals(Some(id.slot()));
                 metrics.connections += connections;
-                metrics.totals.merge(&totals);
+                metrics.totals.add(&totals);
             }
         }
         metrics

@@ -441,9 +441,9 @@ impl Slots {
     /// Has what a slot has counted count for those that have ended.
     fn fold(&self, id: Id, slot: &Slot) {
         let mut ended = self.ended.lock();
-        let counted = ConnectionMetrics {
+        let counted = Totals {
             buffered: 0,
-            ..slot.metrics()
+            ..slot.metrics().into()
         };
         ended.all.add(&counted);
         match slot.server.swap(NO_SERVER, Ordering::Relaxed) {
@@ -485,7 +485,7 @@ impl Slots {
             let counts = of_server.is_none_or(|one| one == server) && server != IS_SERVER;
             if counts && slot.state.load(Ordering::Acquire) & LIVE != 0 {
                 connections += 1;
-                totals.add(&slot.metrics());
+                totals.add(&slot.metrics().into());
             }
         }
         (connections, totals)
