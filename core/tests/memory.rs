@@ -116,7 +116,7 @@ fn an_idle_connection_costs_less_than_512_bytes() {
 
 /// What each of many idle connections costs that agreed on compression and have compressed and inflated a message.
 fn each_idle_with(compression: Option<Compression>) -> isize {
-    const COUNT: usize = 1000;
+    const COUNT: usize = 4000;
     const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
     /// 1,000 zeros as zlib compresses them.
     const ZEROS: [u8; 11] = [0x62, 0x60, 0x18, 0x05, 0xa3, 0x60, 0x14, 0x0c, 0x77, 0, 0];
@@ -145,7 +145,12 @@ fn each_idle_with(compression: Option<Compression>) -> isize {
         );
         peer
     };
-    let warm: Vec<Peer> = (0..10).map(upgrade).collect();
+    // As many have been there before: so the loop's own lists have grown, and what is counted is one connection's.
+    drop((0..COUNT + 10).map(upgrade).collect::<Vec<_>>());
+    while server.metrics().unwrap().connections > 0 {
+        barrier(server);
+    }
+    let warm = upgrade(0);
     barrier(server);
     let before = heap();
     let mut all = Vec::with_capacity(COUNT);
@@ -165,9 +170,9 @@ fn compression_without_contexts_costs_an_idle_connection_nothing() {
         ..Compression::server()
     };
     let (without, with) = (each_idle_with(None), each_idle_with(Some(compression)));
-    // What is counted of compression; and the loop's own lists grow when they like, which is a few bytes each.
+    // What is counted of compression, five numbers; and the loop's own buffers come and go, which is a few bytes each.
     assert!(
-        with < without + 40 + 16,
+        with <= without + 40 + 24,
         "{with} bytes for each connection, {without} without"
     );
 }
