@@ -1,0 +1,19 @@
+//! Engine.IO, revisions 4 (`EIO=4`) and 3 (`EIO=3`), without I/O: the layer below Socket.IO that carries messages over
+//! HTTP long-polling and over WebSockets, and moves a session from one to the other.
+//!
+//! | module | what is there |
+//! |---|---|
+//! | [`packet`], [`payload`] | what goes over the wire: packets, and payloads of several for polling |
+//!
+//! Names and sections are those of the Engine.IO protocol document (github.com/socketio/engine.io-protocol).
+
+#![forbid(unsafe_code)]
+
+pub mod packet;
+pub mod payload;
+
+mod base64;
+mod payload_v3;
+
+pub use packet::{Body, Data, Packet, PacketType, ParseError, Version};
+pub use payload::{PayloadType, Payloads, decode_binary_payload, decode_payload, encode_payload};
