@@ -4,7 +4,7 @@
 //! through a [`Handler`]. A [`Loop`] is turned by the caller ([`Loop::run`]), by a thread of the library
 //! ([`Loop::start`]), or by a host's own loop ([`Loop::fd`], [`Loop::next_timeout`], [`Loop::poll`]).
 //!
-//! The protocol machines in [`ws`], [`http`] and [`engineio`] do no I/O and can be used alone.
+//! The protocol machines in [`ws`], [`http`], [`engineio`] and [`socketio`] do no I/O and can be used alone.
 
 #![warn(clippy::unwrap_used)]
 
@@ -14,6 +14,7 @@ extern crate self as sockline;
 
 pub mod engineio;
 pub mod http;
+pub mod socketio;
 pub mod ws;
 
 mod client;

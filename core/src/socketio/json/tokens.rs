@@ -1,0 +1,425 @@
+//! JSON (RFC 8259), token by token, over text that stays where it is.
+//!
+//! An engine that hands its users' JSON on as text has to know three things of it: that it is well-formed, where its
+//! first element ends, and where attachments belong. A tokenizer without recursion gives all three. It takes what
+//! `JSON.parse` takes, to a depth of [`MAX_DEPTH`].
+
+use super::super::ParseError;
+use super::text::Text;
+
+/// How deep arrays and objects may be in one another. Parsers of the hosts recurse; some give up at about 1,000.
+pub const MAX_DEPTH: usize = 512;
+
+const WORDS: usize = MAX_DEPTH / 64;
+
+/// One token. Commas and colons are not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Token<'a> {
+    /// `[`
+    ArrayStart,
+    /// `]`
+    ArrayEnd,
+    /// `{`
+    ObjectStart,
+    /// `}`
+    ObjectEnd,
+    /// The name of a member, with its colon.
+    Key(Text<'a>),
+    /// A string that is a value.
+    String(Text<'a>),
+    /// A number, as it is written.
+    Number(&'a str),
+    /// `true` or `false`
+    Bool(bool),
+    /// `null`
+    Null,
+}
+
+/// What may come next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Value,
+    ValueOrEnd,
+    Key,
+    KeyOrEnd,
+    CommaOrEnd,
+    Nothing,
+}
+
+/// The tokens of one JSON text. Copies go on independently, from where they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Tokens<'a> {
+    text: &'a str,
+    at: usize,
+    expected: Expected,
+    depth: usize,
+    /// A bit for each level: set where it is an object.
+    objects: [u64; WORDS],
+}
+
+impl<'a> Tokens<'a> {
+    /// The tokens of a text that is to be one JSON value.
+    pub fn new(text: &'a str) -> Tokens<'a> {
+        Tokens {
+            text,
+            at: 0,
+            expected: Expected::Value,
+            depth: 0,
+            objects: [0; WORDS],
+        }
+    }
+
+    /// The next token; `None` behind the last, when nothing but white space follows.
+    #[inline]
+    #[allow(clippy::should_implement_trait)] // an Iterator of Results would go on after an error
+    pub fn next(&mut self) -> Result<Option<Token<'a>>, ParseError> {
+        let mut byte = self.skip_space();
+        if self.expected == Expected::CommaOrEnd && byte == Some(b',') {
+            self.at += 1;
+            byte = self.skip_space();
+            self.expected = if self.in_object() {
+                Expected::Key
+            } else {
+                Expected::Value
+            };
+        }
+        let Some(byte) = byte else {
+            return match self.expected {
+                Expected::Nothing => Ok(None),
+                _ => Err(ParseError::Json),
+            };
+        };
+        match self.expected {
+            Expected::Value | Expected::ValueOrEnd => self.value(byte).map(Some),
+            Expected::Key | Expected::KeyOrEnd if byte == b'"' => self.key().map(Some),
+            Expected::CommaOrEnd | Expected::KeyOrEnd => self.end(byte).map(Some),
+            Expected::Key | Expected::Nothing => Err(ParseError::Json),
+        }
+    }
+
+    /// Reads the value that comes next to its end.
+    pub fn skip_value(&mut self) -> Result<(), ParseError> {
+        let depth = self.depth;
+        loop {
+            match self.next()? {
+                None => return Err(ParseError::Json),
+                Some(Token::Key(_)) => {}
+                Some(_) if self.depth <= depth => return Ok(()),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Reads all that is left.
+    pub fn finish(mut self) -> Result<(), ParseError> {
+        while self.next()?.is_some() {}
+        Ok(())
+    }
+
+    /// Where the next token is looked for: behind the last one.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// How many arrays and objects are open.
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// The byte that the next token begins with, a comma or colon before it included.
+    #[inline]
+    fn skip_space(&mut self) -> Option<u8> {
+        let bytes = self.text.as_bytes();
+        loop {
+            match bytes.get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                other => return other.copied(),
+            }
+        }
+    }
+
+    #[inline]
+    fn value(&mut self, byte: u8) -> Result<Token<'a>, ParseError> {
+        match byte {
+            b'"' => {
+                let text = self.string()?;
+                self.value_done();
+                Ok(Token::String(text))
+            }
+            b'-' | b'0'..=b'9' => self.number(),
+            b'{' => self.open(true),
+            b'[' => self.open(false),
+            b']' if self.expected == Expected::ValueOrEnd => self.end(byte),
+            b't' => self.word("true", Token::Bool(true)),
+            b'f' => self.word("false", Token::Bool(false)),
+            b'n' => self.word("null", Token::Null),
+            _ => Err(ParseError::Json),
+        }
+    }
+
+    fn key(&mut self) -> Result<Token<'a>, ParseError> {
+        let text = self.string()?;
+        if self.skip_space() != Some(b':') {
+            return Err(ParseError::Json);
+        }
+        self.at += 1;
+        self.expected = Expected::Value;
+        Ok(Token::Key(text))
+    }
+
+    #[inline]
+    fn open(&mut self, object: bool) -> Result<Token<'a>, ParseError> {
+        let (word, bit) = (self.depth / 64, 1 << (self.depth % 64));
+        let Some(word) = self.objects.get_mut(word) else {
+            return Err(ParseError::TooDeep);
+        };
+        self.at += 1;
+        self.depth += 1;
+        if object {
+            *word |= bit;
+            self.expected = Expected::KeyOrEnd;
+            Ok(Token::ObjectStart)
+        } else {
+            *word &= !bit;
+            self.expected = Expected::ValueOrEnd;
+            Ok(Token::ArrayStart)
+        }
+    }
+
+    #[inline]
+    fn end(&mut self, byte: u8) -> Result<Token<'a>, ParseError> {
+        let token = match (byte, self.depth > 0, self.in_object()) {
+            (b'}', true, true) => Token::ObjectEnd,
+            (b']', true, false) => Token::ArrayEnd,
+            _ => return Err(ParseError::Json),
+        };
+        self.at += 1;
+        self.depth -= 1;
+        self.value_done();
+        Ok(token)
+    }
+
+    /// Whether the innermost open level is an object.
+    #[inline]
+    fn in_object(&self) -> bool {
+        let level = self.depth.wrapping_sub(1);
+        self.objects
+            .get(level / 64)
+            .is_some_and(|word| word >> (level % 64) & 1 == 1)
+    }
+
+    #[inline]
+    fn value_done(&mut self) {
+        self.expected = if self.depth == 0 {
+            Expected::Nothing
+        } else {
+            Expected::CommaOrEnd
+        };
+    }
+
+    fn word(&mut self, word: &str, token: Token<'a>) -> Result<Token<'a>, ParseError> {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word.as_bytes()) {
+            return Err(ParseError::Json);
+        }
+        self.at += word.len();
+        self.value_done();
+        Ok(token)
+    }
+
+    /// RFC 8259 §6.
+    fn number(&mut self) -> Result<Token<'a>, ParseError> {
+        let (bytes, start) = (self.text.as_bytes(), self.at);
+        let byte = |at: usize| bytes.get(at).copied().unwrap_or(0);
+        let mut at = start + usize::from(byte(start) == b'-');
+        let digits = |mut at: usize| {
+            let from = at;
+            while byte(at).is_ascii_digit() {
+                at += 1;
+            }
+            if at > from { Ok(at) } else { Err(ParseError::Json) }
+        };
+        // No leading zeros.
+        at = if byte(at) == b'0' { at + 1 } else { digits(at)? };
+        if byte(at) == b'.' {
+            at = digits(at + 1)?;
+        }
+        if matches!(byte(at), b'e' | b'E') {
+            let sign = matches!(byte(at + 1), b'+' | b'-');
+            at = digits(at + 1 + usize::from(sign))?;
+        }
+        self.at = at;
+        self.value_done();
+        Ok(Token::Number(self.text.get(start..at).ok_or(ParseError::Json)?))
+    }
+
+    /// RFC 8259 §7: what is between the quotes, the first of which comes next.
+    #[inline]
+    fn string(&mut self) -> Result<Text<'a>, ParseError> {
+        let bytes = self.text.as_bytes();
+        let start = self.at + 1;
+        let mut at = start;
+        let mut escaped = false;
+        loop {
+            at = plain_until(bytes, at);
+            match bytes.get(at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    escaped = true;
+                    at = escape_end(bytes, at)?;
+                }
+                _ => return Err(ParseError::Json), // a control character, or the end
+            }
+        }
+        self.at = at + 1;
+        let raw = self.text.get(start..at).ok_or(ParseError::Json)?;
+        Ok(Text::new(raw, escaped))
+    }
+}
+
+/// The first place from `at` on that is a quote, a backslash, a control character, or the end.
+#[inline]
+fn plain_until(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let chunk = u64::from_le_bytes(*chunk);
+        let (quote, slash) = (chunk ^ (ONES * b'"' as u64), chunk ^ (ONES * b'\\' as u64));
+        // Each sets the high bit of the bytes looked for; higher bytes may be wrong, the lowest is not.
+        let controls = chunk.wrapping_sub(ONES * 0x20) & !chunk;
+        let quotes = quote.wrapping_sub(ONES) & !quote;
+        let slashes = slash.wrapping_sub(ONES) & !slash;
+        let found = (controls | quotes | slashes) & HIGH;
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while bytes
+        .get(at)
+        .is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20))
+    {
+        at += 1;
+    }
+    at
+}
+
+/// Behind the escape whose backslash is at `at`.
+fn escape_end(bytes: &[u8], at: usize) -> Result<usize, ParseError> {
+    match bytes.get(at + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
+        Some(b'u') => match bytes.get(at + 2..at + 6) {
+            Some(hex) if hex.iter().all(u8::is_ascii_hexdigit) => Ok(at + 6),
+            _ => Err(ParseError::Json),
+        },
+        _ => Err(ParseError::Json),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_valid(text: &str) -> bool {
+        Tokens::new(text).finish().is_ok()
+    }
+
+    #[test]
+    fn what_serde_json_takes_is_taken_and_nothing_else() {
+        let pieces = [
+            "[",
+            "]",
+            "{",
+            "}",
+            ",",
+            ":",
+            " ",
+            "\n",
+            "\"",
+            "\"a\"",
+            "\"\\n\"",
+            "\"\\u00e9\"",
+            "\"\\x\"",
+            "\"é\u{1f600}x123456\"",
+            "\"k\":",
+            "0",
+            "-",
+            "01",
+            "1.5",
+            "1e5",
+            "1E-2",
+            ".",
+            "e",
+            "true",
+            "false",
+            "null",
+            "nul",
+            "\u{1}",
+            "\"\u{1f}\"",
+            "\"12345678\\\"90\"",
+            "\"\\ud83d\\ude00\"",
+        ];
+        let mut random = 1_u64;
+        let mut below = |n: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) as usize % n
+        };
+        let (mut valid, mut invalid) = (0, 0);
+        for _ in 0..300_000 {
+            let text: String = (0..1 + below(7)).map(|_| pieces[below(pieces.len())]).collect();
+            let expected = match serde_json::from_str::<serde_json::Value>(&text) {
+                // Beyond any float, where it stops reading; JSON.parse says infinity.
+                Err(error) if error.to_string().contains("out of range") => continue,
+                result => result.is_ok(),
+            };
+            assert_eq!(is_valid(&text), expected, "{text}");
+            if expected { valid += 1 } else { invalid += 1 }
+        }
+        assert!(valid > 5_000 && invalid > 5_000, "{valid} {invalid}");
+    }
+
+    #[test]
+    fn special_bytes_are_found_at_every_distance() {
+        for len in 0..40 {
+            for at in 0..len {
+                for special in [b'"', b'\\', 0, 0x1f] {
+                    for fill in [b'a', 0x80, 0xff, b'!', b'#', b'[', b']', 0x20] {
+                        let mut bytes = vec![fill; len];
+                        bytes[at] = special;
+                        assert_eq!(plain_until(&bytes, 0), at);
+                    }
+                }
+            }
+            assert_eq!(plain_until(&vec![b'x'; len], 0), len);
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded_and_costs_no_stack() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(is_valid(&nested(MAX_DEPTH)));
+        assert_eq!(
+            Tokens::new(&nested(MAX_DEPTH + 1)).finish(),
+            Err(ParseError::TooDeep)
+        );
+        assert_eq!(
+            Tokens::new(&"{\"a\":[".repeat(1 << 20)).finish(),
+            Err(ParseError::TooDeep)
+        );
+        // Levels that were objects can be arrays later, and the other way round.
+        assert!(is_valid(r#"[{"a":[[]]},[[{"a":{}}]],[{}]]"#));
+        assert!(!is_valid(r#"[{"a":[[]}},[]]"#));
+    }
+
+    #[test]
+    fn a_value_is_skipped_to_its_end() {
+        let mut tokens = Tokens::new(r#"{"a":{"b":[1,{"c":2}]},"d":5}"#);
+        assert_eq!(tokens.next(), Ok(Some(Token::ObjectStart)));
+        assert!(matches!(tokens.next(), Ok(Some(Token::Key(_)))));
+        tokens.skip_value().unwrap();
+        assert!(matches!(tokens.next(), Ok(Some(Token::Key(_)))));
+        tokens.skip_value().unwrap();
+        assert_eq!(tokens.next(), Ok(Some(Token::ObjectEnd)));
+        assert_eq!(tokens.next(), Ok(None));
+    }
+}
