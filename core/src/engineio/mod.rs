@@ -4,16 +4,30 @@
 //! | module | what is there |
 //! |---|---|
 //! | [`packet`], [`payload`] | what goes over the wire: packets, and payloads of several for polling |
+//! | [`query`], [`request`] | which requests are served, and what the others are told |
+//! | [`cors`], [`cookie`], [`coding`] | headers of answers, and their compression |
+//! | [`sid`] | the ids of sessions |
 //!
 //! Names and sections are those of the Engine.IO protocol document (github.com/socketio/engine.io-protocol).
 
 #![forbid(unsafe_code)]
 
+pub mod coding;
+pub mod cookie;
+pub mod cors;
 pub mod packet;
 pub mod payload;
+pub mod query;
+pub mod request;
+pub mod sid;
 
 mod base64;
 mod payload_v3;
 
+pub use cookie::{Cookie, CookiePriority, SameSite};
+pub use cors::{Cors, CorsOrigin};
+
 pub use packet::{Body, Data, Packet, PacketType, ParseError, Version};
 pub use payload::{PayloadType, Payloads, decode_binary_payload, decode_payload, encode_payload};
+pub use request::{Denial, DenialCode, Known, Rules, Transport, Verified, verify};
+pub use sid::Sid;
