@@ -30,6 +30,7 @@ mod metrics;
 mod origins;
 mod proxy;
 mod reconnect;
+mod route;
 mod server;
 mod settings;
 mod tls;
@@ -38,17 +39,18 @@ mod websocket;
 
 pub use client::{ClientOptions, Lookup, Timings, connect};
 pub use error::{Error, ErrorCode, HttpResponse, Result};
-pub use event_loop::{Loop, LoopOptions, LoopWaker, Turn, memory_in_use, set_memory_budget};
+pub use event_loop::{Home, Loop, LoopOptions, LoopWaker, Timed, Turn, memory_in_use, set_memory_budget};
 pub use event_queue::{EventQueue, Queued, QueuedEvent, QueuedPart, QueuedUpgrade};
 pub use handler::{AcceptAll, CloseEvent, Handler, Message, MessagePart, ServerHandler};
 pub use logging::{LogLevel, LogSink, set_log, write_log};
 pub use metrics::{ConnectionMetrics, LoopMetrics, ServerMetrics, Totals};
 pub use proxy::Proxy;
 pub use reconnect::{Attempt, Reconnect, Reconnecting};
+pub use route::{Exchange, HttpAnswer, HttpRequest, Route};
 pub use server::{Accept, Address, Refusal, Server, ServerOptions, UpgradeRequest, listen};
 pub use settings::{Settings, SlowConsumer, TcpOptions};
 pub use tls::{
     ClientTls, ClientTlsOptions, Identity, ServerTls, ServerTlsOptions, TlsError, TlsInfo, TlsVersion,
 };
-pub use websocket::{SendOptions, SendOutcome, Sent, WebSocket};
+pub use websocket::{SendOptions, SendOutcome, Sent, WebSocket, send_shared_many};
 pub use ws::{Compression, MessageType, ReadyState};

@@ -12,6 +12,7 @@ use crate::handler::{AcceptAll, Handler, ServerHandler};
 use crate::http::Request;
 use crate::metrics::ServerMetrics;
 use crate::origins;
+use crate::route::Route;
 use crate::settings::Settings;
 use crate::tls::ServerTls;
 use crate::topics;
@@ -52,7 +53,7 @@ pub struct ServerOptions {
     /// The same for each client address. A /64 of IPv6 counts as one address; Unix sockets have none. Behind a proxy
     /// all clients have the proxy's. Default: 0, any number.
     pub max_connections_per_address: usize,
-    /// After so many requests for files, a connection that is kept alive is closed. Default: 0, any number.
+    /// After so many requests for files and of routes, a connection that is kept alive is closed. Default: 0, any number.
     pub max_requests: u32,
     /// GET of this path answers the server's [`ServerMetrics`] in Prometheus's text format. Whoever can connect can read
     /// them. Default: `None`, nowhere.
@@ -61,6 +62,9 @@ pub struct ServerOptions {
     /// `null`; compared whole, without regard to case. Others get status 403. A request without an Origin header is
     /// not a browser's, and passes. Default: empty, all pages.
     pub origins: Vec<String>,
+    /// Parts of the URL space that answer for themselves, such as Socket.IO's; the first that matches has the request.
+    /// Default: none.
+    pub routes: Vec<Arc<dyn Route>>,
     /// Speak TLS on this port, and nothing else. Default: `None`, plain.
     pub tls: Option<ServerTls>,
     /// What each connection may take and keep, and its timeouts. Default: [`Settings::server`].
@@ -87,6 +91,7 @@ impl ServerOptions {
             max_requests: 0,
             metrics_path: None,
             origins: Vec::new(),
+            routes: Vec::new(),
             tls: None,
             settings: Settings::server(),
             user_data: 0,
@@ -97,6 +102,8 @@ impl ServerOptions {
     fn check(&self) -> Result<()> {
         self.settings.check()?;
         self.origins.iter().try_for_each(|entry| origins::check(entry))?;
+        let mut settings = self.routes.iter().filter_map(|route| route.settings());
+        settings.try_for_each(|settings| settings.check())?;
         if !(1..=1024).contains(&self.threads) {
             let text = format!("threads must be 1 to 1024, not {}", self.threads);
             return Err(Error::new(ErrorCode::InvalidArgument, text));
@@ -167,7 +174,7 @@ impl Server {
         event_loop::addresses(self.id).and_then(|addresses| addresses.local)
     }
 
-    /// Sends a message to every open connection of this server; it is encoded once. Connections over their hard
+    /// Sends a message to every open connection of this server but those of its routes; it is encoded once. Connections over their hard
     /// limit miss it, which their counters and the log say.
     pub fn broadcast(self, kind: MessageType, data: &[u8]) -> Result<()> {
         event_loop::broadcast(self.id, &shared_message(kind, data)?)
@@ -256,6 +263,7 @@ pub struct UpgradeRequest<'a> {
     pub(crate) websocket: WebSocket,
     pub(crate) request: &'a Request,
     pub(crate) remote: Option<SocketAddr>,
+    pub(crate) secure: bool,
 }
 
 impl<'a> UpgradeRequest<'a> {
@@ -267,6 +275,16 @@ impl<'a> UpgradeRequest<'a> {
     /// The server that it came to.
     pub fn server(&self) -> Server {
         self.server
+    }
+
+    /// The request's head.
+    pub fn head(&self) -> &'a Request {
+        self.request
+    }
+
+    /// Whether it came over TLS.
+    pub fn is_secure(&self) -> bool {
+        self.secure
     }
 
     /// The path, as it was sent (not percent-decoded).

@@ -13,7 +13,7 @@ use crate::metrics::ConnectionMetrics;
 use crate::server::{Accept, Publication, Refusal};
 use crate::tls::TlsInfo;
 use crate::topics;
-use crate::ws::{MessageType, ReadyState};
+use crate::ws::{MessageType, ReadyState, SharedMessage};
 
 /// A connection: a number, not a pointer. Copy it freely, keep it as long as you like, use it on any thread.
 ///
@@ -75,6 +75,13 @@ pub enum SendOutcome {
     Failed,
 }
 
+/// Sends a message to many connections of servers, encoded once, as far as they are open; on which loops they are is all
+/// the same. Those over their hard limit miss it, which their counters and the log say. Connections of the loop that this
+/// thread turns have it in their outboxes when this returns; what one thread sends to a connection arrives in that order.
+pub fn send_shared_many(ids: &mut dyn Iterator<Item = WebSocket>, message: &Arc<SharedMessage>) {
+    event_loop::send_shared_many(&mut ids.map(|ws| ws.id), message);
+}
+
 impl WebSocket {
     pub(crate) fn new(id: Id, user_data: usize) -> WebSocket {
         WebSocket { id, user_data }
@@ -107,6 +114,15 @@ impl WebSocket {
     /// where it could be freed by `on_close` before it is used.
     pub fn current_user_data(self) -> usize {
         event_loop::user_data(self.id)
+    }
+
+    /// Sends a message that others get too: it is encoded, and compressed, once for all of them. For connections of servers.
+    ///
+    /// # Errors
+    /// As for [`WebSocket::send_text`]; on a client's connection, whose frames are masked each for itself,
+    /// [`ErrorCode::Internal`] on its loop's thread and nothing but a log line on others.
+    pub fn send_shared(self, message: &Arc<SharedMessage>) -> Result<Sent> {
+        event_loop::send_shared(self.id, message)
     }
 
     /// Sends a text message.

@@ -43,6 +43,8 @@ impl LoopCore {
             Command::Connect(id, plan) => self.connect(id, *plan),
             Command::Resolved(id, number, found) => self.resolved(id, number, found),
             Command::Listen(id, listening) => self.listen(id, *listening),
+            Command::SendShared(id, message) => self.queued_shared(id, &message),
+            Command::ShareWith(ids, message) => self.share_with_many(ids.iter().copied(), &message),
             Command::Broadcast(id, frame) => self.broadcast(id, &frame),
             Command::Publish(id, publication) => self.publish(id, &publication),
             Command::Drain(id, within) => self.drain(id, within),
@@ -50,6 +52,9 @@ impl LoopCore {
                 self.close_server(id, close.as_ref().map(|(code, reason)| (*code, reason.as_str())));
             }
             Command::WorkerClosed(id) => self.worker_closed(id),
+            Command::Answer(id, exchange, answer) => self.answer(id, exchange, *answer),
+            Command::Run(life, job) => self.run_job(life, job),
+            Command::Timed(life, deadline, timed) => self.set_queued_timed(life, deadline, timed),
             Command::Stop => self.stopping.set(true),
             Command::Shutdown(within) => self.begin_shutdown(crate::settings::millis(within)),
         }

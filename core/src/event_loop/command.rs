@@ -2,14 +2,16 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::connecting::ConnectPlan;
+use super::home::{Job, Timed};
 use super::listener::Listening;
 use super::messages::Form;
 use crate::handle::Id;
 use crate::handler::Handler;
+use crate::route::HttpAnswer;
 use crate::server::{Accept, Publication, Refusal};
 use crate::ws::{Millis, SharedMessage};
 
@@ -46,12 +48,21 @@ pub(crate) enum Command {
     /// The answer to one of a client's lookups, with its number.
     Resolved(Id, u64, io::Result<Vec<SocketAddr>>),
     Listen(Id, Box<Listening>),
+    /// A message that others get too.
+    SendShared(Id, Arc<SharedMessage>),
+    /// The same for several connections.
+    ShareWith(Box<[Id]>, Arc<SharedMessage>),
     Broadcast(Id, Arc<SharedMessage>),
     Publish(Id, Arc<Publication>),
     Drain(Id, Millis),
     CloseServer(Id, Option<(u16, String)>),
     /// All loops of a server have closed their listeners and lost their connections.
     WorkerClosed(Id),
+    /// The answer to a request: to which exchange of a connection's.
+    Answer(Id, u64, Box<HttpAnswer>),
+    /// A job, and which life of the loop it is for.
+    Run(u64, Job),
+    Timed(u64, Millis, Weak<dyn Timed>),
     Stop,
     Shutdown(Duration),
 }

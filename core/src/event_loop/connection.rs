@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connecting::Connecting;
+use super::exchange::Cut;
 use super::outbox::Outbox;
 use super::parts::Waiting;
 use super::pongs::WaitingPong;
@@ -166,6 +167,8 @@ pub(crate) struct Flags {
     pub(crate) told: bool,
     /// It ended before a handler was there.
     pub(crate) orphaned: bool,
+    /// It was upgraded by a route: it hears no broadcast of the server's.
+    pub(crate) routed: bool,
     /// The latest ping was not an idle one.
     pub(crate) asked_by_application: bool,
 }
@@ -183,6 +186,8 @@ pub(crate) struct Ending {
     /// Why we gave it up, whatever comes then.
     pub(crate) verdict: Option<Error>,
     pub(crate) was_clean: bool,
+    /// Of a request whose answer nobody gave.
+    pub(crate) cut: Option<Cut>,
     /// When our close frame was sent.
     pub(crate) closing_since: Option<Millis>,
 }
@@ -343,6 +348,7 @@ impl Conn {
         let stashed = stash.map_or(0, |stash| stash.0.len());
         let arriving = match &self.stage {
             Stage::Open(machine) => machine.arriving(),
+            Stage::Serving(serving) => serving.arriving(),
             _ => 0,
         };
         let now = held + stashed + arriving;

@@ -13,6 +13,7 @@ use mio::event::Event;
 use mio::{Events, Poll, Registry, Token};
 
 use super::connection::{Conn, NEVER};
+use super::home::{AtHome, Waiting};
 use super::listener::Listener;
 use super::shared::Shared;
 use super::timers::{Entry, Wheel};
@@ -43,6 +44,7 @@ pub(crate) struct LoopCore {
     pub(crate) conns: RefCell<Vec<Option<Box<Conn>>>>,
     pub(crate) servers: RefCell<HashMap<u32, Listener>>,
     pub(crate) wheel: RefCell<Wheel>,
+    pub(crate) timed: RefCell<Waiting>,
     pub(crate) scratch: RefCell<Scratch>,
     /// What was agreed on in TLS last: connections that agree on the same share it.
     pub(crate) last_tls: RefCell<Option<Arc<TlsInfo>>>,
@@ -77,7 +79,7 @@ pub(crate) struct LoopCore {
 }
 
 impl LoopCore {
-    pub(crate) fn new() -> LoopCore {
+    pub(crate) fn new(epoch: Instant) -> LoopCore {
         LoopCore {
             shared: OnceCell::new(),
             poll: RefCell::new(None),
@@ -87,6 +89,7 @@ impl LoopCore {
             conns: RefCell::default(),
             servers: RefCell::default(),
             wheel: RefCell::new(Wheel::new(0)),
+            timed: RefCell::default(),
             scratch: RefCell::new(Scratch::new()),
             last_tls: RefCell::default(),
             cork: RefCell::default(),
@@ -100,7 +103,7 @@ impl LoopCore {
             opened: RefCell::default(),
             ended: RefCell::default(),
             ended_servers: RefCell::default(),
-            epoch: Instant::now(),
+            epoch,
             now: Cell::new(0),
             refused: Cell::new(0),
             alive: Cell::new(0),
@@ -150,6 +153,7 @@ impl LoopCore {
         self.unread.borrow_mut().clear();
         self.opened.borrow_mut().clear();
         *self.wheel.borrow_mut() = Wheel::new(self.now.get());
+        drop(self.timed.take()); // unborrowed: what objects do when they go is not ours to know
         *self.last_tls.borrow_mut() = None;
         *self.cork.borrow_mut() = Vec::new();
         *self.marks.borrow_mut() = Vec::new();
@@ -232,6 +236,7 @@ impl LoopCore {
             ));
         }
         self.flush_asked.set(false);
+        let _at_home = AtHome::enter(self.shared());
         let result = self.turn_once(timeout);
         self.in_turn.set(false);
         if self.has_work() {
@@ -329,6 +334,9 @@ impl LoopCore {
         let closed = event.is_read_closed() || event.is_error();
         if event.is_readable() || closed {
             self.read(id, closed);
+            if closed {
+                self.cut_if_owed(id); // also where more has come than is read ahead
+            }
         }
         if event.is_writable() && waiting {
             self.write_on(id);
@@ -367,6 +375,7 @@ impl LoopCore {
             return Ok(()); // the turn flushes at its end
         }
         self.flush_asked.set(false);
+        let _at_home = AtHome::enter(self.shared());
         self.read_clock();
         self.settle();
         self.in_turn.set(false);
@@ -430,7 +439,7 @@ impl LoopCore {
             match Id::from_token(entry.key) {
                 Some((Kind::Connection, id)) => self.fire(id, entry.deadline),
                 Some((Kind::Server, id)) => self.server_due(id),
-                None => self.cut_when_late(),
+                None => self.timed_due(entry.key),
             }
         }
     }

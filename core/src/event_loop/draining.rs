@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::command::Command;
 use super::connection::Stage;
 use super::core::LoopCore;
+use super::exchange::Owed;
 use super::serving::Phase;
 use super::shared::Shared;
 use super::timers::Entry;
@@ -63,12 +64,20 @@ impl LoopCore {
         self.server_may_be_done(server);
     }
 
-    /// A file on its way goes there whole; nothing is asked for after it, and nobody is upgraded any more.
+    /// A file on its way goes there whole, and who waits for an answer still gets it; nothing is asked for after it, and nobody is upgraded any more.
     fn drain_http(&self, id: Id) {
         let asked = self.with_conn(id, |conn| {
             let asked = conn.is_asked();
             match conn.serving().map(|serving| &mut serving.phase) {
-                Some(Phase::Sending { keep_alive, .. }) => {
+                Some(Phase::Body(arriving)) => {
+                    arriving.close_after();
+                    None
+                }
+                Some(
+                    Phase::Owed(Owed { keep_alive, .. })
+                    | Phase::Leaving { keep_alive, .. }
+                    | Phase::Sending { keep_alive, .. },
+                ) => {
                     *keep_alive = false;
                     None
                 }

@@ -184,7 +184,9 @@ impl LoopCore {
             }
             conn.flags.silent = matches!(conn.stage, Stage::Serving(_)) && !conn.flags.failed_answer;
             conn.flags.answering = conn.flags.silent && conn.is_asked() && !conn.slot.take_question();
+            let cut = conn.take_cut();
             conn.ending().error = error;
+            conn.ending().cut = cut;
             runners = conn.take_runners();
             self.fail_kept(conn);
             let lingers = linger && !conn.flags.broken && conn.stream.is_some();
@@ -263,6 +265,9 @@ impl LoopCore {
         let Some((handler, ws, ending, server, lingers, counted)) = last else {
             return;
         };
+        if let Some(cut) = &ending.cut {
+            cut.tell();
+        }
         if let Some(handler) = handler {
             if let Some(error) = ending.verdict.as_ref().or(ending.error.as_ref()) {
                 handler.on_error(ws, error);

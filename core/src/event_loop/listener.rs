@@ -272,6 +272,9 @@ impl LoopCore {
         }
         for conn in self.connections_of(server.slot()) {
             let upgraded = self.with_conn(conn, |conn| !matches!(conn.stage, Stage::Serving(_)));
+            if self.close_exchange(conn) {
+                continue;
+            }
             match close {
                 Some((code, reason)) => self.begin_close(conn, Some(code), reason),
                 // Nobody can be upgraded any more, and an idle keep-alive connection must not hold the server.
@@ -351,11 +354,15 @@ impl LoopCore {
             self.shared().release_server(listener.id);
             match listener.works_for {
                 Some((shared, server)) => shared.push(Command::WorkerClosed(server)),
-                None => listener
-                    .site
-                    .options
-                    .server_handler
-                    .on_server_closed(listener.site.server),
+                None => {
+                    let branches = listener.site.branches.iter();
+                    branches.for_each(|branch| branch.route.on_server_closed());
+                    listener
+                        .site
+                        .options
+                        .server_handler
+                        .on_server_closed(listener.site.server);
+                }
             }
         }
     }

@@ -376,7 +376,7 @@ impl Conn {
     }
 
     /// Whether a message can be sent at all.
-    fn check_open(&self) -> Result<()> {
+    pub(super) fn check_open(&self) -> Result<()> {
         if !self.is_open() {
             return Err(not_open(self.slot));
         }

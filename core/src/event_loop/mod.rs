@@ -16,6 +16,8 @@
 //! | `securing`, `tls_stream` | TLS, in both roles, between the socket and the rest |
 //! | `binding`, `listener`, `admission`, `draining` | a server's: listening, accepting, limits, closing |
 //! | `serving`, `sending`, `files` | HTTP, upgrades, static files |
+//! | `exchange` | a route's requests with their bodies, and the answers that are owed |
+//! | `home` | jobs and timers for objects that belong to a loop |
 //! | `site`, `publishing` | what a server's loops share, broadcasts and topics |
 //! | `timers`, `stream`, `tcp`, `thread`, `fork` | deadlines and what the system offers |
 
@@ -29,8 +31,10 @@ mod core;
 mod counters;
 mod draining;
 mod ending;
+mod exchange;
 mod files;
 mod fork;
+mod home;
 mod keeping;
 mod listener;
 mod memory;
@@ -73,9 +77,11 @@ use crate::ws::{MessageType, ReadyState};
 pub(crate) use self::command::Call;
 pub(crate) use self::connecting::ConnectPlan;
 pub(crate) use self::draining::drain;
+pub(crate) use self::exchange::answer;
+pub use self::home::{Home, Timed};
 pub use self::memory::{memory_in_use, set_memory_budget};
 pub(crate) use self::parts::send_part;
-pub(crate) use self::publishing::{broadcast, publish};
+pub(crate) use self::publishing::{broadcast, publish, send_shared, send_shared_many};
 pub(crate) use self::securing::info as tls_info;
 pub(crate) use self::slots::{Addresses, Info};
 pub use self::turning::{Loop, LoopOptions, LoopWaker, Turn};

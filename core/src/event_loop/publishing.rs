@@ -8,13 +8,17 @@ use super::command::Command;
 use super::connection::{Conn, NO_SERVER, Stage};
 use super::core::LoopCore;
 use super::memory;
+use super::messages::{not_open, send_failed};
 use super::parts::Deferred;
+use super::queueing;
 use super::shared::Shared;
 use super::tracking::{Tracking, Verdict};
+use super::writing::find;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
 use crate::server::Publication;
 use crate::topics::Topics;
+use crate::websocket::Sent;
 use crate::ws::{SendError, SharedMessage};
 
 /// Sends a message to every open connection of a server.
@@ -35,6 +39,36 @@ pub(crate) fn publish(server: Id, publication: Publication) -> Result<()> {
         |id| Command::Publish(id, publication.clone()),
     );
     Ok(())
+}
+
+/// Sends a message that others get too to one connection.
+pub(crate) fn send_shared(id: Id, message: &Arc<SharedMessage>) -> Result<Sent> {
+    let shared = Shared::at(id)?;
+    match shared.enter() {
+        Some(core) => core.send_shared(id, message),
+        None => queueing::send_shared(shared, id, message),
+    }
+}
+
+/// Sends a message to many connections: to those of this thread's loop at once, to the others by one command for each
+/// loop.
+pub(crate) fn send_shared_many(ids: &mut dyn Iterator<Item = Id>, message: &Arc<SharedMessage>) {
+    let mut by_loop: Vec<(&'static Shared, Vec<Id>)> = Vec::new();
+    for id in ids {
+        match by_loop
+            .iter_mut()
+            .find(|(shared, _)| shared.index == id.loop_index())
+        {
+            Some((_, list)) => list.push(id),
+            None => by_loop.extend(Shared::at(id).map(|shared| (shared, vec![id]))),
+        }
+    }
+    for (shared, list) in by_loop {
+        match shared.enter() {
+            Some(core) => core.share_with_many(list.into_iter(), message),
+            None => shared.push(Command::ShareWith(list.into(), message.clone())),
+        }
+    }
 }
 
 impl LoopCore {
@@ -113,7 +147,7 @@ impl LoopCore {
         let mut conns = self.conns.borrow_mut();
         let mut missed = Missed::default();
         for conn in conns.iter_mut().flatten() {
-            if conn.server == server.slot() {
+            if conn.server == server.slot() && !conn.flags.routed {
                 self.share(conn, message, &mut missed);
             }
         }
@@ -132,8 +166,15 @@ impl LoopCore {
             Ok(Verdict::TooSlow(error)) => return missed.slow.push((conn.id, error)),
             Ok(Verdict::Dropped) | Err(_) => return missed.by(conn),
         }
+        if self.share_welcome(conn, &mut cork, message).is_err() {
+            missed.by(conn);
+        }
+    }
+
+    /// The same for a message that nothing is against but the state of the connection.
+    fn share_welcome(&self, conn: &mut Conn, cork: &mut Vec<u8>, message: &Arc<SharedMessage>) -> Result<()> {
         let Stage::Open(machine) = &mut conn.stage else {
-            return;
+            return Err(not_open(conn.slot));
         };
         let mut scratch = self.scratch.borrow_mut();
         let frame = machine.share(message, &mut scratch);
@@ -142,14 +183,15 @@ impl LoopCore {
         }
         drop(scratch);
         match frame {
-            Ok(frame) => self.write_shared(conn, &mut cork, frame),
+            Ok(frame) => self.write_shared(conn, cork, frame),
             Err(SendError::Unfinished) if conn.has_room_to_defer() => {
                 conn.slot.add_buffered(message.frame().len());
                 let deferred = Deferred::Shared(message.clone());
                 conn.rare_mut().deferred.get_or_insert_default().0.push(deferred);
             }
-            Err(_) => missed.by(conn),
+            Err(error) => return Err(send_failed(error, conn.slot)),
         }
+        Ok(())
     }
 
     fn write_shared(&self, conn: &mut Conn, cork: &mut Vec<u8>, frame: Bytes) {
@@ -166,6 +208,75 @@ impl LoopCore {
             conn.slot.set_over_mark();
         }
         self.mark_dirty(conn);
+    }
+
+    /// Sends a message that others get too to one connection.
+    pub(crate) fn send_shared(&self, id: Id, message: &Arc<SharedMessage>) -> Result<Sent> {
+        let sent = self.with_conn(id, |conn| self.share_judged(conn, message));
+        let sent = match sent.unwrap_or_else(|| Err(ErrorCode::Closed.into()))? {
+            Ok(sent) => sent,
+            Err(too_slow) => {
+                self.close_slow(id, too_slow);
+                Sent::Dropped
+            }
+        };
+        if sent == Sent::Dropped {
+            self.with_conn(id, |conn| conn.slot.count_dropped());
+        }
+        self.ask_for_flush();
+        Ok(sent)
+    }
+
+    /// What became of it; the inner error is what a connection that is too slow is to be closed for.
+    fn share_judged(&self, conn: &mut Conn, message: &Arc<SharedMessage>) -> Result<Result<Sent, Error>> {
+        conn.check_open()?;
+        let mut cork = self.cork.borrow_mut();
+        match self.judge(conn, &mut cork)? {
+            Verdict::Welcome => {}
+            Verdict::TooSlow(error) => return Ok(Err(error)),
+            Verdict::Dropped => return Ok(Ok(Sent::Dropped)),
+        }
+        self.share_welcome(conn, &mut cork, message)?;
+        if self.waiting(conn, &cork) <= conn.profile.high_water_mark {
+            return Ok(Ok(Sent::Queued));
+        }
+        conn.slot.set_over_mark();
+        self.mark_dirty(conn); // the next flush looks whether on_drain is due, even if the cork took it all
+        Ok(Ok(Sent::OverMark))
+    }
+
+    /// Another thread's message that others get too; it was judged there.
+    pub(crate) fn queued_shared(&self, id: Id, message: &Arc<SharedMessage>) {
+        let Some(slot) = self.shared().slots.get(id) else {
+            return;
+        };
+        let length = message.frame().len();
+        slot.take_queued(length);
+        slot.sub_buffered(length);
+        let shared = self.with_conn(id, |conn| {
+            self.share_welcome(conn, &mut self.cork.borrow_mut(), message)?;
+            // Its sender may have been told to wait for what the system has taken at once: the next flush looks.
+            if slot.is_over_mark() {
+                self.mark_dirty(conn);
+            }
+            Ok::<(), Error>(())
+        });
+        if let Some(Err(error)) = shared {
+            log::debug!("a message from another thread was dropped: {error}");
+        }
+    }
+
+    /// Sends a message to these connections of this loop's, as far as they are open.
+    pub(crate) fn share_with_many(&self, ids: impl Iterator<Item = Id>, message: &Arc<SharedMessage>) {
+        let mut conns = self.conns.borrow_mut();
+        let mut missed = Missed::default();
+        for id in ids {
+            if let Some(conn) = find(&mut conns, id) {
+                self.share(conn, message, &mut missed);
+            }
+        }
+        drop(conns);
+        self.shared_out(missed);
     }
 
     /// The same for one connection, later.

@@ -1,5 +1,6 @@
 //! Messages from other threads than the loop's: copied, counted and queued there, sent by the loop.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::command::{Command, Outgoing};
@@ -14,7 +15,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
 use crate::settings::SlowConsumer;
 use crate::websocket::{SendOptions, SendOutcome, Sent};
-use crate::ws::ReadyState;
+use crate::ws::{ReadyState, SharedMessage};
 
 /// Queues a message, if the counters say that it may be sent.
 pub(super) fn send(
@@ -45,11 +46,7 @@ pub(super) fn send(
         ReadyState::Connecting if form.part.is_none() => may_be_kept(slot, payload.len())?,
         _ => return Err(not_open(slot)),
     }
-    slot.add_queued(payload.len());
-    let over = slot.buffered() > slot.high_water_mark();
-    if over {
-        slot.set_over_mark();
-    }
+    let over = count_queued(slot, payload.len());
     let outgoing = Outgoing {
         form,
         payload: payload.into(),
@@ -81,6 +78,32 @@ fn has_room(slot: &Slot, length: usize) -> Result<bool> {
         SlowConsumer::Close if waiting == 0 => Err(why_full(slot)),
         SlowConsumer::DropNewest | SlowConsumer::Close => Ok(false),
     }
+}
+
+/// The same for a message that others get too.
+pub(super) fn send_shared(shared: &Shared, id: Id, message: &Arc<SharedMessage>) -> Result<Sent> {
+    let slot = shared.slots.get(id).ok_or(ErrorCode::Closed)?;
+    let _held = slot.hold(); // see `send`
+    if shared.slots.get(id).is_none() || slot.ready_state() != ReadyState::Open {
+        return Err(not_open(slot));
+    }
+    let length = message.frame().len();
+    if !has_room(slot, length)? {
+        return Ok(drop_newest(shared, slot, id, None));
+    }
+    let over = count_queued(slot, length);
+    shared.push(Command::SendShared(id, message.clone()));
+    Ok(if over { Sent::OverMark } else { Sent::Queued })
+}
+
+/// Counts what is queued, and says whether that makes more than the high-water mark.
+fn count_queued(slot: &Slot, length: usize) -> bool {
+    slot.add_queued(length);
+    let over = slot.buffered() > slot.high_water_mark();
+    if over {
+        slot.set_over_mark();
+    }
+    over
 }
 
 fn why_full(slot: &Slot) -> Error {

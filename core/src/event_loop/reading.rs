@@ -79,7 +79,7 @@ impl LoopCore {
     /// One read; `None` if the connection takes nothing now.
     fn receive(&self, id: Id, buffer: &mut [u8]) -> Option<io::Result<Input>> {
         self.with_conn(id, |conn| {
-            if !conn.takes_input() || conn.has_waiting() {
+            if (!conn.takes_input() || conn.has_waiting()) && !conn.reads_ahead() {
                 conn.flags.unread = true;
                 return None;
             }
@@ -98,6 +98,7 @@ impl LoopCore {
             at += match self.with_conn(id, |conn| conn.next_step()) {
                 Some(Step::Frames) => self.frames(id, &mut data[at..]),
                 Some(Step::Request) => self.request_bytes(id, &data[at..]),
+                Some(Step::Body) => self.body_bytes(id, &data[at..]),
                 Some(Step::Response) => self.connecting_bytes(id, &data[at..]),
                 Some(Step::Announce) => {
                     self.announce(id);
@@ -443,6 +444,7 @@ impl LoopCore {
 enum Step {
     Frames,
     Request,
+    Body,
     Response,
     Announce,
     Wait,
@@ -455,6 +457,7 @@ impl Conn {
             Stage::Open(_) if self.flags.unannounced => Step::Announce,
             Stage::Open(_) if self.flags.paused => Step::Wait,
             Stage::Open(_) => Step::Frames,
+            Stage::Serving(serving) if serving.takes_body() => Step::Body,
             Stage::Serving(serving) if serving.takes_input() => Step::Request,
             Stage::Serving(_) => Step::Wait,
             Stage::Connecting(_) => Step::Response,

@@ -62,7 +62,7 @@ impl LoopCore {
     }
 
     /// Counts a request, and says whether its connection has had as many as it may have.
-    fn is_last_request(&self, id: Id) -> bool {
+    pub(super) fn is_last_request(&self, id: Id) -> bool {
         let last = self.with_conn(id, |conn| {
             let serving = conn.serving()?;
             serving.requests += 1;
@@ -128,12 +128,22 @@ enum Progress {
 
 impl Conn {
     fn next_part(&mut self, now: Millis) -> Option<Progress> {
-        if !self.outbox.is_empty() {
-            return None;
-        }
         let Stage::Serving(serving) = &mut self.stage else {
             return None;
         };
+        if let Phase::Leaving { left, .. } = &mut serving.phase
+            && self.outbox.len() < *left
+        {
+            *left = self.outbox.len();
+            serving.deadline = serving.site.deadline(now);
+        }
+        if !self.outbox.is_empty() {
+            return None;
+        }
+        if let Phase::Leaving { keep_alive, .. } = serving.phase {
+            serving.phase = Phase::Reading;
+            return Some(Progress::Done { keep_alive });
+        }
         let Phase::Sending {
             file,
             left,

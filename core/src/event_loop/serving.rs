@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::connection::{Conn, Stage};
 use super::core::LoopCore;
+use super::exchange::{Arriving, Owed};
 use super::site::Site;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
@@ -29,6 +30,15 @@ pub(super) enum Phase {
     Reading,
     /// An upgrade waits for its answer.
     Asked(Asked),
+    /// A request for a route, whose body is under way.
+    Body(Box<Arriving>),
+    /// A route owes an answer.
+    Owed(Owed),
+    /// A route's answer is on its way; `left` is what the outbox held of it when that was looked at last.
+    Leaving {
+        keep_alive: bool,
+        left: usize,
+    },
     /// A file is on its way.
     Sending {
         file: File,
@@ -57,14 +67,27 @@ impl Serving {
     }
 
     pub(crate) fn takes_input(&self) -> bool {
-        matches!(self.phase, Phase::Reading)
+        matches!(self.phase, Phase::Reading | Phase::Body(_))
+    }
+
+    /// Whether what comes next belongs to a request's body.
+    pub(super) fn takes_body(&self) -> bool {
+        matches!(self.phase, Phase::Body(_))
+    }
+
+    /// How much is kept of a request's body that is not complete.
+    pub(super) fn arriving(&self) -> usize {
+        match &self.phase {
+            Phase::Body(arriving) => arriving.len(),
+            _ => 0,
+        }
     }
 }
 
 impl Conn {
     /// Whether the socket's readiness to write is waited for, besides the outbox.
     pub(crate) fn has_more_to_serve(&self) -> bool {
-        matches!(&self.stage, Stage::Serving(serving) if matches!(serving.phase, Phase::Sending { .. }))
+        matches!(&self.stage, Stage::Serving(serving) if matches!(serving.phase, Phase::Sending { .. } | Phase::Leaving { .. }))
     }
 
     /// Whether an upgrade of it waits for its answer.
@@ -113,7 +136,7 @@ impl LoopCore {
         match parsed.flatten() {
             None | Some((Ok(None), _)) => data.len(),
             Some((Ok(Some((request, length))), site)) => {
-                self.request(id, &site, &request);
+                self.request(id, &site, request);
                 length
             }
             Some((Err(error), _)) => {
@@ -123,7 +146,14 @@ impl LoopCore {
         }
     }
 
-    fn request(&self, id: Id, site: &Site, request: &Request) {
+    fn request(&self, id: Id, site: &Site, request: Request) {
+        if let Some(branch) = site.branch_of(request.path()) {
+            return match handshake::is_upgrade(&request) {
+                true => self.upgrade(id, site, &request, Some(branch)),
+                false => self.route_request(id, site, branch, request),
+            };
+        }
+        let request = &request;
         let at_endpoint = site
             .options
             .path
@@ -134,7 +164,7 @@ impl LoopCore {
                 let text = format!("there is no WebSocket endpoint at {}", request.path());
                 return self.answer_and_close(id, &Refusal::new(404, &text));
             }
-            return self.upgrade(id, site, request);
+            return self.upgrade(id, site, request, None);
         }
         if site.options.metrics_path.as_deref() == Some(request.path()) {
             return self.serve_metrics(id, site, request);
@@ -160,13 +190,16 @@ impl LoopCore {
         self.answer_and_close(id, &refusal);
     }
 
-    fn upgrade(&self, id: Id, site: &Site, request: &Request) {
+    fn upgrade(&self, id: Id, site: &Site, request: &Request, branch: Option<usize>) {
+        let branch = branch.and_then(|branch| site.branches.get(branch));
+        let own = branch.and_then(|branch| branch.own.as_ref());
+        let profile = own.map_or(&site.profile, |(_, profile)| profile);
         if !origins::allows(&site.options.origins, &request.headers) {
             let origin = request.header("origin").unwrap_or_default();
             let text = format!("pages of this origin may not connect (header Origin: {origin})");
             return self.answer_and_close(id, &Refusal::new(403, &text));
         }
-        let agreed = match &site.profile.compression {
+        let agreed = match &profile.compression {
             Some(own) => handshake::agree_on_compression(request, own),
             None => Ok(None),
         };
@@ -189,6 +222,11 @@ impl LoopCore {
             let serving = conn.serving()?;
             serving.phase = Phase::Asked(asked);
             serving.deadline = deadline;
+            conn.flags.routed = branch.is_some();
+            if let Some((settings, profile)) = own {
+                conn.profile = profile.clone();
+                conn.slot.set_limits(settings);
+            }
             conn.handler = site.handler.clone();
             conn.user_data = site.options.user_data;
             conn.slot.ask();
@@ -206,8 +244,12 @@ impl LoopCore {
             websocket,
             request,
             remote,
+            secure: site.options.tls.is_some(),
         };
-        site.options.server_handler.on_upgrade(&request);
+        match branch {
+            Some(branch) => branch.route.on_upgrade(&request),
+            None => site.options.server_handler.on_upgrade(&request),
+        }
     }
 
     /// The application accepts an upgrade.
@@ -300,7 +342,8 @@ impl LoopCore {
                 Phase::Reading if serving.head.is_empty() => None,
                 Phase::Reading => Some(Refusal::new(408, "the request head took too long")),
                 Phase::Asked(_) => Some(Refusal::new(503, "the upgrade was not answered in time")),
-                Phase::Sending { .. } => None,
+                Phase::Body(_) => Some(Refusal::new(408, "the request body took too long")),
+                Phase::Owed(_) | Phase::Leaving { .. } | Phase::Sending { .. } => None,
             }
         });
         match refusal.flatten() {

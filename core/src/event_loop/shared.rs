@@ -4,8 +4,9 @@
 //! loop without a lock, and a stale one can't reach freed memory.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
@@ -19,6 +20,7 @@ use super::site::Site;
 use super::slots::{Slot, Slots};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, MAX_LOOPS};
+use crate::ws::Millis;
 
 static LOOPS: [OnceLock<Shared>; MAX_LOOPS] = [const { OnceLock::new() }; MAX_LOOPS];
 static FREE: Mutex<FreeLoops> = Mutex::new(FreeLoops {
@@ -40,6 +42,10 @@ pub(crate) struct Shared {
     /// The servers whose handles are this loop's. Held for a look-up only.
     sites: Mutex<HashMap<Id, Arc<Site>>>,
     pub(crate) turns: Count,
+    /// Which of the loops that have had this place has it now.
+    life: AtomicU64,
+    /// The beginning of the clock of all of them.
+    pub(crate) epoch: Instant,
     core: ReentrantMutex<LoopCore>,
     /// The thread that turns the loop, where calls act at once; 0 while there is none.
     affinity: AtomicUsize,
@@ -80,14 +86,18 @@ impl Shared {
 
     /// Gives the place back, once the core is at rest.
     pub(crate) fn give_back(&self) {
+        self.life.fetch_add(1, Ordering::Release);
         self.affinity.store(0, Ordering::Release);
         *self.bell.waker.lock() = None;
+        // What came too late is for nobody; the next loop in this place may be far away.
+        while self.commands.try_recv().is_ok() {}
         FREE.lock().indices.push(self.index);
     }
 
     fn new(index: usize) -> Shared {
         memory::has_loop(index);
         let (sender, commands) = crossbeam_channel::unbounded();
+        let epoch = Instant::now();
         Shared {
             index,
             slots: Slots::new(index),
@@ -96,7 +106,9 @@ impl Shared {
             bell: Doorbell::default(),
             sites: Mutex::default(),
             turns: Count::default(),
-            core: ReentrantMutex::new(LoopCore::new()),
+            life: AtomicU64::new(0),
+            epoch,
+            core: ReentrantMutex::new(LoopCore::new(epoch)),
             affinity: AtomicUsize::new(0),
             want_freed: AtomicBool::new(false),
         }
@@ -151,6 +163,15 @@ impl Shared {
     /// The core, for whoever is about to turn or to free the loop; `None` while another thread has it.
     pub(crate) fn try_core(&self) -> Option<ReentrantMutexGuard<'_, LoopCore>> {
         self.core.try_lock()
+    }
+
+    pub(crate) fn life(&self) -> u64 {
+        self.life.load(Ordering::Acquire)
+    }
+
+    /// The clock itself, from any thread.
+    pub(crate) fn now(&self) -> Millis {
+        self.epoch.elapsed().as_millis() as Millis
     }
 
     /// From now on calls of this thread act at once. Commands that it queued before must be drained first.

@@ -16,8 +16,9 @@ use crate::handle::Id;
 use crate::handler::Handler;
 use crate::http::Limits;
 use crate::metrics::ServerMetrics;
+use crate::route::Route;
 use crate::server::{Server, ServerOptions};
-use crate::settings::millis;
+use crate::settings::{Settings, millis};
 use crate::ws::Millis;
 
 /// What all connections of a server share.
@@ -29,12 +30,32 @@ pub(crate) struct Site {
     pub(crate) limits: Limits,
     pub(crate) folder: Option<Folder>,
     pub(crate) profile: Arc<Profile>,
+    pub(crate) branches: Box<[Branch]>,
     /// The loops that listen, each with its own number for the server; first the one that the application chose.
     parts: Box<[Part]>,
     last_info: Mutex<Option<Arc<Info>>>,
     pub(crate) admission: Admission,
     /// TLS handshakes that came to nothing.
     pub(crate) failed_handshakes: AtomicU64,
+}
+
+/// A route, and what its WebSockets have in common; `None` for what the server's own have.
+pub(crate) struct Branch {
+    pub(crate) route: Arc<dyn Route>,
+    pub(crate) own: Option<(Settings, Arc<Profile>)>,
+}
+
+impl Branch {
+    fn new(route: &Arc<dyn Route>) -> Branch {
+        let settings = route.settings();
+        Branch {
+            route: route.clone(),
+            own: settings.map(|settings| {
+                let profile = Arc::new(Profile::new(&settings));
+                (settings, profile)
+            }),
+        }
+    }
 }
 
 /// One loop's part of a server.
@@ -59,6 +80,7 @@ impl Site {
                 ..Limits::default()
             },
             profile: Arc::new(Profile::new(&options.settings)),
+            branches: options.routes.iter().map(Branch::new).collect(),
             options,
             handler,
             folder,

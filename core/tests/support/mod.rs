@@ -8,6 +8,7 @@ pub mod child;
 pub mod peer;
 pub mod proxies;
 pub mod record;
+pub mod routes;
 
 use std::sync::Arc;
 use std::time::Duration;

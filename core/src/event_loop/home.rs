@@ -1,0 +1,215 @@
+//! A loop as a value: running jobs on its thread, its clock, and timers for objects that are no connections.
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use super::Loop;
+use super::command::Command;
+use super::core::LoopCore;
+use super::fork;
+use super::shared::Shared;
+use super::timers::Entry;
+use crate::error::Result;
+use crate::websocket::WebSocket;
+use crate::ws::Millis;
+
+/// One loop, as long as it lives: for objects that belong to a loop's thread without owning the loop. Copy it freely, use
+/// it on any thread; once the loop is freed, it does nothing.
+#[derive(Clone, Copy)]
+pub struct Home {
+    shared: &'static Shared,
+    /// Places in the table of loops are used again.
+    life: u64,
+}
+
+/// Work for a loop's thread.
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
+
+/// An object with a deadline of its own.
+pub trait Timed: Send + Sync {
+    /// A time that was set with [`Home::at`] has come; called on the loop's thread. Each time that was set is announced
+    /// once, also when it is of no more use: the object compares `now` with the deadline that it has by now.
+    fn due(self: Arc<Self>, now: Millis);
+}
+
+/// What is above a timer's index in its key: a kind that no handle has.
+const TIMED: u64 = 3 << 51;
+
+/// The objects that wait for a time, by the index that their entry in the wheel has.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    entries: Vec<Option<Weak<dyn Timed>>>,
+    free: Vec<usize>,
+}
+
+impl Home {
+    /// The loop whose handler, job or timer this thread is in; between turns, the loop that it turned last.
+    pub fn current() -> Option<Home> {
+        let home = CURRENT.get()?;
+        home.is_here().then_some(home)
+    }
+
+    /// The loop of a connection; `None` once that has ended.
+    pub fn of(ws: WebSocket) -> Option<Home> {
+        Shared::of(ws.id()).ok().map(|(shared, _)| Home::at_place(shared))
+    }
+
+    /// This loop.
+    pub fn of_loop(on_loop: &Loop) -> Home {
+        Home::at_place(on_loop.shared())
+    }
+
+    /// This loop, or the library's own, which is started at first use.
+    ///
+    /// # Errors
+    /// As for [`Loop::new`] and [`Loop::start`].
+    pub fn of_loop_or_default(on_loop: Option<&Loop>) -> Result<Home> {
+        Loop::shared_or_default(on_loop).map(Home::at_place)
+    }
+
+    /// Whether this is the thread that turns the loop, where calls on its connections act at once.
+    pub fn is_here(self) -> bool {
+        self.is_alive() && self.shared.enter().is_some()
+    }
+
+    /// Has the loop's thread do this in its next turn, never at once, in the order in which things are asked of the loop
+    /// on this thread. Says whether the loop lives; a job that comes too late all the same is dropped.
+    pub fn run(self, job: Box<dyn FnOnce() + Send>) -> bool {
+        let alive = self.is_alive();
+        if alive {
+            self.shared.push(Command::Run(self.life, job));
+        }
+        alive
+    }
+
+    /// Has [`Timed::due`] called at this time of the loop's clock, or soon if it is over. There is no way to take a timer
+    /// back, and each costs a little memory until its time: an object keeps the earliest time that it has set, and sets
+    /// another only for an earlier one, or when that one has come.
+    pub fn at(self, deadline: Millis, timed: Weak<dyn Timed>) {
+        if !self.is_alive() {
+            return;
+        }
+        match self.shared.enter() {
+            Some(core) => core.set_timed(deadline, timed),
+            None => self.shared.push(Command::Timed(self.life, deadline, timed)),
+        }
+    }
+
+    /// The loop's clock, in milliseconds, which never goes back. In a turn it stands still on the loop's thread.
+    pub fn now(self) -> Millis {
+        match self.shared.enter() {
+            Some(core) => core.now(),
+            None => self.shared.now(),
+        }
+    }
+
+    pub(crate) fn at_place(shared: &'static Shared) -> Home {
+        Home {
+            shared,
+            life: shared.life(),
+        }
+    }
+
+    fn is_alive(self) -> bool {
+        fork::check().is_ok() && self.shared.life() == self.life
+    }
+}
+
+impl PartialEq for Home {
+    fn eq(&self, other: &Home) -> bool {
+        (self.shared.index, self.life) == (other.shared.index, other.life)
+    }
+}
+
+impl Eq for Home {}
+
+impl std::hash::Hash for Home {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (self.shared.index, self.life).hash(state);
+    }
+}
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Home").field("index", &self.shared.index).finish()
+    }
+}
+
+thread_local!(static CURRENT: Cell<Option<Home>> = const { Cell::new(None) });
+
+/// Until this is dropped, a loop is the current one of this thread; afterwards it stays that, unless it was turned from
+/// inside another.
+pub(crate) struct AtHome {
+    outer: Option<Home>,
+}
+
+impl AtHome {
+    pub(crate) fn enter(shared: &'static Shared) -> AtHome {
+        let outer = CURRENT.replace(Some(Home::at_place(shared)));
+        let is_in_turn = |home: &Home| home.shared.enter().is_some_and(|core| core.in_turn.get());
+        AtHome {
+            outer: outer.filter(|outer| outer.shared.index != shared.index && is_in_turn(outer)),
+        }
+    }
+}
+
+impl Drop for AtHome {
+    fn drop(&mut self) {
+        if self.outer.is_some() {
+            CURRENT.set(self.outer);
+        }
+    }
+}
+
+impl LoopCore {
+    /// Does a job that was meant for this life of the loop.
+    pub(crate) fn run_job(&self, life: u64, job: Job) {
+        if life == self.shared().life() {
+            job();
+        }
+    }
+
+    /// Sets a timer that was meant for this life of the loop.
+    pub(crate) fn set_queued_timed(&self, life: u64, deadline: Millis, timed: Weak<dyn Timed>) {
+        if life == self.shared().life() {
+            self.set_timed(deadline, timed);
+        }
+    }
+
+    pub(crate) fn set_timed(&self, deadline: Millis, timed: Weak<dyn Timed>) {
+        let index = self.timed.borrow_mut().put(timed);
+        let key = TIMED | index as u64;
+        self.set_timer(Entry { deadline, key });
+    }
+
+    /// A timer that is no handle's has fired.
+    pub(crate) fn timed_due(&self, key: u64) {
+        let Some(index) = key.checked_sub(TIMED) else {
+            return self.cut_when_late();
+        };
+        let timed = self.timed.borrow_mut().take(index as usize);
+        if let Some(timed) = timed.and_then(|timed| timed.upgrade()) {
+            timed.due(self.now());
+        }
+    }
+}
+
+impl Waiting {
+    fn put(&mut self, timed: Weak<dyn Timed>) -> usize {
+        if let Some(index) = self.free.pop()
+            && let Some(entry) = self.entries.get_mut(index)
+        {
+            *entry = Some(timed);
+            return index;
+        }
+        self.entries.push(Some(timed));
+        self.entries.len() - 1
+    }
+
+    fn take(&mut self, index: usize) -> Option<Weak<dyn Timed>> {
+        let timed = self.entries.get_mut(index)?.take()?;
+        self.free.push(index);
+        Some(timed)
+    }
+}

@@ -1,0 +1,169 @@
+//! Parts of a server's URL space that answer for themselves: HTTP requests with bodies, answered now or later, and
+//! WebSockets with settings of their own.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::event_loop;
+use crate::handle::Id;
+use crate::http::Request;
+use crate::server::UpgradeRequest;
+use crate::settings::Settings;
+
+/// A part of a server's URL space with a mind of its own
+/// ([`ServerOptions::routes`](crate::ServerOptions::routes)).
+///
+/// It is called by the threads that turn the server's loops, for one connection never by two at once, and for one
+/// connection in order. No lock of the library's is held meanwhile, and nothing calls back: what a call of the route's
+/// brings about is delivered after it has returned.
+#[allow(unused_variables)]
+pub trait Route: Send + Sync {
+    /// Whether requests for this path, still percent-encoded and without its query, are this route's. The routes are asked
+    /// in their order, before the server's `path`, its metrics and its files; the first that says yes has the request.
+    fn matches(&self, path: &str) -> bool;
+
+    /// How many bytes the body of a request may have; counted while it arrives, whether or not its length was
+    /// declared.
+    fn max_body(&self) -> u64;
+
+    /// The answer to a request whose body is longer than that. Nothing of the body is kept, and the connection closes
+    /// after it. The default is an empty 413.
+    fn too_large(&self, head: &Request) -> HttpAnswer {
+        HttpAnswer::new(413)
+    }
+
+    /// Of WebSockets that this route accepts; `None` for the server's own. Asked once, when the server begins to listen;
+    /// what [`Settings::tcp`] says is left to the listener's.
+    fn settings(&self) -> Option<Settings> {
+        None
+    }
+
+    /// A request that is no WebSocket upgrade is there, with all of its body. Answer it through [`HttpRequest::exchange`],
+    /// now or whenever you like, on any thread: as long as the answer is owed, no timeout runs. The connection's next
+    /// request is read when this one has been answered.
+    fn on_request(&self, request: HttpRequest);
+
+    /// The client went away while the answer to this exchange ([`Exchange::id`]) was owed, or the server has closed, or
+    /// its time to drain was over. Also a client that ends only its own direction counts as gone. Answering is harmless
+    /// from now on, and so was an answer that another thread has given at this moment, which nobody has got. At most once
+    /// for each exchange.
+    fn on_cut(&self, exchange: u64) {}
+
+    /// A client asks for a WebSocket at this route: answer as in
+    /// [`ServerHandler::on_upgrade`](crate::ServerHandler::on_upgrade), with the same timeout. The server's `origins` were
+    /// looked at before. An [`Accept`](crate::Accept) without a handler gets the server's. Such connections don't
+    /// hear [`Server::broadcast`](crate::Server::broadcast).
+    fn on_upgrade(&self, request: &UpgradeRequest<'_>);
+
+    /// The server is closed and the last of its connections has ended; before `ServerHandler::on_server_closed`. Once for
+    /// each server that has the route.
+    fn on_server_closed(&self) {}
+}
+
+/// A request with all of its body, and the answer that is owed.
+#[derive(Debug)]
+pub struct HttpRequest {
+    /// Method, target and headers.
+    pub head: Request,
+    /// The body, without the chunked coding; empty if there was none.
+    pub body: Vec<u8>,
+    /// The client's address; `None` on a Unix socket.
+    pub remote: Option<SocketAddr>,
+    /// Whether it came over TLS.
+    pub secure: bool,
+    /// To be answered.
+    pub exchange: Exchange,
+}
+
+/// An answer to an HTTP request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpAnswer {
+    /// 200 to 999.
+    pub status: u16,
+    /// All header fields but Content-Length and Transfer-Encoding, which are written by the library, and Connection, which
+    /// it writes too: a given one with `close` has the connection closed after the answer.
+    pub headers: Vec<(String, String)>,
+    /// The body. To HEAD only its length is said; statuses 204 and 304 have none (RFC 9110 §6.4.1). A long one is handed
+    /// to the system as it lies here, without a copy.
+    pub body: Vec<u8>,
+}
+
+impl HttpAnswer {
+    /// An answer with this status, no headers and no body.
+    pub fn new(status: u16) -> HttpAnswer {
+        HttpAnswer {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+}
+
+/// The answer that is owed to a client; whoever has this gives it, once, on any thread. Dropped unanswered, it answers
+/// an empty 500.
+#[must_use = "a client waits for the answer; dropping this answers 500"]
+pub struct Exchange {
+    id: u64,
+    owed_to: Option<Client>,
+}
+
+enum Client {
+    Ours(Id),
+    Foreign(Box<dyn FnOnce(HttpAnswer) + Send>),
+}
+
+impl Exchange {
+    /// A number that no other exchange of the process has or had; below 2^53, never 0.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Answers. On the thread that turns the connection's loop this acts at once, on others it is queued; either way
+    /// nothing calls back, and it is ignored if the client has gone. An answer that can't be written (a status below 200,
+    /// a header with a line end, a length given by hand) is logged, and the client gets 500.
+    pub fn respond(mut self, answer: HttpAnswer) {
+        self.settle(answer);
+    }
+
+    /// The answer to a request that another HTTP server has read: `answer` is called with it once, on the thread that
+    /// responds, also if this is dropped unanswered.
+    pub fn foreign(answer: Box<dyn FnOnce(HttpAnswer) + Send>) -> Exchange {
+        Exchange::new(Client::Foreign(answer))
+    }
+
+    pub(crate) fn ours(connection: Id) -> Exchange {
+        Exchange::new(Client::Ours(connection))
+    }
+
+    fn new(client: Client) -> Exchange {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Exchange {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            owed_to: Some(client),
+        }
+    }
+
+    fn settle(&mut self, answer: HttpAnswer) {
+        match self.owed_to.take() {
+            Some(Client::Ours(connection)) => event_loop::answer(connection, self.id, answer),
+            Some(Client::Foreign(give)) => give(answer),
+            None => {}
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if self.owed_to.is_some() {
+            log::error!("a request was dropped unanswered; its client gets status 500");
+            self.settle(HttpAnswer::new(500));
+        }
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").field("id", &self.id).finish()
+    }
+}
