@@ -138,6 +138,7 @@ pub fn connect(
         options: Arc::new(options),
         destination,
         handler,
+        purpose: event_loop::Purpose::WebSocket,
     };
     event_loop::connect(on_loop, plan)
 }

@@ -54,6 +54,14 @@ impl Destination {
         Destination::new(url, options, luggage)
     }
 
+    /// Where HTTP requests go; what they ask for there is theirs.
+    ///
+    /// # Errors
+    /// What is wrong with the proxy.
+    pub(crate) fn for_requests(url: Url, options: &ClientOptions) -> Result<Destination> {
+        Destination::with_request(url, options, Luggage::default(), Vec::new(), String::new())
+    }
+
     /// The host, without an IPv6 address's brackets, and the port to connect to.
     pub(crate) fn endpoint(&self) -> (&str, u16) {
         match &self.connect_to {
@@ -112,10 +120,6 @@ impl Destination {
     }
 
     fn new(url: Url, options: &ClientOptions, luggage: Luggage) -> Result<Destination> {
-        let tls = secured_by(url.secure, options.tls.as_ref())?;
-        let proxy = proxy::choose(&options.proxy, &url, |name| std::env::var(name).ok())?;
-        let to_proxy = proxy.as_ref().is_some_and(ProxyUrl::is_secure);
-        let proxy_tls = secured_by(to_proxy, options.proxy_tls.as_ref())?;
         let headers = luggage.fields(&url)?;
         let mut request = Vec::new();
         let wanted = handshake::ClientRequest {
@@ -127,6 +131,20 @@ impl Destination {
         };
         let key = handshake::client_request(&wanted, &mut request)
             .map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))?;
+        Destination::with_request(url, options, luggage, request, key)
+    }
+
+    fn with_request(
+        url: Url,
+        options: &ClientOptions,
+        luggage: Luggage,
+        request: Vec<u8>,
+        key: String,
+    ) -> Result<Destination> {
+        let tls = secured_by(url.secure, options.tls.as_ref())?;
+        let proxy = proxy::choose(&options.proxy, &url, |name| std::env::var(name).ok())?;
+        let to_proxy = proxy.as_ref().is_some_and(ProxyUrl::is_secure);
+        let proxy_tls = secured_by(to_proxy, options.proxy_tls.as_ref())?;
         Ok(Destination {
             url,
             request,
@@ -138,6 +156,20 @@ impl Destination {
             luggage,
         })
     }
+}
+
+/// The header fields that go along with a request for `url`: the application's, its cookies and those of the jar in one
+/// field, and authentication from the URL.
+///
+/// # Errors
+/// What is wrong with a cookie.
+pub(crate) fn fields(url: &Url, options: &ClientOptions, jar: &Jar) -> Result<Vec<(String, String)>> {
+    let luggage = Luggage {
+        headers: options.headers.clone(),
+        cookies: options.cookies.clone(),
+        jar: jar.clone(),
+    };
+    luggage.fields(url)
 }
 
 fn secured_by(secure: bool, given: Option<&ClientTls>) -> Result<Option<ClientTls>> {

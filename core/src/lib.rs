@@ -14,6 +14,7 @@ extern crate self as sockline;
 
 pub mod engineio;
 pub mod http;
+pub mod requests;
 pub mod socketio;
 pub mod ws;
 

@@ -106,6 +106,7 @@ impl LoopCore {
             Call::Subscribe(filter) => self.subscribe(id, &filter),
             Call::Unsubscribe(filter) => self.unsubscribe(id, &filter),
             Call::Publish(publication) => self.publish_from(id, *publication),
+            Call::Request(asking) => self.ask(id, *asking),
         };
         self.ask_for_flush();
         result

@@ -9,6 +9,7 @@ use super::connecting::ConnectPlan;
 use super::home::{Job, Timed};
 use super::listener::Listening;
 use super::messages::Form;
+use super::requesting::Asking;
 use crate::handle::Id;
 use crate::handler::Handler;
 use crate::route::HttpAnswer;
@@ -29,6 +30,8 @@ pub(crate) enum Call {
     Subscribe(Box<str>),
     Unsubscribe(Box<str>),
     Publish(Box<Publication>),
+    /// On a client's connection for HTTP requests.
+    Request(Box<Asking>),
 }
 
 /// A message, copied.

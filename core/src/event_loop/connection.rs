@@ -9,6 +9,7 @@ use super::outbox::Outbox;
 use super::parts::Waiting;
 use super::pongs::WaitingPong;
 use super::progress::InFlight;
+use super::requesting::Requesting;
 use super::returning::{Away, Returning};
 use super::serving::Serving;
 use super::slots::Slot;
@@ -86,6 +87,8 @@ pub(crate) enum Stage {
     /// A server's connection before, or without, an upgrade.
     Serving(Box<Serving>),
     Open(Connection),
+    /// A client's connection for HTTP requests.
+    Requesting(Box<Requesting>),
     /// The handle has ended; what was sent may still arrive, if the socket isn't reset by closing it with bytes
     /// unread. Ends when the peer closes too, or at this time.
     Lingering(Millis),
@@ -280,7 +283,7 @@ impl Conn {
         match &self.stage {
             Stage::Serving(serving) => serving.takes_input(),
             Stage::Open(_) => !self.flags.paused,
-            Stage::Connecting(_) | Stage::Lingering(_) => true,
+            Stage::Connecting(_) | Stage::Requesting(_) | Stage::Lingering(_) => true,
             Stage::Away(_) | Stage::Over => false,
         }
     }
@@ -301,6 +304,7 @@ impl Conn {
                 let protocol = machine.next_timeout(&self.profile.protocol).unwrap_or(NEVER);
                 protocol.min(self.outbox.earliest_deadline())
             }
+            Stage::Requesting(requesting) => requesting.deadline(),
             Stage::Lingering(deadline) => *deadline,
             Stage::Away(away) => away.until.min(self.kept_deadline()),
             Stage::Over => NEVER,
@@ -349,6 +353,7 @@ impl Conn {
         let arriving = match &self.stage {
             Stage::Open(machine) => machine.arriving(),
             Stage::Serving(serving) => serving.arriving(),
+            Stage::Requesting(requesting) => requesting.arriving(),
             _ => 0,
         };
         let now = held + stashed + arriving;

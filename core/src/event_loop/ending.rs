@@ -20,12 +20,14 @@ impl LoopCore {
         enum Then {
             LetGo,
             Nothing,
+            EndReply,
             Finish(Option<Error>),
         }
         let securing = self.with_conn(id, |conn| conn.is_securing()) == Some(true);
         let then = self.with_conn(id, |conn| match &mut conn.stage {
             Stage::Lingering(_) | Stage::Over => Then::LetGo,
             Stage::Away(_) => Then::Nothing,
+            Stage::Requesting(_) => Then::EndReply,
             Stage::Serving(serving) => {
                 if securing {
                     let site = serving.site.clone();
@@ -45,6 +47,7 @@ impl LoopCore {
         match then {
             Some(Then::LetGo) => self.let_go(id),
             Some(Then::Finish(error)) => self.lost(id, error, false),
+            Some(Then::EndReply) => self.requesting_ended(id),
             Some(Then::Nothing) | None => {}
         }
     }
@@ -153,6 +156,7 @@ impl LoopCore {
             ComeBack,
             Wait,
             Answer,
+            Request,
         }
         self.expire_kept(id);
         let now = self.now();
@@ -161,6 +165,7 @@ impl LoopCore {
             Stage::Away(away) if away.until <= now => Then::ComeBack,
             Stage::Away(_) => Then::Wait,
             Stage::Serving(_) => Then::Answer,
+            Stage::Requesting(_) => Then::Request,
             _ => Then::LetGo,
         });
         match then {
@@ -169,6 +174,7 @@ impl LoopCore {
             Some(Then::ComeBack) => self.come_back(id),
             Some(Then::Wait) => self.arm(id),
             Some(Then::Answer) => self.serving_timed_out(id),
+            Some(Then::Request) => self.requesting_due(id),
             None => {}
         }
     }

@@ -10,7 +10,7 @@ use super::core::LoopCore;
 use super::fork;
 use super::shared::Shared;
 use super::timers::Entry;
-use crate::error::Result;
+use crate::error::{ErrorCode, Result};
 use crate::websocket::WebSocket;
 use crate::ws::Millis;
 
@@ -101,6 +101,19 @@ impl Home {
         match self.shared.enter() {
             Some(core) => core.now(),
             None => self.shared.now(),
+        }
+    }
+
+    /// The loop's place, as long as it lives.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Closed`] when it lives no more, [`ErrorCode::Forked`] in a forked child.
+    pub(crate) fn place(self) -> Result<&'static Shared> {
+        fork::check()?;
+        if self.is_alive() {
+            Ok(self.shared)
+        } else {
+            Err(ErrorCode::Closed.into())
         }
     }
 

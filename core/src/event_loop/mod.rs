@@ -13,6 +13,7 @@
 //! | `pongs` | answers to pings of a peer that doesn't read them |
 //! | `memory` | what all loops keep of messages, against one budget |
 //! | `connecting`, `resolver`, `returning`, `keeping` | a client's way to an open connection, and back to one |
+//! | `requesting` | a client's connections for HTTP requests |
 //! | `securing`, `tls_stream` | TLS, in both roles, between the socket and the rest |
 //! | `binding`, `listener`, `admission`, `draining` | a server's: listening, accepting, limits, closing |
 //! | `serving`, `sending`, `files` | HTTP, upgrades, static files |
@@ -46,6 +47,7 @@ mod progress;
 mod publishing;
 mod queueing;
 mod reading;
+mod requesting;
 mod resolver;
 mod returning;
 mod securing;
@@ -75,13 +77,14 @@ use crate::websocket::{SendOptions, Sent, WebSocket};
 use crate::ws::{MessageType, ReadyState};
 
 pub(crate) use self::command::Call;
-pub(crate) use self::connecting::ConnectPlan;
+pub(crate) use self::connecting::{ConnectPlan, Purpose};
 pub(crate) use self::draining::drain;
 pub(crate) use self::exchange::answer;
 pub use self::home::{Home, Timed};
 pub use self::memory::{memory_in_use, set_memory_budget};
 pub(crate) use self::parts::send_part;
 pub(crate) use self::publishing::{broadcast, publish, send_shared, send_shared_many};
+pub(crate) use self::requesting::{Asking, HearsReplies, Reply};
 pub(crate) use self::securing::info as tls_info;
 pub(crate) use self::slots::{Addresses, Info};
 pub use self::turning::{Loop, LoopOptions, LoopWaker, Turn};
@@ -185,7 +188,15 @@ pub(crate) fn call(id: Id, call: Call) -> Result<()> {
 }
 
 pub(crate) fn connect(on_loop: Option<&Loop>, plan: ConnectPlan) -> Result<WebSocket> {
-    let shared = Loop::shared_or_default(on_loop)?;
+    connect_on(Loop::shared_or_default(on_loop)?, plan)
+}
+
+/// The same on a loop that is known by its home.
+pub(crate) fn connect_at(home: Home, plan: ConnectPlan) -> Result<WebSocket> {
+    connect_on(home.place()?, plan)
+}
+
+fn connect_on(shared: &'static Shared, plan: ConnectPlan) -> Result<WebSocket> {
     let id = shared.slots.allocate(Kind::Connection)?;
     if let Some(slot) = shared.slots.get(id) {
         slot.set_limits(&plan.options.settings);

@@ -99,6 +99,7 @@ impl LoopCore {
                 Some(Step::Frames) => self.frames(id, &mut data[at..]),
                 Some(Step::Request) => self.request_bytes(id, &data[at..]),
                 Some(Step::Body) => self.body_bytes(id, &data[at..]),
+                Some(Step::Reply) => self.reply_bytes(id, &data[at..]),
                 Some(Step::Response) => self.connecting_bytes(id, &data[at..]),
                 Some(Step::Announce) => {
                     self.announce(id);
@@ -446,6 +447,7 @@ enum Step {
     Request,
     Body,
     Response,
+    Reply,
     Announce,
     Wait,
     Discard,
@@ -461,6 +463,7 @@ impl Conn {
             Stage::Serving(serving) if serving.takes_input() => Step::Request,
             Stage::Serving(_) => Step::Wait,
             Stage::Connecting(_) => Step::Response,
+            Stage::Requesting(_) => Step::Reply,
             Stage::Away(_) | Stage::Lingering(_) | Stage::Over => Step::Discard,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::connecting::Connecting;
+use super::connecting::{Connecting, Purpose};
 use super::connection::{Conn, NEVER, Stage};
 use super::core::LoopCore;
 use super::keeping::Kept;
@@ -168,7 +168,11 @@ impl LoopCore {
                 let is_away = self.with_conn(id, |conn| {
                     let is_away = matches!(conn.stage, Stage::Away(_));
                     if is_away {
-                        conn.stage = Stage::Connecting(Box::new(Connecting::new(options, destination)));
+                        conn.stage = Stage::Connecting(Box::new(Connecting::new(
+                            options,
+                            destination,
+                            Purpose::WebSocket,
+                        )));
                     }
                     is_away
                 });

@@ -62,7 +62,9 @@ impl LoopCore {
                 serving.site.clone().handshake_failed(conn, &failure.to_string());
                 Some(None)
             }
-            Stage::Connecting(_) | Stage::Open(_) => Some(Some(failure.clone().into_error())),
+            Stage::Connecting(_) | Stage::Open(_) | Stage::Requesting(_) => {
+                Some(Some(failure.clone().into_error()))
+            }
             Stage::Away(_) | Stage::Lingering(_) | Stage::Over => None,
         });
         if let Some(Some(error)) = error {

@@ -9,6 +9,7 @@
 //! | head out | [`encode_response`] | [`encode_request`] |
 //! | body in | [`BodyDecoder::for_request`] | [`BodyDecoder::for_response`] |
 //! | body out | [`encode_chunk`], [`encode_last_chunk`] | the same |
+//! | content coding | | [`decode_content`] |
 //!
 //! The reader is strict where leniency has let requests be smuggled: lines end with CR LF only, a field name is
 //! followed by its colon at once, folded lines are refused, and a length is stated once and in one way.
@@ -18,6 +19,7 @@
 use std::fmt;
 
 pub mod body;
+mod coding;
 pub mod files;
 mod head;
 mod range;
@@ -25,6 +27,7 @@ pub mod request;
 pub mod response;
 
 pub use body::{BodyDecoder, Decoded, Framing, encode_chunk, encode_last_chunk};
+pub use coding::{ACCEPT_ENCODING, decode_content};
 pub use request::{Request, encode_request, parse_request};
 pub use response::{CONTINUE, Response, encode_response, encode_whole_response, parse_response};
 

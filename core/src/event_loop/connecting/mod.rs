@@ -28,6 +28,7 @@ use self::timing::Stopwatch;
 use super::command::Command;
 use super::connection::{Conn, NEVER, NO_SERVER, Profile, Stage};
 use super::core::LoopCore;
+use super::requesting::HearsReplies;
 use super::resolver::{self, Pending};
 use super::returning::Returning;
 use super::stream::Stream;
@@ -51,11 +52,19 @@ pub(crate) struct ConnectPlan {
     pub(crate) options: Arc<ClientOptions>,
     pub(crate) destination: Destination,
     pub(crate) handler: Option<Arc<dyn Handler>>,
+    pub(crate) purpose: Purpose,
+}
+
+/// What a connection is for.
+pub(crate) enum Purpose {
+    WebSocket,
+    Requests(Arc<dyn HearsReplies>),
 }
 
 pub(crate) struct Connecting {
     options: Arc<ClientOptions>,
     destination: Destination,
+    purpose: Purpose,
     /// The URLs that have redirected us.
     hops: Vec<String>,
     /// For all steps together.
@@ -90,10 +99,11 @@ struct Resolving {
 }
 
 impl Connecting {
-    pub(super) fn new(options: Arc<ClientOptions>, destination: Destination) -> Connecting {
+    pub(super) fn new(options: Arc<ClientOptions>, destination: Destination, purpose: Purpose) -> Connecting {
         Connecting {
             options,
             destination,
+            purpose,
             hops: Vec::new(),
             deadline: NEVER,
             phase: Phase::Starting,
@@ -228,11 +238,12 @@ impl LoopCore {
             options,
             destination,
             handler,
+            purpose,
         } = plan;
         let profile = Arc::new(Profile::new(&options.settings));
         let user_data = options.user_data;
         let returning = Returning::new(&options, &destination.url);
-        let stage = Stage::Connecting(Box::new(Connecting::new(options, destination)));
+        let stage = Stage::Connecting(Box::new(Connecting::new(options, destination, purpose)));
         let mut conn = Conn::new(id, slot, NO_SERVER, stage, profile);
         conn.handler = handler;
         conn.user_data = user_data;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Phase;
+use super::{Phase, Purpose};
 use crate::client::Timings;
 use crate::error::{Error, ErrorCode};
 use crate::event_loop::connection::Stage;
@@ -25,7 +25,7 @@ impl LoopCore {
         });
         match tls.flatten() {
             Some((tls, host, port)) => self.secure(id, &tls, &host, port),
-            None => self.shake(id),
+            None => self.way_free(id),
         }
     }
 
@@ -42,14 +42,26 @@ impl LoopCore {
             Some(with_host)
         });
         match with_host.flatten() {
-            Some(true) => self.shake(id),
+            Some(true) => self.way_free(id),
             Some(false) => self.begin_tunnel(id),
             None => {}
         }
     }
 
+    /// What is said next is heard by nobody but the host.
+    fn way_free(&self, id: Id) {
+        let hearer = self.with_conn(id, |conn| match &conn.connecting()?.purpose {
+            Purpose::Requests(hearer) => Some(hearer.clone()),
+            Purpose::WebSocket => None,
+        });
+        match hearer.flatten() {
+            Some(hearer) => self.begin_requests(id, hearer),
+            None => self.shake(id),
+        }
+    }
+
     /// Asks for the upgrade.
-    pub(crate) fn shake(&self, id: Id) {
+    fn shake(&self, id: Id) {
         self.with_conn(id, |conn| {
             let Stage::Connecting(connecting) = &mut conn.stage else {
                 return;
