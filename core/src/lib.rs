@@ -12,6 +12,7 @@
 #[cfg(test)]
 extern crate self as sockline;
 
+pub mod adapter;
 pub mod engineio;
 pub mod http;
 pub mod requests;

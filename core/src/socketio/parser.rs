@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::engineio::Data;
+
 use super::{JsonDecoder, Outgoing, Packet, ParseError, text};
 
 /// What one packet may cost whoever receives it.
@@ -22,15 +24,6 @@ impl Default for Limits {
             max_bytes: 11_000_000,
         }
     }
-}
-
-/// A message of Engine.IO: what a packet is made of on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Message<'a> {
-    /// Text.
-    Text(&'a str),
-    /// Bytes.
-    Binary(&'a [u8]),
 }
 
 /// An encoding of an application's own. Both ends have to use the same one; nothing is negotiated.
@@ -53,8 +46,7 @@ pub trait ParserDecoder: Send {
     /// # Errors
     ///
     /// The message can't be part of a packet; the connection is closed.
-    fn decode<'a>(&mut self, message: Message<'a>, limits: &Limits)
-    -> Result<Option<Packet<'a>>, ParseError>;
+    fn decode<'a>(&mut self, message: Data<'a>, limits: &Limits) -> Result<Option<Packet<'a>>, ParseError>;
 }
 
 /// Which encoding is used.
@@ -164,12 +156,12 @@ impl Decoder {
     #[inline]
     pub fn decode<'a>(
         &mut self,
-        message: Message<'a>,
+        message: Data<'a>,
         limits: &Limits,
     ) -> Result<Option<Packet<'a>>, ParseError> {
         match (&mut self.0, message) {
-            (Kind::Json(decoder), Message::Text(text)) => decoder.text(text, limits),
-            (Kind::Json(decoder), Message::Binary(data)) => decoder.binary(data, limits),
+            (Kind::Json(decoder), Data::Text(text)) => decoder.text(text, limits),
+            (Kind::Json(decoder), Data::Binary(data)) => decoder.binary(data, limits),
             (Kind::Custom(decoder), message) => decoder.decode(message, limits),
         }
     }
@@ -217,18 +209,18 @@ impl Encoded {
 }
 
 impl<'a> Iterator for Messages<'a> {
-    type Item = Message<'a>;
+    type Item = Data<'a>;
 
     #[inline]
-    fn next(&mut self) -> Option<Message<'a>> {
+    fn next(&mut self) -> Option<Data<'a>> {
         let encoded = self.encoded;
         let Some(part) = encoded.parts.get(self.next) else {
-            return self.attachments.next().map(|data| Message::Binary(data));
+            return self.attachments.next().map(|data| Data::Binary(data));
         };
         self.next += 1;
         match *part {
-            Part::Text { start, end } => encoded.text.get(start..end).map(Message::Text),
-            Part::Binary { start, end } => encoded.binary.get(start..end).map(Message::Binary),
+            Part::Text { start, end } => encoded.text.get(start..end).map(Data::Text),
+            Part::Binary { start, end } => encoded.binary.get(start..end).map(Data::Binary),
         }
     }
 
@@ -286,13 +278,13 @@ mod tests {
     }
 
     impl ParserDecoder for OddDecoder {
-        fn decode<'a>(&mut self, message: Message<'a>, _: &Limits) -> Result<Option<Packet<'a>>, ParseError> {
+        fn decode<'a>(&mut self, message: Data<'a>, _: &Limits) -> Result<Option<Packet<'a>>, ParseError> {
             match (message, self.0.take()) {
-                (Message::Binary([2]), None) => {
+                (Data::Binary([2]), None) => {
                     self.0 = Some(2);
                     Ok(None)
                 }
-                (Message::Text(text), Some(_)) => Ok(Some(Packet {
+                (Data::Text(text), Some(_)) => Ok(Some(Packet {
                     namespace: "/".into(),
                     id: None,
                     content: Content::parse(PacketType::Event, Some(text.into()))?,
