@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod backoff;
 mod build;
 mod decoder;
 mod error;
@@ -17,6 +18,8 @@ mod parser;
 mod placeholders;
 mod text;
 
+pub use crate::engineio::Data;
+pub use backoff::Backoff;
 pub use build::{
     RESERVED_EVENTS, ack_array, connect_error, connect_reply, error_v4, event_array, is_reserved,
     push_element,
@@ -24,6 +27,6 @@ pub use build::{
 pub use decoder::JsonDecoder;
 pub use error::ParseError;
 pub use packet::{Content, EventData, Outgoing, Packet, PacketType};
-pub use parser::{Decoder, Encoded, Limits, Message, Messages, Parser, ParserDecoder, ParserKind};
+pub use parser::{Decoder, Encoded, Limits, Messages, Parser, ParserDecoder, ParserKind};
 pub use placeholders::{check_placeholders, push_placeholder};
 pub use text::encode;
