@@ -669,6 +669,57 @@ typedef struct sockline_options {
     sockline_tls *proxy_tls;
 } sockline_options;
 
+/**
+ * The answer to an HTTP request that is owed: a number, to be used once by sockline_respond. It ends by that, and with on_cut.
+ */
+typedef uint64_t sockline_exchange;
+
+/** An HTTP request, and all that it points to: borrowed until on_request returns. */
+typedef struct sockline_http_request {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** GET, POST and so on. */
+    sockline_string method;
+    /** The path as it was sent, still percent-encoded. */
+    sockline_string path;
+    /** What follows "?" in the target, still percent-encoded. Its data is NULL if there is no "?". */
+    sockline_string query;
+    /** The client's address and port, such as "127.0.0.1:50000" or "[::1]:50000"; empty on a Unix socket. */
+    sockline_string remote_address;
+    /** All headers in order, names in lower case; a name occurs as often as it was sent. */
+    const sockline_header *headers;
+    /** How many those are. */
+    size_t header_count;
+    /** The body; empty if there was none. */
+    sockline_bytes body;
+    /** 1 if it came over TLS. */
+    int64_t is_secure;
+} sockline_http_request;
+
+/**
+ * Paths of a server that the application answers itself, in sockline_server_options.routes. Start from SOCKLINE_ROUTE_INIT.
+ */
+typedef struct sockline_route {
+    /** sizeof(sockline_route), as the INIT macro sets it. */
+    size_t size;
+    /** The path, which begins with "/". */
+    sockline_string path;
+    /** 1 takes all paths that begin with it. Default: that path only. */
+    int64_t is_prefix;
+    /** The longest body to accept, in bytes; a longer one is answered with 413. Default: 1 MiB. */
+    uint64_t max_body;
+    /**
+     * A request has come, whole. Answer with sockline_respond, here or later from any thread; no timeout runs meanwhile. Not NULL.
+     */
+    void (*on_request)(sockline_exchange exchange,
+                       const sockline_http_request *request,
+                       void *user_data);
+    /** The client went away before the answer, or the server has closed: the exchange ends. */
+    void (*on_cut)(sockline_exchange exchange, void *user_data);
+    /** Yours, given to both; free it in on_server_closed. */
+    void *user_data;
+} sockline_route;
+
 /** How to listen. Start from SOCKLINE_SERVER_OPTIONS_INIT; a field of 0, or an empty string, means its default. */
 typedef struct sockline_server_options {
     /** sizeof(sockline_server_options), as the INIT macro sets it. */
@@ -735,6 +786,13 @@ typedef struct sockline_server_options {
      * Default: nowhere.
      */
     sockline_string metrics_path;
+    /**
+     * Paths that the application answers itself, route_count of them; asked in this order, before path, metrics_path and
+     * static_folder. They are copied.
+     */
+    const sockline_route *routes;
+    /** How many those are. */
+    size_t route_count;
 } sockline_server_options;
 
 /*
@@ -1156,6 +1214,10 @@ inline sockline_options sockline_options_init() {
     sockline_options fresh = sockline_options(); fresh.size = sizeof(fresh); return fresh;
 }
 #define SOCKLINE_OPTIONS_INIT sockline_options_init()
+inline sockline_route sockline_route_init() {
+    sockline_route fresh = sockline_route(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_ROUTE_INIT sockline_route_init()
 inline sockline_server_options sockline_server_options_init() {
     sockline_server_options fresh = sockline_server_options(); fresh.size = sizeof(fresh); return fresh;
 }
@@ -1187,6 +1249,7 @@ inline sockline_refusal sockline_refusal_init() {
 #define SOCKLINE_TLS_INFO_INIT {.size = sizeof(sockline_tls_info)}
 #define SOCKLINE_LOOP_OPTIONS_INIT {.size = sizeof(sockline_loop_options)}
 #define SOCKLINE_OPTIONS_INIT {.size = sizeof(sockline_options)}
+#define SOCKLINE_ROUTE_INIT {.size = sizeof(sockline_route)}
 #define SOCKLINE_SERVER_OPTIONS_INIT {.size = sizeof(sockline_server_options)}
 #define SOCKLINE_HANDLERS_INIT {.size = sizeof(sockline_handlers)}
 #define SOCKLINE_ACCEPT_OPTIONS_INIT {.size = sizeof(sockline_accept_options)}
@@ -1624,6 +1687,20 @@ sockline_status sockline_refuse(sockline_ws ws, const sockline_refusal *refusal)
  * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_INVALID_UTF8, SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
  */
 sockline_status sockline_broadcast(sockline_server server, int32_t type, const void *data, size_t len);
+
+/**
+ * Answers an HTTP request: status 200 to 999, headers (but Content-Length and Transfer-Encoding, which are written by the
+ * library), and a body. All is copied. A client that has gone meanwhile is no error.
+ * Errors: SOCKLINE_ERR_ALREADY_ANSWERED also once it was cut, SOCKLINE_ERR_INVALID_ARGUMENT, after which the answer is still owed.
+ * Any thread.
+ */
+sockline_status sockline_respond(
+    sockline_exchange exchange,
+    int32_t status,
+    const sockline_header *headers,
+    size_t header_count,
+    const void *body,
+    size_t body_len);
 
 /**
  * Stops listening. With a code, all connections get the closing handshake with that code and reason; with 0 they

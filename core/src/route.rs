@@ -1,10 +1,15 @@
 //! Parts of a server's URL space that answer for themselves: HTTP requests with bodies, answered now or later, and
 //! WebSockets with settings of their own.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::Mutex;
+
+use crate::error::{ErrorCode, Result};
 use crate::event_loop;
 use crate::handle::Id;
 use crate::http::Request;
@@ -108,6 +113,9 @@ pub struct Exchange {
     owed_to: Option<Client>,
 }
 
+/// Those that have become numbers.
+static OWED: LazyLock<Mutex<HashMap<u64, Exchange>>> = LazyLock::new(Mutex::default);
+
 enum Client {
     Ours(Id),
     Foreign(Box<dyn FnOnce(HttpAnswer) + Send>),
@@ -130,6 +138,32 @@ impl Exchange {
     /// responds, also if this is dropped unanswered.
     pub fn foreign(answer: Box<dyn FnOnce(HttpAnswer) + Send>) -> Exchange {
         Exchange::new(Client::Foreign(answer))
+    }
+
+    /// Turns it into its number ([`Exchange::id`]), for hosts that have no objects. [`Exchange::from_raw`] takes it back; what is
+    /// never taken back is forgotten when its client goes.
+    pub fn into_raw(self) -> u64 {
+        let id = self.id;
+        OWED.lock().insert(id, self);
+        id
+    }
+
+    /// Takes an exchange back that has become a number.
+    ///
+    /// # Errors
+    /// [`ErrorCode::AlreadyAnswered`] if it was taken before, or its client has gone.
+    pub fn from_raw(raw: u64) -> Result<Exchange> {
+        let owed = OWED.lock().remove(&raw);
+        owed.ok_or_else(|| ErrorCode::AlreadyAnswered.into())
+    }
+
+    /// The client has gone: nobody answers by the number any more.
+    pub(crate) fn forget(id: u64) {
+        // Dropped without the lock: dropping answers, which nobody hears.
+        let owed = OWED.lock().remove(&id);
+        if let Some(mut owed) = owed {
+            owed.owed_to = None;
+        }
     }
 
     pub(crate) fn ours(connection: Id) -> Exchange {

@@ -21,6 +21,7 @@ pub mod log;
 pub mod metrics;
 pub mod queue;
 pub mod reconnect;
+pub mod routes;
 pub mod server;
 pub mod settings;
 pub mod status;

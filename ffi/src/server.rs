@@ -15,6 +15,7 @@ use crate::event_loop::{share, sockline_loop};
 use crate::guard::{guard, guard_value};
 use crate::handlers::{Connected, server_handler, sockline_handlers};
 use crate::queue::{both_given, read_queue, sockline_queue};
+use crate::routes::{read_routes, sockline_route};
 use crate::settings::{limit, read_settings, sockline_settings, switch, timeout};
 use crate::status::{OK, sockline_status};
 use crate::tls::{read_server, sockline_tls};
@@ -73,6 +74,11 @@ pub struct sockline_server_options {
     /// GET of this path answers what the server has counted, as Prometheus reads it. Whoever can connect can read it.
     /// Default: nowhere.
     pub metrics_path: sockline_string,
+    /// Paths that the application answers itself, route_count of them; asked in this order, before path, metrics_path and
+    /// static_folder. They are copied.
+    pub routes: *const sockline_route,
+    /// How many those are.
+    pub route_count: usize,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -274,6 +280,7 @@ unsafe fn server_options(given: &sockline_server_options) -> Result<ServerOption
             max_requests: u32::try_from(given.max_requests).unwrap_or(0), // more than anybody counts
             origins: strings(given.origins, given.origin_count)?,
             metrics_path: optional_string(given.metrics_path)?,
+            routes: read_routes(given.routes, given.route_count)?,
             ..defaults
         })
     }

@@ -238,6 +238,14 @@ pub(crate) fn switch(name: &str, given: i64, default: bool) -> Result<bool> {
     }
 }
 
+/// A switch that has a third position: 0, by itself.
+pub(crate) fn optional_switch(name: &str, given: i64) -> Result<Option<bool>> {
+    match given {
+        0 => Ok(None),
+        _ => switch(name, given, true).map(Some),
+    }
+}
+
 /// A limit: 0 is the default, SOCKLINE_UNLIMITED is what the core takes for none.
 pub(crate) fn limit(given: u64, default: usize, none: usize) -> usize {
     match given {

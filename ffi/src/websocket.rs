@@ -8,7 +8,7 @@ use sockline::{MessageType, ReadyState, Result, SendOptions, Sent, WebSocket};
 use crate::abi::{Versioned, bytes, copy_out, invalid, read_struct, text};
 use crate::guard::{guard, guard_value};
 use crate::handlers::{read_handlers, sockline_handlers};
-use crate::settings::{SOCKLINE_UNLIMITED, switch};
+use crate::settings::{SOCKLINE_UNLIMITED, optional_switch, switch};
 use crate::status::{DROPPED, OK, OVER_MARK, sockline_status};
 use crate::types::sockline_ws;
 
@@ -327,7 +327,7 @@ unsafe fn copy_text(
     })
 }
 
-fn sent_status(sent: Sent) -> sockline_status {
+pub(crate) fn sent_status(sent: Sent) -> sockline_status {
     match sent {
         Sent::Queued => OK,
         Sent::OverMark => OVER_MARK,
@@ -342,12 +342,8 @@ unsafe fn read_send_options(given: *const sockline_send_options) -> Result<SendO
     let Some(given) = (unsafe { read_struct(given) })? else {
         return Ok(SendOptions::default());
     };
-    let compress = match given.compress {
-        0 => None,
-        _ => Some(switch("compress", given.compress, true)?),
-    };
     Ok(SendOptions {
-        compress,
+        compress: optional_switch("compress", given.compress)?,
         deadline: match given.deadline_ms {
             0 | SOCKLINE_UNLIMITED => None,
             millis => Some(Duration::from_millis(millis)),

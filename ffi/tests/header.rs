@@ -8,7 +8,7 @@ mod layout;
 mod pieces;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use layout::{LAYOUT, Section, initialisers};
 use pieces::{Pieces, split};
@@ -75,8 +75,7 @@ fn arrange(mut pieces: Pieces) -> String {
 fn every_function_of_the_sources_is_declared() {
     let header = arrange(split(&generate()));
     let mut count = 0;
-    for entry in fs::read_dir(here().join("src")).expect("ffi/src can be listed") {
-        let source = entry.expect("ffi/src can be read").path();
+    for source in sources(&here().join("src")) {
         let text = fs::read_to_string(source).expect("a source can be read");
         for line in text
             .lines()
@@ -95,4 +94,13 @@ fn every_function_of_the_sources_is_declared() {
         }
     }
     assert!(count > 40, "only {count} functions were found");
+}
+
+/// All files of a folder and of those in it.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("ffi/src can be listed");
+    let paths = entries.map(|entry| entry.expect("ffi/src can be read").path());
+    paths
+        .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
+        .collect()
 }

@@ -61,6 +61,7 @@ impl std::fmt::Debug for Cut {
 
 impl Cut {
     pub(crate) fn tell(&self) {
+        Exchange::forget(self.exchange);
         self.route.on_cut(self.exchange);
     }
 }
