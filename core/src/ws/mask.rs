@@ -44,9 +44,15 @@ mod tests {
 
     #[test]
     fn equals_the_plain_loop_for_every_length_and_alignment() {
+        // An interpreter takes hours for all; these are on both sides of each block's and word's edge.
+        let (starts, lens): (Vec<usize>, Vec<usize>) = if cfg!(miri) {
+            (vec![0, 1, 31], vec![0, 1, 3, 4, 5, 31, 32, 33, 71])
+        } else {
+            ((0..32).collect(), (0..200).collect())
+        };
         let mask = [0x12, 0x9a, 0xff, 0x01];
-        for start in 0..32 {
-            for len in 0..200 {
+        for &start in &starts {
+            for &len in &lens {
                 let mut ours: Vec<u8> = (0..start + len).map(|i| i as u8).collect();
                 let mut theirs = ours.clone();
                 apply(&mut ours[start..], mask);
@@ -58,7 +64,7 @@ mod tests {
 
     #[test]
     fn pieces_equal_the_whole() {
-        let whole: Vec<u8> = (0..100).collect();
+        let whole: Vec<u8> = (0..if cfg!(miri) { 9 } else { 100 }).collect();
         let mut expected = whole.clone();
         apply(&mut expected, [1, 2, 3, 4]);
         for first in 0..whole.len() {
