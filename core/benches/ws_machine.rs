@@ -35,6 +35,7 @@ fn main() {
         receive_large()
     );
     compressed();
+    compressed_in_turns();
 }
 
 /// Microseconds to compress and to inflate a JSON message, and the bytes of its frame, by zlib's level.
@@ -63,6 +64,47 @@ fn compressed() {
                 inflate / 1000.0
             );
         }
+    }
+}
+
+/// The same for connections that take turns, and each of which keeps its context.
+fn compressed_in_turns() {
+    println!(
+        "\n{:<12} {:>6} {:>8} {:>9}",
+        "connections", "level", "frame", "deflate"
+    );
+    let agreed = Agreement {
+        server_no_context_takeover: false,
+        client_no_context_takeover: false,
+        server_max_window_bits: None,
+        client_max_window_bits: None,
+    };
+    let messages: Vec<_> = json(1 << 20).chunks_exact(1 << 10).map(<[u8]>::to_vec).collect();
+    for (count, level) in [1, 8, 9, 64, 512]
+        .into_iter()
+        .flat_map(|count| [(count, 2), (count, 6)])
+    {
+        let wanted = Compression {
+            level,
+            threshold: 0,
+            ..Compression::client()
+        };
+        let mut all: Vec<_> = (0..count)
+            .map(|_| Connection::with_deflate(Role::Server, 0, &agreed, &wanted))
+            .collect();
+        let (mut scratch, mut out, mut nth, mut bytes) = (Scratch::new(), Vec::new(), 0, 0);
+        let mut next = || {
+            out.clear();
+            let message = &messages[nth / count % messages.len()];
+            all[nth % count]
+                .send(MessageType::Text, message, &mut scratch, &mut out)
+                .unwrap();
+            (nth, bytes) = (nth + 1, bytes + out.len());
+        };
+        // Until there is a context.
+        (0..40 * count).for_each(|_| next());
+        let deflate = best(1, &mut next) / 1000.0;
+        println!("{count:<12} {level:>6} {:>8} {deflate:>9.1}", bytes / nth);
     }
 }
 

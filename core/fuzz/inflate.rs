@@ -14,11 +14,16 @@ pub fn inflate_input(input: &[u8]) {
     };
     let stream = stream(frames);
     let keeps = flags & 1 == 1;
-    let whole = read(&stream, keeps, false, usize::MAX);
+    let whole = read(&stream, keeps, false, usize::MAX, false);
     let piece = usize::from(*piece) + 1;
     for (in_parts, piece) in [(false, piece), (true, usize::MAX), (true, piece)] {
-        let other = read(&stream, keeps, in_parts, piece);
-        assert_eq!(whole, other, "in parts: {in_parts}, pieces of {piece}");
+        for alone in [false, true] {
+            let other = read(&stream, keeps, in_parts, piece, alone);
+            assert_eq!(
+                whole, other,
+                "in parts: {in_parts}, pieces of {piece}, alone: {alone}"
+            );
+        }
     }
     send_back(&whole.messages, keeps, *flags);
 }
@@ -68,7 +73,8 @@ fn agreement(keeps: bool) -> Agreement {
     }
 }
 
-fn read(stream: &[u8], keeps: bool, in_parts: bool, piece: usize) -> Read {
+/// `alone` has each message read with a decompressor that has not seen those before.
+fn read(stream: &[u8], keeps: bool, in_parts: bool, piece: usize, alone: bool) -> Read {
     let mut client = Connection::with_deflate(Role::Client, 0, &agreement(keeps), &Compression::client());
     let config = Config {
         max_message: LIMIT,
@@ -88,6 +94,9 @@ fn read(stream: &[u8], keeps: bool, in_parts: bool, piece: usize) -> Read {
             let received = client.receive(&mut input[at..], 0, &config, &mut scratch, &mut out);
             assert!(received.consumed > 0 || received.event.is_some(), "no progress");
             at += received.consumed;
+            if alone && received.event.is_some() {
+                scratch = Scratch::new();
+            }
             match received.event {
                 Some(Event::Message { kind, payload }) => found.messages.push((kind, payload.to_vec())),
                 Some(Event::Part {
@@ -130,6 +139,9 @@ fn send_back(messages: &[(MessageType, Vec<u8>)], keeps: bool, flags: u8) {
     let mut server = Connection::with_deflate(Role::Server, 0, &agreement(keeps), &wanted);
     let (mut scratch, mut out) = (Scratch::new(), Vec::new());
     for (kind, message) in messages {
+        if flags & 32 == 0 {
+            scratch = Scratch::new();
+        }
         if message.len() < 100 {
             server.send(*kind, message, &mut scratch, &mut out).expect("open");
             continue;
@@ -143,6 +155,6 @@ fn send_back(messages: &[(MessageType, Vec<u8>)], keeps: bool, flags: u8) {
             .send_part(*kind, b"", true, None, &mut scratch, &mut out)
             .expect("open");
     }
-    let back = read(&out, keeps, flags & 64 == 0, usize::MAX);
+    let back = read(&out, keeps, flags & 64 == 0, usize::MAX, flags & 128 == 0);
     assert!(!back.failed && back.messages == messages);
 }

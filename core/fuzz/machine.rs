@@ -78,6 +78,8 @@ struct End {
 struct Play {
     ends: [End; 2],
     now: Millis,
+    /// The ends take turns with two scratches, as if each had been used by others.
+    swaps: bool,
     /// A foreign byte came in: from then on either end may fail for its sake.
     disturbed: bool,
     counter: u8,
@@ -101,6 +103,7 @@ impl Play {
         Play {
             ends: [End::new(Role::Client, agreed), End::new(Role::Server, agreed)],
             now: 0,
+            swaps: agreed >> 6 & 1 == 1,
             disturbed: false,
             counter: 0,
         }
@@ -108,6 +111,10 @@ impl Play {
 
     fn step(&mut self, what: u8, amount: u8) {
         let who = usize::from(what & 1);
+        if self.swaps {
+            let [client, server] = &mut self.ends;
+            std::mem::swap(&mut client.scratch, &mut server.scratch);
+        }
         match what >> 1 & 15 {
             0 => self.send(who, MessageType::Text, usize::from(amount), None),
             1 => self.send(who, MessageType::Text, usize::from(amount), Some(amount & 1 == 1)),

@@ -177,6 +177,89 @@ fn compression_without_contexts_costs_an_idle_connection_nothing() {
     );
 }
 
+/// What each of many connections costs that keep the context in both directions, after so many messages of a kilobyte.
+fn each_that_keeps_contexts(level: u32, messages: usize) -> isize {
+    const COUNT: usize = 60;
+    allow_descriptors(2 * COUNT as u64 + 200);
+    let on_loop = started();
+    let compression = Compression {
+        threshold: 0,
+        level,
+        ..Compression::client()
+    };
+    let settings = Settings {
+        compression: Some(compression),
+        ..Settings::server()
+    };
+    let server = serve(
+        &on_loop,
+        ServerOptions { settings, ..local() },
+        std::sync::Arc::new(Echo),
+    );
+    // Random hexadecimal digits, in a stored block: as long inflated as it is compressed.
+    let message = |nth: usize| -> Vec<u8> {
+        let digits = (0..64).map(|i| {
+            format!(
+                "{:016x}",
+                ((nth << 8 | i) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            )
+        });
+        let text = digits.collect::<String>();
+        let len = text.len() as u16;
+        [
+            &[0][..],
+            &len.to_le_bytes(),
+            &(!len).to_le_bytes(),
+            text.as_bytes(),
+            &[0],
+        ]
+        .concat()
+    };
+    let talk = |_| {
+        let (mut peer, accepted) =
+            Peer::upgraded_with(port(server), "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+        assert!(!accepted.contains("takeover"), "{accepted}");
+        for nth in 0..messages {
+            peer.send(&masked(0xc2, &message(nth)));
+            assert_eq!(peer.read_frame().0, 0xc2);
+        }
+        peer
+    };
+    // What a loop has of its own: ten connections use all of its compressors.
+    let warm: Vec<_> = (0..10).map(talk).collect();
+    barrier(server);
+    let before = heap();
+    let mut all = Vec::with_capacity(COUNT);
+    let own = heap() - before;
+    all.extend((0..COUNT).map(talk));
+    barrier(server);
+    let each = (heap() - before - own) / COUNT as isize;
+    drop((all, warm));
+    each
+}
+
+#[test]
+fn a_kept_context_costs_what_may_be_referred_to() {
+    const KIB: isize = 1 << 10;
+    let _turn = ONE_AT_A_TIME.lock();
+    let once = each_that_keeps_contexts(2, 1);
+    assert!(once < 3 * KIB, "{once} bytes after a message of 1 KiB each way");
+    let long = each_that_keeps_contexts(2, 50);
+    assert!(
+        long < 41 * KIB,
+        "{long} bytes after many: 8 KiB and a window of 32"
+    );
+    let thorough = each_that_keeps_contexts(6, 50);
+    assert!(
+        thorough < 65 * KIB,
+        "{thorough} bytes after many: two windows of 32 KiB"
+    );
+    assert!(
+        long > 36 * KIB && thorough > 60 * KIB,
+        "nothing was measured: {long}, {thorough}"
+    );
+}
+
 #[test]
 fn a_declared_huge_length_reserves_little() {
     let _turn = ONE_AT_A_TIME.lock();

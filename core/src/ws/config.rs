@@ -52,13 +52,15 @@ pub struct Compression {
     /// zlib's own 6 in a fraction of its time.
     pub level: u32,
     /// zlib's memory level, 1 to 9. A compressor takes 128 KiB, 4 bytes for each of its window's, and 2^(memory_level + 9)
-    /// times 3.5: 368 KiB with a window of 15 bits and level 8.
+    /// times 3.5: 368 KiB with a window of 15 bits and level 8. A loop has eight of them at most for all its connections,
+    /// and more only while more messages are being sent in parts.
     pub memory_level: u32,
-    /// The server keeps no context between messages. A client asks for it.
+    /// The server keeps no context between messages. A client asks for it. A context costs the end that compresses 8 KiB a
+    /// connection, or as much as its window from level 6 on, and the other end as much as the window.
     pub server_no_context_takeover: bool,
     /// The client keeps no context between messages. A server demands it.
     pub client_no_context_takeover: bool,
-    /// The base-2 logarithm of the server's window, 9 to 15. A client asks for it.
+    /// The base-2 logarithm of the server's window, 9 to 15: how many bytes back it can refer. A client asks for it.
     pub server_max_window_bits: u8,
     /// The same of the client's. A server demands it of clients that say that they can.
     pub client_max_window_bits: u8,

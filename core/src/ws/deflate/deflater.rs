@@ -5,6 +5,8 @@ use std::fmt;
 use zlib_rs::{DeflateConfig, DeflateFlush, Status};
 
 use super::super::SendError;
+use super::codecs::Lease;
+use super::history::History;
 
 /// Where a flush ends, and what is left off at the end of a message.
 const FLUSH_TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
@@ -27,8 +29,8 @@ pub(super) struct Deflater {
     deflate: zlib_rs::Deflate,
     shape: Shape,
     level: u8,
-    /// What it has compressed so far must not be referred to.
-    is_stale: bool,
+    /// Whose stream it is in.
+    pub(super) lease: Lease,
 }
 
 impl Deflater {
@@ -44,7 +46,7 @@ impl Deflater {
             deflate: zlib_rs::Deflate::new_with_config(config),
             shape,
             level,
-            is_stale: false,
+            lease: Lease::NONE,
         }
     }
 
@@ -52,9 +54,23 @@ impl Deflater {
         self.shape
     }
 
-    /// Begins anew with the next message. That clears 128 KiB, so it waits until there is one.
-    pub(super) fn forget(&mut self) {
-        self.is_stale = true;
+    /// Begins anew, with what may be referred to. That clears 128 KiB and then takes 1 µs for each KiB of the history.
+    pub(super) fn begin(&mut self, level: u8, history: Option<&History>) -> Result<(), SendError> {
+        self.deflate.reset();
+        if self.level != level {
+            self.deflate
+                .set_level(level.into())
+                .map_err(|_| SendError::Compression)?;
+            self.level = level;
+        }
+        for part in history.map(History::parts).unwrap_or_default() {
+            if !part.is_empty() {
+                self.deflate
+                    .set_dictionary(part)
+                    .map_err(|_| SendError::Compression)?;
+            }
+        }
+        Ok(())
     }
 
     /// Compresses a message, or a part of one, to a point up to which the peer can inflate all of it.
@@ -62,10 +78,8 @@ impl Deflater {
         &mut self,
         payload: &[u8],
         is_last: bool,
-        level: u8,
         packed: &mut Packed,
     ) -> Result<(), SendError> {
-        self.get_ready(level)?;
         packed.clear(payload.len());
         self.flush(payload, packed)?;
         if is_last {
@@ -75,19 +89,6 @@ impl Deflater {
             } else {
                 // Nothing has come since the last flush, so zlib does not flush again.
                 packed.push(EMPTY);
-            }
-        }
-        Ok(())
-    }
-
-    fn get_ready(&mut self, level: u8) -> Result<(), SendError> {
-        if std::mem::take(&mut self.is_stale) {
-            self.deflate.reset();
-            if self.level != level {
-                self.deflate
-                    .set_level(level.into())
-                    .map_err(|_| SendError::Compression)?;
-                self.level = level;
             }
         }
         Ok(())

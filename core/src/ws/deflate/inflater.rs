@@ -5,13 +5,13 @@ use std::fmt;
 use zlib_rs::{InflateFlush, Status};
 
 use super::super::ProtocolError;
+use super::codecs::Lease;
+use super::history::History;
 
 /// §7.2.2: what the sender has left off at the end of a message.
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 /// A block's header that is never read: where zlib stops before it, it stands between two blocks.
 const NEXT_BLOCK: u8 = 0;
-/// How far back a stream can refer.
-const WINDOW: usize = 32 << 10;
 
 /// A decompressor with its window, of the largest size: then it takes what a smaller one would.
 pub(super) struct Inflater {
@@ -20,6 +20,10 @@ pub(super) struct Inflater {
     is_between: bool,
     /// What came of the present message, in compressed bytes.
     taken: u64,
+    /// What came before the present block, as far as may be referred to; while a message arrives.
+    pub(super) history: History,
+    /// Whose stream it is in.
+    pub(super) lease: Lease,
 }
 
 impl Inflater {
@@ -28,12 +32,15 @@ impl Inflater {
             inflate: zlib_rs::Inflate::new(false, 15),
             is_between: true,
             taken: 0,
+            history: History::default(),
+            lease: Lease::NONE,
         }
     }
 
-    /// Forgets the window.
-    pub(super) fn reset(&mut self) {
-        self.inflate.reset(false);
+    /// Begins anew, with what may be referred to.
+    pub(super) fn begin(&mut self, history: History) -> Result<(), ProtocolError> {
+        self.history = history;
+        self.restart(&[])
     }
 
     /// How many compressed bytes of the present message it was given.
@@ -61,23 +68,32 @@ impl Inflater {
             taken += step_in;
             made += step_out;
             self.taken += step_in as u64;
-            if status != Status::StreamEnd {
-                return Ok((taken, made));
+            if status == Status::StreamEnd {
+                // RFC 7692 §7.2.3.4: a block with BFINAL can be anywhere in a message; what follows it may still refer to
+                // what came before it.
+                self.restart(block.get(..made).unwrap_or_default())?;
+                self.is_between = true;
+                if taken < input.len() {
+                    continue;
+                }
             }
-            // RFC 7692 §7.2.3.4: a block with BFINAL can be anywhere in a message; what follows it may still refer to
-            // what came before it.
-            self.inflate.reset(false);
-            self.is_between = true;
-            let window = block.get(made.saturating_sub(WINDOW)..made).unwrap_or_default();
-            if !window.is_empty() {
+            self.history.push(block.get(..made).unwrap_or_default());
+            return Ok((taken, made));
+        }
+    }
+
+    /// Forgets all but the history and what has `come` since.
+    fn restart(&mut self, come: &[u8]) -> Result<(), ProtocolError> {
+        self.inflate.reset(false);
+        let [older, newer] = self.history.parts();
+        for part in [older, newer, come] {
+            if !part.is_empty() {
                 self.inflate
-                    .set_dictionary(window)
+                    .set_dictionary(part)
                     .map_err(|_| ProtocolError::InvalidCompression)?;
             }
-            if taken == input.len() {
-                return Ok((taken, made));
-            }
         }
+        Ok(())
     }
 
     /// The message is complete: checks that it ended between two blocks, and gets ready for the next one.
