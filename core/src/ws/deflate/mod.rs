@@ -12,6 +12,8 @@ mod negotiation;
 pub use negotiation::Agreement;
 pub(super) use negotiation::{choose, display, judge, offer};
 
+use std::num::NonZero;
+
 use super::{Compression, ProtocolError, Role, SendError};
 pub(super) use codecs::Codecs;
 use codecs::Context;
@@ -54,8 +56,8 @@ pub(super) struct Deflate {
     threshold: u32,
     level: u8,
     shape: Shape,
-    /// Of the window with which the peer compresses.
-    their_window_bits: u8,
+    /// Of the window with which the peer compresses. That it isn't zero makes a connection without compression smaller.
+    their_window_bits: NonZero<u8>,
     /// What is kept between messages.
     contexts: Option<Box<Contexts>>,
 }
@@ -80,10 +82,11 @@ impl Deflate {
             window => RECENT.min(window),
         };
         // zlib means 9 where it says 8.
-        let their_window_bits = agreed.window_bits(peer).max(LEAST_WINDOW_BITS);
+        let bits = agreed.window_bits(peer).max(LEAST_WINDOW_BITS);
+        let their_window_bits = NonZero::new(bits).unwrap_or(NonZero::<u8>::MIN);
         let contexts = Contexts {
             own: (!agreed.resets(role)).then(|| Context::new(own)),
-            theirs: (!agreed.resets(peer)).then(|| Context::new(1 << their_window_bits)),
+            theirs: (!agreed.resets(peer)).then(|| Context::new(1 << bits)),
         };
         Deflate {
             deflater: None,
@@ -250,7 +253,7 @@ impl Deflate {
         let inflater = match self.inflater.take() {
             Some(begun) => begun,
             None => {
-                let most = 1 << self.their_window_bits;
+                let most = 1 << self.their_window_bits.get();
                 codecs.take_inflater(self.theirs(), most)?
             }
         };
