@@ -27,6 +27,8 @@ pub enum ParseError {
     ReservedName,
     /// Text came where an attachment had to.
     TextWhileReconstructing,
+    /// Text came where packets are binary.
+    UnexpectedText,
     /// Binary data came where no attachment had to.
     UnexpectedBinary,
     /// A placeholder names no attachment.
@@ -50,6 +52,7 @@ impl fmt::Display for ParseError {
             ParseError::Payload => "invalid payload",
             ParseError::ReservedName => "the event's name is reserved",
             ParseError::TextWhileReconstructing => "got plaintext data when reconstructing a packet",
+            ParseError::UnexpectedText => "got plaintext data where packets are binary",
             ParseError::UnexpectedBinary => "got binary data when not reconstructing a packet",
             ParseError::Placeholder => "a placeholder names no attachment",
             ParseError::TooLarge => "the packet with its attachments is too large",

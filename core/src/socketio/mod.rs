@@ -13,6 +13,7 @@ mod build;
 mod decoder;
 mod error;
 pub mod json;
+pub mod msgpack;
 mod packet;
 mod parser;
 mod placeholders;

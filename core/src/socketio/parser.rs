@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::engineio::Data;
 
-use super::{JsonDecoder, Outgoing, Packet, ParseError, text};
+use super::{JsonDecoder, Outgoing, Packet, ParseError, msgpack, text};
 
 /// What one packet may cost whoever receives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Attachments of one packet, in the default encoding. 10, as in the official parser.
+    /// Attachments of one packet, in the encoding that has them as messages of their own. 10, as in the official parser.
     pub max_attachments: usize,
     /// Bytes of one packet, its attachments included, once it is decoded. 11,000,000: a text and ten attachments, each
     /// of the longest message that Engine.IO takes unless told otherwise.
@@ -56,6 +56,8 @@ pub enum ParserKind {
     /// The default: JSON as text, and attachments as messages of their own.
     #[default]
     Json,
+    /// That of socket.io-msgpack-parser: one binary message for each packet.
+    Msgpack,
     /// An application's own.
     Custom(Arc<dyn Parser>),
 }
@@ -66,6 +68,7 @@ pub struct Decoder(Kind);
 
 enum Kind {
     Json(JsonDecoder),
+    Msgpack,
     Custom(Box<dyn ParserDecoder>),
 }
 
@@ -104,6 +107,7 @@ impl ParserKind {
     pub fn decoder(&self) -> Decoder {
         Decoder(match self {
             ParserKind::Json => Kind::Json(JsonDecoder::default()),
+            ParserKind::Msgpack => Kind::Msgpack,
             ParserKind::Custom(parser) => Kind::Custom(parser.decoder()),
         })
     }
@@ -113,7 +117,7 @@ impl ParserKind {
     ///
     /// # Errors
     ///
-    /// Of a custom parser only: the packet can't be encoded.
+    /// The payload is no well-formed JSON, where the encoding isn't JSON; or a custom parser's reason.
     #[inline]
     pub fn encode<'a>(
         &self,
@@ -127,6 +131,10 @@ impl ParserKind {
                 text::encode(packet, &mut out.text);
                 out.end_text(0);
                 attachments = packet.attachments;
+            }
+            ParserKind::Msgpack => {
+                msgpack::encode(packet, &mut out.binary)?;
+                out.end_binary(0);
             }
             ParserKind::Custom(parser) => parser.encode(packet, out)?,
         }
@@ -142,6 +150,7 @@ impl fmt::Debug for ParserKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             ParserKind::Json => "Json",
+            ParserKind::Msgpack => "Msgpack",
             ParserKind::Custom(_) => "Custom",
         })
     }
@@ -162,6 +171,8 @@ impl Decoder {
         match (&mut self.0, message) {
             (Kind::Json(decoder), Data::Text(text)) => decoder.text(text, limits),
             (Kind::Json(decoder), Data::Binary(data)) => decoder.binary(data, limits),
+            (Kind::Msgpack, Data::Binary(data)) => msgpack::decode(data, limits).map(Some),
+            (Kind::Msgpack, Data::Text(_)) => Err(ParseError::UnexpectedText),
             (Kind::Custom(decoder), message) => decoder.decode(message, limits),
         }
     }
@@ -171,6 +182,7 @@ impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Json(decoder) => decoder.fmt(f),
+            Kind::Msgpack => f.write_str("Msgpack"),
             Kind::Custom(_) => f.write_str("Custom"),
         }
     }
@@ -239,13 +251,17 @@ mod tests {
 
     #[test]
     fn packets_are_messages_and_messages_packets() {
-        let (parser, mut encoded) = (ParserKind::Json, Encoded::default());
+        let mut encoded = Encoded::default();
         let attachments: &[&[u8]] = &[b"one", b"two"];
-        let array = r#"["a",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]"#;
+        let array = r#"["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#;
         let packet = Outgoing::event("/n", array).with_attachments(attachments);
-        for _ in 0..2 {
+        for (parser, count) in [
+            (ParserKind::Json, 3),
+            (ParserKind::Msgpack, 1),
+            (ParserKind::Json, 3),
+        ] {
             let messages = parser.encode(&packet, &mut encoded).unwrap();
-            assert_eq!(messages.len(), 3);
+            assert_eq!(messages.len(), count);
             let (mut decoder, mut found) = (parser.decoder(), None);
             for message in messages {
                 assert_eq!(found, None);
@@ -313,6 +329,13 @@ mod tests {
         assert_eq!(messages.next(), None);
         let refused = parser.encode(&Outgoing::ack("/", 1, "[]"), &mut encoded);
         assert!(matches!(refused, Err(ParseError::Custom("no answers here"))));
+    }
+
+    #[test]
+    fn msgpack_takes_no_text() {
+        let mut decoder = ParserKind::Msgpack.decoder();
+        let text = decoder.decode(Data::Text("2[\"a\"]"), &Limits::default());
+        assert_eq!(text, Err(ParseError::UnexpectedText));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use super::ParseError;
 use super::json::{Token, Tokens};
 
 /// The names of a placeholder's members.
-const MARK: &str = "_placeholder";
-const NUMBER: &str = "num";
+pub(super) const MARK: &str = "_placeholder";
+pub(super) const NUMBER: &str = "num";
 
 /// What an open array or object has of a placeholder.
 #[derive(Clone, Copy, Default)]
@@ -65,6 +65,24 @@ pub fn push_placeholder(number: usize, out: &mut String) {
     let _ = write!(out, "{{\"{MARK}\":true,\"{NUMBER}\":{number}}}");
 }
 
+/// The attachment's number, if a well-formed placeholder and nothing else comes next; and what follows it.
+pub(super) fn read_placeholder<'a>(tokens: &Tokens<'a>) -> Option<(usize, Tokens<'a>)> {
+    let mut tokens = *tokens;
+    let (mut level, mut members) = (Level::default(), 0);
+    if tokens.next() != Ok(Some(Token::ObjectStart)) {
+        return None;
+    }
+    loop {
+        match tokens.next().ok()?? {
+            Token::Key(key) if key.is(MARK) => level.marked = tokens.next().ok()?? == Token::Bool(true),
+            Token::Key(key) if key.is(NUMBER) => level.number = index(tokens.next().ok()?),
+            Token::ObjectEnd if level.marked && members == 2 => return Some((level.number?, tokens)),
+            _ => return None,
+        }
+        members += 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,9 +121,18 @@ mod tests {
     }
 
     #[test]
-    fn a_placeholder_is_written() {
+    fn a_written_placeholder_is_read() {
         let mut text = String::new();
         push_placeholder(17, &mut text);
         assert_eq!(text, r#"{"_placeholder":true,"num":17}"#);
+        assert_eq!(read_placeholder(&Tokens::new(&text)).map(|read| read.0), Some(17));
+        for other in [
+            r#"{"_placeholder":true}"#,
+            r#"{"_placeholder":true,"num":1,"a":1}"#,
+            "{}",
+            "[]",
+        ] {
+            assert!(read_placeholder(&Tokens::new(other)).is_none(), "{other}");
+        }
     }
 }
