@@ -27,6 +27,7 @@ mod event_loop;
 mod event_queue;
 mod handle;
 mod handler;
+mod io;
 mod logging;
 mod metrics;
 mod origins;

@@ -7,6 +7,7 @@
 //! | [`query`], [`request`] | which requests are served, and what the others are told |
 //! | [`cors`], [`cookie`], [`coding`] | headers of answers, and their compression |
 //! | [`sid`] | the ids of sessions |
+//! | [`server`] | a session at the server, on polling and on a WebSocket |
 //!
 //! Names and sections are those of the Engine.IO protocol document (github.com/socketio/engine.io-protocol).
 
@@ -19,6 +20,7 @@ pub mod packet;
 pub mod payload;
 pub mod query;
 pub mod request;
+pub mod server;
 pub mod sid;
 
 mod base64;

@@ -112,6 +112,11 @@ pub(crate) fn buffered_amount(id: Id) -> u64 {
     slot.buffered() + corked as u64
 }
 
+/// Whether something waits that the system has not taken; what this turn has written so far doesn't count.
+pub(crate) fn has_unsent(id: Id) -> bool {
+    Shared::of(id).is_ok_and(|(_, slot)| slot.buffered() > 0)
+}
+
 /// `None` for a handle whose connection has ended, also if it ends while its counters are read.
 pub(crate) fn metrics(id: Id) -> Option<ConnectionMetrics> {
     let (shared, slot) = Shared::of(id).ok()?;

@@ -42,7 +42,13 @@ impl SharedMessage {
         &self.plain
     }
 
-    fn payload(&self) -> &[u8] {
+    /// Text or binary.
+    pub fn kind(&self) -> MessageType {
+        self.kind
+    }
+
+    /// The message itself.
+    pub fn payload(&self) -> &[u8] {
         self.plain.get(self.plain.len() - self.len..).unwrap_or_default()
     }
 }

@@ -1,0 +1,159 @@
+//! What waits for a client on polling to ask for it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::{PollAnswer, Prepared};
+use crate::engineio::{Data, PacketType, Version, encode_payload};
+
+/// What an entry takes beside its data, so that empty messages are not free.
+const OVERHEAD: usize = 32;
+
+/// What is sent together, and dropped together if it must be.
+#[derive(Debug)]
+pub enum Unit {
+    /// One text message.
+    Text(Box<str>),
+    /// One binary message.
+    Binary(Box<[u8]>),
+    /// Several messages, with nothing between them.
+    Many(Box<[Unit]>),
+    /// Messages that others get too.
+    Shared(Arc<Prepared>),
+}
+
+impl Unit {
+    /// A copy.
+    pub fn copy(data: &Data<'_>) -> Unit {
+        match data {
+            Data::Text(text) => Unit::Text((*text).into()),
+            Data::Binary(bytes) => Unit::Binary((*bytes).into()),
+        }
+    }
+
+    /// A copy of several.
+    pub fn copy_many(messages: &[Data<'_>]) -> Unit {
+        match messages {
+            [one] => Unit::copy(one),
+            many => Unit::Many(many.iter().map(Unit::copy).collect()),
+        }
+    }
+
+    /// Its messages, in their order.
+    pub fn messages<'a>(&'a self, each: &mut dyn FnMut(Data<'a>)) {
+        match self {
+            Unit::Text(text) => each(Data::Text(text)),
+            Unit::Binary(bytes) => each(Data::Binary(bytes)),
+            Unit::Many(units) => units.iter().for_each(|unit| unit.messages(each)),
+            Unit::Shared(prepared) => prepared.messages().for_each(each),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Unit::Text(text) => text.len(),
+            Unit::Binary(bytes) => bytes.len(),
+            Unit::Many(units) => units.iter().map(Unit::len).sum(),
+            Unit::Shared(prepared) => prepared.len(),
+        }
+    }
+}
+
+/// A packet that waits.
+#[derive(Debug)]
+pub enum Entry {
+    /// One of the protocol's own, with text.
+    Control(PacketType, Box<str>),
+    /// The application's; `compress` false: it asks not to compress.
+    Message {
+        /// What it sends.
+        unit: Unit,
+        /// Whether it may be compressed.
+        compress: bool,
+    },
+}
+
+impl Entry {
+    /// Its packets, in their order.
+    pub fn packets<'a>(&'a self, each: &mut dyn FnMut(PacketType, Data<'a>)) {
+        match self {
+            Entry::Control(kind, text) => each(*kind, Data::Text(text)),
+            Entry::Message { unit, .. } => unit.messages(&mut |data| each(PacketType::Message, data)),
+        }
+    }
+
+    fn len(&self) -> usize {
+        OVERHEAD
+            + match self {
+                Entry::Control(_, text) => text.len(),
+                Entry::Message { unit, .. } => unit.len(),
+            }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+}
+
+impl Outbox {
+    pub(super) fn push(&mut self, entry: Entry) {
+        self.bytes += entry.len();
+        self.entries.push_back(entry);
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Drops messages, the oldest first, until no more than `limit` waits.
+    pub(super) fn drop_oldest(&mut self, limit: usize) {
+        let mut bytes = self.bytes;
+        self.entries.retain(|entry| {
+            let goes = bytes > limit && matches!(entry, Entry::Message { .. });
+            if goes {
+                bytes -= entry.len();
+            }
+            !goes
+        });
+        self.bytes = bytes;
+    }
+
+    pub(super) fn take(&mut self) -> VecDeque<Entry> {
+        self.bytes = 0;
+        std::mem::take(&mut self.entries)
+    }
+
+    /// All of it as one payload, and a packet without data behind it.
+    pub(super) fn answer(
+        &mut self,
+        version: Version,
+        takes_binary: bool,
+        last: Option<PacketType>,
+    ) -> PollAnswer {
+        let entries = self.take();
+        let mut packets = Vec::with_capacity(entries.len() + 1);
+        for entry in &entries {
+            entry.packets(&mut |kind, data| packets.push((kind, data)));
+        }
+        packets.extend(last.map(|kind| (kind, Data::Text(""))));
+        let mut body = Vec::new();
+        let kind = encode_payload(version, takes_binary, packets.into_iter(), &mut body);
+        PollAnswer {
+            body,
+            kind,
+            // The official server compresses its own packets too.
+            compress: entries.iter().any(|entry| match entry {
+                Entry::Control(..) => true,
+                Entry::Message { unit, compress } => {
+                    *compress && !matches!(unit, Unit::Shared(prepared) if !prepared.compress())
+                }
+            }),
+        }
+    }
+}

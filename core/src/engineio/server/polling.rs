@@ -1,0 +1,143 @@
+//! Long-polling: a GET waits until there is something to send; POSTs bring packets.
+
+use super::outbox::Outbox;
+use super::session::{Session, State};
+use super::upgrade::Upgrade;
+use super::{Effect, Entry, NEVER, Reason};
+use crate::engineio::PacketType;
+use crate::ws::Millis;
+
+/// How long a closed session waits for the GET that tells the client, as in the official server.
+pub(super) const CLOSE_TIMEOUT: Millis = 30_000;
+
+#[derive(Debug)]
+pub(super) struct Polling {
+    /// A GET waits.
+    pub(super) parked: bool,
+    pub(super) outbox: Outbox,
+    /// The application was told that too much waits.
+    pub(super) over_mark: bool,
+    /// When a closing session no longer waits for a GET.
+    pub(super) close_by: Millis,
+    /// A WebSocket is being tried.
+    pub(super) upgrade: Option<Upgrade>,
+}
+
+impl Default for Polling {
+    fn default() -> Polling {
+        Polling {
+            parked: false,
+            outbox: Outbox::default(),
+            over_mark: false,
+            close_by: NEVER,
+            upgrade: None,
+        }
+    }
+}
+
+impl Polling {
+    pub(super) fn deadline(&self) -> Millis {
+        let upgrade = self
+            .upgrade
+            .as_ref()
+            .map_or(NEVER, |upgrade| upgrade.deadline(self.parked));
+        self.close_by.min(upgrade)
+    }
+
+    pub(super) fn rebase(&mut self, shift: impl Fn(Millis) -> Millis) {
+        self.close_by = shift(self.close_by);
+        if let Some(upgrade) = &mut self.upgrade {
+            upgrade.rebase(&shift);
+        }
+    }
+}
+
+impl Session {
+    /// A GET has come and waits for an answer, which may be the next effect. False: there must not be two, or the session
+    /// isn't on polling any more; this one gets status 400, and effects tell what else that means.
+    pub fn poll(&mut self, now: Millis, effects: &mut Vec<Effect>) -> bool {
+        let Some(polling) = self.polling.as_mut().filter(|_| self.state != State::Closed) else {
+            return false;
+        };
+        if polling.parked {
+            self.end(Reason::TransportError, "overlap from client", effects);
+            return false;
+        }
+        polling.parked = true;
+        if let Some(upgrade) = &mut polling.upgrade {
+            upgrade.parked(now);
+        }
+        self.flush(effects);
+        true
+    }
+
+    /// The GET that waited has gone, or the connection of a POST has.
+    pub fn poll_cut(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(polling) = &mut self.polling
+            && std::mem::take(&mut polling.parked)
+        {
+            self.end(
+                Reason::TransportError,
+                "poll connection closed prematurely",
+                effects,
+            );
+        }
+    }
+
+    /// A POST came while another was under way, or has a body that isn't text (revision 4); it gets status 400.
+    pub fn bad_post(&mut self, detail: &'static str, effects: &mut Vec<Effect>) {
+        if self.polling.is_some() {
+            self.end(Reason::TransportError, detail, effects);
+        }
+    }
+
+    /// A packet without data goes out, in its turn.
+    pub(super) fn send_control(&mut self, kind: PacketType, effects: &mut Vec<Effect>) {
+        match &mut self.polling {
+            Some(polling) => {
+                polling.outbox.push(Entry::Control(kind, "".into()));
+                self.flush(effects);
+            }
+            None => effects.push(Effect::Frame(kind)),
+        }
+    }
+
+    /// Answers the GET that waits with all that waits for it.
+    pub(super) fn flush(&mut self, effects: &mut Vec<Effect>) {
+        let closing = self.state == State::Closing;
+        let Some(polling) = &mut self.polling else { return };
+        if !polling.parked || (polling.outbox.is_empty() && !closing) {
+            return;
+        }
+        if closing {
+            return self.end(Reason::ForcedClose, "", effects);
+        }
+        polling.parked = false;
+        let answer = polling.outbox.answer(self.version, !self.b64, None);
+        effects.push(Effect::Answer(answer));
+        if std::mem::take(&mut polling.over_mark) {
+            effects.push(Effect::Drained);
+        }
+    }
+
+    /// Answers the GET that waits with this as the last packet: a noop alone, anything else behind all that waits.
+    pub(super) fn answer_if_parked(&mut self, last: PacketType, effects: &mut Vec<Effect>) {
+        if let Some(polling) = &mut self.polling
+            && std::mem::take(&mut polling.parked)
+        {
+            let answer = polling.outbox.answer(self.version, !self.b64, Some(last));
+            effects.push(Effect::Answer(answer));
+        }
+    }
+
+    pub(super) fn tick_polling(&mut self, now: Millis, effects: &mut Vec<Effect>) {
+        self.tick_upgrade(now, effects);
+        if self
+            .polling
+            .as_ref()
+            .is_some_and(|polling| polling.close_by <= now)
+        {
+            self.end(Reason::ForcedClose, "", effects);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! How sessions begin, once they may.
+
+use std::sync::Arc;
+
+use super::answers::{Headers, Waiting, respond};
+use super::carrier::as_handler;
+use super::handler::ConnectionError;
+use super::session::Session;
+use super::{Engine, Handshake};
+use crate::engineio::server::Session as Machine;
+use crate::engineio::{Cookie, Denial, DenialCode, PayloadType, Sid, Version};
+use crate::event_loop::Home;
+use crate::http::Request;
+use crate::route::HttpRequest;
+use crate::server::{Accept, Refusal};
+use crate::websocket::WebSocket;
+
+/// A request that is to begin a session.
+pub(super) struct Beginning {
+    pub(super) version: Version,
+    pub(super) b64: bool,
+    pub(super) home: Home,
+    pub(super) first: First,
+}
+
+/// With which transport.
+pub(super) enum First {
+    Polling(Box<HttpRequest>),
+    WebSocket { ws: WebSocket, headers: Headers },
+}
+
+impl Beginning {
+    /// The exchange that waits, on polling.
+    pub(super) fn exchange(&self) -> Option<u64> {
+        match &self.first {
+            First::Polling(request) => Some(request.exchange.id()),
+            First::WebSocket { .. } => None,
+        }
+    }
+
+    pub(super) fn home(&self) -> Home {
+        self.home
+    }
+
+    /// The client has gone.
+    pub(super) fn drop_gone(self) {
+        if let First::Polling(request) = self.first {
+            respond(request.exchange, 400, Vec::new(), "");
+        }
+    }
+}
+
+impl Engine {
+    /// Begins a session, on the thread of its home.
+    pub(super) fn begin(self: &Arc<Self>, beginning: Beginning, request: Arc<Handshake>) {
+        let sid = match Sid::generate() {
+            Ok(sid) => sid,
+            Err(error) => {
+                let context = vec![("error", error.to_string())];
+                let denial = Denial::bad_request("ID_GENERATION_ERROR", context);
+                return self.refuse(beginning, request, &denial);
+            }
+        };
+        let Beginning {
+            version, b64, home, ..
+        } = beginning;
+        let now = home.now();
+        match beginning.first {
+            First::Polling(http) => {
+                let machine = Machine::on_polling(version, b64, &sid, now, &self.config);
+                let session = Session::new(self, sid, request, machine, home);
+                self.begin_polling(&session, *http);
+            }
+            First::WebSocket { ws, headers } => {
+                let machine = Machine::on_websocket(version, b64, now, &self.config);
+                let session = Session::new(self, sid, request, machine, home);
+                let accept = Accept {
+                    headers,
+                    handler: Some(as_handler(&session)),
+                    ..Accept::default()
+                };
+                if let Err(error) = ws.accept(accept) {
+                    log::debug!("a WebSocket could not be accepted: {error}");
+                    refuse_websocket(ws, DenialCode::BadRequest.message());
+                }
+            }
+        }
+    }
+
+    fn begin_polling(self: &Arc<Self>, session: &Arc<Session>, request: HttpRequest) {
+        let cookie = self.options.cookie.as_ref();
+        let cookie = cookie.map(|cookie: &Cookie| cookie.serialize(session.sid()));
+        let kind = PayloadType::Text.content_type();
+        let headers = self.polling_headers(&request.head, kind, Some(cookie.unwrap_or_default()));
+        self.sessions.insert(session.sid, session.clone());
+        session.park(Waiting::new(request.exchange, &request.head, headers));
+        self.announce(session);
+    }
+
+    /// Tells the layer above of a session, on its home's thread.
+    pub(super) fn announce(&self, session: &Arc<Session>) {
+        let Some(handler) = self.handler.upgrade() else {
+            return session.close(true);
+        };
+        let hearer = handler.on_session(session);
+        let mut state = session.state.lock();
+        state.hearer = Some(hearer);
+    }
+
+    /// Tells the client and the layer above that there will be no session.
+    pub(super) fn refuse(&self, beginning: Beginning, request: Arc<Handshake>, denial: &Denial) {
+        self.report(denial, || request);
+        match beginning.first {
+            First::Polling(http) => {
+                let headers = self.cors_headers(&http.head);
+                self.deny(http.exchange, headers, denial);
+            }
+            First::WebSocket { ws, .. } => refuse_websocket(ws, denial.text()),
+        }
+    }
+
+    pub(super) fn report(&self, denial: &Denial, request: impl FnOnce() -> Arc<Handshake>) {
+        if let Some(handler) = self.handler.upgrade() {
+            handler.on_connection_error(&ConnectionError::new(denial, request()));
+        }
+    }
+}
+
+/// The official server's words and headers. Whether they reach anybody, a page can't see.
+pub(super) fn refuse_websocket(ws: WebSocket, text: &str) {
+    let refusal = Refusal {
+        status: 400,
+        headers: vec![("Content-type".to_owned(), "text/html".to_owned())],
+        body: text.as_bytes().to_vec(),
+    };
+    if let Err(error) = ws.refuse(refusal) {
+        log::trace!("an upgrade's connection has gone: {error}");
+    }
+}
+
+/// The request that begins a session, as it is kept.
+pub(super) fn handshake_of(
+    head: &Request,
+    remote: Option<std::net::SocketAddr>,
+    secure: bool,
+) -> Arc<Handshake> {
+    Arc::new(Handshake::new(head, remote, secure))
+}

@@ -1,0 +1,124 @@
+//! The request that began a session, kept as long as the session lives: in one piece of memory.
+
+use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::engineio::query;
+use crate::http::Request;
+
+/// The request that began a session.
+#[derive(Debug, Clone)]
+pub struct Handshake {
+    /// Method, target, and then name and value of each header, with a line end behind each.
+    lines: Box<str>,
+    address: Option<SocketAddr>,
+    secure: bool,
+    issued: u64,
+}
+
+impl Handshake {
+    pub(super) fn new(head: &Request, address: Option<SocketAddr>, secure: bool) -> Handshake {
+        let mut lines = format!("{}\n{}\n", head.method, head.target);
+        for (name, value) in &head.headers {
+            lines.push_str(name.as_str());
+            lines.push('\n');
+            match value.to_str() {
+                Ok(text) => lines.push_str(text),
+                // As Node reads headers; a value holds no line end.
+                Err(_) => match std::str::from_utf8(value.as_bytes()) {
+                    Ok(text) => lines.push_str(text),
+                    Err(_) => lines.extend(value.as_bytes().iter().map(|byte| char::from(*byte))),
+                },
+            }
+            lines.push('\n');
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Handshake {
+            lines: lines.into(),
+            address,
+            secure,
+            issued: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// `GET`, as a rule.
+    pub fn method(&self) -> &str {
+        self.lines.split('\n').next().unwrap_or_default()
+    }
+
+    /// The target as it was sent: path and query.
+    pub fn url(&self) -> &str {
+        self.lines.split('\n').nth(1).unwrap_or_default()
+    }
+
+    /// The query, decoded, in the order in which it was sent.
+    pub fn query(&self) -> Vec<(String, String)> {
+        let query = self.url().split_once('?').map_or("", |(_, query)| query);
+        query::pairs(query)
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect()
+    }
+
+    /// Names in lower case, and values; a name occurs as often as it was sent.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut lines = self.lines.split('\n').skip(2);
+        std::iter::from_fn(move || {
+            let name = lines.next().filter(|name| !name.is_empty())?;
+            Some((name, lines.next()?))
+        })
+    }
+
+    /// The first header with this name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    /// The client's address, or its proxy's; `None` on a Unix socket.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// Whether it came over TLS.
+    pub fn secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Whether a page of another origin may have sent it: it has an Origin header (`xdomain`).
+    pub fn xdomain(&self) -> bool {
+        self.header("origin").is_some()
+    }
+
+    /// When it came: milliseconds since the beginning of 1970 (UTC).
+    pub fn issued(&self) -> u64 {
+        self.issued
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{Limits, parse_request};
+
+    #[test]
+    fn a_request_reads_back() {
+        let text = b"GET /socket.io/?EIO=4&a=b%20c&a=d HTTP/1.1\r\nHost: h\r\nX-One: 1\r\nEmpty:\r\nx-one: \xe9\r\n\r\n";
+        let (head, _) = parse_request(text, &Limits::default()).unwrap().unwrap();
+        let handshake = Handshake::new(&head, None, true);
+        assert_eq!(handshake.method(), "GET");
+        assert_eq!(handshake.url(), "/socket.io/?EIO=4&a=b%20c&a=d");
+        let query = [("EIO", "4"), ("a", "b c"), ("a", "d")];
+        assert_eq!(
+            handshake.query(),
+            query.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+        let headers: Vec<_> = handshake.headers().collect();
+        assert_eq!(
+            headers,
+            [("host", "h"), ("x-one", "1"), ("x-one", "é"), ("empty", "")]
+        );
+        assert_eq!(handshake.header("X-ONE"), Some("1"));
+        assert!(handshake.secure() && !handshake.xdomain() && handshake.issued() > 1_600_000_000_000);
+    }
+}

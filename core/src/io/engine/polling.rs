@@ -1,0 +1,135 @@
+//! Requests for a session that is on polling, on its home's thread.
+
+use std::sync::Arc;
+
+use http::Method;
+
+use super::answers::{Waiting, respond};
+use super::session::Session;
+use crate::engineio::server::Received;
+use crate::engineio::{Packet, ParseError, PayloadType, Version, decode_binary_payload, decode_payload};
+use crate::route::HttpRequest;
+
+impl Session {
+    /// Passes a request to the session's home, with its content; there it is served at once.
+    pub(super) fn request_came(self: Arc<Self>, request: HttpRequest) {
+        let home = self.home();
+        if home.is_here() {
+            return self.serve(request);
+        }
+        // The home may have changed when it gets there.
+        home.run(Box::new(move || self.request_came(request)));
+    }
+
+    fn serve(&self, request: HttpRequest) {
+        match request.head.method {
+            Method::GET => self.get(request),
+            Method::POST => self.post(request),
+            _ => respond(request.exchange, 500, self.engine.cors_headers(&request.head), ""),
+        }
+    }
+
+    fn get(&self, request: HttpRequest) {
+        let headers = self
+            .engine
+            .polling_headers(&request.head, PayloadType::Text.content_type(), None);
+        self.park(Waiting::new(request.exchange, &request.head, headers));
+    }
+
+    /// A GET waits from now on, if only until this returns.
+    pub(super) fn park(&self, waiting: Waiting) {
+        // Before anybody could answer it: another loop may tell that it was cut.
+        self.engine.parked.insert(waiting.id(), self.me.clone());
+        let id = waiting.id();
+        let mut effects = Vec::new();
+        let mut refused = Some(waiting);
+        let mut state = self.state.lock();
+        let now = state.home.now();
+        let is_welcome = state.machine.poll(now, &mut effects);
+        if is_welcome && let Some(polling) = &mut state.polling {
+            polling.waiting = refused.take();
+        }
+        self.arm(&mut state);
+        let after = self.apply(&mut state, effects);
+        drop(state);
+        self.finish(after, true);
+        if let Some(refused) = refused {
+            self.engine.parked.remove(&id);
+            refused.refuse();
+        }
+    }
+
+    /// The client has gone while its GET waited.
+    pub(super) fn cut(&self, exchange: u64) {
+        let mut effects = Vec::new();
+        let mut state = self.state.lock();
+        let waiting = match &mut state.polling {
+            Some(polling) => polling.waiting.take_if(|waiting| waiting.id() == exchange),
+            None => None,
+        };
+        if waiting.is_some() {
+            state.machine.poll_cut(&mut effects);
+        }
+        let here = state.home.is_here();
+        let after = self.apply(&mut state, effects);
+        drop(state);
+        self.finish(after, here);
+        if let Some(waiting) = waiting {
+            waiting.refuse(); // nobody gets it, but it is owed
+        }
+    }
+
+    fn post(&self, request: HttpRequest) {
+        let version = self.state.lock().machine.version();
+        let is_binary = request.head.header("content-type") == Some("application/octet-stream");
+        if is_binary && version == Version::V4 {
+            self.refuse_post(request);
+            return;
+        }
+        if is_binary {
+            decode_binary_payload(&request.body)
+                .all(|packet| self.take_packet(packet.as_ref().map_err(|error| *error)));
+        } else if let Ok(text) = simdutf8::basic::from_utf8(&request.body) {
+            decode_payload(version, text)
+                .all(|packet| self.take_packet(packet.as_ref().map_err(|error| *error)));
+        } else {
+            self.take_packet(Err(ParseError));
+        }
+        let headers = self.engine.polling_headers(&request.head, "text/html", None);
+        respond(request.exchange, 200, headers, "ok");
+    }
+
+    fn refuse_post(&self, request: HttpRequest) {
+        let mut effects = Vec::new();
+        let mut state = self.state.lock();
+        state.machine.bad_post("invalid content", &mut effects);
+        let after = self.apply(&mut state, effects);
+        drop(state);
+        self.finish(after, true);
+        respond(request.exchange, 400, self.engine.cors_headers(&request.head), "");
+    }
+
+    /// A packet of a POST, or what isn't one. Says whether the session goes on.
+    fn take_packet(&self, packet: Result<&Packet<'_>, ParseError>) -> bool {
+        let mut effects = Vec::new();
+        let mut state = self.state.lock();
+        if state.polling.is_none() {
+            return false; // it has moved since the request was sent on its way
+        }
+        let now = state.home.now();
+        let kind = packet.map(|packet| packet.kind);
+        let received = state
+            .machine
+            .receive(kind, now, &self.engine.config, &mut effects);
+        self.arm(&mut state);
+        let goes_on = !state.machine.is_closed();
+        let hearer = state.hearer.clone();
+        let after = self.apply(&mut state, effects);
+        drop(state);
+        self.finish(after, true);
+        if let (Received::Message, Ok(packet), Some(hearer)) = (received, packet, hearer) {
+            hearer.on_message(packet.data());
+        }
+        goes_on
+    }
+}

@@ -1,0 +1,75 @@
+//! Whether a client may begin a session (`allowRequest`).
+
+use std::sync::Arc;
+
+use super::beginning::Beginning;
+use super::{Engine, Handshake};
+use crate::engineio::Denial;
+
+/// Answer it once, now or later, on any thread. Dropped, it is denied. What an answer brings about is heard later, never
+/// inside the call.
+#[must_use = "a client waits for the answer; dropping this denies the request"]
+pub(crate) struct Question {
+    engine: Arc<Engine>,
+    request: Arc<Handshake>,
+    beginning: Option<Beginning>,
+}
+
+impl Question {
+    pub(super) fn new(engine: &Arc<Engine>, request: Arc<Handshake>, beginning: Beginning) -> Question {
+        if let Some(exchange) = beginning.exchange() {
+            engine.asked.insert(exchange, ());
+        }
+        Question {
+            engine: engine.clone(),
+            request,
+            beginning: Some(beginning),
+        }
+    }
+
+    /// The request.
+    pub(crate) fn request(&self) -> &Arc<Handshake> {
+        &self.request
+    }
+
+    /// The session begins.
+    pub(crate) fn allow(mut self) {
+        self.settle(None);
+    }
+
+    /// Status 403 and code 4 with this message, or "Forbidden" without; a WebSocket is refused with status 400.
+    pub(crate) fn deny(mut self, message: Option<&str>) {
+        self.settle(Some(Denial::forbidden(message)));
+    }
+
+    fn settle(&mut self, denial: Option<Denial>) {
+        let Some(beginning) = self.beginning.take() else {
+            return;
+        };
+        // A client that has gone meanwhile gets no session.
+        let is_there = beginning
+            .exchange()
+            .is_none_or(|exchange| self.engine.asked.remove(&exchange).is_some());
+        let (engine, request) = (self.engine.clone(), self.request.clone());
+        let home = beginning.home();
+        home.run(Box::new(move || match denial {
+            Some(denial) => engine.refuse(beginning, request, &denial),
+            None if is_there => engine.begin(beginning, request),
+            None => beginning.drop_gone(),
+        }));
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.settle(Some(Denial::forbidden(None)));
+    }
+}
+
+impl std::fmt::Debug for Question {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Question")
+            .field("request", &self.request)
+            .finish_non_exhaustive()
+    }
+}

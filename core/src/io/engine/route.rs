@@ -1,0 +1,212 @@
+//! Requests: which are served, and by whom.
+
+use std::sync::Arc;
+
+use super::answers::respond;
+use super::beginning::{Beginning, First, handshake_of, refuse_websocket};
+use super::carrier::{CloseAtOnce, as_handler};
+use super::question::Question;
+use super::session::Session;
+use super::{Engine, EngineHandler};
+use crate::engineio::{Denial, Known, Transport, Verified, verify};
+use crate::event_loop::Home;
+use crate::http::Request;
+use crate::route::{HttpRequest, Route};
+use crate::server::{Accept, UpgradeRequest};
+use crate::settings::Settings;
+use crate::websocket::WebSocket;
+
+/// The engine as a part of a server's URL space; keeps who hears it.
+struct EngineRoute {
+    engine: Arc<Engine>,
+    handler: Arc<dyn EngineHandler>,
+}
+
+impl Route for EngineRoute {
+    fn matches(&self, path: &str) -> bool {
+        self.engine.matches(path)
+    }
+
+    fn max_body(&self) -> u64 {
+        self.engine.options.max_http_buffer_size
+    }
+
+    fn settings(&self) -> Option<Settings> {
+        Some(self.engine.settings())
+    }
+
+    fn on_request(&self, request: HttpRequest) {
+        self.engine.handle(request);
+    }
+
+    fn on_cut(&self, exchange: u64) {
+        self.engine.cut(exchange);
+    }
+
+    fn on_upgrade(&self, request: &UpgradeRequest<'_>) {
+        self.engine.upgrade(request);
+    }
+
+    fn on_server_closed(&self) {
+        self.handler.on_server_closed();
+    }
+}
+
+impl Engine {
+    /// The engine as a part of a server's URL space. It keeps `handler`, who hears the engine.
+    pub(crate) fn route(self: &Arc<Self>, handler: Arc<dyn EngineHandler>) -> Arc<dyn Route> {
+        Arc::new(EngineRoute {
+            engine: self.clone(),
+            handler,
+        })
+    }
+
+    /// Whether a path, without its query, is served here.
+    pub(crate) fn matches(&self, path: &str) -> bool {
+        let rest = path.strip_prefix(self.path.as_str());
+        rest.is_some_and(|rest| !self.options.add_trailing_slash || rest.starts_with('/'))
+    }
+
+    /// Serves a request that is no upgrade. On a thread without a loop it is served on the engine's own home.
+    pub(crate) fn handle(self: &Arc<Self>, request: HttpRequest) {
+        let Some(here) = Home::current() else {
+            let engine = self.clone();
+            self.home.run(Box::new(move || engine.handle(request)));
+            return;
+        };
+        if let Some(bundle) = &self.bundle
+            && let Some(file) = bundle.find(&self.path, request.head.path())
+        {
+            let headers = self.cors_headers(&request.head);
+            return bundle.serve(file, request, headers);
+        }
+        if let Some(cors) = &self.options.cors
+            && cors.answers(&request.head.method)
+        {
+            let headers = self.cors_headers(&request.head);
+            return respond(request.exchange, cors.options_success_status, headers, "");
+        }
+        match self.verify(&request.head, false) {
+            Ok((Verified::Session { .. }, Some(session))) => session.request_came(request),
+            Ok((Verified::Handshake { version, b64, .. }, _)) => {
+                let kept = handshake_of(&request.head, request.remote, request.secure);
+                let first = First::Polling(Box::new(request));
+                self.ask(
+                    Beginning {
+                        version,
+                        b64,
+                        home: here,
+                        first,
+                    },
+                    kept,
+                );
+            }
+            // A session is found or the request is denied.
+            Ok((Verified::Session { .. }, None)) => respond(request.exchange, 400, Vec::new(), ""),
+            Err(denial) => {
+                self.report(&denial, || {
+                    handshake_of(&request.head, request.remote, request.secure)
+                });
+                let headers = self.cors_headers(&request.head);
+                self.deny(request.exchange, headers, &denial);
+            }
+        }
+    }
+
+    /// The client that waits for the answer to this exchange has gone.
+    pub(crate) fn cut(&self, exchange: u64) {
+        self.asked.remove(&exchange);
+        let session = self.parked.remove(&exchange);
+        if let Some(session) = session.and_then(|session| session.upgrade()) {
+            session.cut(exchange);
+        }
+    }
+
+    fn upgrade(self: &Arc<Self>, request: &UpgradeRequest<'_>) {
+        let (head, ws) = (request.head(), request.websocket());
+        let kept = || handshake_of(head, request.remote_address(), request.is_secure());
+        match self.verify(head, true) {
+            Ok((Verified::Session { transport, .. }, session)) => {
+                let session = session.filter(|_| transport == Transport::WebSocket);
+                self.upgrade_session(session, ws, head);
+            }
+            Ok((
+                Verified::Handshake {
+                    transport: Transport::Polling,
+                    ..
+                },
+                _,
+            )) => {
+                self.upgrade_session(None, ws, head);
+            }
+            Ok((Verified::Handshake { version, b64, .. }, _)) => {
+                let Some(home) = Home::of(ws) else { return };
+                let mut headers = self.cors_headers(head);
+                self.ask_for_headers(true, head, &mut headers);
+                let first = First::WebSocket { ws, headers };
+                self.ask(
+                    Beginning {
+                        version,
+                        b64,
+                        home,
+                        first,
+                    },
+                    kept(),
+                );
+            }
+            Err(denial) => {
+                self.report(&denial, kept);
+                refuse_websocket(ws, denial.text());
+            }
+        }
+    }
+
+    /// A WebSocket for a session, or for none: that one is opened and closed.
+    fn upgrade_session(&self, session: Option<Arc<Session>>, ws: WebSocket, head: &Request) {
+        let mut headers = self.cors_headers(head);
+        self.ask_for_headers(false, head, &mut headers);
+        let session = session.filter(|session| session.try_websocket(ws));
+        let handler = match &session {
+            Some(session) => as_handler(session),
+            None => Arc::new(CloseAtOnce),
+        };
+        let accept = Accept {
+            headers,
+            handler: Some(handler),
+            ..Accept::default()
+        };
+        if let Err(error) = ws.accept(accept) {
+            log::debug!("a WebSocket could not be accepted: {error}");
+            refuse_websocket(ws, "Bad request");
+            if let Some(session) = session {
+                session.not_accepted(ws);
+            }
+        }
+    }
+
+    fn verify(&self, head: &Request, is_upgrade: bool) -> Result<(Verified, Option<Arc<Session>>), Denial> {
+        let mut found = None;
+        let verified = verify(head, is_upgrade, &self.rules, |sid| {
+            let session = self.sessions.get(sid)?;
+            let state = session.state.lock();
+            let known = Known {
+                transport: state.machine.transport(),
+                version: state.machine.version(),
+            };
+            drop(state);
+            found = Some(session);
+            Some(known)
+        })?;
+        Ok((verified, found))
+    }
+
+    /// Asks the layer above, if it wants that.
+    fn ask(self: &Arc<Self>, beginning: Beginning, request: Arc<crate::io::engine::Handshake>) {
+        match self.handler.upgrade() {
+            Some(handler) if self.options.ask_request => {
+                handler.on_request(Question::new(self, request, beginning));
+            }
+            _ => self.begin(beginning, request),
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Sending, from any thread, in the order in which each thread sends.
+//!
+//! Messages with attachments must not be torn apart. Another thread queues them one by one, and while they wait in the
+//! loop's queue the home's own sends, which would act at once, go behind them.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::SendFlags;
+use super::effects::ignore;
+use super::session::{Session, State};
+use crate::engineio::server::{Effect, Outcome, Prepared, Session as Machine, Unit};
+use crate::engineio::{Data, PacketType, Version, packet};
+use crate::error::{ErrorCode, Result};
+use crate::event_loop::{self, Home};
+use crate::settings::SlowConsumer;
+use crate::websocket::{SendOptions, Sent, WebSocket, send_shared_many};
+use crate::ws::MessageType;
+
+/// The largest buffer that a thread keeps for the next message.
+const MAX_KEPT: usize = 64 << 10;
+
+thread_local!(static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+
+impl Session {
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Closed`] once it has ended or was closed, [`ErrorCode::OutboxFull`] over the hard limit, if that is the
+    /// policy. Dropped by the policy, or because it is volatile, it says [`Sent::Dropped`].
+    pub(crate) fn send(&self, data: Data<'_>, flags: SendFlags) -> Result<Sent> {
+        self.send_batch(&[data], flags)
+    }
+
+    /// Sends messages with nothing between them: a packet with its attachments. All of them or, with
+    /// [`ErrorCode::OutboxFull`] or [`Sent::Dropped`], none. Errors as for [`send`](Self::send).
+    pub(crate) fn send_batch(&self, messages: &[Data<'_>], flags: SendFlags) -> Result<Sent> {
+        let unit = || Unit::copy_many(messages);
+        self.send_unit(flags, unit, |state, carrier| {
+            self.write(state, messages.len(), unit, |form| {
+                each(messages.iter(), |data| form.send(carrier, *data, flags.compress))
+            })
+        })
+    }
+
+    /// Sends what others get too. Errors as for [`send`](Self::send).
+    pub(crate) fn send_prepared(&self, prepared: &Arc<Prepared>, flags: SendFlags) -> Result<Sent> {
+        let unit = || Unit::Shared(prepared.clone());
+        self.send_unit(flags, unit, |state, carrier| {
+            self.write(state, prepared.frames().len(), unit, |form| {
+                form.send_prepared(carrier, prepared)
+            })
+        })
+    }
+
+    fn send_unit(
+        &self,
+        flags: SendFlags,
+        unit: impl FnOnce() -> Unit,
+        on_websocket: impl FnOnce(&mut State, WebSocket) -> Result<Sent>,
+    ) -> Result<Sent> {
+        let mut effects = Vec::new();
+        let mut state = self.state.lock();
+        let compress = flags.compress != Some(false);
+        let config = &self.engine.config;
+        let outcome = state
+            .machine
+            .send(flags.volatile, compress, unit, config, &mut effects);
+        let sent = match outcome {
+            Outcome::OnWebSocket => match self.judge(&mut state, flags, &mut effects) {
+                Verdict::Welcome(carrier) => on_websocket(&mut state, carrier),
+                Verdict::Done(sent) => sent,
+            },
+            Outcome::Queued => Ok(Sent::Queued),
+            Outcome::OverMark => Ok(Sent::OverMark),
+            Outcome::Dropped => Ok(Sent::Dropped),
+            Outcome::Full => Err(ErrorCode::OutboxFull.into()),
+            Outcome::Closed => Err(ErrorCode::Closed.into()),
+        };
+        if !effects.is_empty() {
+            let after = self.apply(&mut state, effects);
+            drop(state);
+            self.finish(after, false);
+        }
+        sent
+    }
+
+    /// Whether the WebSocket takes something now.
+    fn judge(&self, state: &mut State, flags: SendFlags, effects: &mut Vec<Effect>) -> Verdict {
+        let Some(carrier) = state.carrier else {
+            return Verdict::Done(Err(ErrorCode::Closed.into()));
+        };
+        if flags.volatile && event_loop::has_unsent(carrier.id()) {
+            return Verdict::Done(Ok(Sent::Dropped));
+        }
+        // Who was never over the mark can't be over the limit.
+        let limit = self.engine.config.hard_limit;
+        if limit == 0 || !state.over_mark || carrier.buffered_amount() <= limit as u64 {
+            return Verdict::Welcome(carrier);
+        }
+        Verdict::Done(match self.engine.config.slow_consumer {
+            SlowConsumer::Error => Err(ErrorCode::OutboxFull.into()),
+            // Frames that wait may be attachments of others, so the oldest can't be dropped here.
+            SlowConsumer::DropNewest | SlowConsumer::DropOldest => Ok(Sent::Dropped),
+            SlowConsumer::Close => {
+                state.machine.too_slow(effects);
+                Ok(Sent::Dropped)
+            }
+        })
+    }
+
+    /// Sends `count` messages on the WebSocket, at once or in their turn.
+    fn write(
+        &self,
+        state: &mut State,
+        count: usize,
+        unit: impl FnOnce() -> Unit,
+        send: impl FnOnce(&Form) -> Result<Sent>,
+    ) -> Result<Sent> {
+        if state.batches > 0 && state.home.is_here() {
+            return self.send_later(state, unit());
+        }
+        let sent = send(&Form::of(&state.machine));
+        if count > 1 && !state.home.is_here() {
+            self.note_batch(state);
+        }
+        state.over_mark |= matches!(sent, Ok(Sent::OverMark));
+        sent
+    }
+
+    /// The home's own, behind what others have queued.
+    fn send_later(&self, state: &mut State, unit: Unit) -> Result<Sent> {
+        let me = self.me.upgrade().ok_or(ErrorCode::Closed)?;
+        state.batches += 1;
+        state.home.run(Box::new(move || {
+            let mut state = me.state.lock();
+            state.batches -= 1;
+            let form = Form::of(&state.machine);
+            if let Some(carrier) = state.carrier {
+                unit.messages(&mut |data| ignore(form.send(carrier, data, None)));
+            }
+        }));
+        Ok(Sent::Queued)
+    }
+
+    /// Another thread has queued several messages: until the home has sent the last, its own go behind.
+    fn note_batch(&self, state: &mut State) {
+        let Some(me) = self.me.upgrade() else { return };
+        state.batches += 1;
+        state.home.run(Box::new(move || me.state.lock().batches -= 1));
+    }
+}
+
+enum Verdict {
+    Welcome(WebSocket),
+    Done(Result<Sent>),
+}
+
+/// Sends to many sessions what they all get. Those that can't take it miss it.
+pub(crate) fn send_prepared_many(
+    sessions: &mut dyn Iterator<Item = &Arc<Session>>,
+    prepared: &Arc<Prepared>,
+    flags: SendFlags,
+) {
+    let mut plain = Vec::new();
+    let mut others: Vec<(Home, Vec<Arc<Session>>)> = Vec::new();
+    let is_single = prepared.frames().len() == 1 && prepared.compress();
+    for session in sessions {
+        let unit = || Unit::Shared(prepared.clone());
+        let sent = session.send_unit(flags, unit, |state, carrier| {
+            let form = Form::of(&state.machine);
+            let limit = session.engine.config.hard_limit as u64;
+            if is_single && form.is_plain() && state.batches == 0 {
+                // The others' slow consumers are noticed when something is sent to them alone.
+                if limit == 0 || carrier.buffered_amount() <= limit {
+                    plain.push(carrier);
+                } else {
+                    state.over_mark = true;
+                }
+            } else if state.home.is_here() {
+                return session.write(state, prepared.frames().len(), unit, |form| {
+                    form.send_prepared(carrier, prepared)
+                });
+            } else {
+                // There are few loops.
+                match others.iter_mut().find(|(home, _)| *home == state.home) {
+                    Some((_, list)) => list.push(session.clone()),
+                    None => others.push((state.home, vec![session.clone()])),
+                }
+            }
+            Ok(Sent::Queued)
+        });
+        if let Err(error) = sent {
+            log::debug!("session {} misses a message: {error}", session.sid());
+        }
+    }
+    if let Some(message) = prepared.frames().first() {
+        send_shared_many(&mut plain.into_iter(), message);
+    }
+    for (home, sessions) in others {
+        let prepared = prepared.clone();
+        home.run(Box::new(move || {
+            for session in sessions {
+                ignore(session.send_prepared(&prepared, flags));
+            }
+        }));
+    }
+}
+
+/// How a client's WebSocket messages look.
+pub(super) struct Form {
+    version: Version,
+    b64: bool,
+}
+
+impl Form {
+    pub(super) fn of(machine: &Machine) -> Form {
+        Form {
+            version: machine.version(),
+            b64: machine.b64(),
+        }
+    }
+
+    /// Whether messages for many are right for this client.
+    fn is_plain(&self) -> bool {
+        self.version == Version::V4 && !self.b64
+    }
+
+    pub(super) fn send(&self, carrier: WebSocket, data: Data<'_>, compress: Option<bool>) -> Result<Sent> {
+        match data {
+            Data::Binary(bytes) if self.is_plain() => {
+                send_frame(carrier, MessageType::Binary, bytes, compress)
+            }
+            Data::Binary(bytes) if self.b64 => with_scratch(|scratch| {
+                packet::encode_base64(self.version, bytes, scratch);
+                send_frame(carrier, MessageType::Text, scratch, compress)
+            }),
+            Data::Binary(bytes) => with_scratch(|scratch| {
+                packet::encode_binary(self.version, bytes, scratch);
+                send_frame(carrier, MessageType::Binary, scratch, compress)
+            }),
+            Data::Text(text) => with_scratch(|scratch| {
+                packet::encode_text(PacketType::Message, text, scratch);
+                send_frame(carrier, MessageType::Text, scratch, compress)
+            }),
+        }
+    }
+
+    fn send_prepared(&self, carrier: WebSocket, prepared: &Prepared) -> Result<Sent> {
+        if self.is_plain() && prepared.compress() {
+            return each(prepared.frames().iter(), |frame| carrier.send_shared(frame));
+        }
+        let compress = (!prepared.compress()).then_some(false);
+        each(prepared.messages(), |data| self.send(carrier, data, compress))
+    }
+}
+
+/// Sends one after the other, up to the first that can't be sent.
+fn each<T>(messages: impl Iterator<Item = T>, send: impl Fn(T) -> Result<Sent>) -> Result<Sent> {
+    let mut all = Sent::Queued;
+    for message in messages {
+        if send(message)? == Sent::OverMark {
+            all = Sent::OverMark;
+        }
+    }
+    Ok(all)
+}
+
+/// Text is UTF-8: it comes from a `str`.
+fn send_frame(carrier: WebSocket, kind: MessageType, data: &[u8], compress: Option<bool>) -> Result<Sent> {
+    if compress.is_none() {
+        return carrier.send_checked(kind, data);
+    }
+    let options = SendOptions {
+        compress,
+        ..SendOptions::default()
+    };
+    event_loop::send_with(carrier.id(), kind, data, &options)
+}
+
+fn with_scratch<R>(act: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
+        Ok(mut scratch) => {
+            scratch.clear();
+            let result = act(&mut scratch);
+            scratch.shrink_to(MAX_KEPT);
+            result
+        }
+        // Whoever collects the log's lines may send from there.
+        Err(_) => act(&mut Vec::new()),
+    })
+}

@@ -1,0 +1,173 @@
+//! A session as the layer above has it.
+
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use super::answers::Waiting;
+use super::{Engine, Handshake, SessionHandler};
+use crate::engineio::server::{NEVER, Session as Machine};
+use crate::engineio::{Sid, Transport};
+use crate::event_loop::{Home, Timed};
+use crate::websocket::WebSocket;
+use crate::ws::Millis;
+
+/// A session. Keep it as long as you like, use it on any thread: once it has ended, calls say so and do nothing.
+pub(crate) struct Session {
+    pub(super) sid: Sid,
+    pub(super) engine: Arc<Engine>,
+    request: Arc<Handshake>,
+    pub(super) me: Weak<Session>,
+    pub(super) state: Mutex<State>,
+}
+
+pub(super) struct State {
+    pub(super) machine: Machine,
+    /// The WebSocket that carries it.
+    pub(super) carrier: Option<WebSocket>,
+    pub(super) polling: Option<Box<PollingSide>>,
+    pub(super) home: Home,
+    pub(super) hearer: Option<Arc<dyn SessionHandler>>,
+    /// The earliest time that was set and has not come.
+    pub(super) armed: Millis,
+    /// Messages with attachments that other threads have queued and the home has not sent yet.
+    pub(super) batches: u32,
+    /// The application was told that too much waits on the WebSocket.
+    pub(super) over_mark: bool,
+}
+
+/// What only polling needs.
+#[derive(Default)]
+pub(super) struct PollingSide {
+    /// The GET that waits.
+    pub(super) waiting: Option<Waiting>,
+    /// The WebSocket that is being tried.
+    pub(super) probe: Option<WebSocket>,
+}
+
+impl Session {
+    pub(super) fn new(
+        engine: &Arc<Engine>,
+        sid: Sid,
+        request: Arc<Handshake>,
+        machine: Machine,
+        home: Home,
+    ) -> Arc<Session> {
+        let polling = (machine.transport() == Transport::Polling).then(Box::default);
+        Arc::new_cyclic(|me| Session {
+            sid,
+            engine: engine.clone(),
+            request,
+            me: me.clone(),
+            state: Mutex::new(State {
+                machine,
+                carrier: None,
+                polling,
+                home,
+                hearer: None,
+                armed: NEVER,
+                batches: 0,
+                over_mark: false,
+            }),
+        })
+    }
+
+    /// Its id: 20 characters.
+    pub(crate) fn sid(&self) -> &str {
+        self.sid.as_str()
+    }
+
+    /// The request that began it.
+    pub(crate) fn request(&self) -> &Arc<Handshake> {
+        &self.request
+    }
+
+    /// What carries it now.
+    pub(crate) fn transport(&self) -> Transport {
+        self.state.lock().machine.transport()
+    }
+
+    /// 3 or 4.
+    pub(crate) fn version(&self) -> u8 {
+        self.state.lock().machine.version() as u8
+    }
+
+    /// The loop on whose thread it is heard. It changes once at most ([`SessionHandler`]).
+    pub(crate) fn home(&self) -> Home {
+        self.state.lock().home
+    }
+
+    /// Whether it has ended, or was closed with `discard`.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().machine.is_closed()
+    }
+
+    /// The bytes that were accepted for sending and have not left.
+    pub(crate) fn buffered(&self) -> u64 {
+        let state = self.state.lock();
+        let on_websocket = state.carrier.map_or(0, WebSocket::buffered_amount);
+        on_websocket + state.machine.buffered() as u64
+    }
+
+    /// Closes it; its handler hears "forced close" later, not in this call. What was sent before goes out first, on polling
+    /// if the client asks for it within 30 seconds; `discard`: on polling, it is lost.
+    pub(crate) fn close(&self, discard: bool) {
+        let mut effects = Vec::new();
+        let mut state = self.state.lock();
+        let now = state.home.now();
+        state.machine.close(discard, now, &mut effects);
+        self.arm(&mut state);
+        let after = self.apply(&mut state, effects);
+        drop(state);
+        self.finish(after, false);
+    }
+
+    /// Has the session looked at when its machine wants to.
+    pub(super) fn arm(&self, state: &mut State) {
+        let deadline = state.machine.deadline();
+        if deadline < state.armed {
+            state.armed = deadline;
+            let me: Weak<Session> = self.me.clone();
+            state.home.at(deadline, me);
+        }
+    }
+}
+
+impl State {
+    pub(super) fn is_probe(&self, ws: WebSocket) -> bool {
+        self.polling
+            .as_ref()
+            .is_some_and(|polling| polling.probe == Some(ws))
+    }
+
+    pub(super) fn take_waiting(&mut self) -> Option<Waiting> {
+        self.polling.as_mut()?.waiting.take()
+    }
+}
+
+impl Timed for Session {
+    fn due(self: Arc<Self>, now: Millis) {
+        let mut effects = Vec::new();
+        let mut state = self.state.lock();
+        // A timer that was set on the loop that it has left.
+        if !state.home.is_here() {
+            return;
+        }
+        if state.armed <= now {
+            state.armed = NEVER;
+        }
+        state.machine.tick(now, &self.engine.config, &mut effects);
+        self.arm(&mut state);
+        let after = self.apply(&mut state, effects);
+        drop(state);
+        self.finish(after, true);
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("sid", &self.sid)
+            .finish_non_exhaustive()
+    }
+}
