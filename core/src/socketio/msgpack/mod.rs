@@ -143,6 +143,3 @@ pub fn encode(packet: &Outgoing<'_>, out: &mut Vec<u8>) -> Result<(), ParseError
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,8 @@
-use super::super::json;
-use super::*;
+//! Socket.IO's packets in MessagePack.
+
+use bytes::Bytes;
+use sockline::socketio::msgpack::{decode, encode};
+use sockline::socketio::{Content, Limits, Outgoing, PacketType, ParseError, json};
 
 fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b' ').collect();

@@ -1,0 +1,3 @@
+//! Socket.IO's packets in both encodings, and beside the official parsers.
+
+mod msgpack;
