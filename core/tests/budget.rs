@@ -8,6 +8,7 @@ use sockline::{
 
 mod support;
 
+use support::routes::{ok, post, routed};
 use support::{Events, Host, Peer, What, give, joined, local, masked, recorder, serve, settings, settle};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -256,4 +257,30 @@ fn messages_that_wait_for_a_handler_count() {
     assert_eq!(memory_in_use(), 0);
     events.open();
     assert_eq!(events.next(), What::Binary(vec![7; 5000]));
+}
+
+#[test]
+fn a_requests_body_counts_while_it_comes() {
+    let _turn = ONE_AT_A_TIME.lock();
+    let (options, heard) = routed(|_| {});
+    let on_loop = Loop::new(LoopOptions::default()).unwrap();
+    let server = serve(&on_loop, options, recorder().0);
+    settle(&on_loop);
+    let mut peer = Peer::connect(support::port(server));
+    let request = post("/r", &[b'x'; 30_000]);
+    give(&on_loop, &mut peer, &request[..20_000]);
+    assert_eq!(memory_in_use(), 20_000 - (request.len() - 30_000));
+    give(&on_loop, &mut peer, &request[20_000..]);
+    assert_eq!(memory_in_use(), 0, "it is the route's now");
+    let exchange = heard.request().exchange;
+    give(&on_loop, &mut peer, &request[..20_000]);
+    assert_eq!(memory_in_use(), 20_000, "what is read ahead");
+    exchange.respond(ok(&[]));
+    settle(&on_loop);
+    assert_eq!(memory_in_use(), 20_000 - (request.len() - 30_000));
+    drop(peer);
+    while server.metrics().unwrap().connections > 0 {
+        support::turn(&on_loop, support::PATIENCE);
+    }
+    assert_eq!(memory_in_use(), 0);
 }

@@ -8,6 +8,7 @@ use sockline::{Compression, Loop, LoopOptions, ServerOptions, Settings};
 
 mod support;
 
+use support::routes::{get, ok, response, routed};
 use support::{Peer, barrier, local, masked, port, recorder, serve, started};
 
 struct Counting;
@@ -112,6 +113,60 @@ fn an_idle_connection_costs_less_than_512_bytes() {
     let each = (heap() - before - own) / COUNT as isize;
     assert!(each < 512, "{each} bytes for each connection");
     drop((all, warm));
+}
+
+#[test]
+fn a_request_that_waits_for_its_answer_costs_little() {
+    const COUNT: usize = 4000;
+    let _turn = ONE_AT_A_TIME.lock();
+    allow_descriptors(2 * COUNT as u64 + 200);
+    let (options, heard) = routed(|_| {});
+    let on_loop = started();
+    let server = serve(&on_loop, options, std::sync::Arc::new(Echo));
+    let park = || {
+        let mut peer = Peer::connect(port(server));
+        peer.send(&get("/r"));
+        let exchange = heard.request().exchange;
+        (peer, exchange)
+    };
+    let warm = (0..10).map(|_| park()).collect::<Vec<_>>();
+    barrier(server);
+    let before = heap();
+    let mut all = Vec::with_capacity(COUNT);
+    let own = heap() - before;
+    all.extend((0..COUNT).map(|_| park()));
+    barrier(server);
+    let each = (heap() - before - own) / COUNT as isize;
+    assert!(each < 1024, "{each} bytes for each request that waits");
+    for (mut peer, exchange) in all.into_iter().chain(warm) {
+        exchange.respond(ok(b"at last"));
+        assert_eq!(response(&mut peer).1, b"at last");
+    }
+}
+
+#[test]
+fn a_declared_huge_body_reserves_little() {
+    let _turn = ONE_AT_A_TIME.lock();
+    let (options, _heard) = routed(|route| route.max_body = u64::MAX);
+    let on_loop = started();
+    let server = serve(&on_loop, options, std::sync::Arc::new(Echo));
+    barrier(server);
+    let before = heap();
+    let mut peer = Peer::connect(port(server));
+    let cost = peak_above(before, || {
+        peer.send(
+            format!(
+                "POST /r HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\nx",
+                u64::MAX
+            )
+            .as_bytes(),
+        );
+        barrier(server);
+    });
+    assert!(
+        cost < 128 << 10,
+        "{cost} bytes for a length that was only declared"
+    );
 }
 
 /// What each of many idle connections costs that agreed on compression and have compressed and inflated a message.

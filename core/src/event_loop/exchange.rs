@@ -240,16 +240,21 @@ impl LoopCore {
         }
     }
 
-    /// An answer is in the cork: unless that is full, or the last, the next request can come.
+    /// An answer is in the cork, which is flushed if it is full, or the answer the last: unless something waits then, the
+    /// next request can come. What the client has sent already is behind this one in the same input.
     fn answer_corked(&self, id: Id, keep_alive: bool) {
         if !keep_alive || self.cork.borrow().len() >= CORK {
             self.flush_cork(id);
         }
-        let left = self.with_conn(id, |conn| conn.outbox.is_empty() && !conn.flags.broken);
-        match (left, keep_alive) {
-            (Some(true), true) => self.next_request(id),
-            (Some(true), false) => self.finish(id, None, true),
-            _ => {} // the outbox's progress goes on with it
+        let has_left = self.with_conn(id, |conn| {
+            let has_left = conn.outbox.is_empty() && !conn.flags.broken;
+            if let Some(serving) = conn.serving().filter(|_| has_left) {
+                serving.phase = Phase::Reading;
+            }
+            has_left // else the outbox's progress goes on with it
+        });
+        if has_left == Some(true) && !keep_alive {
+            self.finish(id, None, true);
         }
     }
 
@@ -262,19 +267,6 @@ impl LoopCore {
             conn.outbox.share_message(Bytes::from(body), Tracking::NONE);
         }
         self.mark_dirty(conn);
-    }
-
-    /// The answer has left, or is as good as gone: what the client has sent meanwhile is looked at.
-    fn next_request(&self, id: Id) {
-        let waiting = self.with_conn(id, |conn| {
-            if let Some(serving) = conn.serving() {
-                serving.phase = Phase::Reading;
-            }
-            conn.has_waiting() || conn.flags.unread
-        });
-        if waiting == Some(true) {
-            self.reconsider(id);
-        }
     }
 
     /// The client has ended its direction, or all of it, while it waits for an answer.

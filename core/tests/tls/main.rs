@@ -8,6 +8,7 @@ mod support;
 mod foreign;
 mod pair;
 mod peer;
+mod routes;
 mod sessions;
 mod transport;
 mod trust;

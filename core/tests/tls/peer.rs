@@ -32,7 +32,7 @@ pub fn client_config(authority: &Authority, versions: &[&'static SupportedProtoc
 
 /// A client of a port, with its TLS handshake still to be done by the first read or write.
 #[track_caller]
-fn client(config: ClientConfig, port: u16) -> TlsClient {
+pub fn client(config: ClientConfig, port: u16) -> TlsClient {
     let name = ServerName::try_from("localhost").unwrap();
     let connection = ClientConnection::new(Arc::new(config), name).unwrap();
     let socket = Peer::connect(port).stream;
