@@ -8,11 +8,13 @@
 //! | [`cors`], [`cookie`], [`coding`] | headers of answers, and their compression |
 //! | [`sid`] | the ids of sessions |
 //! | [`server`] | a session at the server, on polling and on a WebSocket |
+//! | [`client`] | the client's machine |
 //!
 //! Names and sections are those of the Engine.IO protocol document (github.com/socketio/engine.io-protocol).
 
 #![forbid(unsafe_code)]
 
+pub mod client;
 pub mod coding;
 pub mod cookie;
 pub mod cors;
