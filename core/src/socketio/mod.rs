@@ -4,12 +4,14 @@
 //! for; of an event the name is found, and where the arguments are. Binary data is apart, as attachments: a payload has
 //! placeholders where they belong, `{"_placeholder":true,"num":0}`, in every encoding.
 //!
-//! Everything here is pure: messages in, packets out, and back. Depth, length and attachments are bounded.
+//! Everything here is pure: messages in, packets out, and back. Depth, length and attachments are bounded. [`client`] is a
+//! manager with its sockets, as pure as the rest.
 
 #![forbid(unsafe_code)]
 
 mod backoff;
 mod build;
+pub mod client;
 mod decoder;
 mod error;
 pub mod json;

@@ -88,7 +88,8 @@ impl<'a> EventData<'a> {
         self.array.get(self.args.0..self.args.1).unwrap_or_default()
     }
 
-    fn into_owned(self) -> EventData<'static> {
+    /// The same, which borrows nothing any more.
+    pub fn into_owned(self) -> EventData<'static> {
         EventData {
             name: Cow::Owned(self.name.into_owned()),
             array: Cow::Owned(self.array.into_owned()),

@@ -1,0 +1,7 @@
+//! The client's machine of Socket.IO against a scripted connection, on a virtual clock.
+
+mod connecting;
+mod recovering;
+mod retrying;
+mod scene;
+mod sending;
