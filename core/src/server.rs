@@ -1,6 +1,7 @@
 //! Accepting connections.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub enum Address {
     Tcp(String, u16),
     /// The path of a Unix socket. A socket that nobody listens on is replaced; any other file is left alone.
     Unix(PathBuf),
+    /// Nowhere: all its connections are given to it ([`Server::adopt`]).
+    Nowhere,
 }
 
 /// How to listen. `ServerOptions::new(address)` has the documented defaults.
@@ -106,6 +109,10 @@ impl ServerOptions {
         settings.try_for_each(|settings| settings.check())?;
         if !(1..=1024).contains(&self.threads) {
             let text = format!("threads must be 1 to 1024, not {}", self.threads);
+            return Err(Error::new(ErrorCode::InvalidArgument, text));
+        }
+        if self.threads > 1 && self.address == Address::Nowhere {
+            let text = "a server that listens nowhere works on one thread";
             return Err(Error::new(ErrorCode::InvalidArgument, text));
         }
         if self.threads > 1 && matches!(self.address, Address::Unix(_)) {
@@ -197,6 +204,22 @@ impl Server {
     /// message; [`ServerMetrics::to_text`] is what Prometheus reads.
     pub fn metrics(self) -> Result<ServerMetrics> {
         event_loop::server_metrics(self.id)
+    }
+
+    /// Takes over a connection that another server of this process has accepted, Node's for example, and whose first
+    /// request it has read: the connection goes on, soon, as if this server had accepted it and read that itself. Routes,
+    /// limits, upgrade hooks, draining and the counters are the same; it is taken as plain, also if this server speaks TLS.
+    /// `rest` is what has come behind the request's head. Any thread; with several, a server takes it on the calling
+    /// thread's loop if it has that, or else on its first.
+    ///
+    /// From here on nobody else may read from the socket or write to it. It is closed at its end; who can't give theirs
+    /// away passes a duplicate, and closes theirs without shutting the connection down.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Closed`], and [`ErrorCode::InvalidArgument`] for a descriptor that is no connected TCP or Unix stream.
+    /// The descriptor is closed then. A connection that there is no room for is told so.
+    pub fn adopt(self, socket: OwnedFd, request: Request, rest: &[u8]) -> Result<()> {
+        event_loop::adopt(self.id, socket, request, rest)
     }
 
     /// Goes in good order: stops listening at once, closes connections with 1001, and cuts what is left at the deadline;

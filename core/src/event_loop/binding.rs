@@ -84,6 +84,7 @@ pub(super) fn bind_all(options: &ServerOptions, same: Option<SocketAddr>) -> Res
                 bound.map_err(|error| fail(&path.display().to_string(), &error))?,
             ])
         }
+        (Address::Nowhere, _) => Ok(Vec::new()),
         (Address::Tcp(host, port), _) if host.is_empty() => {
             // One IPv6 socket takes IPv4 too; where there is no IPv6, IPv4 alone has to do.
             let all = SocketAddr::from(([0_u16; 8], *port));

@@ -45,6 +45,7 @@ impl LoopCore {
             Command::Listen(id, listening) => self.listen(id, *listening),
             Command::SendShared(id, message) => self.queued_shared(id, &message),
             Command::ShareWith(ids, message) => self.share_with_many(ids.iter().copied(), &message),
+            Command::Adopt(id, adopted) => self.take_over(id, *adopted),
             Command::Broadcast(id, frame) => self.broadcast(id, &frame),
             Command::Publish(id, publication) => self.publish(id, &publication),
             Command::Drain(id, within) => self.drain(id, within),

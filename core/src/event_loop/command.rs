@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use super::adopting::Adopted;
 use super::connecting::ConnectPlan;
 use super::home::{Job, Timed};
 use super::listener::Listening;
@@ -55,6 +56,7 @@ pub(crate) enum Command {
     SendShared(Id, Arc<SharedMessage>),
     /// The same for several connections.
     ShareWith(Box<[Id]>, Arc<SharedMessage>),
+    Adopt(Id, Box<Adopted>),
     Broadcast(Id, Arc<SharedMessage>),
     Publish(Id, Arc<Publication>),
     Drain(Id, Millis),

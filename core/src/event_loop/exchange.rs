@@ -180,7 +180,7 @@ impl LoopCore {
             return;
         };
         let exchange = Exchange::ours(id);
-        let remote = self.with_conn(id, |conn| {
+        let whence = self.with_conn(id, |conn| {
             let slot = conn.slot;
             let serving = conn.serving()?;
             serving.phase = Phase::Owed(Owed {
@@ -190,14 +190,16 @@ impl LoopCore {
                 keep_alive: arriving.keep_alive,
             });
             serving.deadline = Millis::MAX;
-            Some(slot.addresses().remote)
+            Some((slot.addresses().remote, conn.is_tls()))
         });
-        let Some(Some(remote)) = remote else { return };
+        let Some(Some((remote, secure))) = whence else {
+            return;
+        };
         route.on_request(HttpRequest {
             head: arriving.head,
             body: arriving.body,
             remote,
-            secure: site.options.tls.is_some(),
+            secure,
             exchange,
         });
     }

@@ -56,7 +56,7 @@ pub(crate) struct Listener {
     connections: usize,
     /// Where its connections count, where they count for an address.
     places: HashMap<u32, IpAddr>,
-    closing: bool,
+    pub(super) closing: bool,
     pub(super) drain: Option<Drain>,
     /// That there is no room is logged once, until there is again.
     no_room: bool,
@@ -187,7 +187,7 @@ impl LoopCore {
         let mut index = 0;
         while let Some(socket) = listener.sockets.get(index) {
             match socket.accept() {
-                Ok(stream) => self.accepted(listener, stream, excess),
+                Ok(stream) => _ = self.accepted(listener, stream, true, excess),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => index += 1,
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -205,44 +205,66 @@ impl LoopCore {
         }
     }
 
-    fn accepted(&self, listener: &mut Listener, stream: Stream, excess: &mut Vec<Id>) {
+    /// Takes a fresh connection in, if there is room. `may_secure`: if the server speaks TLS, it is to begin here.
+    pub(super) fn accepted(
+        &self,
+        listener: &mut Listener,
+        stream: Stream,
+        may_secure: bool,
+        excess: &mut Vec<Id>,
+    ) -> Option<Id> {
         let site = listener.site.clone();
         let place = match site.admission.admit(&site.options, &stream) {
             Ok(place) => place,
-            Err(limit) => return self.no_place(listener, stream, limit, excess),
+            Err(limit) => {
+                self.no_place(listener, stream, limit, may_secure, excess);
+                return None;
+            }
         };
         listener.no_room = false;
-        match self.take_in(listener, stream) {
+        match self.take_in(listener, stream, may_secure) {
             Ok(id) => {
                 site.admission.accepted.fetch_add(1, Ordering::Relaxed);
                 listener.connections += 1;
                 listener.places.extend(place.map(|address| (id.slot(), address)));
+                Some(id)
             }
             Err(error) => {
                 site.admission.release(place);
                 log::warn!("a connection was dropped: {error}");
+                None
             }
         }
     }
 
-    fn no_place(&self, listener: &mut Listener, stream: Stream, limit: &str, excess: &mut Vec<Id>) {
+    fn no_place(
+        &self,
+        listener: &mut Listener,
+        stream: Stream,
+        limit: &str,
+        may_secure: bool,
+        excess: &mut Vec<Id>,
+    ) {
         listener.site.admission.refused.fetch_add(1, Ordering::Relaxed);
         if !std::mem::replace(&mut listener.no_room, true) {
             log::warn!("connections are refused for now: {limit} is reached");
         }
         // Before a TLS handshake nothing can be said, and to take part in one would be no refusal.
-        let speaks_plainly = listener.site.options.tls.is_none();
+        let speaks_plainly = listener.site.options.tls.is_none() || !may_secure;
         if speaks_plainly
             && self.may_refuse_kindly(excess.len())
-            && let Ok(id) = self.take_in(listener, stream)
+            && let Ok(id) = self.take_in(listener, stream, may_secure)
         {
             listener.connections += 1;
             excess.push(id);
         }
     }
 
-    fn take_in(&self, listener: &Listener, stream: Stream) -> Result<Id> {
-        let mut stream = listener.site.secure(stream)?;
+    fn take_in(&self, listener: &Listener, stream: Stream, may_secure: bool) -> Result<Id> {
+        let mut stream = match may_secure {
+            true => listener.site.secure(stream)?,
+            false => stream,
+        };
         let id = self.shared().slots.allocate(Kind::Connection)?;
         let registered = self.with_registry(|registry| stream.register(registry, Token(id.raw() as usize)));
         if let Err(error) = registered {

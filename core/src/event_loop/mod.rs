@@ -16,6 +16,7 @@
 //! | `requesting` | a client's connections for HTTP requests |
 //! | `securing`, `tls_stream` | TLS, in both roles, between the socket and the rest |
 //! | `binding`, `listener`, `admission`, `draining` | a server's: listening, accepting, limits, closing |
+//! | `adopting` | connections that another server has accepted |
 //! | `serving`, `sending`, `files` | HTTP, upgrades, static files |
 //! | `exchange` | a route's requests with their bodies, and the answers that are owed |
 //! | `home` | jobs and timers for objects that belong to a loop |
@@ -23,6 +24,7 @@
 //! | `timers`, `stream`, `tcp`, `thread`, `fork` | deadlines and what the system offers |
 
 mod admission;
+mod adopting;
 mod binding;
 mod calls;
 mod command;
@@ -76,6 +78,7 @@ use crate::server::{Server, ServerOptions};
 use crate::websocket::{SendOptions, Sent, WebSocket};
 use crate::ws::{MessageType, ReadyState};
 
+pub(crate) use self::adopting::adopt;
 pub(crate) use self::command::Call;
 pub(crate) use self::connecting::{ConnectPlan, Purpose};
 pub(crate) use self::draining::drain;

@@ -80,6 +80,11 @@ impl Conn {
         self.stream.as_ref().is_some_and(Stream::has_tail)
     }
 
+    /// Whether it is over TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        matches!(self.stream, Some(Stream::Tls(_)))
+    }
+
     /// Whether its TLS handshake is still under way.
     pub(crate) fn is_securing(&self) -> bool {
         self.stream.as_ref().is_some_and(Stream::is_securing)

@@ -146,7 +146,8 @@ impl LoopCore {
         }
     }
 
-    fn request(&self, id: Id, site: &Site, request: Request) {
+    /// A request's head is complete.
+    pub(super) fn request(&self, id: Id, site: &Site, request: Request) {
         if let Some(branch) = site.branch_of(request.path()) {
             return match handshake::is_upgrade(&request) {
                 true => self.upgrade(id, site, &request, Some(branch)),
@@ -230,10 +231,12 @@ impl LoopCore {
             conn.handler = site.handler.clone();
             conn.user_data = site.options.user_data;
             conn.slot.ask();
-            Some(conn.websocket())
+            Some((conn.websocket(), conn.is_tls()))
         });
         self.arm(id);
-        let Some(Some(websocket)) = ws else { return };
+        let Some(Some((websocket, secure))) = ws else {
+            return;
+        };
         let remote = self
             .shared()
             .slots
@@ -244,7 +247,7 @@ impl LoopCore {
             websocket,
             request,
             remote,
-            secure: site.options.tls.is_some(),
+            secure,
         };
         match branch {
             Some(branch) => branch.route.on_upgrade(&request),

@@ -105,6 +105,12 @@ impl Site {
         }
     }
 
+    /// The part of this thread's loop, or else the first.
+    pub(crate) fn nearest_part(&self) -> Option<Part> {
+        let here = |part: &&Part| part.shared.enter().is_some();
+        self.parts.iter().find(here).or(self.parts.first()).copied()
+    }
+
     /// What the server has done, over all its loops; any thread.
     pub(crate) fn metrics(&self) -> ServerMetrics {
         let mut metrics = ServerMetrics {

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adopting;
 mod backpressure;
 mod broadcast;
 mod buffered;

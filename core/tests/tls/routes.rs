@@ -1,12 +1,35 @@
 //! Routes over TLS.
 
+use std::os::unix::net::UnixStream;
+
 use sockline::ServerOptions;
+use sockline::http::{Limits, parse_request};
 
 use crate::certificates::Authority;
 use crate::peer;
 use crate::support::routes::{get, ok, post, recorded, response};
-use crate::support::{port, recorder, serve, started};
+use crate::support::{Peer, port, recorder, serve, started};
 use crate::with_tls;
+
+#[test]
+fn a_connection_that_was_accepted_elsewhere_is_plain() {
+    let authority = Authority::new("test authority");
+    let (route, heard) = recorded(|_| {});
+    let options = ServerOptions {
+        routes: vec![route],
+        ..with_tls(authority.server())
+    };
+    let on_loop = started();
+    let server = serve(&on_loop, options, recorder().0);
+    let (client, theirs) = UnixStream::pair().unwrap();
+    let mut peer = Peer { stream: client };
+    let request = parse_request(&get("/r"), &Limits::default()).unwrap().unwrap().0;
+    server.adopt(theirs.into(), request, b"").unwrap();
+    let request = heard.request();
+    assert!(!request.secure);
+    request.exchange.respond(ok(b"plain"));
+    assert_eq!(response(&mut peer).1, b"plain");
+}
 
 #[test]
 fn requests_are_answered_and_clients_that_go_are_told_of() {
@@ -42,7 +65,7 @@ fn requests_are_answered_and_clients_that_go_are_told_of() {
     heard.cut(exchange.id());
     type Go = fn(peer::TlsClient);
     let ways: [Go; 2] = [drop, |peer| {
-        crate::support::Peer {
+        Peer {
             stream: peer.stream.sock,
         }
         .reset();
