@@ -13,9 +13,6 @@ mod sending;
 mod session;
 mod upgrade;
 
-#[cfg(test)]
-mod tests;
-
 pub use outbox::{Entry, Unit};
 pub use prepared::Prepared;
 pub use sending::Outcome;
