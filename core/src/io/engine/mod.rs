@@ -236,3 +236,7 @@ impl EngineOptions {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "../../../tests/engine/mod.rs"]
+mod tests;

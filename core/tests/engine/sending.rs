@@ -1,0 +1,163 @@
+use super::*;
+use crate::engineio::server::Prepared;
+use crate::websocket::Sent;
+use crate::{ErrorCode, SlowConsumer};
+
+fn prepared(messages: &[Data<'_>]) -> Arc<Prepared> {
+    Arc::new(Prepared::new(messages, true))
+}
+
+#[test]
+fn batches_and_prepared_messages() {
+    let scene = Scene::new();
+    let mut ws = scene.websocket();
+    let session = scene.session();
+    let (mut http, target) = scene.polling();
+    let polling = scene.session();
+    let messages = [Data::Text("a"), Data::Binary(&[1])];
+    for sent in [
+        session.send_batch(&messages, SendFlags::default()),
+        session.send_prepared(&prepared(&messages), SendFlags::default()),
+        polling.send_batch(&messages, SendFlags::default()),
+        polling.send_prepared(&prepared(&messages), SendFlags::default()),
+    ] {
+        assert_eq!(sent.unwrap(), Sent::Queued);
+    }
+    for single in [true, false] {
+        let many = prepared(if single { &messages[..1] } else { &messages });
+        send_prepared_many(&mut [&session, &polling].into_iter(), &many, SendFlags::default());
+    }
+    for expected in ["aB", "aB", "a", "aB"] {
+        for piece in expected.chars() {
+            let frame = ws.peer.read_frame();
+            match piece {
+                'a' => assert_eq!(frame, (0x81, b"4a".to_vec())),
+                _ => assert_eq!(frame, (0x82, vec![1])),
+            }
+        }
+    }
+    assert_eq!(
+        http.get(&target).body,
+        "4a\u{1e}bAQ==\u{1e}4a\u{1e}bAQ==\u{1e}4a\u{1e}4a\u{1e}bAQ=="
+    );
+}
+
+#[test]
+fn what_many_get_suits_old_clients_too() {
+    let scene = Scene::with(|options| options.allow_eio3 = true);
+    let many = prepared(&[Data::Text("a"), Data::Binary(&[1])]);
+    for (query, frames) in [
+        ("EIO=3", [(0x81, b"4a".to_vec()), (0x82, vec![4, 1])]),
+        (
+            "EIO=3&b64=1",
+            [(0x81, b"4a".to_vec()), (0x81, b"b4AQ==".to_vec())],
+        ),
+        ("EIO=4&b64=1", [(0x81, b"4a".to_vec()), (0x81, b"bAQ==".to_vec())]),
+    ] {
+        let mut ws = Ws::connect(scene.port(), &format!("/engine.io/?transport=websocket&{query}"));
+        ws.text();
+        let session = scene.session();
+        send_prepared_many(&mut [&session].into_iter(), &many, SendFlags::default());
+        for frame in frames {
+            assert_eq!(ws.peer.read_frame(), frame, "{query}");
+        }
+    }
+}
+
+/// While one thread sends messages with attachments, the home sends too: no attachment may be torn off.
+#[test]
+fn attachments_stay_with_their_message() {
+    const COUNT: usize = 300;
+    let scene = Scene::new();
+    let mut ws = scene.websocket();
+    let session = scene.session();
+    let sender = std::thread::spawn(move || {
+        for number in 0..COUNT {
+            let text = format!("batch {number}");
+            let messages = [Data::Text(&text), Data::Binary(&[1]), Data::Binary(&[2])];
+            assert!(session.send_batch(&messages, SendFlags::default()).is_ok());
+        }
+    });
+    for number in 0..COUNT {
+        ws.send(&format!("4echo {number}"));
+    }
+    let (mut batches, mut echoes) = (0, 0);
+    while batches < COUNT || echoes < COUNT {
+        let text = ws.text();
+        if text == format!("4batch {batches}") {
+            assert_eq!(ws.peer.read_frame(), (0x82, vec![1]));
+            assert_eq!(ws.peer.read_frame(), (0x82, vec![2]));
+            batches += 1;
+        } else {
+            assert_eq!(text, format!("4echo {echoes}"));
+            echoes += 1;
+        }
+    }
+    sender.join().unwrap();
+}
+
+#[test]
+fn a_slow_consumer_on_a_websocket() {
+    for policy in [SlowConsumer::Error, SlowConsumer::DropNewest, SlowConsumer::Close] {
+        let scene = Scene::with(|options| {
+            options.settings.high_water_mark = 64 << 10;
+            options.settings.hard_limit = 256 << 10;
+            options.settings.slow_consumer = policy;
+            options.settings.tcp.send_buffer = 16 << 10;
+        });
+        let mut ws = scene.websocket();
+        let session = scene.session();
+        let text = "x".repeat(100_000);
+        let mut over = 0;
+        let last = loop {
+            match session.send(Data::Text(&text), SendFlags::default()) {
+                Ok(Sent::Queued) => {}
+                Ok(Sent::OverMark) => over += 1,
+                other => break other,
+            }
+            assert!(session.buffered() < 2 << 20, "it has a limit");
+        };
+        assert!(over > 0);
+        match policy {
+            SlowConsumer::Error => assert_eq!(last.unwrap_err().code(), ErrorCode::OutboxFull),
+            _ => assert_eq!(last.unwrap(), Sent::Dropped),
+        }
+        let volatile = SendFlags {
+            volatile: true,
+            ..SendFlags::default()
+        };
+        if policy == SlowConsumer::Close {
+            scene.expect(&["close transport error slow consumer"]);
+            assert!(session.send(Data::Text("a"), volatile).is_err());
+            continue;
+        }
+        assert_eq!(session.send(Data::Text("a"), volatile).unwrap(), Sent::Dropped);
+        // It reads: the sender is told.
+        let reader = std::thread::spawn(move || {
+            while ws.text().len() > 2 {}
+            ws
+        });
+        scene.expect(&["drain"]);
+        send(&session, "");
+        let _reading = reader.join().unwrap();
+        while session.buffered() > 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(session.send(Data::Text("a"), volatile).unwrap(), Sent::Queued);
+    }
+}
+
+#[test]
+fn on_polling_the_application_is_told_when_it_may_go_on() {
+    let scene = Scene::with(|options| options.settings.high_water_mark = 100);
+    let (mut http, target) = scene.polling();
+    let session = scene.session();
+    let text = "x".repeat(200);
+    assert_eq!(
+        session.send(Data::Text(&text), SendFlags::default()).unwrap(),
+        Sent::OverMark
+    );
+    assert!(session.buffered() > 200);
+    assert_eq!(http.get(&target).body.len(), 201);
+    scene.expect(&["drain"]);
+}
