@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::Path;
 
+#[path = "../fuzz/engineio.rs"]
+mod engineio;
 #[path = "../fuzz/handshake.rs"]
 mod handshake;
 #[path = "../fuzz/http.rs"]
@@ -59,6 +61,11 @@ fn varied(random: &mut Random, input: &[u8]) -> Vec<u8> {
         }
     }
     bytes
+}
+
+#[test]
+fn engine_io() {
+    replay("engineio", engineio::judge_input);
 }
 
 #[test]

@@ -66,10 +66,11 @@ fn the_client_closes() {
 fn bad_bodies() {
     let scene = Scene::with(|options| options.max_http_buffer_size = 100);
     let (mut http, target) = scene.polling();
-    assert_eq!(http.post(&target, "4a\u{1e}x").body, "ok");
+    let answer = http.post(&target, "4a\u{1e}x");
+    assert_eq!((answer.status, answer.body.as_str()), (400, ""));
     scene.expect(&["Text(\"a\")", "close parse error"]);
     let (mut http, target) = scene.polling();
-    assert_eq!(http.request("POST", &target, "", b"4\xff").body, "ok");
+    assert_eq!(http.request("POST", &target, "", b"4\xff").status, 400);
     scene.expect(&["close parse error"]);
     let (mut http, target) = scene.polling();
     let octets = "Content-Type: application/octet-stream\r\n";

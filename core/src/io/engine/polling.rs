@@ -7,7 +7,9 @@ use http::Method;
 use super::answers::{Waiting, respond};
 use super::session::Session;
 use crate::engineio::server::Received;
-use crate::engineio::{Packet, ParseError, PayloadType, Version, decode_binary_payload, decode_payload};
+use crate::engineio::{
+    Packet, ParseError, PayloadType, Payloads, Version, decode_binary_payload, decode_payload,
+};
 use crate::route::HttpRequest;
 
 impl Session {
@@ -86,17 +88,32 @@ impl Session {
             self.refuse_post(request);
             return;
         }
-        if is_binary {
-            decode_binary_payload(&request.body)
-                .all(|packet| self.take_packet(packet.as_ref().map_err(|error| *error)));
+        let is_good = if is_binary {
+            self.take_packets(decode_binary_payload(&request.body))
         } else if let Ok(text) = simdutf8::basic::from_utf8(&request.body) {
-            decode_payload(version, text)
-                .all(|packet| self.take_packet(packet.as_ref().map_err(|error| *error)));
+            self.take_packets(decode_payload(version, text))
         } else {
             self.take_packet(Err(ParseError));
+            false
+        };
+        if is_good {
+            let headers = self.engine.polling_headers(&request.head, "text/html", None);
+            return respond(request.exchange, 200, headers, "ok");
         }
-        let headers = self.engine.polling_headers(&request.head, "text/html", None);
-        respond(request.exchange, 200, headers, "ok");
+        // The official server cuts the connection here; its tests, and those of other servers, take either.
+        let headers = self.engine.cors_headers(&request.head);
+        respond(request.exchange, 400, headers, "");
+    }
+
+    /// Says whether all of them are packets, as far as they were looked at.
+    fn take_packets(&self, packets: Payloads<'_>) -> bool {
+        for packet in packets {
+            let packet = packet.as_ref().map_err(|error| *error);
+            if !self.take_packet(packet) {
+                return packet.is_ok();
+            }
+        }
+        true
     }
 
     fn refuse_post(&self, request: HttpRequest) {
