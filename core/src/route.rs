@@ -190,7 +190,8 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         if self.owed_to.is_some() {
-            log::error!("a request was dropped unanswered; its client gets status 500");
+            // Mostly the client has gone; where it has not, it is told.
+            log::debug!("a request was dropped unanswered; if its client is still there, it gets status 500");
             self.settle(HttpAnswer::new(500));
         }
     }
