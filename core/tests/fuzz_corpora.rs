@@ -14,6 +14,10 @@ mod http;
 mod inflate;
 #[path = "../fuzz/machine.rs"]
 mod machine;
+#[path = "../fuzz/msgpack.rs"]
+mod msgpack;
+#[path = "../fuzz/socketio.rs"]
+mod socketio;
 
 /// SplitMix64.
 struct Random(u64);
@@ -86,4 +90,14 @@ fn compressed_messages() {
 #[test]
 fn two_machines() {
     replay("machine", machine::play_input);
+}
+
+#[test]
+fn packets_in_text() {
+    replay("socketio", socketio::decode_input);
+}
+
+#[test]
+fn packets_in_msgpack() {
+    replay("msgpack", msgpack::decode_input);
 }
