@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::json::{Token, Tokens, is_space};
-use super::{ParseError, is_reserved};
+use super::json::{Token, Tokens, check_event, is_space};
+use super::{ParseError, is_reserved, json};
 
 /// What a packet is for; the number is that of the protocol. An event or an acknowledgement with attachments is a type
 /// of its own (5 and 6) only on its way.
@@ -101,17 +101,8 @@ impl<'a> EventData<'a> {
 /// The name, and where the arguments are.
 #[inline]
 fn scan_event(array: &str) -> Result<(Cow<'_, str>, (usize, usize)), ParseError> {
-    let mut tokens = Tokens::new(array);
-    if tokens.next()? != Some(Token::ArrayStart) {
-        return Err(ParseError::Payload);
-    }
-    let name = match tokens.next()? {
-        Some(Token::String(text)) => text.decode(),
-        Some(Token::Number(number)) => Cow::Borrowed(number),
-        _ => return Err(ParseError::Payload),
-    };
-    let start = tokens.position();
-    tokens.finish()?;
+    let (name, start) = check_event(array)?;
+    let name = name.decode();
     if is_reserved(&name) {
         return Err(ParseError::ReservedName);
     }
@@ -205,10 +196,8 @@ impl<'a> Content<'a> {
 
 /// What a text begins with, after it has been checked to its end.
 fn first_token(text: &str) -> Result<Option<Token<'_>>, ParseError> {
-    let mut tokens = Tokens::new(text);
-    let first = tokens.next()?;
-    tokens.finish()?;
-    Ok(first)
+    json::check(text)?;
+    Tokens::new(text).next()
 }
 
 /// A packet that is to be sent.

@@ -1,7 +1,6 @@
 //! The default encoding: `<type>[<attachments>-][<namespace>,][<id>][JSON]`, and attachments as messages of their own.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
 use super::{Content, Outgoing, Packet, PacketType, ParseError};
 
@@ -108,10 +107,7 @@ pub fn encode(packet: &Outgoing<'_>, out: &mut String) {
 }
 
 fn push_number(number: u64, out: &mut String) {
-    match u8::try_from(number) {
-        Ok(digit @ 0..10) => out.push(char::from(b'0' + digit)),
-        _ => drop(write!(out, "{number}")), // a String takes all
-    }
+    out.push_str(itoa::Buffer::new().format(number));
 }
 
 #[cfg(test)]
@@ -207,7 +203,7 @@ mod tests {
             ("511-[\"a\"]", TooManyAttachments),
             ("699999999999999999999999-[]", TooManyAttachments),
             ("218446744073709551616[\"a\"]", AckId),
-            ("2-1[\"a\"]", Payload),
+            ("2-1[\"a\"]", Json),
         ] {
             assert_eq!(read(text), Err(error), "{text}");
         }

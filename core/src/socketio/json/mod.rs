@@ -1,17 +1,22 @@
 //! JSON as far as Socket.IO needs it: users' JSON is handed on as text, checked and looked into in place.
 
+mod check;
+mod scan;
 mod text;
 mod tokens;
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
+pub(super) use check::check_event;
 pub use text::Text;
 pub use tokens::{MAX_DEPTH, Token, Tokens};
 
+use super::ParseError;
+
 /// Whether a text is one well-formed JSON value, and nothing else.
 pub fn is_valid(text: &str) -> bool {
-    Tokens::new(text).finish().is_ok()
+    check(text).is_ok()
 }
 
 /// Whether a text is JSON values with commas between them, as they stand between an array's brackets; none is fine.
@@ -63,12 +68,22 @@ pub fn string(text: &str) -> Option<Cow<'_, str>> {
     }
 }
 
+/// Checks that a text is one well-formed JSON value.
+///
+/// # Errors
+///
+/// It is not, or is nested too deep.
+pub fn check(text: &str) -> Result<(), ParseError> {
+    check::check(text)
+}
+
 /// Writes a JSON string, quotes and escapes included.
 pub fn push_string(text: &str, out: &mut String) {
+    out.reserve(text.len() + 2);
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest.find(|c: char| matches!(c, '"' | '\\' | '\0'..'\x20')) {
-        let (plain, special) = rest.split_at(at);
+    loop {
+        let (plain, special) = rest.split_at(scan::plain_until(rest.as_bytes(), 0));
         out.push_str(plain);
         let mut chars = special.chars();
         match chars.next() {
@@ -77,11 +92,10 @@ pub fn push_string(text: &str, out: &mut String) {
             Some('\t') => out.push_str("\\t"),
             Some(quoted @ ('"' | '\\')) => out.extend(['\\', quoted]),
             Some(control) => drop(write!(out, "\\u{:04x}", control as u32)), // a String takes all
-            None => {}
+            None => break,
         }
         rest = chars.as_str();
     }
-    out.push_str(rest);
     out.push('"');
 }
 

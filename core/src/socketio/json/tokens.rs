@@ -5,6 +5,7 @@
 //! `JSON.parse` takes, to a depth of [`MAX_DEPTH`].
 
 use super::super::ParseError;
+use super::scan::{escape_end, number_end, plain_until};
 use super::text::Text;
 
 /// How deep arrays and objects may be in one another. Parsers of the hosts recurse; some give up at about 1,000.
@@ -227,30 +228,12 @@ impl<'a> Tokens<'a> {
         Ok(token)
     }
 
-    /// RFC 8259 §6.
     fn number(&mut self) -> Result<Token<'a>, ParseError> {
-        let (bytes, start) = (self.text.as_bytes(), self.at);
-        let byte = |at: usize| bytes.get(at).copied().unwrap_or(0);
-        let mut at = start + usize::from(byte(start) == b'-');
-        let digits = |mut at: usize| {
-            let from = at;
-            while byte(at).is_ascii_digit() {
-                at += 1;
-            }
-            if at > from { Ok(at) } else { Err(ParseError::Json) }
-        };
-        // No leading zeros.
-        at = if byte(at) == b'0' { at + 1 } else { digits(at)? };
-        if byte(at) == b'.' {
-            at = digits(at + 1)?;
-        }
-        if matches!(byte(at), b'e' | b'E') {
-            let sign = matches!(byte(at + 1), b'+' | b'-');
-            at = digits(at + 1 + usize::from(sign))?;
-        }
-        self.at = at;
+        let start = self.at;
+        self.at = number_end(self.text.as_bytes(), start)?;
         self.value_done();
-        Ok(Token::Number(self.text.get(start..at).ok_or(ParseError::Json)?))
+        let digits = self.text.get(start..self.at).ok_or(ParseError::Json)?;
+        Ok(Token::Number(digits))
     }
 
     /// RFC 8259 §7: what is between the quotes, the first of which comes next.
@@ -277,51 +260,15 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// The first place from `at` on that is a quote, a backslash, a control character, or the end.
-#[inline]
-fn plain_until(bytes: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES << 7;
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let chunk = u64::from_le_bytes(*chunk);
-        let (quote, slash) = (chunk ^ (ONES * b'"' as u64), chunk ^ (ONES * b'\\' as u64));
-        // Each sets the high bit of the bytes looked for; higher bytes may be wrong, the lowest is not.
-        let controls = chunk.wrapping_sub(ONES * 0x20) & !chunk;
-        let quotes = quote.wrapping_sub(ONES) & !quote;
-        let slashes = slash.wrapping_sub(ONES) & !slash;
-        let found = (controls | quotes | slashes) & HIGH;
-        if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    while bytes
-        .get(at)
-        .is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20))
-    {
-        at += 1;
-    }
-    at
-}
-
-/// Behind the escape whose backslash is at `at`.
-fn escape_end(bytes: &[u8], at: usize) -> Result<usize, ParseError> {
-    match bytes.get(at + 1) {
-        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
-        Some(b'u') => match bytes.get(at + 2..at + 6) {
-            Some(hex) if hex.iter().all(u8::is_ascii_hexdigit) => Ok(at + 6),
-            _ => Err(ParseError::Json),
-        },
-        _ => Err(ParseError::Json),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::check::check;
     use super::*;
 
     fn is_valid(text: &str) -> bool {
-        Tokens::new(text).finish().is_ok()
+        let valid = Tokens::new(text).finish();
+        assert_eq!(check(text), valid, "{text}");
+        valid.is_ok()
     }
 
     #[test]
@@ -376,22 +323,6 @@ mod tests {
             if expected { valid += 1 } else { invalid += 1 }
         }
         assert!(valid > 5_000 && invalid > 5_000, "{valid} {invalid}");
-    }
-
-    #[test]
-    fn special_bytes_are_found_at_every_distance() {
-        for len in 0..40 {
-            for at in 0..len {
-                for special in [b'"', b'\\', 0, 0x1f] {
-                    for fill in [b'a', 0x80, 0xff, b'!', b'#', b'[', b']', 0x20] {
-                        let mut bytes = vec![fill; len];
-                        bytes[at] = special;
-                        assert_eq!(plain_until(&bytes, 0), at);
-                    }
-                }
-            }
-            assert_eq!(plain_until(&vec![b'x'; len], 0), len);
-        }
     }
 
     #[test]

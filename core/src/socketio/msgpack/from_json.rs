@@ -17,7 +17,7 @@ pub(super) fn push_json(json: &str, attachments: &[&[u8]], out: &mut Vec<u8>) ->
     let mut tokens = Tokens::new(json);
     let mut open: Vec<Open> = Vec::new();
     loop {
-        let before = tokens;
+        let before = (!attachments.is_empty()).then_some(tokens);
         let Some(token) = tokens.next()? else {
             return Ok(());
         };
@@ -30,8 +30,8 @@ pub(super) fn push_json(json: &str, attachments: &[&[u8]], out: &mut Vec<u8>) ->
             parent.len = parent.len.checked_add(1).ok_or(ParseError::TooLarge)?;
         }
         match token {
-            Token::ObjectStart if !attachments.is_empty() => {
-                let found = read_placeholder(&before);
+            Token::ObjectStart => {
+                let found = before.as_ref().and_then(read_placeholder);
                 if let Some((number, behind)) = found
                     && let Some(data) = attachments.get(number)
                 {
@@ -41,7 +41,6 @@ pub(super) fn push_json(json: &str, attachments: &[&[u8]], out: &mut Vec<u8>) ->
                 }
                 begin(true, &mut open, out);
             }
-            Token::ObjectStart => begin(true, &mut open, out),
             Token::ArrayStart => begin(false, &mut open, out),
             Token::ArrayEnd | Token::ObjectEnd => {
                 if let Some(done) = open.pop() {

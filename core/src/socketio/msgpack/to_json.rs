@@ -1,7 +1,5 @@
 //! From MessagePack to JSON text and attachments.
 
-use std::fmt::Write;
-
 use bytes::Bytes;
 
 use super::super::json::{MAX_DEPTH, push_string};
@@ -114,17 +112,21 @@ impl Transcoder {
     fn push(&mut self, head: Head<'_>) -> Result<(), ParseError> {
         match head {
             Head::Str(text) => push_string(&String::from_utf8_lossy(text), &mut self.text),
-            Head::Uint(number) => drop(write!(self.text, "{number}")), // a String takes all
-            Head::Int(number) => drop(write!(self.text, "{number}")),
+            Head::Uint(number) => self.text.push_str(itoa::Buffer::new().format(number)),
+            Head::Int(number) => self.text.push_str(itoa::Buffer::new().format(number)),
             // The shortest digits that are read as the same number.
-            Head::Float(number) if number.is_finite() => drop(write!(self.text, "{number:?}")),
+            Head::Float(number) if number.is_finite() => {
+                self.text.push_str(zmij::Buffer::new().format_finite(number));
+            }
             Head::Nil | Head::Undefined | Head::Float(_) => self.text.push_str("null"),
             Head::Bool(true) => self.text.push_str("true"),
             Head::Bool(false) => self.text.push_str("false"),
             Head::Date(millis) => push_date(millis, &mut self.text),
             Head::Bin(data) | Head::ArrayBuffer(data) => self.attach(data)?,
             Head::Ext(kind, data) => {
-                let _ = write!(self.text, "[{kind},");
+                self.text.push('[');
+                self.text.push_str(itoa::Buffer::new().format(kind));
+                self.text.push(',');
                 self.attach(data)?;
                 self.text.push(']');
             }
