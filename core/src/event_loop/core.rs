@@ -13,7 +13,7 @@ use mio::event::Event;
 use mio::{Events, Poll, Registry, Token};
 
 use super::connection::{Conn, NEVER};
-use super::home::{AtHome, Waiting};
+use super::home::{AtHome, Resident, Waiting};
 use super::listener::Listener;
 use super::shared::Shared;
 use super::timers::{Entry, Wheel};
@@ -45,6 +45,8 @@ pub(crate) struct LoopCore {
     pub(crate) servers: RefCell<HashMap<u32, Listener>>,
     pub(crate) wheel: RefCell<Wheel>,
     pub(crate) timed: RefCell<Waiting>,
+    /// Objects that live by this loop.
+    pub(crate) residents: RefCell<HashMap<u64, Arc<dyn Resident>>>,
     pub(crate) scratch: RefCell<Scratch>,
     /// What was agreed on in TLS last: connections that agree on the same share it.
     pub(crate) last_tls: RefCell<Option<Arc<TlsInfo>>>,
@@ -90,6 +92,7 @@ impl LoopCore {
             servers: RefCell::default(),
             wheel: RefCell::new(Wheel::new(0)),
             timed: RefCell::default(),
+            residents: RefCell::default(),
             scratch: RefCell::new(Scratch::new()),
             last_tls: RefCell::default(),
             cork: RefCell::default(),
@@ -145,6 +148,7 @@ impl LoopCore {
         self.run_commands();
         self.cut_everything();
         self.deliver_ends();
+        self.end_residents();
         self.in_turn.set(false);
         self.set_turn(NOBODY);
         for list in [&self.dirty, &self.ended] {

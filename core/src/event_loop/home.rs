@@ -43,6 +43,13 @@ pub(crate) struct Waiting {
     free: Vec<usize>,
 }
 
+/// An object that lives by a loop: kept while it has something to wait for, and told when the loop ends.
+pub(crate) trait Resident: Send + Sync {
+    /// The loop ends: nothing that was waited for will come. Called by the thread that ends it, after all connections have
+    /// had their last events.
+    fn loop_ended(self: Arc<Self>);
+}
+
 impl Home {
     /// The loop whose handler, job or timer this thread is in; between turns, the loop that it turned last.
     pub fn current() -> Option<Home> {
@@ -117,6 +124,23 @@ impl Home {
         }
     }
 
+    /// Keeps an object until [`Home::move_out`] with the same number, or the loop's end; only on the loop's thread.
+    pub(crate) fn move_in(self, number: u64, resident: Arc<dyn Resident>) {
+        if self.is_alive()
+            && let Some(core) = self.shared.enter()
+        {
+            core.residents.borrow_mut().insert(number, resident);
+        }
+    }
+
+    /// Gives the object back, to be dropped when the caller likes.
+    pub(crate) fn move_out(self, number: u64) -> Option<Arc<dyn Resident>> {
+        if !self.is_alive() {
+            return None;
+        }
+        self.shared.enter()?.residents.borrow_mut().remove(&number)
+    }
+
     pub(crate) fn at_place(shared: &'static Shared) -> Home {
         Home {
             shared,
@@ -124,7 +148,7 @@ impl Home {
         }
     }
 
-    fn is_alive(self) -> bool {
+    pub(crate) fn is_alive(self) -> bool {
         fork::check().is_ok() && self.shared.life() == self.life
     }
 }
@@ -180,6 +204,14 @@ impl LoopCore {
     pub(crate) fn run_job(&self, life: u64, job: Job) {
         if life == self.shared().life() {
             job();
+        }
+    }
+
+    /// Tells those who live here that the loop ends.
+    pub(crate) fn end_residents(&self) {
+        let residents = self.residents.take(); // unborrowed, for they may call anything
+        for resident in residents.into_values() {
+            resident.loop_ended();
         }
     }
 

@@ -83,6 +83,7 @@ pub(crate) use self::command::Call;
 pub(crate) use self::connecting::{ConnectPlan, Purpose};
 pub(crate) use self::draining::drain;
 pub(crate) use self::exchange::answer;
+pub(crate) use self::home::Resident;
 pub use self::home::{Home, Timed};
 pub use self::memory::{memory_in_use, set_memory_budget};
 pub(crate) use self::parts::send_part;
@@ -115,9 +116,10 @@ pub(crate) fn buffered_amount(id: Id) -> u64 {
     slot.buffered() + corked as u64
 }
 
-/// Whether something waits that the system has not taken; what this turn has written so far doesn't count.
+/// Whether something waits that the system has not taken; what this turn has written so far, and what other threads have
+/// just sent, does not count.
 pub(crate) fn has_unsent(id: Id) -> bool {
-    Shared::of(id).is_ok_and(|(_, slot)| slot.buffered() > 0)
+    Shared::of(id).is_ok_and(|(_, slot)| slot.buffered() > slot.queued())
 }
 
 /// `None` for a handle whose connection has ended, also if it ends while its counters are read.

@@ -68,6 +68,8 @@ pub struct Call {
     pub headers: Vec<(String, String)>,
     /// The body; without one no Content-Length is stated.
     pub body: Option<Vec<u8>>,
+    /// In place of [`HttpClientOptions::timeout`].
+    pub timeout: Option<Duration>,
 }
 
 impl Call {
@@ -78,6 +80,7 @@ impl Call {
             target: target.into(),
             headers: Vec::new(),
             body: None,
+            timeout: None,
         }
     }
 

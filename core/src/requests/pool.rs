@@ -189,7 +189,7 @@ impl Pool {
         let asking = written.map(|bytes| Asking {
             method: job.call.method.clone(),
             bytes,
-            timeout: self.options.timeout.map_or(0, millis),
+            timeout: job.call.timeout.or(self.options.timeout).map_or(0, millis),
             max_body: self.options.max_body,
         });
         wire.ask(job, asking);

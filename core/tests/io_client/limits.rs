@@ -1,0 +1,99 @@
+//! What may wait, and who is told to.
+
+use sockline::io::EmitOptions;
+use sockline::{ErrorCode, Sent};
+
+use crate::scene::{Scene, hear, say};
+use crate::support::frame;
+
+#[test]
+fn what_waits_for_a_connection_is_bounded() {
+    let scene = Scene::with(|options| options.send_buffer = 100, |_, _| {});
+    let socket = scene
+        .manager
+        .socket("/", Default::default(), scene.ear.clone())
+        .unwrap();
+    let text = format!("\"{}\"", "x".repeat(50));
+    let _ = socket.emit("a", &text, &[], &EmitOptions::default()).unwrap();
+    assert_eq!(scene.manager.buffered_amount(), 58);
+    let error = socket.emit("a", &text, &[], &EmitOptions::default()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::OutboxFull);
+    socket.clear_send_buffer();
+    let _ = socket.emit("a", &text, &[], &EmitOptions::default()).unwrap();
+}
+
+#[test]
+fn a_slow_server_has_the_sender_wait_and_says_when_to_go_on() {
+    let scene = Scene::with(
+        |options| {
+            options.transports = vec![sockline::io::Transport::WebSocket];
+            options.client.settings.high_water_mark = 1 << 20;
+            options.client.settings.hard_limit = 4 << 20;
+        },
+        |_, _| {},
+    );
+    let (socket, mut peer) = scene.on_websocket();
+    let text = format!("\"{}\"", "x".repeat(100_000));
+    let (mut sent, mut has_waited) = (0, false);
+    let error = loop {
+        match socket.emit("a", &text, &[], &EmitOptions::default()) {
+            Ok(how) => has_waited |= how == Sent::OverMark,
+            Err(error) => break error,
+        }
+        sent += 1;
+    };
+    assert_eq!(error.code(), ErrorCode::OutboxFull);
+    assert!(has_waited);
+    let volatile = EmitOptions {
+        volatile: true,
+        ..EmitOptions::default()
+    };
+    assert_eq!(
+        socket.emit("v", "", &[], &volatile).unwrap_err().code(),
+        ErrorCode::OutboxFull
+    );
+    for _ in 0..sent {
+        assert_eq!(hear(&mut peer).len(), 100_000 + 10);
+    }
+    scene.hears(&["drain"]);
+    assert_eq!(
+        socket.emit("a", "1", &[], &EmitOptions::default()).unwrap(),
+        Sent::Queued
+    );
+    assert_eq!(hear(&mut peer), r#"42["a",1]"#);
+}
+
+#[test]
+fn more_attachments_than_allowed_end_the_connection() {
+    let scene = Scene::with(
+        |options| {
+            options.transports = vec![sockline::io::Transport::WebSocket];
+            options.max_attachments = 1;
+        },
+        |_, _| {},
+    );
+    let (_socket, mut peer) = scene.on_websocket();
+    say(&mut peer, r#"451-["a",{"_placeholder":true,"num":0}]"#);
+    peer.send(&frame(0x82, b"x"));
+    scene.hears(&[r#"a {"_placeholder":true,"num":0} [b"x"]"#]);
+    say(&mut peer, r#"452-["a",{"_placeholder":true,"num":0}]"#);
+    scene.hears(&["close parse error", "disconnect parse error"]);
+}
+
+#[test]
+fn a_message_over_the_limit_ends_the_connection() {
+    let scene = Scene::with(
+        |options| {
+            options.transports = vec![sockline::io::Transport::WebSocket];
+            options.client.settings.max_message = 1000;
+        },
+        |_, _| {},
+    );
+    let (_socket, mut peer) = scene.on_websocket();
+    say(&mut peer, &format!("42[\"{}\"]", "x".repeat(1000)));
+    scene.hears(&[
+        "error Protocol",
+        "close transport error",
+        "disconnect transport error",
+    ]);
+}
