@@ -109,7 +109,9 @@ impl Session {
         if !polling.parked || (polling.outbox.is_empty() && !closing) {
             return;
         }
-        if closing {
+        // The official client looks at a message only after the rest of its answer, so what waits is not in one answer with
+        // the end: a Socket.IO client would not hear that it was disconnected before it hears that the connection is closed.
+        if closing && polling.outbox.is_empty() {
             return self.end(Reason::ForcedClose, "", effects);
         }
         polling.parked = false;
