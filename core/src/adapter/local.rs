@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{ReentrantMutex, RwLock};
 
@@ -18,7 +19,7 @@ pub struct LocalAdapter<H: Host> {
     /// Locked while packets are sent or a session is restored, so that each session gets packets in the order of their
     /// numbers; reentrant, because who is called may broadcast. Borrowed while nobody is called.
     recovery: Option<ReentrantMutex<RefCell<Recovery>>>,
-    tells: bool,
+    tells: AtomicBool,
 }
 
 impl<H: Host> LocalAdapter<H> {
@@ -28,14 +29,17 @@ impl<H: Host> LocalAdapter<H> {
             host,
             rooms: RwLock::default(),
             recovery: recovery.map(|recovery| ReentrantMutex::new(RefCell::new(recovery))),
-            tells: false,
+            tells: AtomicBool::new(false),
         }
     }
 
     /// From now on [`Host::on_room_events`] is called.
-    #[must_use]
-    pub fn tell_of_rooms(self) -> LocalAdapter<H> {
-        LocalAdapter { tells: true, ..self }
+    pub fn tell_of_rooms(&self) {
+        self.tells.store(true, Ordering::Relaxed);
+    }
+
+    fn tells(&self) -> bool {
+        self.tells.load(Ordering::Relaxed)
     }
 
     /// The namespace.
@@ -62,7 +66,7 @@ impl<H: Host> LocalAdapter<H> {
 
     /// A socket has connected: tells of the room of its own id, if rooms are told of. Costs nothing else.
     pub fn on_connected(&self, id: &str) {
-        if self.tells {
+        if self.tells() {
             let name: Arc<str> = id.into();
             let events = vec![
                 RoomEvent::Create(Arc::clone(&name)),
@@ -97,8 +101,20 @@ impl<H: Host> LocalAdapter<H> {
         found
     }
 
+    /// Forgets what sessions that may come back don't need any more; whether anything is left. For times when nothing is
+    /// broadcast, which does the same.
+    pub fn expire(&self) -> bool {
+        let Some(recovery) = &self.recovery else {
+            return false;
+        };
+        let recovery = recovery.lock();
+        recovery.borrow_mut().expire(self.host.now());
+        let bytes = recovery.borrow().bytes();
+        bytes > 0
+    }
+
     fn change(&self, change: impl FnOnce(&mut Rooms<H::Member>, Option<&mut Vec<RoomEvent>>)) {
-        if !self.tells {
+        if !self.tells() {
             return change(&mut self.rooms.write(), None);
         }
         let mut events = Vec::new();
@@ -502,7 +518,8 @@ mod tests {
     fn who_hears_of_rooms_may_broadcast() {
         let people = Arc::new(People::default());
         let recovery = Recovery::new(RecoveryLimits::default(), "-");
-        let adapter = Arc::new(LocalAdapter::new(people, Some(recovery)).tell_of_rooms());
+        let adapter = Arc::new(LocalAdapter::new(people, Some(recovery)));
+        adapter.tell_of_rooms();
         *adapter.host().adapter.lock() = Arc::downgrade(&adapter);
         adapter
             .host()

@@ -100,6 +100,9 @@ pub trait BroadcastAcks: Send + Sync {
 
     /// A client's answer: an array, and what its placeholders stand for.
     fn on_ack(&self, array: &str, attachments: &[Bytes]);
+
+    /// One of the clients has gone without an answer. Told of clients of this node only.
+    fn on_gone(&self) {}
 }
 
 /// Is told of an answer later, on any thread, at most once.

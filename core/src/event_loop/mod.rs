@@ -91,6 +91,7 @@ pub(crate) use self::publishing::{broadcast, publish, send_shared, send_shared_m
 pub(crate) use self::requesting::{Asking, HearsReplies, Reply};
 pub(crate) use self::securing::info as tls_info;
 pub(crate) use self::slots::{Addresses, Info};
+pub(crate) use self::thread::spawn;
 pub use self::turning::{Loop, LoopOptions, LoopWaker, Turn};
 
 use self::command::Command;

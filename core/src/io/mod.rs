@@ -1,4 +1,27 @@
-//! Socket.IO: the public objects.
+//! Socket.IO, both ends: a [`Server`] on the same port as raw WebSockets and static files, and clients.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use sockline::{Address, Loop, LoopOptions, ServerOptions, io, listen};
+//!
+//! struct Echo;
+//! impl io::Handler for Echo {
+//!     fn on_event(&self, _socket: &io::Socket, event: io::Event<'_>) {
+//!         if let Some(ack) = event.ack {
+//!             let _ = ack.send(event.args, &[]);
+//!         }
+//!     }
+//! }
+//!
+//! # fn main() -> sockline::Result<()> {
+//! let on_loop = Loop::new(LoopOptions::default())?;
+//! let io = io::Server::new(Some(&on_loop), io::ServerOptions::default(), Arc::new(Echo))?;
+//! let mut options = ServerOptions::new(Address::Tcp(String::new(), 3000));
+//! options.routes.push(io.route());
+//! listen(Some(&on_loop), options, None)?;
+//! on_loop.run()
+//! # }
+//! ```
 //!
 //! A client is a [`Manager`], which is a connection made again when it is lost, with a [`ClientSocket`] for each namespace:
 //!
@@ -24,20 +47,58 @@
 //! # }
 //! ```
 //!
+//! The words are those of Socket.IO's documentation: a *session* is one client's Engine.IO connection, whatever carries it
+//! (HTTP requests, then a WebSocket); a *socket* is that client in one *namespace*; a *room* is a set of sockets of a namespace.
+//!
 //! JSON is handed through as text, both ways. `args` is always what stands between the brackets of an array, so `1,"two"`
 //! are two arguments and the empty text is none. Binary values are in the text as `{"_placeholder":true,"num":0}`, the number
-//! being the place in the list of *attachments* beside it.
+//! being the place in the list of *attachments* beside it. Text that is given to be sent has to be valid JSON: the default
+//! parser passes it on as it is, and a client that can't read it closes its connection.
+//!
+//! All objects here are cheap to clone and may be used on any thread, from inside handlers too. No call blocks, and none calls
+//! back: what a call brings about is heard after the handler that called has returned. No lock is held while a handler runs.
 
+mod acks;
+mod admin;
+mod broadcast_acks;
 mod client;
+mod connecting;
+mod connection;
+mod core;
+mod counters;
+mod details;
 pub(crate) mod engine;
+mod events;
+mod handler;
+mod host;
+mod ids;
+mod leaving;
+mod namespace;
+mod operator;
+mod options;
+mod questions;
+mod recovery;
 mod registry;
+mod sending;
+mod server;
 mod shared;
+mod socket;
+mod waiting;
 
+pub use acks::{Ack, AckResponse, BroadcastAcks};
 pub use client::{
     Auth, AuthQuestion, ClientAck, ClientEvent, ClientHandler, ClientReason, ClientSocket, ConnectError,
     Manager, ManagerHandler, ManagerOptions, ManagerState, Reconnection, SocketOptions, connect,
 };
+pub use handler::{DisconnectReason, Event, Handler, Outgoing, RoomEvent};
+pub use namespace::Namespace;
+pub use operator::{BroadcastOperator, SocketDetails};
+pub use options::{AdminAuth, AdminOptions, Recovery, ServerOptions};
+pub use questions::{ConnectQuestion, NamespaceQuestion, RequestQuestion};
+pub use server::{Metrics, Server};
 pub use shared::{AckResult, EmitOptions};
+pub use socket::Socket;
 
-pub use crate::engineio::Transport;
+pub use self::engine::{ConnectionError, Handshake};
+pub use crate::engineio::{Cookie, CookiePriority, Cors, CorsOrigin, SameSite, Transport};
 pub use crate::socketio::{Parser, ParserKind};

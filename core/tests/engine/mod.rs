@@ -17,7 +17,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use sockline::engineio::Data;
 use sockline::engineio::server::Reason;
-use sockline::{Address, Home, Loop, LoopOptions, Server, ServerOptions, WebSocket, listen};
+use sockline::{Address, Home, Loop, LoopOptions, Server, ServerOptions, listen};
 
 use self::peer::{Peer, masked};
 use super::*;

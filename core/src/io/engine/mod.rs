@@ -13,9 +13,6 @@
 //!
 //! A session's lock is held for moments only: never while a handler runs, nor while an answer is compressed or given.
 
-// Until the layer above is there.
-#![allow(dead_code, unused_imports)]
-
 mod answers;
 mod beginning;
 mod bundle;
@@ -154,11 +151,13 @@ impl Engine {
     }
 
     /// The sessions that there are now.
+    #[cfg(test)]
     pub(crate) fn sessions(&self) -> Vec<Arc<Session>> {
         self.sessions.values()
     }
 
     /// The session with this id.
+    #[cfg(test)]
     pub(crate) fn session(&self, sid: &str) -> Option<Arc<Session>> {
         self.sessions.get(&Sid::parse(sid)?)
     }

@@ -156,12 +156,13 @@ enum Verdict {
     Done(Result<Sent>),
 }
 
-/// Sends to many sessions what they all get. Those that can't take it miss it.
+/// Sends to many sessions what they all get. Those that can't take it miss it; how many did, as far as that is known yet.
 pub(crate) fn send_prepared_many(
     sessions: &mut dyn Iterator<Item = &Arc<Session>>,
     prepared: &Arc<Prepared>,
     flags: SendFlags,
-) {
+) -> usize {
+    let mut missed = 0;
     let mut plain = Vec::new();
     let mut others: Vec<(Home, Vec<Arc<Session>>)> = Vec::new();
     let is_single = prepared.frames().len() == 1 && prepared.compress();
@@ -176,6 +177,7 @@ pub(crate) fn send_prepared_many(
                     plain.push(carrier);
                 } else {
                     state.over_mark = true;
+                    return Ok(Sent::Dropped);
                 }
             } else if state.home.is_here() {
                 return session.write(state, prepared.frames().len(), unit, |form| {
@@ -190,6 +192,7 @@ pub(crate) fn send_prepared_many(
             }
             Ok(Sent::Queued)
         });
+        missed += usize::from(matches!(sent, Ok(Sent::Dropped) | Err(_)));
         if let Err(error) = sent {
             log::debug!("session {} misses a message: {error}", session.sid());
         }
@@ -205,6 +208,7 @@ pub(crate) fn send_prepared_many(
             }
         }));
     }
+    missed
 }
 
 /// How a client's WebSocket messages look.

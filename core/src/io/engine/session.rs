@@ -98,6 +98,7 @@ impl Session {
     }
 
     /// Whether it has ended, or was closed with `discard`.
+    #[cfg(test)]
     pub(crate) fn is_closed(&self) -> bool {
         self.state.lock().machine.is_closed()
     }

@@ -1,0 +1,329 @@
+//! From CONNECT to a connected socket, with the questions that lie in between.
+
+use std::sync::Arc;
+
+use super::connection::Connection;
+use super::engine::SendFlags;
+use super::questions::{self, ConnectQuestion, NamespaceQuestion};
+use super::sending::{self, Head, Payload};
+use super::socket::Beginning;
+use super::{Namespace, Socket, registry};
+use crate::socketio::{self, PacketType};
+
+/// How many namespaces a client may wait for at once. Programs have a handful.
+const MAX_ASKED: usize = 256;
+
+/// A namespace that a client waits to be connected to.
+pub(super) struct Asked {
+    /// The question's number.
+    pub(super) number: u64,
+    name: Box<str>,
+    auth: Option<Box<str>>,
+    /// There is none yet while the namespace is asked for.
+    socket: Option<Socket>,
+    /// The handler that is asked has not returned yet; what it answers is looked at then.
+    is_asking: bool,
+    verdict: Option<Verdict>,
+}
+
+pub(super) enum Verdict {
+    Allow,
+    Deny(Box<Denial>),
+}
+
+pub(super) struct Denial {
+    pub(super) message: Box<str>,
+    pub(super) data: Option<Box<str>>,
+}
+
+impl Connection {
+    /// The client asks for a namespace, or an old client begins. On the home thread.
+    pub(super) fn connect(&self, name: &str, auth: Option<&str>) {
+        let (name, query) = self.namespace_of(name);
+        let from_query = query.map(query_as_json);
+        let auth = from_query.as_deref().or(auth);
+        let waiting = {
+            let state = self.state.lock();
+            if state.is_closed {
+                return;
+            }
+            (
+                state.asked.iter().any(|asked| *asked.name == *name),
+                state.asked.len(),
+            )
+        };
+        match waiting {
+            (true, _) => self.violated("connected to a namespace twice"),
+            (_, MAX_ASKED..) => self.violated("wants to be connected to too many namespaces"),
+            _ => match self.core.enter(name) {
+                Some(namespace) => self.begin(namespace, auth),
+                None if self.core.has_dynamic_namespaces() => self.ask_for_namespace(name, auth),
+                None => self.no_such_namespace(name),
+            },
+        }
+    }
+
+    fn no_such_namespace(&self, name: &str) {
+        self.refuse(name, "Invalid namespace", None);
+    }
+
+    /// Tells the client that it can't be connected; its other namespaces go on.
+    fn refuse(&self, name: &str, message: &str, data: Option<&str>) {
+        let mut payload = String::new();
+        if self.is_old {
+            socketio::error_v4(message, data, &mut payload);
+        } else {
+            socketio::connect_error(message, data, &mut payload);
+        }
+        self.send(PacketType::ConnectError, name, Payload::Whole(&payload));
+    }
+
+    fn send(&self, packet_type: PacketType, namespace: &str, payload: Payload<'_>) {
+        let Some(session) = self.session.upgrade() else {
+            return;
+        };
+        let head = Head {
+            packet_type,
+            namespace,
+            id: None,
+        };
+        let sent = sending::send(
+            &session,
+            &self.core.common,
+            head,
+            payload,
+            &[],
+            SendFlags::default(),
+        );
+        if let Err(error) = sent {
+            log::debug!("a Socket.IO client was not told of a namespace: {error}");
+        }
+    }
+
+    fn ask_for_namespace(&self, name: &str, auth: Option<&str>) {
+        let number = self.put_asked(name, auth, None);
+        let Some(session) = self.session.upgrade() else {
+            return;
+        };
+        let question = NamespaceQuestion::new(self.me.clone(), number, name, auth, session.request().clone());
+        self.core.handler.on_namespace(question);
+        self.has_asked(number);
+    }
+
+    /// The namespace is there, and this client is counted among its users.
+    fn begin(&self, namespace: Namespace, auth: Option<&str>) {
+        let Some(session) = self.session.upgrade() else {
+            return self.core.left(&namespace);
+        };
+        let connection = self.me.clone();
+        let owned = auth.map(Box::from);
+        let beginning = move |id| Beginning {
+            session,
+            connection,
+            auth: owned,
+            id,
+        };
+        let (begin, again) = (beginning.clone(), namespace.clone());
+        let socket = match namespace.restore(auth, move |id| Socket::begin(again, begin(id), true)) {
+            Some(socket) => socket,
+            None => {
+                let id = self.new_id(namespace.name());
+                let socket = Socket::begin(namespace.clone(), beginning(id), false);
+                if !namespace.adapter().host().insert(&socket) {
+                    // Only an old client can do that, whose ids are its session's: its former socket is about to go.
+                    self.core.left(&namespace);
+                    return self.violated("connected to a namespace that it is about to leave");
+                }
+                socket
+            }
+        };
+        if self.core.asks_connecting(&socket) {
+            self.ask_connecting(socket, auth);
+        } else {
+            self.join(socket);
+        }
+    }
+
+    /// An old client's sockets are named after its session; others must not know each other's session.
+    fn new_id(&self, namespace: &str) -> Arc<str> {
+        match self.session.upgrade() {
+            Some(session) if self.is_old && namespace == "/" => session.sid().into(),
+            Some(session) if self.is_old => format!("{namespace}#{}", session.sid()).into(),
+            _ => super::ids::fresh().into(),
+        }
+    }
+
+    fn ask_connecting(&self, socket: Socket, auth: Option<&str>) {
+        let number = self.put_asked(socket.namespace().name(), auth, Some(socket.clone()));
+        let question = ConnectQuestion::new(self.me.clone(), number, socket.clone());
+        self.handler(socket.namespace()).on_connecting(question);
+        self.has_asked(number);
+    }
+
+    fn put_asked(&self, name: &str, auth: Option<&str>, socket: Option<Socket>) -> u64 {
+        let number = registry::fresh();
+        let asked = Asked {
+            number,
+            name: name.into(),
+            auth: auth.map(Into::into),
+            socket,
+            is_asking: true,
+            verdict: None,
+        };
+        self.state.lock().asked.push(asked);
+        number
+    }
+
+    /// The handler that was asked has returned: what it has answered meanwhile is done now.
+    fn has_asked(&self, number: u64) {
+        let is_answered = {
+            let mut state = self.state.lock();
+            let Some(asked) = state.asked.iter_mut().find(|asked| asked.number == number) else {
+                return;
+            };
+            asked.is_asking = false;
+            asked.verdict.is_some()
+        };
+        if is_answered {
+            self.proceed(number);
+        }
+    }
+
+    /// A question is answered; any thread. The first answer counts.
+    pub(super) fn settle(&self, number: u64, verdict: Verdict) {
+        {
+            let mut state = self.state.lock();
+            let Some(asked) = state.asked.iter_mut().find(|asked| asked.number == number) else {
+                return; // the client has gone
+            };
+            if asked.verdict.is_some() {
+                return;
+            }
+            asked.verdict = Some(verdict);
+            if asked.is_asking {
+                return;
+            }
+        }
+        self.run(move |connection| connection.proceed(number));
+    }
+
+    fn proceed(&self, number: u64) {
+        let asked = {
+            let mut state = self.state.lock();
+            let Some(place) = state.asked.iter().position(|asked| asked.number == number) else {
+                return;
+            };
+            state.asked.swap_remove(place)
+        };
+        questions::forget(number);
+        let Asked {
+            name,
+            auth,
+            socket,
+            verdict,
+            ..
+        } = asked;
+        match (socket, verdict) {
+            (Some(socket), Some(Verdict::Allow)) => self.join(socket),
+            (Some(socket), denied) => {
+                self.abandon_socket(&socket);
+                let denial = match denied {
+                    Some(Verdict::Deny(denial)) => denial,
+                    _ => return,
+                };
+                self.refuse(&name, &denial.message, denial.data.as_deref());
+            }
+            (None, Some(Verdict::Allow)) => {
+                let namespace = self.core.enter_child(&name);
+                self.begin(namespace, auth.as_deref());
+            }
+            (None, _) => self.no_such_namespace(&name),
+        }
+    }
+
+    /// Nobody will be connected any more.
+    pub(super) fn abandon(&self, asked: Asked) {
+        questions::forget(asked.number);
+        if let Some(socket) = asked.socket {
+            self.abandon_socket(&socket);
+        }
+    }
+
+    fn abandon_socket(&self, socket: &Socket) {
+        socket.namespace().remove(socket, socket.recovered());
+        socket.set_gone();
+        self.handler(socket.namespace()).on_connect_abandoned(socket);
+        self.core.left(socket.namespace());
+    }
+
+    /// Connects the socket: it is in its namespace, the client is told, then the application.
+    fn join(&self, socket: Socket) {
+        let is_closed = {
+            let mut state = self.state.lock();
+            if !state.is_closed {
+                state.has_joined = true;
+                state.sockets.reserve_exact(1);
+                state.sockets.push(socket.clone());
+            }
+            state.is_closed
+        };
+        if is_closed {
+            return self.abandon_socket(&socket);
+        }
+        if !socket.set_connected() {
+            self.state.lock().sockets.retain(|other| *other != socket);
+            self.abandon_socket(&socket);
+            return self.violated("missed too much while the application thought about it");
+        }
+        socket.namespace().has_connected(&socket);
+        self.core.socket_joined(socket.recovered());
+        self.core.admin(|admin| admin.connected(&socket));
+        self.handler(socket.namespace()).on_connection(&socket);
+    }
+}
+
+/// An old client's auth payload: the query of its namespace, as an object of strings.
+fn query_as_json(query: &str) -> String {
+    let mut members: Vec<(String, String)> = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (key, value) = (decoded(key), decoded(value));
+        match members.iter_mut().find(|(known, _)| *known == key) {
+            Some(member) => member.1 = value,
+            None => members.push((key, value)),
+        }
+    }
+    let mut json = String::from("{");
+    for (key, value) in &members {
+        if json.len() > 1 {
+            json.push(',');
+        }
+        socketio::json::push_string(key, &mut json);
+        json.push(':');
+        socketio::json::push_string(value, &mut json);
+    }
+    json.push('}');
+    json
+}
+
+/// WHATWG URL, application/x-www-form-urlencoded.
+fn decoded(text: &str) -> String {
+    let spaced = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&spaced)
+        .decode_utf8_lossy()
+        .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_becomes_an_object_of_strings() {
+        assert_eq!(
+            query_as_json("token=1&a=b+c%22&token=2&x"),
+            r#"{"token":"2","a":"b c\"","x":""}"#
+        );
+        assert_eq!(query_as_json(""), "{}");
+    }
+}

@@ -1,0 +1,260 @@
+//! One client's session, as Socket.IO sees it: packets are read and given to the sockets.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use super::connecting::Asked;
+use super::core::Core;
+use super::engine::{Session, SessionHandler};
+use super::{DisconnectReason, Namespace, Socket, Transport};
+use crate::engineio::Data;
+use crate::engineio::server::Reason;
+use crate::event_loop::Timed;
+use crate::socketio::{Content, Decoder, Packet, ParseError};
+use crate::ws::Millis;
+
+/// The sockets of one session. The session owns it, so it points to the session weakly; the sockets do likewise to this.
+pub(super) struct Connection {
+    pub(super) me: Weak<Connection>,
+    pub(super) core: Arc<Core>,
+    pub(super) session: Weak<Session>,
+    /// Clients of Socket.IO 1 and 2 speak revision 4 of the protocol over Engine.IO 3.
+    pub(super) is_old: bool,
+    is_polling: AtomicBool,
+    pub(super) state: Mutex<State>,
+}
+
+/// Held for a look only, never while anything else is called that could come back.
+pub(super) struct State {
+    decoder: Decoder,
+    /// Connected ones, and those that are about to go. Seldom more than one.
+    pub(super) sockets: Vec<Socket>,
+    /// Namespaces that the client waits to be connected to.
+    pub(super) asked: Vec<Asked>,
+    /// Whether it has been connected to a namespace in time.
+    pub(super) has_joined: bool,
+    /// Nothing that comes is looked at any more.
+    pub(super) is_closed: bool,
+}
+
+impl State {
+    pub(super) fn socket(&self, namespace: &str) -> Option<&Socket> {
+        self.sockets
+            .iter()
+            .find(|socket| socket.namespace().name() == namespace)
+    }
+}
+
+impl Connection {
+    pub(super) fn new(core: &Arc<Core>, session: &Arc<Session>) -> Arc<Connection> {
+        let connection = Arc::new_cyclic(|me| Connection {
+            me: me.clone(),
+            core: core.clone(),
+            session: Arc::downgrade(session),
+            is_old: session.version() == 3,
+            is_polling: AtomicBool::new(session.transport() == Transport::Polling),
+            state: Mutex::new(State {
+                decoder: core.common.parser.decoder(),
+                sockets: Vec::new(),
+                asked: Vec::new(),
+                has_joined: false,
+                is_closed: false,
+            }),
+        });
+        let (home, timed): (_, Weak<Connection>) = (session.home(), connection.me.clone());
+        home.at(home.now().saturating_add(core.connect_timeout), timed);
+        if connection.is_old {
+            // Revision 4 of the protocol: the server connects everybody to "/" without being asked.
+            connection.run(|connection| connection.connect("/", None));
+        }
+        connection
+    }
+
+    /// Has the home thread do this, once the handler that runs there has returned.
+    pub(super) fn run(&self, job: impl FnOnce(&Connection) + Send + 'static) {
+        let (Some(me), Some(session)) = (self.me.upgrade(), self.session.upgrade()) else {
+            return;
+        };
+        let home = session.home();
+        home.run(Box::new(move || match session.home() == home {
+            true => job(&me),
+            false => me.run(job), // the session has moved to another loop meanwhile
+        }));
+    }
+
+    /// Whether this is the thread where the session is heard.
+    pub(super) fn is_at_home(&self) -> bool {
+        self.session
+            .upgrade()
+            .is_some_and(|session| session.home().is_here())
+    }
+
+    /// Ends all sockets for this reason, and the session. On the home thread.
+    pub(super) fn break_off(&self, reason: DisconnectReason, detail: &str) {
+        self.end(reason, detail);
+        if let Some(session) = self.session.upgrade() {
+            session.close(false);
+        }
+    }
+
+    /// The session has ended, or is about to. On the home thread.
+    fn end(&self, reason: DisconnectReason, detail: &str) {
+        let (sockets, asked) = {
+            let mut state = self.state.lock();
+            state.is_closed = true;
+            state.decoder = Decoder::default();
+            (
+                std::mem::take(&mut state.sockets),
+                std::mem::take(&mut state.asked),
+            )
+        };
+        for asked in asked {
+            self.abandon(asked);
+        }
+        for socket in sockets {
+            self.finish(&socket, reason, detail);
+        }
+    }
+
+    fn packet(&self, packet: Packet<'_>, socket: Option<Socket>) {
+        let Packet {
+            namespace,
+            id,
+            content,
+            attachments,
+        } = packet;
+        match (content, socket) {
+            (Content::Event(event), Some(socket)) => self.event(&socket, &event, id, &attachments),
+            (Content::Ack(array), Some(socket)) => self.ack(&socket, &array, id, &attachments),
+            (Content::Disconnect, Some(socket)) => {
+                self.leave(&socket, DisconnectReason::ClientNamespaceDisconnect, "");
+            }
+            (Content::Connect(auth), None) => self.connect(&namespace, auth.as_deref()),
+            (Content::Connect(_), Some(_)) => self.violated("connected to a namespace twice"),
+            (Content::ConnectError(_), _) => self.violated("sent CONNECT_ERROR"),
+            (_, None) => self.violated("used a namespace that it is not connected to"),
+        }
+    }
+
+    /// The client has done what the protocol doesn't allow at this point (Socket.IO protocol, "Connection to a
+    /// namespace"): its connection is closed.
+    pub(super) fn violated(&self, what: &str) {
+        log::debug!("a Socket.IO client is disconnected: it {what}");
+        self.break_off(DisconnectReason::ForcedServerClose, what);
+    }
+
+    fn not_read(&self, error: ParseError) {
+        log::debug!("a Socket.IO client is disconnected, it sent no packet: {error}");
+        self.break_off(DisconnectReason::ForcedClose, &error.to_string());
+    }
+
+    pub(super) fn namespace_of<'a>(&self, name: &'a str) -> (&'a str, Option<&'a str>) {
+        match name.split_once('?') {
+            Some((name, query)) if self.is_old => (name, Some(query)),
+            _ => (name, None),
+        }
+    }
+
+    fn joined_in_time(&self) {
+        let (has_joined, is_closed) = {
+            let state = self.state.lock();
+            (state.has_joined, state.is_closed)
+        };
+        if !has_joined && !is_closed {
+            self.violated("joined no namespace in time");
+        }
+    }
+
+    fn stopped_polling(&self) {
+        if self.is_polling.swap(false, Ordering::Relaxed) {
+            self.core.stopped_polling();
+        }
+    }
+
+    /// Whether this question is still open.
+    pub(super) fn asks(&self, number: u64) -> bool {
+        self.state.lock().asked.iter().any(|asked| asked.number == number)
+    }
+
+    /// All connected or leaving sockets.
+    pub(super) fn sockets(&self) -> Vec<Socket> {
+        self.state.lock().sockets.clone()
+    }
+
+    /// Whether events of this namespace are the application's to hear.
+    pub(super) fn handler<'a>(&'a self, namespace: &'a Namespace) -> &'a dyn super::Handler {
+        self.core.handler(namespace)
+    }
+}
+
+impl SessionHandler for Connection {
+    fn on_message(&self, data: Data<'_>) {
+        self.core.admin(|admin| admin.message_came(data.len()));
+        let decoded = {
+            let mut state = self.state.lock();
+            if state.is_closed {
+                return;
+            }
+            state.decoder.decode(data, &self.core.limits).map(|packet| {
+                let packet = packet?;
+                let socket = state.socket(self.namespace_of(&packet.namespace).0).cloned();
+                Some((packet, socket))
+            })
+        };
+        match decoded {
+            Ok(Some((packet, socket))) => self.packet(packet, socket),
+            Ok(None) => {} // its attachments follow
+            Err(error) => self.not_read(error),
+        }
+    }
+
+    fn on_drain(&self) {
+        for socket in self.sockets() {
+            if socket.connected() {
+                self.handler(socket.namespace()).on_drain(&socket);
+            }
+        }
+    }
+
+    fn on_upgrade(&self) {
+        self.stopped_polling();
+        for socket in self.sockets() {
+            if socket.connected() {
+                self.core.admin(|admin| admin.upgraded(&socket));
+                self.handler(socket.namespace()).on_upgrade(&socket);
+            }
+        }
+    }
+
+    fn on_close(&self, reason: Reason, detail: &str) {
+        let why = match self.core.is_closing() && reason == Reason::ForcedClose {
+            true => DisconnectReason::ServerShuttingDown,
+            false => in_socket_io(reason),
+        };
+        self.end(why, detail);
+        self.stopped_polling();
+        self.core.session_closed(reason);
+    }
+}
+
+impl Timed for Connection {
+    /// Whoever has joined no namespace by now is sent away.
+    fn due(self: Arc<Self>, _now: Millis) {
+        if !self.is_at_home() {
+            return self.run(|connection| connection.joined_in_time());
+        }
+        self.joined_in_time();
+    }
+}
+
+fn in_socket_io(reason: Reason) -> DisconnectReason {
+    match reason {
+        Reason::TransportError => DisconnectReason::TransportError,
+        Reason::TransportClose => DisconnectReason::TransportClose,
+        Reason::PingTimeout => DisconnectReason::PingTimeout,
+        Reason::ParseError => DisconnectReason::ParseError,
+        Reason::ForcedClose => DisconnectReason::ForcedClose,
+    }
+}

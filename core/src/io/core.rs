@@ -1,0 +1,410 @@
+//! What a server is inside: its options, its namespaces, and the way from the engine to the sockets.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use parking_lot::Mutex;
+
+use super::admin::Admin;
+use super::connection::Connection;
+use super::counters::{Counted, Counters};
+use super::engine::{Engine, EngineHandler, EngineOptions, Question, Session, SessionHandler};
+use super::{
+    ConnectionError, Handler, Namespace, Recovery, RequestQuestion, Server, ServerOptions, Socket, Transport,
+};
+use crate::engineio::server::Reason;
+use crate::error::Result;
+use crate::event_loop::Home;
+use crate::http::Request;
+use crate::settings::millis;
+use crate::socketio::{Limits, ParserKind};
+use crate::websocket::Sent;
+use crate::ws::Millis;
+
+/// What namespaces and sockets need of their server, without keeping it.
+pub(super) struct Common {
+    pub(super) parser: ParserKind,
+    pub(super) counters: Counters,
+    pub(super) recovery: Option<Recovery>,
+    pub(super) room_events: bool,
+    /// Somebody looks at the admin namespace: bytes are counted, and what is emitted is told.
+    counts_bytes: AtomicBool,
+    shows_events: AtomicBool,
+    /// There is an admin namespace that shows what happens to rooms.
+    shows_rooms: AtomicBool,
+    /// Some socket wants to hear of broadcasts that are sent to it.
+    tells_outgoing: AtomicBool,
+    /// How long a lost connection may go unnoticed.
+    pub(super) unnoticed: Millis,
+}
+
+impl Common {
+    #[inline]
+    pub(super) fn counts_bytes(&self) -> bool {
+        self.counts_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn shows_rooms(&self) -> bool {
+        self.shows_rooms.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn shows_events(&self) -> bool {
+        self.shows_events.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn tells_outgoing(&self) -> bool {
+        self.tells_outgoing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn tell_outgoing(&self) {
+        self.tells_outgoing.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_watched(&self, shows_events: bool, counts_bytes: bool) {
+        self.shows_events.store(shows_events, Ordering::Relaxed);
+        self.counts_bytes.store(counts_bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_sent(&self, sent: Sent, what: Counted) {
+        let what = if sent == Sent::Dropped {
+            Counted::Dropped
+        } else {
+            what
+        };
+        self.counters.add(what, 1);
+    }
+}
+
+/// The server, as the engine keeps it and the handles do.
+pub(super) struct Core {
+    pub(super) me: Weak<Core>,
+    pub(super) number: u64,
+    pub(super) home: Home,
+    pub(super) handler: Arc<dyn Handler>,
+    pub(super) common: Arc<Common>,
+    pub(super) limits: Limits,
+    pub(super) connect_timeout: Millis,
+    engine: OnceLock<Arc<Engine>>,
+    namespaces: Mutex<HashMap<Box<str>, Namespace>>,
+    admin: OnceLock<Arc<Admin>>,
+    dynamic: AtomicBool,
+    ask_connecting: AtomicBool,
+    skip_middlewares: bool,
+    cleanup: bool,
+    is_closing: AtomicBool,
+    /// The handle that a server keeps to itself while it closes.
+    until_closed: Mutex<Option<Server>>,
+    pub(super) gauges: Gauges,
+}
+
+/// Counted when sessions and sockets come and go.
+#[derive(Default)]
+pub(super) struct Gauges {
+    pub(super) clients: AtomicU64,
+    pub(super) polling: AtomicU64,
+    pub(super) sessions: AtomicU64,
+    pub(super) sockets: AtomicU64,
+    pub(super) recovered: AtomicU64,
+}
+
+impl Core {
+    pub(super) fn new(home: Home, options: &ServerOptions, handler: Arc<dyn Handler>) -> Result<Arc<Core>> {
+        let unnoticed = millis(options.ping_interval).saturating_add(millis(options.ping_timeout));
+        let core = Arc::new_cyclic(|me| Core {
+            me: me.clone(),
+            number: super::registry::fresh(),
+            home,
+            handler,
+            common: Arc::new(Common {
+                parser: options.parser.clone(),
+                counters: Counters::default(),
+                recovery: options.connection_state_recovery.clone(),
+                room_events: options.room_events,
+                counts_bytes: AtomicBool::new(false),
+                shows_events: AtomicBool::new(false),
+                shows_rooms: AtomicBool::new(false),
+                tells_outgoing: AtomicBool::new(false),
+                unnoticed,
+            }),
+            limits: limits(options),
+            connect_timeout: millis(options.connect_timeout),
+            engine: OnceLock::new(),
+            namespaces: Mutex::default(),
+            admin: OnceLock::new(),
+            dynamic: AtomicBool::new(false),
+            ask_connecting: AtomicBool::new(options.ask_connecting),
+            skip_middlewares: options
+                .connection_state_recovery
+                .as_ref()
+                .is_some_and(|recovery| recovery.skip_middlewares),
+            cleanup: options.cleanup_empty_child_namespaces,
+            is_closing: AtomicBool::new(false),
+            until_closed: Mutex::new(None),
+            gauges: Gauges::default(),
+        });
+        let me: Weak<Core> = core.me.clone();
+        let engine = Engine::new(engine_options(options), home, me)?;
+        let _ = core.engine.set(engine); // nobody else has had the time
+        core.of("/", false);
+        Ok(core)
+    }
+
+    /// The application's handle, as long as the server is kept by one or by a listener.
+    pub(super) fn server(&self) -> Option<Server> {
+        self.me.upgrade().map(Server)
+    }
+
+    pub(super) fn engine(&self) -> Option<&Arc<Engine>> {
+        self.engine.get()
+    }
+
+    /// Who hears of a namespace: the application, or the library itself.
+    #[inline]
+    pub(super) fn handler<'a>(&'a self, namespace: &'a Namespace) -> &'a dyn Handler {
+        match namespace.own_handler() {
+            Some(handler) => &**handler,
+            None => &*self.handler,
+        }
+    }
+
+    // ---- namespaces
+
+    /// The namespace of this name, made if it isn't there.
+    pub(super) fn of(&self, name: &str, is_child: bool) -> Namespace {
+        self.make(name, is_child, None, 0)
+    }
+
+    /// A namespace whose sockets are the library's own.
+    pub(super) fn of_own(&self, name: &str, handler: Arc<dyn Handler>) -> Namespace {
+        self.make(name, false, Some(handler), 0)
+    }
+
+    fn make(&self, name: &str, is_child: bool, own: Option<Arc<dyn Handler>>, users: usize) -> Namespace {
+        let (namespace, is_new) = {
+            let mut namespaces = self.namespaces.lock();
+            let known = namespaces.get(name).cloned();
+            let is_new = known.is_none();
+            let namespace = known.unwrap_or_else(|| {
+                let namespace = Namespace::new(self.me.clone(), self.common.clone(), name, is_child, own);
+                namespaces.insert(name.into(), namespace.clone());
+                namespace
+            });
+            namespace.add_users(users);
+            (namespace, is_new)
+        };
+        if is_new && name != "/" && namespace.own_handler().is_none() {
+            let (core, made) = (self.me.clone(), namespace.clone());
+            let tell = move || {
+                if let Some(core) = core.upgrade() {
+                    core.handler.on_new_namespace(&made);
+                }
+            };
+            // Where a client brought it about, its thread hears of it before the socket.
+            match is_child {
+                true => tell(),
+                false => drop(self.home.run(Box::new(tell))),
+            }
+        }
+        namespace
+    }
+
+    /// The namespace of this name, if it is there.
+    pub(super) fn known(&self, name: &str) -> Option<Namespace> {
+        self.namespaces.lock().get(name).cloned()
+    }
+
+    /// A client is about to use this namespace, if it is there; [`Core::left`] is owed.
+    pub(super) fn enter(&self, name: &str) -> Option<Namespace> {
+        let namespaces = self.namespaces.lock();
+        let namespace = namespaces.get(name)?;
+        namespace.add_users(1);
+        Some(namespace.clone())
+    }
+
+    /// The same, and it is made if it isn't there.
+    pub(super) fn enter_child(&self, name: &str) -> Namespace {
+        self.make(name, true, None, 1)
+    }
+
+    /// A client uses the namespace no longer.
+    pub(super) fn left(&self, namespace: &Namespace) {
+        let mut namespaces = self.namespaces.lock();
+        if namespace.one_user_less() && self.cleanup && namespace.is_child() {
+            let gone = namespaces.remove(namespace.name());
+            drop(namespaces);
+            drop(gone);
+        }
+    }
+
+    pub(super) fn namespaces(&self) -> Vec<Namespace> {
+        self.namespaces.lock().values().cloned().collect()
+    }
+
+    pub(super) fn has_dynamic_namespaces(&self) -> bool {
+        self.dynamic.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_dynamic_namespaces(&self, dynamic: bool) {
+        self.dynamic.store(dynamic, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_ask_connecting(&self, ask: bool) {
+        self.ask_connecting.store(ask, Ordering::Relaxed);
+    }
+
+    /// Whether somebody is asked before this socket is connected.
+    pub(super) fn asks_connecting(&self, socket: &Socket) -> bool {
+        let asks = self.ask_connecting.load(Ordering::Relaxed) || socket.namespace().own_handler().is_some();
+        asks && !(socket.recovered() && self.skip_middlewares)
+    }
+
+    // ---- the admin namespace
+
+    /// Does this if there is an admin namespace.
+    #[inline]
+    pub(super) fn admin(&self, act: impl FnOnce(&Admin)) {
+        if let Some(admin) = self.admin.get() {
+            act(admin);
+        }
+    }
+
+    /// Whether each event of this namespace is shown to an admin.
+    pub(super) fn shows_events(&self, namespace: &Namespace) -> bool {
+        self.admin
+            .get()
+            .is_some_and(|admin| admin.shows_events(namespace))
+    }
+
+    pub(super) fn set_admin(&self, admin: Arc<Admin>) -> bool {
+        let shows_rooms = admin.is_detailed();
+        if self.admin.set(admin).is_err() {
+            return false;
+        }
+        if shows_rooms {
+            self.common.shows_rooms.store(true, Ordering::Relaxed);
+            for namespace in self.namespaces() {
+                namespace.adapter().tell_of_rooms();
+            }
+        }
+        true
+    }
+
+    // ---- sessions and sockets come and go
+
+    pub(super) fn socket_joined(&self, is_recovered: bool) {
+        self.gauges.sockets.fetch_add(1, Ordering::Relaxed);
+        self.gauges
+            .recovered
+            .fetch_add(u64::from(is_recovered), Ordering::Relaxed);
+    }
+
+    pub(super) fn socket_left(&self) {
+        self.gauges.sockets.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A session polls no longer.
+    pub(super) fn stopped_polling(&self) {
+        self.gauges.polling.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn session_closed(&self, reason: Reason) {
+        self.admin(|admin| admin.session_closed(reason));
+        let left = self.gauges.clients.fetch_sub(1, Ordering::AcqRel) - 1;
+        if left == 0 && self.is_closing() {
+            self.closed();
+        }
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Acquire)
+    }
+
+    /// From now on nobody is let in; whether this call has begun it.
+    pub(super) fn begin_to_close(&self, server: &Server) -> bool {
+        if self.is_closing.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        *self.until_closed.lock() = Some(server.clone());
+        true
+    }
+
+    /// The last session has gone. The first to find that out has the application told.
+    pub(super) fn closed(&self) {
+        let Some(server) = self.until_closed.lock().take() else {
+            return;
+        };
+        self.home
+            .run(Box::new(move || server.0.handler.on_server_closed(&server)));
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        super::server::forget(self.number);
+    }
+}
+
+impl EngineHandler for Core {
+    fn on_request(&self, question: Question) {
+        self.handler.on_request(RequestQuestion::new(question));
+    }
+
+    fn on_headers(&self, initial: bool, request: &Request, headers: &mut Vec<(String, String)>) {
+        self.handler.on_headers(initial, request, headers);
+    }
+
+    fn on_session(&self, session: &Arc<Session>) -> Arc<dyn SessionHandler> {
+        self.gauges.clients.fetch_add(1, Ordering::AcqRel);
+        self.gauges.sessions.fetch_add(1, Ordering::Relaxed);
+        if session.transport() == Transport::Polling {
+            self.gauges.polling.fetch_add(1, Ordering::Relaxed);
+        }
+        self.admin(Admin::session_began);
+        let connection = match self.me.upgrade() {
+            Some(core) => Connection::new(&core, session),
+            None => unreachable!("the engine that calls keeps this"),
+        };
+        if self.is_closing() {
+            connection.run(|connection| {
+                connection.break_off(super::DisconnectReason::ServerShuttingDown, "");
+            });
+        }
+        connection
+    }
+
+    fn on_connection_error(&self, error: &ConnectionError) {
+        self.handler.on_connection_error(error);
+    }
+}
+
+fn limits(options: &ServerOptions) -> Limits {
+    let longest = usize::try_from(options.max_http_buffer_size).unwrap_or(usize::MAX);
+    Limits {
+        max_attachments: options.max_attachments,
+        max_bytes: longest.saturating_mul(options.max_attachments.saturating_add(1)),
+    }
+}
+
+fn engine_options(options: &ServerOptions) -> EngineOptions {
+    EngineOptions {
+        path: options.path.clone(),
+        add_trailing_slash: options.add_trailing_slash,
+        ping_interval: options.ping_interval,
+        ping_timeout: options.ping_timeout,
+        upgrade_timeout: options.upgrade_timeout,
+        max_http_buffer_size: options.max_http_buffer_size,
+        transports: options.transports.clone(),
+        allow_upgrades: options.allow_upgrades,
+        allow_eio3: options.allow_eio3,
+        cors: options.cors.clone(),
+        cookie: options.cookie.clone(),
+        http_compression: options.http_compression,
+        client_folder: options.client_folder.clone(),
+        settings: options.settings.clone(),
+        ask_request: options.ask_request,
+        ask_headers: options.ask_headers,
+    }
+}

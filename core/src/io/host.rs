@@ -1,0 +1,259 @@
+//! A namespace as its adapter sees it: who is there, and how to reach them.
+
+use std::borrow::Borrow;
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::RwLock;
+
+use super::core::{Common, Core};
+use super::counters::Counted;
+use super::engine::{SendFlags, send_prepared_many};
+use super::namespace::NamespaceInner;
+use super::sending::{self, Head, Payload};
+use super::waiting::Who;
+use super::{Namespace, RoomEvent, Socket, details};
+use crate::adapter::{
+    self, BroadcastAcks, BroadcastFlags, BroadcastPacket, Directory, Host, Progress, Recipients,
+    SocketDetails,
+};
+use crate::engineio::server::Prepared;
+use crate::error::{ErrorCode, Result};
+use crate::socketio::PacketType;
+use crate::websocket::Sent;
+use crate::ws::Millis;
+
+/// A namespace's sockets. Its lock is held for a look, and while a broadcast is handed to the sessions; never while a
+/// handler runs.
+pub(super) struct Sockets {
+    name: Box<str>,
+    core: Weak<Core>,
+    common: Arc<Common>,
+    namespace: Weak<NamespaceInner>,
+    /// Connected ones, those on their way to it, and those about to go.
+    sockets: RwLock<HashSet<ById>>,
+    connected: AtomicUsize,
+}
+
+/// A socket that is found by its id.
+struct ById(Socket);
+
+impl Borrow<str> for ById {
+    fn borrow(&self) -> &str {
+        self.0.id()
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &ById) -> bool {
+        self.0.id() == other.0.id()
+    }
+}
+
+impl Eq for ById {}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id().hash(state);
+    }
+}
+
+impl Sockets {
+    pub(super) fn new(
+        name: &str,
+        core: Weak<Core>,
+        common: Arc<Common>,
+        namespace: Weak<NamespaceInner>,
+    ) -> Sockets {
+        Sockets {
+            name: name.into(),
+            core,
+            common,
+            namespace,
+            sockets: RwLock::default(),
+            connected: AtomicUsize::new(0),
+        }
+    }
+
+    /// Takes the socket in; `false` if its id is taken.
+    pub(super) fn insert(&self, socket: &Socket) -> bool {
+        self.sockets.write().insert(ById(socket.clone()))
+    }
+
+    /// Lets the socket go. Somebody else may have its id.
+    pub(super) fn remove(&self, socket: &Socket) {
+        let gone = {
+            let mut sockets = self.sockets.write();
+            let is_known = sockets.get(socket.id()).is_some_and(|known| known.0 == *socket);
+            let gone = is_known.then(|| sockets.take(socket.id())).flatten();
+            if sockets.len() * 4 < sockets.capacity() && sockets.capacity() > 64 {
+                sockets.shrink_to_fit(); // what a flood of clients took comes back
+            }
+            gone
+        };
+        drop(gone);
+    }
+
+    pub(super) fn has_one_more(&self) {
+        self.connected.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_one_less(&self) {
+        self.connected.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many are connected.
+    pub(super) fn connected(&self) -> usize {
+        self.connected.load(Ordering::Relaxed)
+    }
+
+    fn prepare(
+        &self,
+        packet: &BroadcastPacket,
+        flags: BroadcastFlags,
+        id: Option<u64>,
+    ) -> Result<Arc<Prepared>> {
+        let head = Head {
+            packet_type: PacketType::Event,
+            namespace: &self.name,
+            id,
+        };
+        let attachments: Vec<&[u8]> = packet.attachments.iter().map(|data| &**data).collect();
+        let payload = Payload::Whole(&packet.array);
+        sending::prepare(&self.common, head, payload, &attachments, flags.compress)
+    }
+}
+
+impl Sockets {
+    /// Hands an event to all sessions; how many of them miss it.
+    fn give(&self, sockets: &[Socket], prepared: &Arc<Prepared>, flags: SendFlags) -> usize {
+        if let [socket] = sockets {
+            let sent = socket.0.session.send_prepared(prepared, flags);
+            let is_dropped = matches!(sent, Ok(Sent::Dropped) | Err(_));
+            LAST.set(Some(sent.map_err(|error| error.code())));
+            return usize::from(is_dropped);
+        }
+        let mut sessions = sockets.iter().map(|socket| &socket.0.session);
+        send_prepared_many(&mut sessions, prepared, flags)
+    }
+}
+
+thread_local! {
+    /// What became of the last packet that went to a single socket by way of an adapter, which doesn't hand that on.
+    static LAST: Cell<Option<Result<Sent, ErrorCode>>> = const { Cell::new(None) };
+}
+
+/// What became of the packet that this thread sent last, if that went to a single socket.
+pub(super) fn take_last() -> Option<Result<Sent, ErrorCode>> {
+    LAST.take()
+}
+
+impl Directory<Socket> for Sockets {
+    fn find(&self, id: &str) -> Option<Socket> {
+        self.sockets.read().get(id).map(|socket| socket.0.clone())
+    }
+
+    fn for_each(&self, visit: &mut dyn FnMut(&Socket)) {
+        self.sockets.read().iter().for_each(|socket| visit(&socket.0));
+    }
+}
+
+impl Host for Sockets {
+    type Member = Socket;
+
+    fn id(&self, member: &Socket) -> Arc<str> {
+        member.0.id.clone()
+    }
+
+    fn send(
+        &self,
+        packet: &BroadcastPacket,
+        number: Option<u64>,
+        recipients: &Recipients<'_, Self>,
+        acks: Option<&Arc<dyn BroadcastAcks>>,
+    ) -> usize {
+        LAST.set(None);
+        let flags = recipients.options().flags;
+        let ack_id = acks.and_then(|_| Some(Namespace(self.namespace.upgrade()?).next_ack_id()));
+        let prepared = match self.prepare(packet, flags, ack_id) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                log::error!("an event was not sent: {error}");
+                return 0;
+            }
+        };
+        let send = SendFlags {
+            compress: (!flags.compress).then_some(false),
+            volatile: flags.volatile,
+        };
+        let mut sockets = Vec::new();
+        recipients.for_each(|socket| {
+            if !socket.connected() && !socket.hold(packet, flags) {
+                return;
+            }
+            if let (Some(acks), Some(id)) = (acks, ack_id)
+                && !socket.wait_for_broadcast(id, Who::Broadcast(acks.clone()), flags.timeout)
+            {
+                return;
+            }
+            if let Some(number) = number {
+                socket.has_been_sent(number);
+            }
+            sockets.push(socket.clone());
+        });
+        let dropped = self.give(&sockets, &prepared, send);
+        self.common
+            .counters
+            .add(Counted::EventsOut, (sockets.len() - dropped) as u64);
+        self.common.counters.add(Counted::Dropped, dropped as u64);
+        sockets.len()
+    }
+
+    fn details(&self, member: &Socket) -> SocketDetails {
+        SocketDetails {
+            id: member.id().to_owned(),
+            handshake: details::handshake_json(member, true),
+            rooms: Vec::new(),
+            data: member.data_json(),
+        }
+    }
+
+    fn progress(&self, member: &Socket) -> Progress {
+        member.progress()
+    }
+
+    fn disconnect(&self, member: &Socket, close: bool) {
+        member.disconnect(close);
+    }
+
+    fn on_room_events(&self, events: Vec<adapter::RoomEvent>) {
+        let (Some(core), Some(namespace)) = (self.core.upgrade(), self.namespace.upgrade()) else {
+            return;
+        };
+        let namespace = Namespace(namespace);
+        core.admin(|admin| admin.rooms_changed(&namespace, &events));
+        if !self.common.room_events || namespace.own_handler().is_some() {
+            return;
+        }
+        // In the order in which they were made for whoever is on one thread.
+        let home = core.home;
+        home.run(Box::new(move || {
+            for event in &events {
+                let event = match event {
+                    adapter::RoomEvent::Create(room) => RoomEvent::Created { room },
+                    adapter::RoomEvent::Join(room, id) => RoomEvent::Joined { room, id },
+                    adapter::RoomEvent::Leave(room, id) => RoomEvent::Left { room, id },
+                    adapter::RoomEvent::Delete(room) => RoomEvent::Deleted { room },
+                };
+                core.handler.on_room(&namespace, event);
+            }
+        }));
+    }
+
+    fn now(&self) -> Millis {
+        self.core.upgrade().map_or(0, |core| core.home.now())
+    }
+}

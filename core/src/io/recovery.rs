@@ -1,0 +1,220 @@
+//! Connection state recovery, where it meets sockets. What is kept, the adapter knows.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use parking_lot::Mutex;
+
+use super::engine::SendFlags;
+use super::ids;
+use super::namespace::NamespaceInner;
+use super::sending::Payload;
+use super::{Namespace, Recovery, Socket};
+use crate::adapter::{Adapter, BroadcastFlags, BroadcastPacket, Progress, RecoveryLimits, Restored, Session};
+use crate::event_loop::Timed;
+use crate::settings::millis;
+use crate::socketio::{self, PacketType, json};
+use crate::ws::Millis;
+
+/// Events that a client that comes back misses while the application thinks about it. Past that it isn't let in.
+const MAX_HELD: usize = 10_000;
+
+/// What a client that came back has missed, and what comes for it before it is connected again.
+pub(super) struct Coming {
+    pub(super) pid: String,
+    progress: Progress,
+    missed: Vec<BroadcastPacket>,
+}
+
+pub(super) fn store(recovery: &Recovery, unnoticed: Millis) -> crate::adapter::Recovery {
+    let limits = RecoveryLimits {
+        max_disconnection: millis(recovery.max_disconnection),
+        detection: unnoticed,
+        max_bytes: recovery.max_bytes,
+    };
+    let prefix: String = ids::fresh().chars().take(6).collect();
+    crate::adapter::Recovery::new(limits, &format!("{prefix}."))
+}
+
+impl Namespace {
+    /// Finds the state of a client that sent this to identify itself. `begin` makes the socket, with its former id, while
+    /// nothing can be broadcast.
+    pub(super) fn restore(
+        &self,
+        auth: Option<&str>,
+        begin: impl FnOnce(Arc<str>) -> Socket + Send + 'static,
+    ) -> Option<Socket> {
+        if !self.keeps_events() {
+            return None;
+        }
+        let member = |name| json::member(auth?, name).and_then(json::string);
+        let (pid, offset) = (member("pid")?, member("offset"));
+        let _order = self.0.order.lock();
+        let restored = Arc::new(Mutex::new(None));
+        let (namespace, found) = (self.clone(), restored.clone());
+        let reply = move |state: Option<Restored>| {
+            *found.lock() = state.map(|state| namespace.come_back(state, begin));
+        };
+        // The reply comes at once: what is kept is in this process.
+        self.adapter()
+            .restore_session(&pid, offset.as_deref(), Box::new(reply));
+        restored.lock().take()
+    }
+
+    fn come_back(&self, state: Restored, begin: impl FnOnce(Arc<str>) -> Socket) -> Socket {
+        let Restored { session, missed } = state;
+        let socket = begin(session.sid.into());
+        let coming = Coming {
+            pid: session.pid,
+            progress: session.progress,
+            missed,
+        };
+        socket.more(|more| {
+            more.data = Some(session.data.into());
+            more.coming = Some(Box::new(coming));
+        });
+        self.adapter().host().insert(&socket);
+        let rooms: Vec<&str> = session.rooms.iter().map(|room| &**room).collect();
+        self.adapter().add_all(socket.id(), &rooms);
+        socket
+    }
+
+    /// A socket goes, or doesn't come back after all; its client may try again.
+    pub(super) fn keep_for_later(&self, socket: &Socket) {
+        let (pid, data) = socket.more(|more| {
+            let coming = more.coming.as_ref().map(|coming| Box::from(&*coming.pid));
+            (more.pid.clone().or(coming), more.data.clone())
+        });
+        let Some(pid) = pid else { return };
+        self.adapter().persist_session(Session {
+            sid: socket.id().to_owned(),
+            pid: pid.into(),
+            rooms: self.adapter().socket_rooms(socket.id()),
+            data: data.map_or_else(|| "{}".to_owned(), String::from),
+            progress: Progress::default(), // the adapter asks for it
+        });
+        self.forget_in_time();
+    }
+
+    /// Sees to it that nothing is kept for ever.
+    pub(super) fn forget_in_time(&self) {
+        if self.0.is_timed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(core) = self.core()
+            && let Some(recovery) = &core.common.recovery
+        {
+            let age = millis(recovery.max_disconnection).saturating_add(core.common.unnoticed);
+            let timed: std::sync::Weak<NamespaceInner> = Arc::downgrade(&self.0);
+            core.home
+                .at(core.home.now().saturating_add(age).saturating_add(1), timed);
+        }
+    }
+}
+
+impl Timed for NamespaceInner {
+    fn due(self: Arc<Self>, _now: Millis) {
+        self.is_timed.store(false, Ordering::Release);
+        let namespace = Namespace(self);
+        if namespace.adapter().expire() {
+            namespace.forget_in_time();
+        }
+    }
+}
+
+impl Socket {
+    /// It becomes connected: its client gets what it has missed, then it is told (Socket.IO protocol, "Connection state
+    /// recovery"); what is broadcast from here on reaches it. Whether it could.
+    pub(super) fn set_connected(&self) -> bool {
+        if !self.namespace().keeps_events() {
+            self.tell_connected(None);
+            return self.move_to_connected();
+        }
+        let _order = self.namespace().0.order.lock();
+        let now = self.namespace().adapter().progress();
+        // Held packets are added under this lock, until the socket is connected.
+        let mut more = self.0.more.lock();
+        let more = more.get_or_insert_default();
+        let (pid, since) = match more.coming.take() {
+            Some(coming) if coming.missed.len() > MAX_HELD => return false,
+            Some(coming) => {
+                self.send_missed(&coming.missed);
+                (coming.pid.into_boxed_str(), coming.progress.since)
+            }
+            None => (ids::fresh().as_ref().into(), now.since),
+        };
+        self.tell_connected(Some(&pid));
+        more.pid = Some(pid);
+        more.since = since;
+        self.0
+            .sent_number
+            .store(now.since.saturating_sub(1), Ordering::Relaxed);
+        self.move_to_connected()
+    }
+
+    /// A packet comes for a socket that is not connected: one that comes back misses nothing. Whether it is connected after
+    /// all.
+    pub(super) fn hold(&self, packet: &BroadcastPacket, flags: BroadcastFlags) -> bool {
+        if !self.namespace().keeps_events() || flags.volatile {
+            return false;
+        }
+        let mut more = self.0.more.lock();
+        if self.connected() {
+            return true;
+        }
+        if let Some(coming) = more.as_mut().and_then(|more| more.coming.as_mut())
+            && coming.missed.len() <= MAX_HELD
+        {
+            coming.missed.push(packet.clone());
+        }
+        false
+    }
+
+    /// What was sent to it, for the adapter.
+    pub(super) fn progress(&self) -> Progress {
+        let more = self.0.more.lock();
+        match more.as_ref().and_then(|more| more.coming.as_ref()) {
+            // Nothing of what it had missed was sent.
+            Some(coming) => Progress {
+                since: coming.progress.since,
+                sent: u64::MAX,
+            },
+            None => Progress {
+                since: more.as_ref().map_or(0, |more| more.since),
+                sent: self.0.sent_number.load(Ordering::Relaxed),
+            },
+        }
+    }
+
+    pub(super) fn has_been_sent(&self, number: u64) {
+        self.0.sent_number.fetch_max(number, Ordering::Relaxed);
+    }
+
+    fn send_missed(&self, missed: &[BroadcastPacket]) {
+        for packet in missed {
+            let attachments: Vec<&[u8]> = packet.attachments.iter().map(|data| &**data).collect();
+            let payload = Payload::Whole(&packet.array);
+            if let Err(error) = self.send(
+                PacketType::Event,
+                None,
+                payload,
+                &attachments,
+                SendFlags::default(),
+            ) {
+                log::debug!("a client that came back did not get what it had missed: {error}");
+            }
+        }
+    }
+
+    /// What answers CONNECT.
+    fn tell_connected(&self, pid: Option<&str>) {
+        let mut payload = String::new();
+        if self.protocol() == 4 {
+            socketio::connect_reply(self.id(), pid, &mut payload);
+        }
+        let payload = Payload::Whole(&payload);
+        if let Err(error) = self.send(PacketType::Connect, None, payload, &[], SendFlags::default()) {
+            log::debug!("a client was not told that it is connected: {error}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! A Socket.IO server.
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+
+use super::admin::Admin;
+use super::core::Core;
+use super::counters::Counted;
+use super::engine::Engine;
+use super::registry::{self, Registry};
+use super::{AdminOptions, DisconnectReason, Handler, Namespace, ServerOptions};
+use crate::error::{ErrorCode, Result};
+use crate::event_loop::{Home, Loop};
+use crate::route::{HttpRequest, Route};
+
+/// A Socket.IO server: namespaces, and the sessions of the clients that are in them. It listens nowhere by itself: put its
+/// [`route`](Server::route) into the [`routes`](crate::ServerOptions::routes) of as many listeners as you like.
+#[derive(Clone)]
+pub struct Server(pub(super) Arc<Core>);
+
+static SERVERS: Registry<Weak<Core>> = Registry::new();
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("raw", &self.raw())
+            .finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Server {
+    fn eq(&self, other: &Server) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Server {}
+
+/// A server has gone.
+pub(super) fn forget(number: u64) {
+    SERVERS.take(number);
+}
+
+/// What a Socket.IO server has and has done; each count is exact, if not all of the same moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Metrics {
+    /// Sessions that are there now (`engine.clientsCount`).
+    pub clients: u64,
+    /// How many of them are still polling.
+    pub polling_clients: u64,
+    /// Sessions that there have been, those that are there included.
+    pub sessions: u64,
+    /// Connected sockets, over all namespaces.
+    pub sockets: u64,
+    /// Namespaces.
+    pub namespaces: u64,
+    /// Events that came from clients.
+    pub events_in: u64,
+    /// Events that were sent; one to many counts once for each socket.
+    pub events_out: u64,
+    /// Answers that came from clients.
+    pub acks_in: u64,
+    /// Answers that were sent.
+    pub acks_out: u64,
+    /// Events that a client's connection did not take: volatile ones, and those over the hard limit.
+    pub dropped: u64,
+    /// Sockets that were recovered.
+    pub recovered: u64,
+}
+
+impl Server {
+    /// Makes a server. What belongs to no client (results of broadcasts, `fetch_sockets`, `on_server_closed`) is heard on the
+    /// thread that turns `on_loop`; `None` is the library's own loop. The clients are served by the loops of their listeners.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] for options that contradict each other or can't be.
+    pub fn new(on_loop: Option<&Loop>, options: ServerOptions, handler: Arc<dyn Handler>) -> Result<Server> {
+        options.check()?;
+        let home = Home::of_loop_or_default(on_loop)?;
+        let core = Core::new(home, &options, handler)?;
+        SERVERS.insert(core.number, Arc::downgrade(&core));
+        Ok(Server(core))
+    }
+
+    /// The server with this number.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Closed`] if it has gone, or never was.
+    pub fn from_raw(raw: u64) -> Result<Server> {
+        let core = SERVERS.with(raw, Weak::upgrade).flatten();
+        core.map(Server)
+            .ok_or_else(|| registry::stale(raw, ErrorCode::Closed))
+    }
+
+    /// A number below 2^53, never 0 and never given out twice.
+    pub fn raw(&self) -> u64 {
+        self.0.number
+    }
+
+    /// What a listener needs to serve it; see [`sockline::ServerOptions::routes`](crate::ServerOptions::routes). The
+    /// listener keeps the server.
+    pub fn route(&self) -> Arc<dyn Route> {
+        self.engine().route(self.0.clone())
+    }
+
+    /// Takes a request that another HTTP server has read, Node's for instance; the answer goes through its exchange.
+    pub fn handle_request(&self, request: HttpRequest) {
+        self.engine().handle(request);
+    }
+
+    /// The namespace of this name, "/" being there always; it is made if it isn't there. A missing "/" in front is added.
+    pub fn of(&self, name: &str) -> Namespace {
+        self.0.of(&slashed(name), false)
+    }
+
+    /// All namespaces.
+    pub fn namespaces(&self) -> Vec<Namespace> {
+        self.0.namespaces()
+    }
+
+    /// Whether [`Handler::on_namespace`] is asked when a client wants a namespace that isn't there. Default: no, it is denied.
+    pub fn set_dynamic_namespaces(&self, dynamic: bool) {
+        self.0.set_dynamic_namespaces(dynamic);
+    }
+
+    /// Whether [`Handler::on_connecting`] is asked, from now on; see [`ServerOptions::ask_connecting`].
+    pub fn set_ask_connecting(&self, ask: bool) {
+        self.0.set_ask_connecting(ask);
+    }
+
+    /// Disconnects all sockets with "server shutting down" and closes their sessions; new ones are closed as soon as they begin.
+    /// `on_server_closed` follows when all have gone. The listeners go on.
+    pub fn close(&self) {
+        if !self.0.begin_to_close(self) {
+            return;
+        }
+        for namespace in self.namespaces() {
+            for socket in namespace.sockets() {
+                if let Some(connection) = socket.0.connection.upgrade() {
+                    connection.disconnect(&socket, DisconnectReason::ServerShuttingDown);
+                }
+            }
+        }
+        self.engine().close();
+        if self.0.gauges.clients.load(Ordering::Acquire) == 0 {
+            self.0.closed();
+        }
+    }
+
+    /// How many sessions there are.
+    pub fn engine_clients(&self) -> usize {
+        self.engine().clients()
+    }
+
+    /// What it has and has done.
+    pub fn metrics(&self) -> Metrics {
+        let (gauges, counters) = (&self.0.gauges, &self.0.common.counters);
+        Metrics {
+            clients: gauges.clients.load(Ordering::Relaxed),
+            polling_clients: gauges.polling.load(Ordering::Relaxed),
+            sessions: gauges.sessions.load(Ordering::Relaxed),
+            sockets: gauges.sockets.load(Ordering::Relaxed),
+            namespaces: self.0.namespaces().len() as u64,
+            events_in: counters.sum(Counted::EventsIn),
+            events_out: counters.sum(Counted::EventsOut),
+            acks_in: counters.sum(Counted::AcksIn),
+            acks_out: counters.sum(Counted::AcksOut),
+            dropped: counters.sum(Counted::Dropped),
+            recovered: gauges.recovered.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Adds a namespace to which the front end of `@socket.io/admin-ui` (0.5) connects. Its sockets are the library's own:
+    /// the handler hears nothing of them.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] for a password hash that isn't bcrypt's.
+    pub fn enable_admin(&self, options: AdminOptions) -> Result<()> {
+        Admin::enable(&self.0, options)
+    }
+}
+
+impl Server {
+    fn engine(&self) -> &Arc<Engine> {
+        match self.0.engine() {
+            Some(engine) => engine,
+            None => unreachable!("a server is made with its engine"),
+        }
+    }
+}
+
+/// Names begin with a slash.
+fn slashed(name: &str) -> String {
+    match name.starts_with('/') {
+        true => name.to_owned(),
+        false => format!("/{name}"),
+    }
+}

@@ -1,0 +1,20 @@
+//! The Socket.IO server over a real loop, against clients that speak bytes.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod acks;
+mod admin;
+mod broadcasts;
+mod closing;
+mod connecting;
+mod events;
+mod fixture;
+mod leaving;
+mod namespaces;
+mod old_clients;
+mod parsers;
+mod pressure;
+mod recovery;
+mod rooms;
+mod threads;
