@@ -47,19 +47,12 @@ class HarnessError(Exception):
     """The suite could not be run to its end; the message says why."""
 
 
-# A message and a breach of the protocol in one read: a task that reads by `async for` runs after the read, and then
-# there is nobody left to answer. websockets does the same.
-ANSWERED_TOO_LATE = frozenset({"3.2", "3.3", "3.4", "4.1.3", "4.1.4", "4.2.3", "4.2.4", "5.15"})
-
-
 class Face(NamedTuple):
     """How a language's programs are started, from the checkout; PORT and URL stand for what they are given."""
 
     server: list[str]
     client: list[str]
     exclude: list[str] = LONG_COMPRESSED
-    # Cases in which NON-STRICT will do.
-    lenient: frozenset[str] = frozenset()
 
     def command(self, role: str) -> list[str]:
         return self.server if role == "server" else self.client
@@ -78,7 +71,6 @@ FACES = {
     "coroutine": Face(
         [PYTHON, "examples/python/echo_server.py", "PORT", "--coroutine"],
         [PYTHON, f"{CLIENTS}/autobahn_client.py", "URL", "--coroutine"],
-        lenient=ANSWERED_TOO_LATE,
     ),
     "node": Face(["node", "examples/node/echo_server.js", "PORT"], ["node", f"{CLIENTS}/autobahn_client.js", "URL"]),
 }
@@ -103,7 +95,7 @@ def run(face: str, role: str, options: argparse.Namespace) -> int:
     cases = {"cases": options.cases, "exclude-cases": FACES[face].exclude}
     try:
         expected = run_role(command, cases, options.timeout, outdir)
-        return judge(f"{face} {role}", expected, outdir, FACES[face].lenient, verbose=options.verbose)
+        return judge(f"{face} {role}", expected, outdir, verbose=options.verbose)
     except HarnessError as error:
         print(f"autobahn {face} {role}: {error}\nthe suite's own log is {outdir / 'suite.log'}", file=sys.stderr)
         return 2
@@ -154,7 +146,7 @@ def run_client(command: list[str], cases: dict, timeout: float, outdir: Path) ->
     return announcement["cases"]
 
 
-def judge(name: str, expected: list[str], outdir: Path, lenient: frozenset[str], *, verbose: bool) -> int:
+def judge(name: str, expected: list[str], outdir: Path, *, verbose: bool) -> int:
     """Prints the counts per verdict and every case that is not OK; 0 if there is none."""
     index = outdir / "index.json"
     if not index.exists():
@@ -165,7 +157,7 @@ def judge(name: str, expected: list[str], outdir: Path, lenient: frozenset[str],
     results = next(iter(agents.values()))
 
     verdicts = {case: verdict(results.get(case)) for case in expected}
-    bad = {case: text for case, text in verdicts.items() if not acceptable(case, text, lenient)}
+    bad = {case: text for case, text in verdicts.items() if not acceptable(case, text)}
     for case, text in verdicts.items():
         if text != "OK":
             print(f"{case:9} {text}{'' if case in bad else ' (as it may be)'}")
@@ -186,9 +178,7 @@ def verdict(result: dict | None) -> str:
     return f"{behavior} (close: {close})" if behavior != "OK" else f"close: {close}"
 
 
-def acceptable(case: str, text: str, lenient: frozenset[str]) -> bool:
-    if text == "NON-STRICT":
-        return case in lenient
+def acceptable(case: str, text: str) -> bool:
     return text == "OK" or (text == "INFORMATIONAL" and case in INFORMATIONAL)
 
 

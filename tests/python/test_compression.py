@@ -61,6 +61,28 @@ def test_messages_are_compressed_unless_one_side_does_not_want_it(run: Run, role
     run(main())
 
 
+def test_a_broadcast_is_compressed_once(run: Run) -> None:
+    async def main() -> None:
+        async with sockline.serve(lambda ws: ws.wait_closed(), "127.0.0.1", 0) as server:
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with (
+                websockets.connect(url) as first,
+                websockets.connect(url) as second,
+                sockline.connect(url, compression=None) as own,
+            ):
+                while len(server.connections) < 3:
+                    await asyncio.sleep(0)
+                sockline.broadcast([*server.connections, own], TEXT)
+                assert await first.recv() == await second.recv() == await own.recv() == TEXT
+                metrics = [connection.metrics() for connection in server.connections]
+                assert sum(one.compressed_from for one in metrics if one) == len(TEXT)
+                sockline.broadcast(server.connections, b"no \xff text", text=True)
+                with pytest.raises(ExceptionGroup):
+                    sockline.broadcast(server.connections, b"no \xff text", text=True, raise_exceptions=True)
+
+    run(main())
+
+
 @ROLES
 @pytest.mark.parametrize("takeover", [True, False])
 @pytest.mark.parametrize("bits", [9, 15])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextvars
+import hashlib
 import threading
 from typing import Any
 
@@ -257,5 +259,60 @@ def test_a_dead_peer_is_noticed(run: Run) -> None:
             await connection.close()
             assert connection.close_code == 1006
         silent.close()
+
+    run(main())
+
+
+# A text message "Hello", and a frame with a reserved bit set.
+HELLO = bytes.fromhex("81 05 48 65 6c 6c 6f")
+BREACH = bytes.fromhex("b1 05 48 65 6c 6c 6f")
+CLOSE_1002 = bytes.fromhex("88 02 03 ea")
+
+
+def masked(frame: bytes) -> bytes:
+    """A frame as a client sends it, with a mask that changes nothing."""
+    return bytes([frame[0], 0x80 | frame[1]]) + bytes(4) + frame[2:]
+
+
+def test_a_server_answers_what_came_together_with_the_end(run: Run) -> None:
+    async def main() -> None:
+        async with our_server(compression=None) as url:
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
+            writer.write(
+                b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+            )
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(masked(HELLO) * 3 + masked(BREACH))
+            assert (await reader.readexactly(25))[:25] == HELLO * 3 + CLOSE_1002
+            writer.close()
+
+    run(main())
+
+
+def test_a_client_answers_what_came_together_with_the_end_and_the_handshake(run: Run) -> None:
+    async def main() -> None:
+        answers: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            request = await reader.readuntil(b"\r\n\r\n")
+            key = request.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
+            accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+            writer.write(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + HELLO * 3 + BREACH
+            )
+            answers.set_result(await reader.readexactly(3 * (len(HELLO) + 4) + 8))
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(sockline.ConnectionClosedError):
+                async with sockline.connect(f"ws://127.0.0.1:{port}", proxy=None) as connection:
+                    async for message in connection:
+                        await connection.send(message)
+            opcodes = [0x81, 0x81, 0x81, 0x88]
+            frames = await answers
+            assert [frames[at] for at in (0, 11, 22, 33)] == opcodes
 
     run(main())

@@ -140,7 +140,7 @@ impl Connection {
             paused: false,
             ended: false,
         };
-        PyClassInitializer::from(Handle::new(owner.hub())).add_subclass(Connection {
+        PyClassInitializer::from(Handle::new(&owner)).add_subclass(Connection {
             inbox: Guarded::new(inbox),
         })
     }
@@ -168,6 +168,21 @@ impl Connection {
     /// The next part of a message, and whether it is the last.
     fn _recv_part(slf: &Bound<'_, Connection>) -> PyResult<Py<Receive>> {
         Receive::new(slf, Wanted::Part)
+    }
+
+    /// Stops reading until `_resume`; nothing of what has come already is handed over either.
+    fn _pause(slf: &Bound<'_, Connection>) {
+        if let Some(ws) = slf.as_super().get().ws(slf.py()) {
+            let _ = ws.pause(); // it can only have ended, which shows elsewhere
+        }
+    }
+
+    fn _resume(slf: &Bound<'_, Connection>) {
+        let py = slf.py();
+        let is_full = slf.get().inbox.with(py, |inbox| inbox.paused);
+        if let Some(ws) = slf.as_super().get().ws(py).filter(|_| !is_full) {
+            let _ = ws.resume(); // as above
+        }
     }
 
     /// Sends a part of a message at once; says whether there is room for more.
@@ -277,6 +292,18 @@ impl Connection {
         }
     }
 
+    /// Before an end is answered: wakes who waits for what has come, so that it can be answered first.
+    fn hurry(slf: &Bound<'_, Connection>) {
+        let py = slf.py();
+        let waiter = slf.get().inbox.with(py, |inbox| {
+            let waiting = inbox.receiver.as_ref().filter(|_| !inbox.items.is_empty());
+            waiting.map(|(_, waiter)| waiter.clone_ref(py))
+        });
+        if let Some(waiter) = waiter {
+            Waiter::wake(waiter.bind(py));
+        }
+    }
+
     /// Changes the inbox and has it looked after.
     fn arrive(slf: &Py<Connection>, py: Python<'_>, hub: &Hub, change: impl FnOnce(&mut Inbox)) {
         let first = slf.get().inbox.with(py, |inbox| {
@@ -362,6 +389,14 @@ impl Handler for StreamEvents {
             Connection::arrive(&self.connection, py, &self.hub, |inbox| {
                 inbox.items.push_back(item)
             });
+        });
+    }
+
+    fn on_ending(&self, _: WebSocket) {
+        Python::attach(|py| {
+            if !self.hub.is_over(py) {
+                Connection::hurry(self.connection.bind(py));
+            }
         });
     }
 

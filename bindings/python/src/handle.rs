@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use sockline::ws::{MessageType, SharedMessage};
 use sockline::{Handler, ReadyState, WebSocket};
 
 use crate::driver::Driver;
@@ -20,6 +21,8 @@ use crate::tls;
 pub(crate) struct Handle {
     pub(crate) hub: Arc<Hub>,
     ws: Guarded<Option<WebSocket>>,
+    /// Its frames are not masked, so others can have the same.
+    is_servers: bool,
 }
 
 /// What was agreed on in the opening handshake; it outlives the handle.
@@ -48,10 +51,11 @@ impl Owner<'_> {
 }
 
 impl Handle {
-    pub(crate) fn new(hub: Arc<Hub>) -> Handle {
+    pub(crate) fn new(owner: &Owner<'_>) -> Handle {
         Handle {
-            hub,
+            hub: owner.hub(),
             ws: Guarded::new(None),
+            is_servers: matches!(owner, Owner::Server(_)),
         }
     }
 
@@ -258,8 +262,14 @@ pub(crate) fn broadcast<'py>(
         }
     }
     message::with_payload(message, text, |kind, data| {
+        let is_sendable = kind == MessageType::Binary || std::str::from_utf8(data).is_ok();
+        let shared = is_sendable.then(|| Arc::new(SharedMessage::new(kind, data)));
+        let send = |handle: &Handle, ws: WebSocket| match &shared {
+            Some(shared) if handle.is_servers => ws.send_shared(shared),
+            _ => ws.send_checked(kind, data),
+        };
         open.into_iter()
-            .filter_map(|(handle, ws)| match ws.send_checked(kind, data) {
+            .filter_map(|(handle, ws)| match send(handle.get(), ws) {
                 Ok(_) => None,
                 Err(error) => Some((handle, raise(py, &error))),
             })

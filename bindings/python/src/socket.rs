@@ -68,7 +68,7 @@ impl Socket {
             held: Guarded::new(Held::default()),
             senders: Guarded::new(Senders::default()),
         };
-        PyClassInitializer::from(Handle::new(owner.hub())).add_subclass(socket)
+        PyClassInitializer::from(Handle::new(&owner)).add_subclass(socket)
     }
 
     fn _callback(&self, py: Python<'_>, place: usize) -> PyResult<Option<Py<PyAny>>> {

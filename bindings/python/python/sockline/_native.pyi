@@ -67,6 +67,9 @@ class Handle:
 @disjoint_base
 class Connection(Handle):
     def __new__(cls, owner: Driver | Server, high: int, low: int) -> Self: ...
+    def _pause(self) -> None:
+        """Nothing is handed over until :meth:`_resume`, also of what has come already."""
+    def _resume(self) -> None: ...
     def recv(self, decode: bool | None = None) -> Coroutine[Any, Any, Any]:
         """The next message: text as ``str``, binary as ``bytes``; ``decode`` asks for ``str`` or ``bytes`` in any case.
 

@@ -80,6 +80,7 @@ class ClientConnection(Connection):
         self.response = Response(101, "Switching Protocols", Headers(self._response_headers()))
         self._measured_timings = Timings(*self._timings())
         if not self._handshake.done():
+            self._pause()  # until somebody can have asked for messages
             self._handshake.set_result(None)
 
     def _failed(self, error: SocklineError, sent: int | None) -> None:
@@ -220,6 +221,9 @@ class connect:
         except asyncio.CancelledError:
             connection._terminate()
             raise
+        # When the caller waits for something: for the first message, most likely. It can then be answered even if the end
+        # has come along with it.
+        connection.loop.call_soon(connection._resume)
         return connection
 
     def __await__(self) -> Generator[Any, None, ClientConnection]:
