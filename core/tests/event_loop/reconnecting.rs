@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crossbeam_channel::unbounded;
 use sockline::{
-    Attempt, ClientOptions, ErrorCode, Handler, Loop, ReadyState, Reconnect, Sent, Settings, WebSocket,
-    connect,
+    Attempt, ClientOptions, ErrorCode, Handler, Loop, MessageType, ReadyState, Reconnect, Sent, Settings,
+    WebSocket, connect,
 };
 
 use crate::support::peer::{close_payload, switching};
@@ -96,6 +96,34 @@ fn a_lost_connection_comes_back_under_the_same_handle() {
     lost.events.reconnecting();
     lost.ws.close(None, "").unwrap();
     lost.events.cut();
+}
+
+#[test]
+fn half_a_message_is_lost_with_its_connection() {
+    let host = Host::new();
+    let (_loop, ws, events) = attempt(&host.url(), with(quick()));
+    let mut peer = host.accept_websocket(b"");
+    assert_eq!(events.open(), ws);
+    for round in 0..3 {
+        let _ = ws.send_part(MessageType::Text, b"half sent", false).unwrap();
+        assert_eq!(peer.read_frame(), (0x01, b"half sent".to_vec()));
+        assert_eq!(
+            ws.send_text("x").unwrap_err().code(),
+            ErrorCode::MessageUnfinished
+        );
+        peer.send(&[frame(0x01, b"half received"), frame(0x89, b"read")].concat());
+        assert_eq!(events.next(), What::Ping(b"read".to_vec()));
+        drop(peer);
+        events.reconnecting();
+        peer = host.accept_websocket(b"");
+        assert_eq!(events.next(), What::Reconnected);
+        // Nothing of it is in the way of another, of either kind.
+        let kind = [MessageType::Text, MessageType::Binary][round % 2];
+        let _ = ws.send_part(kind, b"whole", true).unwrap();
+        assert_eq!(peer.read_frame(), (0x81 + round as u8 % 2, b"whole".to_vec()));
+        peer.send(&frame(0x81, b"whole"));
+        events.text("whole");
+    }
 }
 
 #[test]
