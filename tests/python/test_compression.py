@@ -76,9 +76,8 @@ def test_a_broadcast_is_compressed_once(run: Run) -> None:
                 assert await first.recv() == await second.recv() == await own.recv() == TEXT
                 metrics = [connection.metrics() for connection in server.connections]
                 assert sum(one.compressed_from for one in metrics if one) == len(TEXT)
-                sockline.broadcast(server.connections, b"no \xff text", text=True)
-                with pytest.raises(ExceptionGroup):
-                    sockline.broadcast(server.connections, b"no \xff text", text=True, raise_exceptions=True)
+                with pytest.raises(UnicodeDecodeError):
+                    sockline.broadcast(server.connections, b"no \xff text", text=True)
 
     run(main())
 
@@ -198,5 +197,21 @@ def test_broadcasts_are_compressed_for_those_who_want_it(run: Run) -> None:
                     sockline.broadcast(server.connections, TEXT)
                     assert await first.recv() == await second.recv() == TEXT
             assert relay.bytes < len(TEXT) // 10
+
+    run(main())
+
+
+def test_each_message_may_choose(run: Run) -> None:
+    async def main() -> None:
+        async with our_server() as url, sockline.connect(url) as connection:
+            for compress in (False, True):
+                before = connection.metrics()
+                await connection.send(TEXT, compress=compress)
+                assert await connection.recv() == TEXT
+                after = connection.metrics()
+                assert before is not None and after is not None
+                assert (after.bytes_out - before.bytes_out < len(TEXT)) is compress
+            with pytest.raises(TypeError):
+                await connection.send([TEXT], compress=True)
 
     run(main())

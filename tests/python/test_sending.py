@@ -372,3 +372,26 @@ def test_the_callback_face_sends_and_hears_parts(run: Run) -> None:
     assert "".join(str(data) for data, _, _ in parts) == "grüße"
     assert [is_first for _, is_first, _ in parts] == [True, *[False] * (len(parts) - 1)]
     assert [is_last for _, _, is_last in parts] == [*[False] * (len(parts) - 1), True]
+
+
+def test_a_coroutines_message_can_come_too_late(run: Run) -> None:
+    async def main() -> None:
+        async with deaf_server() as url:
+            tcp = sockline.TcpOptions(send_buffer=10_000)
+            async with sockline.connect(url, tcp=tcp, compression=None, close_timeout=0.05) as connection:
+                waiting = []
+                while connection.buffered_amount <= 10 * len(CHUNK):
+                    waiting.append(asyncio.ensure_future(connection.send(CHUNK)))
+                    await asyncio.sleep(0)
+                full = connection.buffered_amount
+                waiting.append(asyncio.ensure_future(connection.send(CHUNK, deadline=0.01)))
+                await asyncio.sleep(0)
+                assert connection.buffered_amount > full
+                while (metrics := connection.metrics()) is not None and metrics.dropped == 0:
+                    await asyncio.sleep(0.01)
+                assert metrics is not None and metrics.dropped == 1
+                assert connection.buffered_amount <= full
+                for task in waiting:
+                    task.cancel()
+
+    run(main())

@@ -198,23 +198,27 @@ impl Connection {
     }
 
     /// Sends at once. What is returned is done already, unless the sender has to wait or can't send.
-    #[pyo3(signature = (message, text=None))]
+    #[pyo3(signature = (message, text=None, *, compress=None, deadline=None))]
     fn send<'py>(
         slf: &Bound<'py, Connection>,
         message: &Bound<'py, PyAny>,
         text: Option<bool>,
+        compress: Option<bool>,
+        deadline: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let sent = slf
-            .as_super()
-            .get()
-            .ws(py)
-            .map(|ws| message::send(ws, message, text));
+        let ws = slf.as_super().get().ws(py);
+        let sent = if compress.is_none() && deadline.is_none() {
+            ws.map(|ws| message::send(ws, message, text))
+        } else {
+            let options = message::send_options(compress, deadline)?;
+            ws.map(|ws| message::with_payload(message, text, |kind, data| ws.send_with(kind, data, &options)))
+        };
         match sent {
             Some(Ok(Ok(Sent::Queued | Sent::Dropped))) => Done::shared(py),
             Some(Ok(Ok(Sent::OverMark))) => slf.call_method0(intern!(py, "_room")),
             // Coroutines raise when they are awaited, so this is one.
-            _ => slf.call_method1(intern!(py, "_send_slowly"), (message, text)),
+            _ => slf.call_method1(intern!(py, "_send_slowly"), (message, text, compress, deadline)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use sockline::ws::{MessageType, SharedMessage};
+use sockline::ws::SharedMessage;
 use sockline::{Handler, ReadyState, WebSocket};
 
 use crate::driver::Driver;
@@ -262,11 +262,10 @@ pub(crate) fn broadcast<'py>(
         }
     }
     message::with_payload(message, text, |kind, data| {
-        let is_sendable = kind == MessageType::Binary || std::str::from_utf8(data).is_ok();
-        let shared = is_sendable.then(|| Arc::new(SharedMessage::new(kind, data)));
-        let send = |handle: &Handle, ws: WebSocket| match &shared {
-            Some(shared) if handle.is_servers => ws.send_shared(shared),
-            _ => ws.send_checked(kind, data),
+        let shared = Arc::new(SharedMessage::new(kind, data));
+        let send = |handle: &Handle, ws: WebSocket| match handle.is_servers {
+            true => ws.send_shared(&shared),
+            false => ws.send_checked(kind, data),
         };
         open.into_iter()
             .filter_map(|(handle, ws)| match send(handle.get(), ws) {

@@ -76,12 +76,22 @@ class Connection(Handle):
         Raises :exc:`ConnectionClosed` when the connection is closed and all messages were received,
         :exc:`ConcurrencyError` while another ``recv`` waits. Cancelling it loses no message.
         """
-    def send(self, message: Any, text: bool | None = None) -> Coroutine[Any, Any, None]:
+    def send(
+        self,
+        message: Any,
+        text: bool | None = None,
+        *,
+        compress: bool | None = None,
+        deadline: float | None = None,
+    ) -> Coroutine[Any, Any, None]:
         """Sends a message at once. Awaiting it waits until there is room for more.
 
         An iterable, or asynchronous iterable, of strings or of bytes-like objects is sent as one message, each of them
         as a fragment as soon as it is there; other messages wait until it is done. ``text`` overrides which type it is
         sent as. Awaiting it raises :exc:`ConnectionClosed` if the connection isn't open.
+
+        ``compress`` overrides whether a whole message is compressed where that was agreed on. It is dropped if it has not
+        begun to leave after ``deadline`` seconds, which :meth:`metrics` counts.
         """
     def __aiter__(self) -> Self: ...
     def __anext__(self) -> Receive: ...

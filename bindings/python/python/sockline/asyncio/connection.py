@@ -208,7 +208,9 @@ class Connection(_native.Connection):
         if self._end.done():
             raise self._close_exc()
 
-    async def _send_slowly(self, message: Any, text: bool | None) -> None:
+    async def _send_slowly(
+        self, message: Any, text: bool | None, compress: bool | None, deadline: float | None
+    ) -> None:
         """Sends what is no whole message yet, or says why a message can't be sent."""
         if isinstance(message, str):
             message.encode()  # a surrogate is not to be sent: let this say so
@@ -218,6 +220,8 @@ class Connection(_native.Connection):
         elif isinstance(message, Mapping):
             raise TypeError("data is a dict-like object")
         elif isinstance(message, (Iterable, AsyncIterable)):
+            if compress is not None or deadline is not None:
+                raise TypeError("compress and deadline are for messages that are whole")
             await self._send_in_parts(message, text)
             return
         else:
@@ -226,7 +230,7 @@ class Connection(_native.Connection):
             await self._refuse_unless_open()
         else:
             await asyncio.shield(self._unfinished)
-            await self.send(message, text)
+            await self.send(message, text, compress=compress, deadline=deadline)
 
     async def _send_in_parts(self, message: Iterable[Any] | AsyncIterable[Any], text: bool | None) -> None:
         parts = message if isinstance(message, AsyncIterable) else _one_by_one(message)
