@@ -64,6 +64,36 @@ fn a_slow_server_has_the_sender_wait_and_says_when_to_go_on() {
 }
 
 #[test]
+fn polling_has_the_sender_wait_too() {
+    let scene = Scene::with(
+        |options| {
+            options.client.settings.high_water_mark = 100;
+            options.client.settings.hard_limit = 200;
+        },
+        |_, _| {},
+    );
+    let (socket, _get) = scene.polling();
+    let emit = || {
+        socket.emit(
+            "a",
+            &format!("\"{}\"", "x".repeat(60)),
+            &[],
+            &EmitOptions::default(),
+        )
+    };
+    assert_eq!(emit().unwrap(), Sent::Queued);
+    let post = scene.server.post();
+    assert_eq!(emit().unwrap(), Sent::Queued);
+    assert_eq!(emit().unwrap(), Sent::OverMark);
+    assert_eq!(emit().unwrap(), Sent::OverMark);
+    assert_eq!(emit().unwrap_err().code(), ErrorCode::OutboxFull);
+    post.answer("ok");
+    scene.hears(&["drain"]);
+    scene.server.post().answer("ok");
+    assert_eq!(emit().unwrap(), Sent::Queued);
+}
+
+#[test]
 fn more_attachments_than_allowed_end_the_connection() {
     let scene = Scene::with(
         |options| {

@@ -19,7 +19,7 @@ use crate::event_loop::{Home, Resident, Timed};
 use crate::io::registry;
 use crate::settings::{SlowConsumer, millis};
 use crate::socketio::client::{Action, Client, Event, OwnedPacket, Settings};
-use crate::socketio::{Encoded, Limits, Outgoing};
+use crate::socketio::{Encoded, Limits, Outgoing, ParserKind};
 use crate::websocket::Sent;
 use crate::ws::Millis;
 use crate::ws::url::Url;
@@ -50,8 +50,9 @@ pub(super) struct State {
     pub(super) tells: VecDeque<Tell>,
     /// What has just gone wrong, for who is told of it.
     pub(super) failure: Option<Error>,
-    /// A sender was told to wait.
+    /// A sender was told to wait, until no more than half of the mark waits.
     pub(super) over_mark: bool,
+    pub(super) high_water_mark: u64,
     /// Answers and questions that have become numbers.
     pub(super) numbers: HashSet<u64>,
     encoded: Encoded,
@@ -76,6 +77,7 @@ impl Core {
     ) -> Arc<Core> {
         let machine = Client::new(settings(&options), Box::new(random));
         let connection = Arc::new(for_connections(&options.client));
+        let high_water_mark = options.client.settings.high_water_mark as u64;
         let limits = Limits {
             max_attachments: options.max_attachments,
             // A text and its attachments, each a message.
@@ -102,6 +104,7 @@ impl Core {
                 tells: VecDeque::new(),
                 failure: None,
                 over_mark: false,
+                high_water_mark,
                 numbers: HashSet::new(),
                 encoded: Encoded::default(),
                 frame: String::new(),
@@ -185,6 +188,9 @@ impl Core {
         if !state.links.is_empty() {
             state.drop_links();
         }
+        if state.over_mark {
+            state.look_at_mark();
+        }
         self.arm(state);
     }
 
@@ -242,6 +248,13 @@ impl Core {
         packet: &Outgoing<'_>,
         compress: Option<bool>,
     ) -> Result<Sent> {
+        if let ParserKind::Json = self.options.parser
+            && packet.attachments.is_empty()
+            && let Some(is_over) = state.send_text(packet, compress)
+        {
+            state.over_mark |= is_over;
+            return Ok(sent(is_over));
+        }
         let mut encoded = std::mem::take(&mut state.encoded);
         let mut is_over = false;
         let result = match self.options.parser.encode(packet, &mut encoded) {
@@ -249,7 +262,7 @@ impl Core {
                 for message in messages {
                     is_over |= state.send_message(message, compress);
                 }
-                Ok(if is_over { Sent::OverMark } else { Sent::Queued })
+                Ok(sent(is_over))
             }
             Err(error) => Err(Error::new(ErrorCode::InvalidArgument, error.to_string())),
         };
@@ -357,6 +370,10 @@ impl Resident for Core {
             state.links.clear();
         });
     }
+}
+
+fn sent(is_over: bool) -> Sent {
+    if is_over { Sent::OverMark } else { Sent::Queued }
 }
 
 /// An attempt that has taken too long fails without an error of its own.

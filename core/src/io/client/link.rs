@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorCode};
 use crate::event_loop;
 use crate::requests::HttpClient;
 use crate::socketio::client::{Carrier, Delivery, Event, OwnedEvent, Reason};
-use crate::socketio::{Decoder, Limits, Packet};
+use crate::socketio::{Decoder, Limits, Outgoing, Packet, encode};
 use crate::websocket::{SendOptions, Sent, WebSocket};
 use crate::ws::{MessageType, Millis};
 
@@ -60,7 +60,6 @@ impl Core {
         state.last_link += 1;
         state.current = Some(state.last_link);
         state.failure = None;
-        state.over_mark = false;
         state.links.push(Link {
             number: state.last_link,
             engine,
@@ -99,6 +98,7 @@ impl Core {
             }
             Output::WebSocketWorks(works) => WEBSOCKET_WORKS.store(works, Ordering::Relaxed),
             _ if !is_current => {}
+            Output::Drained => {} // what waits is looked at in any case
             Output::Opened => state.machine.opened(),
             Output::Message(data) => state.keep_message(&data, &self.limits, now),
             Output::Ping => state.tells.push_back(Tell::Ping),
@@ -107,7 +107,6 @@ impl Core {
                 let error = Error::new(ErrorCode::ConnectFailed, what);
                 state.tells.push_back(Tell::UpgradeFailed(error));
             }
-            Output::Drained => state.drained(),
             Output::Failed(what, detail) => state.failed(what, &detail, now),
             Output::Closed(reason, detail) => {
                 state.current = None;
@@ -207,7 +206,7 @@ impl State {
                 Data::Binary(data) => OwnedData::Binary(data.to_owned()),
             };
             link.engine.send(data, compress);
-            return false;
+            return link.engine.waiting() as u64 > self.high_water_mark;
         };
         let frame = &mut self.frame;
         frame.clear();
@@ -255,11 +254,30 @@ impl State {
         link.engine.waiting() as u64 + in_websocket.map_or(0, WebSocket::buffered_amount)
     }
 
-    /// What had waited was sent.
-    pub(super) fn drained(&mut self) {
-        if std::mem::take(&mut self.over_mark) {
+    /// A sender who was told to wait may go on once half of the mark is free.
+    pub(super) fn look_at_mark(&mut self) {
+        if self.current.is_some() && self.carried() <= self.high_water_mark / 2 {
+            self.over_mark = false;
             self.tells.push_back(Tell::Drain);
         }
+    }
+
+    /// Sends a packet that is one text, where it can leave at once: the usual one. Says whether more than the high-water
+    /// mark waits now; `None` if it can't.
+    #[inline]
+    pub(super) fn send_text(&mut self, packet: &Outgoing<'_>, compress: Option<bool>) -> Option<bool> {
+        let current = self.current?;
+        let link = self.links.iter().find(|link| link.number == current)?;
+        let carrier = link.engine.direct()?;
+        let frame = &mut self.frame;
+        frame.clear();
+        frame.push('4');
+        encode(packet, frame);
+        let is_over = send(link, carrier, MessageType::Text, frame.as_bytes(), compress);
+        if frame.capacity() > KEPT_FRAME {
+            *frame = String::new();
+        }
+        Some(is_over)
     }
 
     fn failed(&mut self, what: &str, detail: &str, now: Millis) {

@@ -9,7 +9,7 @@ use super::{AuthQuestion, ClientAck, ClientEvent, ClientReason, ClientSocket, Co
 use crate::error::Error;
 use crate::handler::Message;
 use crate::io::AckResult;
-use crate::socketio::client::{AckId, AckOutcome, Delivery, Event, SocketKey};
+use crate::socketio::client::{AckOutcome, Delivery, Event, SocketKey};
 
 /// Something to tell.
 pub(super) enum Tell {
@@ -43,21 +43,25 @@ impl Core {
     /// A message came over a WebSocket: what it brings is told from where it lies.
     pub(super) fn take_message(&self, link: u64, carrier: u32, message: Message<'_>) {
         let now = self.home.now();
-        let (delivery, has_more) = self.look(|state| {
+        let (delivery, inner, has_more) = self.look(|state| {
             let delivery = state.take_message(link, carrier, message, &self.limits, now);
             self.settle(state, now);
+            let key = delivery.as_ref().map(Delivery::socket);
+            let inner = key.and_then(|key| state.sockets.get(key).cloned());
             let has_more = !state.tells.is_empty();
-            state.is_telling = delivery.is_some() && !has_more;
-            (delivery, has_more)
+            state.is_telling = inner.is_some() && !has_more;
+            (delivery, inner, has_more)
         });
         if has_more {
             self.tell_all();
         }
-        let Some(delivery) = delivery else {
+        let (Some(delivery), Some(inner), Some(core)) = (delivery, inner, self.myself.upgrade()) else {
             return self.reside();
         };
-        self.look(|state| state.is_telling = true);
-        self.deliver(delivery);
+        if has_more {
+            self.look(|state| state.is_telling = true);
+        }
+        self.deliver(&ClientSocket { core, inner }, delivery);
         let has_more = self.look(|state| {
             state.is_telling = false;
             state.has_to_be_looked_at()
@@ -67,26 +71,24 @@ impl Core {
         }
     }
 
-    fn deliver(&self, delivery: Delivery<'_>) {
+    fn deliver(&self, socket: &ClientSocket, delivery: Delivery<'_>) {
         match delivery {
-            Delivery::Event(key, data, attachments, ack) => {
-                let Some(socket) = self.socket(key) else { return };
+            Delivery::Event(_, data, attachments, ack) => {
                 let event = ClientEvent {
                     name: Cow::Borrowed(&data.name),
                     array: data.array(),
                     args: data.args(),
                     attachments: &attachments,
-                    ack: ack.map(|id| self.owed(&socket, id)),
+                    ack: ack.map(|id| ClientAck::new(socket.clone(), id)),
                 };
-                socket.inner.handler.on_event(&socket, event);
+                socket.inner.handler.on_event(socket, event);
             }
-            Delivery::Answer(key, token, array, attachments) => {
-                let Some(socket) = self.socket(key) else { return };
+            Delivery::Answer(_, token, array, attachments) => {
                 let result = AckResult::Answered {
                     args: args_of(&array),
                     attachments: &attachments,
                 };
-                socket.inner.handler.on_ack(&socket, token, result);
+                socket.inner.handler.on_ack(socket, token, result);
             }
         }
     }
@@ -95,10 +97,6 @@ impl Core {
         let core = self.myself.upgrade()?;
         let inner = self.look(|state| state.sockets.get(key).cloned())?;
         Some(ClientSocket { core, inner })
-    }
-
-    fn owed(&self, socket: &ClientSocket, id: AckId) -> ClientAck {
-        ClientAck::new(socket.clone(), id)
     }
 
     fn tell(&self, tell: Tell) {
@@ -172,7 +170,7 @@ impl Core {
             Event::Unreachable(key, message) => self.unconnected(key, &message, None, error),
             Event::Event(key, event) => {
                 let delivery = Delivery::Event(key, event.data, event.attachments, event.ack);
-                self.deliver(delivery);
+                self.with(key, |socket| self.deliver(socket, delivery));
             }
             Event::Ack(key, token, outcome) => self.tell_ack(key, token, outcome),
             Event::Disconnected(key, reason, detail) => self.disconnected(key, reason, &detail),
@@ -200,7 +198,8 @@ impl Core {
     fn tell_ack(&self, key: SocketKey, token: u64, outcome: AckOutcome) {
         match outcome {
             AckOutcome::Answered(array, attachments) => {
-                self.deliver(Delivery::Answer(key, token, array.into(), attachments));
+                let delivery = Delivery::Answer(key, token, array.into(), attachments);
+                self.with(key, |socket| self.deliver(socket, delivery));
             }
             AckOutcome::TimedOut => {
                 self.with(key, |socket| {

@@ -246,6 +246,15 @@ pub enum Delivery<'a> {
     Answer(SocketKey, u64, Cow<'a, str>, Vec<Bytes>),
 }
 
+impl Delivery<'_> {
+    /// Whose it is.
+    pub fn socket(&self) -> SocketKey {
+        match self {
+            Delivery::Event(key, ..) | Delivery::Answer(key, ..) => *key,
+        }
+    }
+}
+
 /// A manager and its sockets.
 pub struct Client {
     settings: Settings,

@@ -167,10 +167,12 @@ impl Client {
                 self.socket_closed(key, Reason::IoServerDisconnect, "", now);
                 None
             }
-            Content::ConnectError(payload) => {
+            // It is an answer to CONNECT only.
+            Content::ConnectError(payload) if socket.phase == Phase::Connecting => {
                 self.refused(key, &payload, now);
                 None
             }
+            Content::ConnectError(_) => None,
         }
     }
 
