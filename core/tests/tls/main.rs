@@ -6,6 +6,7 @@ mod certificates;
 mod support;
 
 mod foreign;
+mod io;
 mod pair;
 mod peer;
 mod routes;
