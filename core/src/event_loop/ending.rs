@@ -358,6 +358,7 @@ impl LoopCore {
         for id in self.all_connections() {
             self.begin_close(id, Some(1001), "going away");
         }
+        self.warn_residents();
         self.set_timer(Entry { deadline, key: 0 });
     }
 

@@ -45,6 +45,9 @@ pub(crate) struct Waiting {
 
 /// An object that lives by a loop: kept while it has something to wait for, and told when the loop ends.
 pub(crate) trait Resident: Send + Sync {
+    /// The loop is about to end in good order: its connections close, and nothing new should begin.
+    fn loop_shuts_down(&self);
+
     /// The loop ends: nothing that was waited for will come. Called by the thread that ends it, after all connections have
     /// had their last events.
     fn loop_ended(self: Arc<Self>);
@@ -204,6 +207,14 @@ impl LoopCore {
     pub(crate) fn run_job(&self, life: u64, job: Job) {
         if life == self.shared().life() {
             job();
+        }
+    }
+
+    /// Tells those who live here that the loop is about to end.
+    pub(crate) fn warn_residents(&self) {
+        let residents: Vec<Arc<dyn Resident>> = self.residents.borrow().values().cloned().collect();
+        for resident in residents {
+            resident.loop_shuts_down();
         }
     }
 

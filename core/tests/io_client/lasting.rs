@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sockline::io::{ClientSocket, EmitOptions, Manager, ManagerState};
-use sockline::{ErrorCode, Loop};
+use sockline::{ClientOptions, ErrorCode, Loop, connect};
 
 use crate::scene::{Scene, hear, say, token};
+use crate::support::{Host, frame, recorder};
 
 #[test]
 fn a_connection_keeps_its_manager_and_its_end_lets_it_go() {
@@ -123,16 +124,21 @@ fn the_end_of_the_loop_settles_everything() {
     }
 }
 
-#[test]
-fn a_loop_that_ends_while_a_client_waits_lets_it_go() {
-    let scene = Scene::with(
+/// A client that waits for long before it comes back.
+fn patient() -> Scene {
+    Scene::with(
         |options| {
             options.transports = vec![sockline::io::Transport::WebSocket];
             options.reconnection.delay = Duration::from_secs(1000);
             options.reconnection.delay_max = Duration::from_secs(1000);
         },
         |_, _| {},
-    );
+    )
+}
+
+#[test]
+fn a_loop_that_ends_while_a_client_waits_lets_it_go() {
+    let scene = patient();
     let (socket, peer) = scene.on_websocket();
     drop(peer);
     scene.hears(&["close transport close", "disconnect transport close"]);
@@ -141,6 +147,49 @@ fn a_loop_that_ends_while_a_client_waits_lets_it_go() {
     let scene = scene.without_manager();
     assert!(weak.strong_count() > 1, "it means to come back");
     scene.without_loop().forgets(&weak);
+}
+
+#[test]
+fn a_loop_that_shuts_down_is_not_come_back_on() {
+    let scene = patient();
+    let (socket, mut peer) = scene.on_websocket();
+    // Somebody else's connection, which holds the loop's end up.
+    let host = Host::new();
+    let (handler, others) = recorder();
+    let mut options = ClientOptions::default();
+    options.settings.close_timeout = Duration::from_secs(100);
+    connect(Some(&scene.on_loop), &host.url(), options, Some(handler)).unwrap();
+    let mut other = host.accept_websocket(b"");
+    others.open();
+    let weak = Arc::downgrade(&scene.ear);
+    drop(socket);
+    let on_loop = Arc::new(std::sync::Mutex::new(None::<Loop>));
+    let scene = scene.give_loop(&on_loop).without_manager();
+    let ending = on_loop.lock().unwrap().take().unwrap();
+    let ending = std::thread::spawn(move || ending.shutdown(Duration::from_secs(100)));
+    assert_eq!(peer.read_frame().0, 0x88);
+    peer.send(&frame(0x88, &[]));
+    drop(peer);
+    // It would be kept for as long as the loop lives, if it meant to come back.
+    scene.forgets(&weak);
+    assert_eq!(other.read_frame().0, 0x88);
+    other.send(&frame(0x88, &[]));
+    drop(other);
+    ending.join().unwrap();
+}
+
+#[test]
+fn without_its_loop_nothing_is_taken() {
+    let scene = Scene::websocket();
+    let socket = scene
+        .manager
+        .socket("/", Default::default(), scene.ear.clone())
+        .unwrap();
+    let rest = scene.without_loop();
+    let sent = socket.emit("a", "", &[], &token(1));
+    assert_eq!(sent.unwrap_err().code(), ErrorCode::Closed);
+    assert_eq!(socket.connect().unwrap_err().code(), ErrorCode::Closed);
+    assert_eq!(rest.all_words(), [""; 0]);
 }
 
 #[test]

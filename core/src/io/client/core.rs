@@ -156,6 +156,11 @@ impl Core {
         Ok(())
     }
 
+    /// Whether the loop lives, without which nothing can happen any more.
+    pub(super) fn is_alive(&self, state: &State) -> bool {
+        !state.has_ended && self.home.is_alive()
+    }
+
     fn post(&self) {
         let Some(myself) = self.myself.upgrade() else {
             return;
@@ -362,6 +367,10 @@ impl Timed for Core {
 }
 
 impl Resident for Core {
+    fn loop_shuts_down(&self) {
+        self.call(|state, _| state.machine.set_reconnection(false));
+    }
+
     fn loop_ended(self: Arc<Self>) {
         self.enter(|state, now| {
             state.has_ended = true;

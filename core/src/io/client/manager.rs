@@ -108,7 +108,7 @@ impl Manager {
                 let inner = SocketInner::new(core, key, &namespace, options, handler);
                 state.sockets.push(inner);
             }
-            if connects && !state.has_ended && !state.machine.is_socket_active(key) {
+            if connects && core.is_alive(state) && !state.machine.is_socket_active(key) {
                 state.machine.connect(key, now);
             }
             state.sockets.get(key).cloned()

@@ -263,7 +263,7 @@ impl ClientSocket {
         };
         let (core, inner) = (&self.core, &self.inner);
         core.call(|state, now| {
-            if state.has_ended {
+            if !core.is_alive(state) {
                 return Err(ErrorCode::Closed.into());
             }
             core.check_room(state)?;
