@@ -90,6 +90,34 @@ typedef struct sockline_queue sockline_queue;
  */
 typedef struct sockline_tls sockline_tls;
 
+/** A Socket.IO server: a number like sockline_ws, with the same rules. */
+typedef uint64_t sockline_io_server;
+
+/**
+ * A namespace of a Socket.IO server: a number like sockline_ws, with the same rules. It lives as long as its server, or, if
+ * clients have made it, as the server's options say.
+ */
+typedef uint64_t sockline_io_namespace;
+
+/**
+ * One client in one namespace, on the server's side: a number like sockline_ws, with the same rules. It ends with
+ * on_disconnect, or with on_connect_abandoned.
+ */
+typedef uint64_t sockline_io_socket;
+
+/**
+ * The answer that the other side waits for: a number, to be used once by sockline_io_ack_send. It ends by that, and with the
+ * connection that it came over; there is nothing to free.
+ */
+typedef uint64_t sockline_io_ack;
+
+/**
+ * A question that waits for its answer: a number, to be used once, now or later, on any thread, by the function that its
+ * callback names. It ends by that, and with the client that it is about; calls then return
+ * SOCKLINE_ERR_ALREADY_ANSWERED.
+ */
+typedef uint64_t sockline_io_question;
+
 /*
  * Types: values
  */
@@ -793,6 +821,10 @@ typedef struct sockline_server_options {
     const sockline_route *routes;
     /** How many those are. */
     size_t route_count;
+    /** The Socket.IO servers that this listener serves, io_count of them; asked before routes. */
+    const sockline_io_server *io;
+    /** How many those are. */
+    size_t io_count;
 } sockline_server_options;
 
 /*
@@ -1154,6 +1186,532 @@ typedef struct sockline_server_metrics {
 typedef void (*sockline_log_function)(int32_t level, const char *text, void *user_data);
 
 /*
+ * Types: Socket.IO
+ */
+
+/** How packets travel; bits, where several can be meant. */
+typedef enum sockline_io_transport {
+    /** HTTP long-polling. */
+    SOCKLINE_IO_POLLING = 1,
+    /** A WebSocket. */
+    SOCKLINE_IO_WEBSOCKET = 2,
+} sockline_io_transport;
+
+/** How packets are written. Both sides have to use the same. */
+typedef enum sockline_io_parser {
+    /** JSON, with attachments beside it: socket.io-parser, the default everywhere. */
+    SOCKLINE_IO_JSON = 0,
+    /** One binary message a packet: socket.io-msgpack-parser. */
+    SOCKLINE_IO_MSGPACK = 1,
+} sockline_io_parser;
+
+/** What has become of an event that asks for an answer. */
+typedef enum sockline_io_outcome {
+    /** The answer is here. */
+    SOCKLINE_IO_ANSWERED = 0,
+    /** It did not come in time. */
+    SOCKLINE_IO_TIMEOUT = 1,
+    /** The socket was disconnected before. */
+    SOCKLINE_IO_DISCONNECTED = 2,
+} sockline_io_outcome;
+
+/** Why a server's socket was disconnected. sockline_io_reason_text has the official words. */
+typedef enum sockline_io_reason {
+    /** "transport error": the connection failed, or a request of the session broke the protocol. */
+    SOCKLINE_IO_TRANSPORT_ERROR = 0,
+    /** "transport close": the client closed the connection. */
+    SOCKLINE_IO_TRANSPORT_CLOSE = 1,
+    /** "ping timeout": the client did not answer a ping in time. */
+    SOCKLINE_IO_PING_TIMEOUT = 2,
+    /** "parse error": the client sent what can't be read. */
+    SOCKLINE_IO_PARSE_ERROR = 3,
+    /** "server namespace disconnect": sockline_io_socket_disconnect or sockline_io_broadcast_disconnect. */
+    SOCKLINE_IO_SERVER_NAMESPACE_DISCONNECT = 4,
+    /** "client namespace disconnect": the client left the namespace. */
+    SOCKLINE_IO_CLIENT_NAMESPACE_DISCONNECT = 5,
+    /** "server shutting down": sockline_io_server_close. */
+    SOCKLINE_IO_SERVER_SHUTTING_DOWN = 6,
+    /** "forced close": the session was closed by this side, for a reason of its own. */
+    SOCKLINE_IO_FORCED_CLOSE = 7,
+    /** "forced server close": the client broke the protocol, or had joined no namespace in time. */
+    SOCKLINE_IO_FORCED_SERVER_CLOSE = 8,
+} sockline_io_reason;
+
+/** What happened to a room. */
+typedef enum sockline_io_room_event {
+    /** "create-room": the first socket is about to join. */
+    SOCKLINE_IO_ROOM_CREATED = 0,
+    /** "join-room" */
+    SOCKLINE_IO_ROOM_JOINED = 1,
+    /** "leave-room" */
+    SOCKLINE_IO_ROOM_LEFT = 2,
+    /** "delete-room": the last socket has left. */
+    SOCKLINE_IO_ROOM_DELETED = 3,
+} sockline_io_room_event;
+
+/**
+ * Which pages of other origins may use the server, and how: the options of npm's cors package. Start from
+ * SOCKLINE_IO_CORS_INIT; a field of 0 means its default.
+ */
+typedef struct sockline_io_cors {
+    /** sizeof(sockline_io_cors), as the INIT macro sets it. */
+    size_t size;
+    /**
+     * The origins, origin_count of them, as browsers name them: "https://example.com"; "*" among them stands for any.
+     * Default: any.
+     */
+    const sockline_string *origins;
+    /** How many those are. */
+    size_t origin_count;
+    /** 1 lets requests carry cookies and authentication. Default: not. */
+    int64_t credentials;
+    /** Which methods preflight requests are told of. Default: GET,HEAD,PUT,PATCH,POST,DELETE. */
+    sockline_string methods;
+    /** Which headers they are told of, with commas between. Default: what the request asks for. */
+    sockline_string allowed_headers;
+    /** Which headers of answers pages may read, with commas between. Default: none. */
+    sockline_string exposed_headers;
+    /** How many seconds browsers may keep the answer to a preflight request. Default: nothing is said. */
+    uint64_t max_age;
+} sockline_io_cors;
+
+/**
+ * A cookie with the session's id, for load balancers. Start from SOCKLINE_IO_COOKIE_INIT; a field of 0 means its default.
+ */
+typedef struct sockline_io_cookie {
+    /** sizeof(sockline_io_cookie), as the INIT macro sets it. */
+    size_t size;
+    /** Default: io. */
+    sockline_string name;
+    /** Default: /. */
+    sockline_string path;
+    /** Default: the server's own host. */
+    sockline_string domain;
+    /** Whether scripts can't read it: 1, or -1 for not. Default: they can't. */
+    int64_t http_only;
+    /** 1 sends it over TLS only. Default: not. */
+    int64_t secure;
+    /** Whether it goes along with what other sites cause: Strict, Lax or None. Default: Lax. */
+    sockline_string same_site;
+    /** Seconds. Default: until the browser ends. */
+    uint64_t max_age;
+} sockline_io_cookie;
+
+/**
+ * Connection state recovery: a client that comes back in time gets its id, rooms and data back, and what it has missed. Start
+ * from SOCKLINE_IO_RECOVERY_INIT; a field of 0 means its default.
+ */
+typedef struct sockline_io_recovery {
+    /** sizeof(sockline_io_recovery), as the INIT macro sets it. */
+    size_t size;
+    /** How long a client may be away, in milliseconds. Default: 120,000. */
+    uint64_t max_disconnection_ms;
+    /** Whether on_connecting is left out for clients that come back: 1, or -1 for not. Default: it is left out. */
+    int64_t skip_middlewares;
+    /** The most bytes of events that a namespace keeps for those who are away. Default: 16 MiB. */
+    uint64_t max_bytes;
+} sockline_io_recovery;
+
+/**
+ * How a Socket.IO server is set up. Start from SOCKLINE_IO_SERVER_OPTIONS_INIT; a field of 0 means its default, which is the
+ * official server's.
+ */
+typedef struct sockline_io_server_options {
+    /** sizeof(sockline_io_server_options), as the INIT macro sets it. */
+    size_t size;
+    /** The path below which it answers. Default: /socket.io. */
+    sockline_string path;
+    /** Whether the path has to be followed by "/": 1, or -1 for not. Default: it has to. */
+    int64_t add_trailing_slash;
+    /** How long after the last pong the next ping goes out, in milliseconds. Default: 25,000. */
+    uint64_t ping_interval_ms;
+    /** How long a client may take to answer a ping, in milliseconds. Default: 20,000. */
+    uint64_t ping_timeout_ms;
+    /** How long the upgrade to a WebSocket may take, in milliseconds. Default: 10,000. */
+    uint64_t upgrade_timeout_ms;
+    /** How long a client may take to join its first namespace, in milliseconds. Default: 45,000. */
+    uint64_t connect_timeout_ms;
+    /** The longest request body and WebSocket message to accept, in bytes. Default: 1,000,000. */
+    uint64_t max_http_buffer_size;
+    /** Which transports clients may use, as bits of enum sockline_io_transport. Default: both. */
+    uint64_t transports;
+    /** Whether a client may move from polling to a WebSocket: 1, or -1 for not. Default: it may. */
+    int64_t allow_upgrades;
+    /** 1 serves clients of Socket.IO 1 and 2 (Engine.IO 3), too. Default: not. */
+    int64_t allow_eio3;
+    /** Which pages of other origins may use it. Default: NULL, none. */
+    const sockline_io_cors *cors;
+    /** A cookie with the session's id. Default: NULL, none. */
+    const sockline_io_cookie *cookie;
+    /**
+     * Answers to polling of at least so many bytes are compressed for clients that can read that; SOCKLINE_UNLIMITED for
+     * none. Default: 1024.
+     */
+    uint64_t http_compression;
+    /**
+     * A folder with the browser's client, npm's socket.io-client/dist, which is served below the path: /socket.io/socket.io.js.
+     * Default: none.
+     */
+    sockline_string client_folder;
+    /**
+     * What else each client's connection may take and keep: high_water_mark, hard_limit and slow_consumer, where what waits for a
+     * polling client counts, too, and compression; NULL for the defaults.
+     */
+    const sockline_settings *settings;
+    /** Keep the state of clients that lose their connection. Default: NULL, not. */
+    const sockline_io_recovery *recovery;
+    /** 1 drops namespaces that were made for clients when their last socket leaves. Default: they stay. */
+    int64_t cleanup_empty_child_namespaces;
+    /** How packets are written, as one of enum sockline_io_parser. Default: SOCKLINE_IO_JSON. */
+    int64_t parser;
+    /** The most binary values that an event may bring. Default: 10. */
+    uint64_t max_attachments;
+} sockline_io_server_options;
+
+/**
+ * A namespace for the official admin UI (npm @socket.io/admin-ui). Start from SOCKLINE_IO_ADMIN_OPTIONS_INIT; a field of 0 means
+ * its default.
+ */
+typedef struct sockline_io_admin_options {
+    /** sizeof(sockline_io_admin_options), as the INIT macro sets it. */
+    size_t size;
+    /** The namespace. Default: /admin. */
+    sockline_string nsp;
+    /** The name to log in with; empty only with no_auth. */
+    sockline_string username;
+    /** The password's bcrypt hash, such as "$2b$10$…". */
+    sockline_string password_hash;
+    /** 1 lets in whoever can connect. Default: user name and password are needed. */
+    int64_t no_auth;
+    /** 1 shows all and changes nothing. Default: administrators can emit, join, leave and disconnect. */
+    int64_t read_only;
+    /** How the server is called. Default: the host's name. */
+    sockline_string server_id;
+    /** 1 shows sums only (mode "production"), which costs less. Default: every socket, room and event. */
+    int64_t is_production;
+} sockline_io_admin_options;
+
+/** How to send one event. Start from SOCKLINE_IO_EMIT_OPTIONS_INIT; a field of 0 means its default. */
+typedef struct sockline_io_emit_options {
+    /** sizeof(sockline_io_emit_options), as the INIT macro sets it. */
+    size_t size;
+    /** 1 drops the event if the other side can't be written to right now: SOCKLINE_DROPPED. Default: it waits. */
+    int64_t is_volatile;
+    /** Whether to compress, where compression was agreed on: 1, or -1 for not. Default: by length. */
+    int64_t compress;
+    /**
+     * 1 asks the other side for an answer: on_ack follows, exactly once, with this token. Default: no answer is asked for.
+     */
+    int64_t wants_ack;
+    /** Yours, given to on_ack; not touched by the library. */
+    void *token;
+    /** Milliseconds to wait for that answer. Default: until the socket is disconnected. */
+    uint64_t timeout_ms;
+} sockline_io_emit_options;
+
+/**
+ * Which sockets a call is for: those in any of the rooms, or all of the namespace if there are none, but not those in any of
+ * the rooms in except, and not the sender. Start from SOCKLINE_IO_TARGET_INIT, and set nsp or sender.
+ */
+typedef struct sockline_io_target {
+    /** sizeof(sockline_io_target), as the INIT macro sets it. */
+    size_t size;
+    /** The namespace; 0 for the sender's. */
+    sockline_io_namespace nsp;
+    /** A socket that is left out, for what it makes the server tell the others; 0 for none. */
+    sockline_io_socket sender;
+    /**
+     * The rooms, room_count of them. A socket in several of them is reached once. A socket's id is a room with only it.
+     */
+    const sockline_string *rooms;
+    /** How many those are. */
+    size_t room_count;
+    /** The rooms that are left out, except_count of them. */
+    const sockline_string *except;
+    /** How many those are. */
+    size_t except_count;
+    /** 1 drops the event for clients that can't be written to right now. Default: it waits. */
+    int64_t is_volatile;
+    /** Whether it may be compressed, where compression was agreed on: 1, or -1 for not. Default: it may. */
+    int64_t compress;
+    /** 1 means the sockets of this process only, not those of a cluster. */
+    int64_t is_local;
+    /** Milliseconds to wait for answers. Default: until all have answered or been disconnected. */
+    uint64_t timeout_ms;
+} sockline_io_target;
+
+/**
+ * The request that begins a session (socket.handshake), and all that it points to: borrowed until the callback that brings
+ * it returns.
+ */
+typedef struct sockline_io_request {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** Path and query as they were sent. */
+    sockline_string url;
+    /** The client's address, such as "127.0.0.1" or "::1"; empty on a Unix socket. */
+    sockline_string address;
+    /** The pairs of the query, decoded, in their order. */
+    const sockline_header *query;
+    /** How many those are. */
+    size_t query_count;
+    /** All headers in order, names in lower case; a name occurs as often as it was sent. */
+    const sockline_header *headers;
+    /** How many those are. */
+    size_t header_count;
+    /** When it came, in milliseconds since 1970. */
+    uint64_t issued_ms;
+    /** 1 if it came over TLS. */
+    int32_t is_secure;
+    /** 1 if it comes from a page of another origin, as its headers say. */
+    int32_t is_cross_domain;
+} sockline_io_request;
+
+/** An event that came; borrowed until the callback returns. */
+typedef struct sockline_io_event {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** Its name. */
+    sockline_string name;
+    /**
+     * The arguments: JSON values with commas between them, or empty; as sockline_io_emit takes them. A binary value is
+     * {"_placeholder":true,"num":0} with the number of its attachment.
+     */
+    sockline_string args;
+    /** The whole event as one JSON array: the name, then the arguments. */
+    sockline_string array;
+    /** The binary values, attachment_count of them. */
+    const sockline_bytes *attachments;
+    /** How many those are. */
+    size_t attachment_count;
+    /** The answer that the other side waits for, to be sent by sockline_io_ack_send; 0 if it doesn't. */
+    sockline_io_ack ack;
+} sockline_io_event;
+
+/** What has become of an event that asked for an answer; borrowed until the callback returns. */
+typedef struct sockline_io_ack_event {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** What it is, as one of enum sockline_io_outcome; the rest is empty unless it is SOCKLINE_IO_ANSWERED. */
+    int32_t outcome;
+    /** 0. */
+    int32_t reserved;
+    /** The token of the event. */
+    void *token;
+    /** The answer, as in sockline_io_event.args. */
+    sockline_string args;
+    /** The binary values, attachment_count of them. */
+    const sockline_bytes *attachments;
+    /** How many those are. */
+    size_t attachment_count;
+} sockline_io_ack_event;
+
+/** One client's answer to a broadcast. */
+typedef struct sockline_io_response {
+    /** The answer, as in sockline_io_event.args. */
+    sockline_string args;
+    /** The binary values, attachment_count of them. */
+    const sockline_bytes *attachments;
+    /** How many those are. */
+    size_t attachment_count;
+} sockline_io_response;
+
+/** The answers to a broadcast; borrowed until the callback returns. */
+typedef struct sockline_io_broadcast_ack_event {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** The token of the broadcast. */
+    void *token;
+    /** The answers that came, response_count of them. */
+    const sockline_io_response *responses;
+    /** How many those are. */
+    size_t response_count;
+    /** How many sockets had been asked. */
+    size_t expected;
+    /** 1 if the time was up before all had answered. */
+    int64_t timed_out;
+} sockline_io_broadcast_ack_event;
+
+/** A request that was refused; borrowed until the callback returns. */
+typedef struct sockline_io_connection_error {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** The number of the error in the protocol of Engine.IO, 0 to 5. */
+    int64_t code;
+    /** Its message, such as "Session ID unknown". */
+    sockline_string message;
+    /**
+     * What exactly was wrong: names and values, with the official names, context_count of them. One called name, such as
+     * TRANSPORT_MISMATCH, comes first if there is one.
+     */
+    const sockline_header *context;
+    /** How many those are. */
+    size_t context_count;
+    /** The request. */
+    const sockline_io_request *request;
+} sockline_io_connection_error;
+
+/** Response headers that are about to be sent, for sockline_io_add_header; borrowed until on_headers returns. */
+typedef struct sockline_io_headers sockline_io_headers;
+
+/**
+ * The callbacks of a Socket.IO server. Start from SOCKLINE_IO_HANDLERS_INIT and set those that you need; NULL ignores the
+ * event, allows what is asked, and denies namespaces that are not there. The struct is copied by the call that takes it.
+ *
+ * What concerns one socket comes on one thread, the one that turns the loop on which its session began, one after the other:
+ * on_connecting, on_connection, events and acks in the order of their arrival, on_disconnecting, what is left of its acks,
+ * on_disconnect, last. A callback may call anything; no call runs another callback before the present one has returned. No C++
+ * exception and no longjmp may leave a callback.
+ *
+ * user_data is what was given with the handlers. It stays yours: free it in on_server_closed.
+ */
+typedef struct sockline_io_handlers {
+    /** sizeof(sockline_io_handlers), as the INIT macro sets it. */
+    size_t size;
+    /** A socket is connected; its client has been told. */
+    void (*on_connection)(sockline_io_socket socket, void *user_data);
+    /** An event came. event is borrowed until the callback returns. */
+    void (*on_event)(sockline_io_socket socket, const sockline_io_event *event, void *user_data);
+    /** What has become of an event that was emitted with wants_ack: exactly once for each that was accepted. */
+    void (*on_ack)(sockline_io_socket socket, const sockline_io_ack_event *event, void *user_data);
+    /**
+     * What waits to be sent to the socket's client fell to half of the high-water mark, after an emit had said
+     * SOCKLINE_OVER_MARK. Each socket of the client hears it.
+     */
+    void (*on_drain)(sockline_io_socket socket, void *user_data);
+    /**
+     * A socket is about to go: it is still in its rooms, but no longer connected. reason: one of enum sockline_io_reason.
+     */
+    void (*on_disconnecting)(sockline_io_socket socket, int32_t reason, void *user_data);
+    /**
+     * A socket has gone. The last event of this handle. detail says more of the cause, for people, or is empty; borrowed.
+     */
+    void (*on_disconnect)(sockline_io_socket socket,
+                          int32_t reason,
+                          sockline_string detail,
+                          void *user_data);
+    /**
+     * A client wants to be connected to a namespace (use): its socket is there, not connected yet. Answer with
+     * sockline_io_allow_connection or sockline_io_deny_connection, here or later from any thread. NULL allows.
+     */
+    void (*on_connecting)(sockline_io_question question, sockline_io_socket socket, void *user_data);
+    /** A socket that was asked about in on_connecting will never be connected. The last event of this handle. */
+    void (*on_connect_abandoned)(sockline_io_socket socket, void *user_data);
+    /**
+     * A client asks for a namespace that is not there; auth is what it says of itself, as JSON. Answer with
+     * sockline_io_answer_namespace, here or later from any thread. name, auth and request are borrowed. NULL denies, and the
+     * client hears "Invalid namespace".
+     */
+    void (*on_namespace)(sockline_io_question question,
+                         sockline_string name,
+                         sockline_string auth,
+                         const sockline_io_request *request,
+                         void *user_data);
+    /** A namespace was made, by sockline_io_of or for a client. Not told of "/". */
+    void (*on_new_namespace)(sockline_io_namespace nsp, void *user_data);
+    /**
+     * A new session is asked for (allowRequest). Answer with sockline_io_answer_request, here or later from any thread. request
+     * is borrowed. NULL allows.
+     */
+    void (*on_request)(sockline_io_question question,
+                       const sockline_io_request *request,
+                       void *user_data);
+    /**
+     * The HTTP response to a request is about to be sent: sockline_io_add_header can add to it. is_initial: 1 for the one that
+     * begins the session (initial_headers), otherwise 0 (headers). Of request, remote_address, body and is_secure are not set.
+     */
+    void (*on_headers)(const sockline_http_request *request,
+                       int32_t is_initial,
+                       sockline_io_headers *headers,
+                       void *user_data);
+    /** A request was refused (connection_error). */
+    void (*on_connection_error)(const sockline_io_connection_error *error, void *user_data);
+    /** The answers to a broadcast that was emitted with sockline_io_broadcast_emit_with_ack: exactly once. */
+    void (*on_broadcast_ack)(sockline_io_namespace nsp,
+                             const sockline_io_broadcast_ack_event *event,
+                             void *user_data);
+    /**
+     * A broadcast has sent an event to this socket, which sockline_io_socket_hear_outgoing was called for (onAnyOutgoing).
+     * Only event.array and event.attachments are set.
+     */
+    void (*on_outgoing)(sockline_io_socket socket, const sockline_io_event *event, void *user_data);
+    /** The socket's client has moved from HTTP requests to a WebSocket. Each socket of the client hears it. */
+    void (*on_upgrade)(sockline_io_socket socket, void *user_data);
+    /**
+     * Something happened to a room: event is one of enum sockline_io_room_event; id is the socket's that joined or left, or
+     * empty. The rooms that sockets have to themselves count too. Borrowed.
+     */
+    void (*on_room)(sockline_io_namespace nsp,
+                    int32_t event,
+                    sockline_string room,
+                    sockline_string id,
+                    void *user_data);
+    /** sockline_io_server_close is done: all sockets and sessions have gone. The last event of this server. */
+    void (*on_server_closed)(sockline_io_server server, void *user_data);
+} sockline_io_handlers;
+
+/** A socket of a target, here or on another server of the cluster; borrowed until the function that gets it returns. */
+typedef struct sockline_io_socket_details {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** Its handle, if it is on this server; otherwise 0. Its id is a room through which it can be reached. */
+    sockline_io_socket socket;
+    /** Its id. */
+    sockline_string id;
+    /** The request that began its session, as the JSON object that the official server gives. */
+    sockline_string handshake;
+    /** What was kept with it (socket.data), as JSON. */
+    sockline_string data;
+    /** The rooms it is in. */
+    const sockline_string *rooms;
+    /** How many those are. */
+    size_t room_count;
+} sockline_io_socket_details;
+
+/** What a Socket.IO server has done. Start from SOCKLINE_IO_METRICS_INIT. */
+typedef struct sockline_io_metrics {
+    /** sizeof(sockline_io_metrics), as the INIT macro sets it. */
+    size_t size;
+    /** Clients that have a session now (engine.clientsCount). */
+    uint64_t clients;
+    /** Those of them that poll. */
+    uint64_t polling_clients;
+    /** Sessions since the server was made. */
+    uint64_t sessions;
+    /** Sockets that are connected now, over all namespaces. */
+    uint64_t sockets;
+    /** Namespaces that there are now. */
+    uint64_t namespaces;
+    /** Events that came. */
+    uint64_t events_in;
+    /** Events that were sent, a broadcast once for each socket. */
+    uint64_t events_out;
+    /** Answers that came. */
+    uint64_t acks_in;
+    /** Answers that were sent. */
+    uint64_t acks_out;
+    /** Events that were dropped: volatile ones, and those over a client's hard limit. */
+    uint64_t dropped;
+    /** Sockets that connection state recovery has brought back. */
+    uint64_t recovered;
+} sockline_io_metrics;
+
+/** A socket, and what the function that visits sockets was given. */
+typedef void (*sockline_io_socket_visitor)(sockline_io_socket socket, void *context);
+
+/** A room, and what sockline_io_namespace_rooms was given. room is borrowed until the function returns. */
+typedef void (*sockline_io_room_visitor)(sockline_string room, void *context);
+
+/**
+ * What sockline_io_fetch_sockets has found: sockets, count of them, and the context it was given. status: SOCKLINE_OK, or why
+ * not all servers of the cluster have answered. All is borrowed until the function returns.
+ */
+typedef void (*sockline_io_sockets_found)(sockline_status status,
+                                          const sockline_io_socket_details *sockets,
+                                          size_t count,
+                                          void *context);
+
+/*
  * Initialisers: sockline_options options = SOCKLINE_OPTIONS_INIT; sets size, and all else to 0.
  */
 
@@ -1214,6 +1772,42 @@ inline sockline_options sockline_options_init() {
     sockline_options fresh = sockline_options(); fresh.size = sizeof(fresh); return fresh;
 }
 #define SOCKLINE_OPTIONS_INIT sockline_options_init()
+inline sockline_io_cors sockline_io_cors_init() {
+    sockline_io_cors fresh = sockline_io_cors(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_IO_CORS_INIT sockline_io_cors_init()
+inline sockline_io_cookie sockline_io_cookie_init() {
+    sockline_io_cookie fresh = sockline_io_cookie(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_IO_COOKIE_INIT sockline_io_cookie_init()
+inline sockline_io_recovery sockline_io_recovery_init() {
+    sockline_io_recovery fresh = sockline_io_recovery(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_IO_RECOVERY_INIT sockline_io_recovery_init()
+inline sockline_io_server_options sockline_io_server_options_init() {
+    sockline_io_server_options fresh = sockline_io_server_options(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_IO_SERVER_OPTIONS_INIT sockline_io_server_options_init()
+inline sockline_io_admin_options sockline_io_admin_options_init() {
+    sockline_io_admin_options fresh = sockline_io_admin_options(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_IO_ADMIN_OPTIONS_INIT sockline_io_admin_options_init()
+inline sockline_io_emit_options sockline_io_emit_options_init() {
+    sockline_io_emit_options fresh = sockline_io_emit_options(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_IO_EMIT_OPTIONS_INIT sockline_io_emit_options_init()
+inline sockline_io_target sockline_io_target_init() {
+    sockline_io_target fresh = sockline_io_target(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_IO_TARGET_INIT sockline_io_target_init()
+inline sockline_io_metrics sockline_io_metrics_init() {
+    sockline_io_metrics fresh = sockline_io_metrics(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_IO_METRICS_INIT sockline_io_metrics_init()
+inline sockline_io_handlers sockline_io_handlers_init() {
+    sockline_io_handlers fresh = sockline_io_handlers(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_IO_HANDLERS_INIT sockline_io_handlers_init()
 inline sockline_route sockline_route_init() {
     sockline_route fresh = sockline_route(); fresh.size = sizeof(fresh); return fresh;
 }
@@ -1249,6 +1843,15 @@ inline sockline_refusal sockline_refusal_init() {
 #define SOCKLINE_TLS_INFO_INIT {.size = sizeof(sockline_tls_info)}
 #define SOCKLINE_LOOP_OPTIONS_INIT {.size = sizeof(sockline_loop_options)}
 #define SOCKLINE_OPTIONS_INIT {.size = sizeof(sockline_options)}
+#define SOCKLINE_IO_CORS_INIT {.size = sizeof(sockline_io_cors)}
+#define SOCKLINE_IO_COOKIE_INIT {.size = sizeof(sockline_io_cookie)}
+#define SOCKLINE_IO_RECOVERY_INIT {.size = sizeof(sockline_io_recovery)}
+#define SOCKLINE_IO_SERVER_OPTIONS_INIT {.size = sizeof(sockline_io_server_options)}
+#define SOCKLINE_IO_ADMIN_OPTIONS_INIT {.size = sizeof(sockline_io_admin_options)}
+#define SOCKLINE_IO_EMIT_OPTIONS_INIT {.size = sizeof(sockline_io_emit_options)}
+#define SOCKLINE_IO_TARGET_INIT {.size = sizeof(sockline_io_target)}
+#define SOCKLINE_IO_METRICS_INIT {.size = sizeof(sockline_io_metrics)}
+#define SOCKLINE_IO_HANDLERS_INIT {.size = sizeof(sockline_io_handlers)}
 #define SOCKLINE_ROUTE_INIT {.size = sizeof(sockline_route)}
 #define SOCKLINE_SERVER_OPTIONS_INIT {.size = sizeof(sockline_server_options)}
 #define SOCKLINE_HANDLERS_INIT {.size = sizeof(sockline_handlers)}
@@ -1720,6 +2323,325 @@ sockline_status sockline_server_close(sockline_server server, int32_t code, cons
  * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
  */
 sockline_status sockline_server_drain(sockline_server server, uint64_t deadline_ms);
+
+/*
+ * Socket.IO: servers
+ */
+
+/**
+ * Makes a Socket.IO server, and writes its handle to *server. It hears of clients when it is among those of a listener:
+ * sockline_server_options.io of sockline_listen. So one port can have raw WebSockets, files and Socket.IO.
+ *
+ * loop: for its timers; NULL for the default loop. options: NULL for the defaults. handlers: not NULL. user_data: yours, given to
+ * every callback. All is copied but user_data. It lives until sockline_io_server_close is done.
+ *
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT for options that can't be, such as a folder that is not there,
+ * SOCKLINE_ERR_OUT_OF_RESOURCES, SOCKLINE_ERR_FORKED. After an error no callback ever comes, and *server is 0. Any thread.
+ */
+sockline_status sockline_io_server_new(
+    sockline_loop *loop,
+    const sockline_io_server_options *options,
+    const sockline_io_handlers *handlers,
+    void *user_data,
+    sockline_io_server *server);
+
+/**
+ * Answers on_request: allow is 1 or 0. message: what a client that is refused reads, with status 403 and code 4; empty for
+ * "Forbidden". Copied.
+ * Errors: SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_UTF8. Any thread.
+ */
+sockline_status sockline_io_answer_request(sockline_io_question question, int32_t allow, sockline_string message);
+
+/**
+ * Adds a header to the response; both are copied. Errors: SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_INVALID_UTF8. Only within
+ * on_headers.
+ */
+sockline_status sockline_io_add_header(sockline_io_headers *headers, sockline_string name, sockline_string value);
+
+/**
+ * Adds a namespace that the official admin UI connects to; options not NULL, copied.
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT without user and password unless no_auth is 1, SOCKLINE_ERR_CLOSED,
+ * SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_enable_admin(sockline_io_server server, const sockline_io_admin_options *options);
+
+/**
+ * Writes what the server has done to *metrics, not NULL, from its INIT macro.
+ * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+ */
+sockline_status sockline_io_server_get_metrics(sockline_io_server server, sockline_io_metrics *metrics);
+
+/**
+ * Disconnects all sockets with "server shutting down" and ends all sessions; new ones end at once. on_server_closed follows. The
+ * listeners stay open, and the handle ends with the last of them. Doing it again is harmless. Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_server_close(sockline_io_server server);
+
+/*
+ * Socket.IO: namespaces
+ */
+
+/**
+ * Writes the handle of the server's namespace with this name to *nsp; it is made if it is not there. A slash is put
+ * before a name that has none; empty is "/".
+ * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_UTF8. Any thread.
+ */
+sockline_status sockline_io_of(sockline_io_server server, sockline_string name, sockline_io_namespace *nsp);
+
+/**
+ * Answers on_namespace: with allow of 1 the namespace is made; with 0 the client hears "Invalid namespace".
+ * Errors: SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_answer_namespace(sockline_io_question question, int32_t allow);
+
+/** Writes the namespace's name, such as "/admin", in the way of sockline_protocol; empty if it is gone. Any thread. */
+size_t sockline_io_namespace_name(sockline_io_namespace nsp, char *buffer, size_t capacity);
+
+/**
+ * Sends an event to all sockets of the namespace: a short form of sockline_io_broadcast_emit.
+ *
+ * name: not a reserved one. args and attachments: as for sockline_io_emit. All is copied.
+ * Errors: as for sockline_io_broadcast_emit. Any thread.
+ */
+sockline_status sockline_io_namespace_emit(
+    sockline_io_namespace nsp,
+    sockline_string name,
+    sockline_string args,
+    const sockline_bytes *attachments,
+    size_t attachment_count);
+
+/** How many sockets are connected to the namespace on this server; 0 if it is gone. Any thread. */
+size_t sockline_io_namespace_count(sockline_io_namespace nsp);
+
+/**
+ * Writes the handle of the namespace's connected socket with this id to *socket.
+ * Errors: SOCKLINE_ERR_CLOSED if there is none, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_namespace_socket(sockline_io_namespace nsp, sockline_string id, sockline_io_socket *socket);
+
+/**
+ * Calls visit with each socket that is connected to the namespace on this server, before this returns. visit may call
+ * anything, and gets context. Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_ARGUMENT
+ * without visit. Any thread.
+ */
+sockline_status sockline_io_namespace_sockets(
+    sockline_io_namespace nsp,
+    sockline_io_socket_visitor visit,
+    void *context);
+
+/**
+ * Calls visit with each room of the namespace in which there is a socket of this server, before this returns; the rooms that
+ * sockets have to themselves count too. Errors: as for sockline_io_namespace_sockets. Any thread.
+ */
+sockline_status sockline_io_namespace_rooms(sockline_io_namespace nsp, sockline_io_room_visitor visit, void *context);
+
+/*
+ * Socket.IO: sockets
+ */
+
+/**
+ * Answers on_connecting: connects the socket, and on_connection follows, unless the client has gone by then.
+ * Errors: SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_allow_connection(sockline_io_question question);
+
+/**
+ * Answers on_connecting: the client's connect_error has this message and, unless data is empty, this data: a JSON value.
+ * Copied. The socket's on_connect_abandoned follows.
+ * Errors: SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_UTF8. Any thread.
+ */
+sockline_status sockline_io_deny_connection(
+    sockline_io_question question,
+    sockline_string message,
+    sockline_string data);
+
+/**
+ * Sends an event to one client: its name, and args, JSON values with commas between them, or empty. Where a value is to be
+ * binary, it is {"_placeholder":true,"num":0} with the number of its attachment. options: NULL for the defaults. All is
+ * copied. The names connect, connect_error, disconnect, disconnecting, newListener and removeListener are reserved.
+ *
+ * Returns SOCKLINE_OK, SOCKLINE_OVER_MARK or SOCKLINE_DROPPED as sockline_send does; in all three cases on_ack follows if
+ * that was asked for. Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_NOT_OPEN, SOCKLINE_ERR_INVALID_ARGUMENT for a reserved name
+ * and for what is not JSON, SOCKLINE_ERR_OUTBOX_FULL over the hard limit; then no on_ack follows. Any thread.
+ */
+sockline_status sockline_io_emit(
+    sockline_io_socket socket,
+    sockline_string name,
+    sockline_string args,
+    const sockline_bytes *attachments,
+    size_t attachment_count,
+    const sockline_io_emit_options *options);
+
+/**
+ * Answers an event: args are JSON values with commas between them, or empty; where a value is to be binary, it is
+ * {"_placeholder":true,"num":0} with the number of its attachment. All is copied. An answer can be sent once.
+ *
+ * Returns SOCKLINE_OK, SOCKLINE_OVER_MARK or SOCKLINE_DROPPED as sockline_send does.
+ * Errors: SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_INVALID_ARGUMENT for what is not JSON,
+ * SOCKLINE_ERR_OUTBOX_FULL. Any thread.
+ */
+sockline_status sockline_io_ack_send(
+    sockline_io_ack ack,
+    sockline_string args,
+    const sockline_bytes *attachments,
+    size_t attachment_count);
+
+/**
+ * Puts the socket into rooms, room_count of them, which are made where they are not there. Copied.
+ * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_UTF8. Any thread.
+ */
+sockline_status sockline_io_join(sockline_io_socket socket, const sockline_string *rooms, size_t room_count);
+
+/** Takes the socket out of a room. Errors: as for sockline_io_join. Any thread. */
+sockline_status sockline_io_leave(sockline_io_socket socket, sockline_string room);
+
+/**
+ * Calls visit with each room that the socket is in, its own among them, before this returns. visit may call anything, and
+ * gets context. Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_ARGUMENT without visit.
+ * Any thread.
+ */
+sockline_status sockline_io_socket_rooms(sockline_io_socket socket, sockline_io_room_visitor visit, void *context);
+
+/** Writes the socket's id, 20 characters, in the way of sockline_protocol; empty if it is gone. Any thread. */
+size_t sockline_io_socket_id(sockline_io_socket socket, char *buffer, size_t capacity);
+
+/**
+ * Writes the id of the socket's connection (Engine.IO sid), which its sockets in other namespaces share, in the way of
+ * sockline_protocol; empty if it is gone. Any thread.
+ */
+size_t sockline_io_socket_session_id(sockline_io_socket socket, char *buffer, size_t capacity);
+
+/** The socket's namespace; 0 if the socket is gone. Any thread. */
+sockline_io_namespace sockline_io_socket_namespace(sockline_io_socket socket);
+
+/**
+ * Calls read with the request that began the socket's session, before this returns; request is borrowed until read returns.
+ * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_ARGUMENT without read. Any thread.
+ */
+sockline_status sockline_io_socket_request(
+    sockline_io_socket socket,
+    void (*read)(const sockline_io_request *request,
+    void *context),
+    void *context);
+
+/**
+ * Writes what the client said of itself when it connected (handshake.auth), as JSON, in the way of sockline_protocol; "{}" if
+ * it said nothing, empty if the socket is gone. Any thread.
+ */
+size_t sockline_io_socket_auth(sockline_io_socket socket, char *buffer, size_t capacity);
+
+/**
+ * Writes what sockline_io_socket_set_data has set, in the way of sockline_protocol; "{}" before, empty if the socket is gone.
+ * Any thread.
+ */
+size_t sockline_io_socket_data(sockline_io_socket socket, char *buffer, size_t capacity);
+
+/**
+ * Keeps a JSON value with the socket (socket.data): sockline_io_fetch_sockets tells it, on other servers of a cluster too, and
+ * connection state recovery brings it back. Copied.
+ * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_UTF8. Any thread.
+ */
+sockline_status sockline_io_socket_set_data(sockline_io_socket socket, sockline_string data);
+
+/** What sockline_io_socket_set_user_data has set; NULL before, and if the socket is gone. Any thread. */
+void *sockline_io_socket_user_data(sockline_io_socket socket);
+
+/**
+ * Keeps a pointer of yours with the socket, which the library does not touch. Free it in on_disconnect, or, if you have set it
+ * in on_connecting, in on_connect_abandoned. Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_socket_set_user_data(sockline_io_socket socket, void *user_data);
+
+/** 1 if the socket is connected: from before on_connection until on_disconnecting. Any thread. */
+int32_t sockline_io_socket_connected(sockline_io_socket socket);
+
+/** 1 if connection state recovery has brought the socket back, with its id, rooms and data. Any thread. */
+int32_t sockline_io_socket_recovered(sockline_io_socket socket);
+
+/** How the client's packets travel now, as one of enum sockline_io_transport; 0 if the socket is gone. Any thread. */
+int32_t sockline_io_socket_transport(sockline_io_socket socket);
+
+/**
+ * The bytes that wait to be sent to the socket's client, those of its sockets in other namespaces included. Any thread.
+ */
+uint64_t sockline_io_socket_buffered_amount(sockline_io_socket socket);
+
+/**
+ * 1 has on_outgoing tell what broadcasts send to this socket. Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE.
+ * Any thread.
+ */
+sockline_status sockline_io_socket_hear_outgoing(sockline_io_socket socket, int32_t hear);
+
+/**
+ * Disconnects the socket from its namespace; with close of 1 the whole connection, and with it the client's sockets in other
+ * namespaces. on_disconnect follows. Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_socket_disconnect(sockline_io_socket socket, int32_t close);
+
+/**
+ * The official server's words for one of enum sockline_io_reason, ended by a NUL; "" for another number. Static. Any thread.
+ */
+const char *sockline_io_reason_text(int32_t reason);
+
+/*
+ * Socket.IO: many sockets
+ */
+
+/**
+ * Sends an event to each socket of the target; name, args and attachments as for sockline_io_emit. It is encoded once. Clients
+ * over their hard limit miss it. All is copied.
+ *
+ * target: not NULL. Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_ARGUMENT for a reserved name, for
+ * what is not JSON and for a target without namespace and sender. Any thread.
+ */
+sockline_status sockline_io_broadcast_emit(
+    const sockline_io_target *target,
+    sockline_string name,
+    sockline_string args,
+    const sockline_bytes *attachments,
+    size_t attachment_count);
+
+/**
+ * The same, and asks for answers: on_broadcast_ack follows, exactly once, with this token, when all have answered or been
+ * disconnected, or when the target's timeout is up. Errors: as for sockline_io_broadcast_emit; then nothing follows.
+ * Any thread.
+ */
+sockline_status sockline_io_broadcast_emit_with_ack(
+    const sockline_io_target *target,
+    sockline_string name,
+    sockline_string args,
+    const sockline_bytes *attachments,
+    size_t attachment_count,
+    void *token);
+
+/** Puts each socket of the target into rooms (socketsJoin). Errors: as for sockline_io_broadcast_emit. Any thread. */
+sockline_status sockline_io_broadcast_join(
+    const sockline_io_target *target,
+    const sockline_string *rooms,
+    size_t room_count);
+
+/**
+ * Takes each socket of the target out of rooms (socketsLeave). Errors: as for sockline_io_broadcast_emit. Any thread.
+ */
+sockline_status sockline_io_broadcast_leave(
+    const sockline_io_target *target,
+    const sockline_string *rooms,
+    size_t room_count);
+
+/**
+ * Disconnects each socket of the target (disconnectSockets); close as for sockline_io_socket_disconnect. Errors: as for
+ * sockline_io_broadcast_emit. Any thread.
+ */
+sockline_status sockline_io_broadcast_disconnect(const sockline_io_target *target, int32_t close);
+
+/**
+ * Finds the sockets of the target, on all servers of the cluster, and calls found with them exactly once, on a thread that
+ * turns one of the server's loops; it may have returned before this does. Errors: as for sockline_io_broadcast_emit; then found is not called. Any thread.
+ */
+sockline_status sockline_io_fetch_sockets(
+    const sockline_io_target *target,
+    sockline_io_sockets_found found,
+    void *context);
 
 /*
  * Topics

@@ -7,6 +7,17 @@ use std::mem::offset_of;
 use crate::client::{sockline_options, sockline_timings};
 use crate::event_loop::sockline_loop_options;
 use crate::handlers::{sockline_close_event, sockline_error_event, sockline_handlers};
+use crate::io::broadcast::{sockline_io_socket_details, sockline_io_target};
+use crate::io::handlers::{
+    sockline_io_ack_event, sockline_io_broadcast_ack_event, sockline_io_connection_error, sockline_io_event,
+    sockline_io_handlers, sockline_io_response,
+};
+use crate::io::options::{
+    sockline_io_cookie, sockline_io_cors, sockline_io_recovery, sockline_io_server_options,
+};
+use crate::io::request::sockline_io_request;
+use crate::io::server::{sockline_io_admin_options, sockline_io_metrics};
+use crate::io::socket::sockline_io_emit_options;
 use crate::metrics::{
     sockline_connection_metrics, sockline_loop_metrics, sockline_server_metrics, sockline_totals,
 };
@@ -46,7 +57,7 @@ layout!(sockline_loop_options: 4 words, size at 0, flush_hook_data at 24);
 layout!(sockline_options: 17 words, size at 0, settings at 48, queue at 56, local_address at 72, tls at 88, reconnect at 120, proxy_tls at 128);
 layout!(sockline_reconnect: 9 words, size at 0, no_retry at 48, outbox at 64);
 layout!(sockline_reconnecting_event: 6 words, size at 0, code at 12, error at 24, reason at 32);
-layout!(sockline_server_options: 26 words, size at 0, port at 24, threads at 28, settings at 104, queue at 112, tls at 120, origins at 152, queue_upgrades at 168, metrics_path at 176, routes at 192);
+layout!(sockline_server_options: 28 words, size at 0, port at 24, threads at 28, settings at 104, queue at 112, tls at 120, origins at 152, queue_upgrades at 168, metrics_path at 176, routes at 192, io at 208);
 layout!(sockline_route: 8 words, size at 0, max_body at 32, user_data at 56);
 layout!(sockline_http_request: 14 words, size at 0, headers at 72, body at 88, is_secure at 104);
 layout!(sockline_totals: 12 words, bytes_in at 0, buffered at 56, inflated_to at 88);
@@ -60,3 +71,19 @@ layout!(sockline_queued_event: 18 words, size at 0, kind at 24, status at 48, te
 layout!(sockline_handlers: 15 words, size at 0, on_close at 56, on_server_closed at 72, on_reconnected at 96, on_sent at 104, on_message_part at 112);
 layout!(sockline_accept_options: 7 words, size at 0, user_data at 48);
 layout!(sockline_refusal: 6 words, size at 0, body_len at 40);
+layout!(sockline_io_cors: 11 words, size at 0, origins at 8, max_age at 80);
+layout!(sockline_io_cookie: 12 words, size at 0, name at 8, same_site at 72, max_age at 88);
+layout!(sockline_io_recovery: 4 words, size at 0, max_bytes at 24);
+layout!(sockline_io_server_options: 22 words, size at 0, transports at 72, cors at 96, client_folder at 120, recovery at 144, max_attachments at 168);
+layout!(sockline_io_admin_options: 12 words, size at 0, nsp at 8, no_auth at 56, is_production at 88);
+layout!(sockline_io_metrics: 12 words, size at 0, recovered at 88);
+layout!(sockline_io_emit_options: 6 words, size at 0, compress at 16, token at 32, timeout_ms at 40);
+layout!(sockline_io_target: 11 words, size at 0, rooms at 24, except at 40, timeout_ms at 80);
+layout!(sockline_io_socket_details: 10 words, size at 0, id at 16, rooms at 64);
+layout!(sockline_io_request: 11 words, size at 0, query at 40, headers at 56, issued_ms at 72, is_cross_domain at 84);
+layout!(sockline_io_event: 10 words, size at 0, args at 24, attachments at 56, ack at 72);
+layout!(sockline_io_ack_event: 7 words, size at 0, token at 16, args at 24, attachments at 40);
+layout!(sockline_io_response: 4 words, args at 0, attachments at 16);
+layout!(sockline_io_broadcast_ack_event: 6 words, size at 0, responses at 16, timed_out at 40);
+layout!(sockline_io_connection_error: 7 words, size at 0, message at 16, context at 32, request at 48);
+layout!(sockline_io_handlers: 19 words, size at 0, on_connection at 8, on_disconnect at 48, on_request at 88, on_room at 136, on_server_closed at 144);

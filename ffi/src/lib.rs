@@ -17,6 +17,7 @@ mod pulled;
 pub mod client;
 pub mod event_loop;
 pub mod handlers;
+pub mod io;
 pub mod log;
 pub mod metrics;
 pub mod queue;

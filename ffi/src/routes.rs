@@ -1,8 +1,10 @@
 //! HTTP requests of a server that the application answers itself.
 
 use std::ffi::{CString, c_void};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use sockline::http::Request;
 use sockline::{Exchange, HttpAnswer, HttpRequest, Refusal, Result, Route, UpgradeRequest};
 
 use crate::abi::{Versioned, bytes, invalid, read_struct, string};
@@ -178,8 +180,8 @@ impl Route for Answering {
     }
 
     fn on_request(&self, request: HttpRequest) {
-        let parts = Parts::of(&request);
-        let shown = parts.request(&request);
+        let parts = RequestParts::of(&request.head, request.remote);
+        let shown = parts.request(&request.head, &request.body, request.secure);
         let exchange = request.exchange.into_raw();
         // SAFETY: the header asks for a function of this type; what it gets is good until it returns.
         unsafe { (self.route.on_request)(exchange, &raw const shown, self.route.user_data as *mut c_void) }
@@ -200,42 +202,37 @@ impl Route for Answering {
 }
 
 /// What a request needs memory for while C looks at it.
-struct Parts {
+pub(crate) struct RequestParts {
     headers: Vec<sockline_header>,
     remote: CString,
 }
 
-impl Parts {
-    fn of(request: &HttpRequest) -> Parts {
-        let headers = request.head.headers.iter().map(|(name, value)| sockline_header {
+impl RequestParts {
+    pub(crate) fn of(head: &Request, remote: Option<SocketAddr>) -> RequestParts {
+        let headers = head.headers.iter().map(|(name, value)| sockline_header {
             name: sockline_string::borrow(name.as_str().as_bytes()),
             value: sockline_string::borrow(value.as_bytes()),
         });
-        Parts {
+        RequestParts {
             headers: headers.collect(),
-            remote: c_text(
-                &request
-                    .remote
-                    .map(|address| address.to_string())
-                    .unwrap_or_default(),
-            ),
+            remote: c_text(&remote.map(|address| address.to_string()).unwrap_or_default()),
         }
     }
 
-    fn request(&self, request: &HttpRequest) -> sockline_http_request {
-        let query = request.head.query();
+    pub(crate) fn request(&self, head: &Request, body: &[u8], is_secure: bool) -> sockline_http_request {
+        let query = head
+            .query()
+            .map(|query| sockline_string::borrow(query.as_bytes()));
         sockline_http_request {
             size: size_of::<sockline_http_request>(),
-            method: sockline_string::borrow(request.head.method.as_str().as_bytes()),
-            path: sockline_string::borrow(request.head.path().as_bytes()),
-            query: query.map_or(sockline_string::ABSENT, |query| {
-                sockline_string::borrow(query.as_bytes())
-            }),
+            method: sockline_string::borrow(head.method.as_str().as_bytes()),
+            path: sockline_string::borrow(head.path().as_bytes()),
+            query: query.unwrap_or(sockline_string::ABSENT),
             remote_address: sockline_string::borrow(self.remote.as_bytes()),
             headers: self.headers.as_ptr(),
             header_count: self.headers.len(),
-            body: sockline_bytes::borrow(&request.body),
-            is_secure: i64::from(request.secure),
+            body: sockline_bytes::borrow(body),
+            is_secure: i64::from(is_secure),
         }
     }
 }

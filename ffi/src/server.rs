@@ -14,6 +14,7 @@ use crate::abi::{
 use crate::event_loop::{share, sockline_loop};
 use crate::guard::{guard, guard_value};
 use crate::handlers::{Connected, server_handler, sockline_handlers};
+use crate::io::{self, types::sockline_io_server};
 use crate::queue::{both_given, read_queue, sockline_queue};
 use crate::routes::{read_routes, sockline_route};
 use crate::settings::{limit, read_settings, sockline_settings, switch, timeout};
@@ -79,6 +80,10 @@ pub struct sockline_server_options {
     pub routes: *const sockline_route,
     /// How many those are.
     pub route_count: usize,
+    /// The Socket.IO servers that this listener serves, io_count of them; asked before routes.
+    pub io: *const sockline_io_server,
+    /// How many those are.
+    pub io_count: usize,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -280,7 +285,11 @@ unsafe fn server_options(given: &sockline_server_options) -> Result<ServerOption
             max_requests: u32::try_from(given.max_requests).unwrap_or(0), // more than anybody counts
             origins: strings(given.origins, given.origin_count)?,
             metrics_path: optional_string(given.metrics_path)?,
-            routes: read_routes(given.routes, given.route_count)?,
+            routes: [
+                io::server::routes(given.io, given.io_count)?,
+                read_routes(given.routes, given.route_count)?,
+            ]
+            .concat(),
             ..defaults
         })
     }

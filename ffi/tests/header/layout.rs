@@ -6,7 +6,7 @@ pub struct Section {
 }
 
 /// After this section, all types are there, and their initialisers follow.
-pub const TYPES_END: &str = "Types: events and callbacks";
+pub const TYPES_END: &str = "Types: Socket.IO";
 
 pub const LAYOUT: &[Section] = &[
     Section {
@@ -17,6 +17,11 @@ pub const LAYOUT: &[Section] = &[
             "sockline_server",
             "sockline_queue",
             "sockline_tls",
+            "sockline_io_server",
+            "sockline_io_namespace",
+            "sockline_io_socket",
+            "sockline_io_ack",
+            "sockline_io_question",
         ],
     },
     Section {
@@ -59,7 +64,7 @@ pub const LAYOUT: &[Section] = &[
         ],
     },
     Section {
-        title: TYPES_END,
+        title: "Types: events and callbacks",
         names: &[
             "sockline_request",
             "sockline_error_event",
@@ -77,6 +82,36 @@ pub const LAYOUT: &[Section] = &[
             "sockline_loop_metrics",
             "sockline_server_metrics",
             "sockline_log_function",
+        ],
+    },
+    Section {
+        title: TYPES_END,
+        names: &[
+            "sockline_io_transport",
+            "sockline_io_parser",
+            "sockline_io_outcome",
+            "sockline_io_reason",
+            "sockline_io_room_event",
+            "sockline_io_cors",
+            "sockline_io_cookie",
+            "sockline_io_recovery",
+            "sockline_io_server_options",
+            "sockline_io_admin_options",
+            "sockline_io_emit_options",
+            "sockline_io_target",
+            "sockline_io_request",
+            "sockline_io_event",
+            "sockline_io_ack_event",
+            "sockline_io_response",
+            "sockline_io_broadcast_ack_event",
+            "sockline_io_connection_error",
+            "sockline_io_headers",
+            "sockline_io_handlers",
+            "sockline_io_socket_details",
+            "sockline_io_metrics",
+            "sockline_io_socket_visitor",
+            "sockline_io_room_visitor",
+            "sockline_io_sockets_found",
         ],
     },
     Section {
@@ -168,6 +203,69 @@ pub const LAYOUT: &[Section] = &[
         ],
     },
     Section {
+        title: "Socket.IO: servers",
+        names: &[
+            "sockline_io_server_new",
+            "sockline_io_answer_request",
+            "sockline_io_add_header",
+            "sockline_io_enable_admin",
+            "sockline_io_server_get_metrics",
+            "sockline_io_server_close",
+        ],
+    },
+    Section {
+        title: "Socket.IO: namespaces",
+        names: &[
+            "sockline_io_of",
+            "sockline_io_answer_namespace",
+            "sockline_io_namespace_name",
+            "sockline_io_namespace_emit",
+            "sockline_io_namespace_count",
+            "sockline_io_namespace_socket",
+            "sockline_io_namespace_sockets",
+            "sockline_io_namespace_rooms",
+        ],
+    },
+    Section {
+        title: "Socket.IO: sockets",
+        names: &[
+            "sockline_io_allow_connection",
+            "sockline_io_deny_connection",
+            "sockline_io_emit",
+            "sockline_io_ack_send",
+            "sockline_io_join",
+            "sockline_io_leave",
+            "sockline_io_socket_rooms",
+            "sockline_io_socket_id",
+            "sockline_io_socket_session_id",
+            "sockline_io_socket_namespace",
+            "sockline_io_socket_request",
+            "sockline_io_socket_auth",
+            "sockline_io_socket_data",
+            "sockline_io_socket_set_data",
+            "sockline_io_socket_user_data",
+            "sockline_io_socket_set_user_data",
+            "sockline_io_socket_connected",
+            "sockline_io_socket_recovered",
+            "sockline_io_socket_transport",
+            "sockline_io_socket_buffered_amount",
+            "sockline_io_socket_hear_outgoing",
+            "sockline_io_socket_disconnect",
+            "sockline_io_reason_text",
+        ],
+    },
+    Section {
+        title: "Socket.IO: many sockets",
+        names: &[
+            "sockline_io_broadcast_emit",
+            "sockline_io_broadcast_emit_with_ack",
+            "sockline_io_broadcast_join",
+            "sockline_io_broadcast_leave",
+            "sockline_io_broadcast_disconnect",
+            "sockline_io_fetch_sockets",
+        ],
+    },
+    Section {
         title: "Topics",
         names: &[
             "sockline_subscribe",
@@ -209,6 +307,15 @@ const MADE: &[(&str, &str)] = &[
     ("SOCKLINE_TLS_INFO_INIT", "sockline_tls_info"),
     ("SOCKLINE_LOOP_OPTIONS_INIT", "sockline_loop_options"),
     ("SOCKLINE_OPTIONS_INIT", "sockline_options"),
+    ("SOCKLINE_IO_CORS_INIT", "sockline_io_cors"),
+    ("SOCKLINE_IO_COOKIE_INIT", "sockline_io_cookie"),
+    ("SOCKLINE_IO_RECOVERY_INIT", "sockline_io_recovery"),
+    ("SOCKLINE_IO_SERVER_OPTIONS_INIT", "sockline_io_server_options"),
+    ("SOCKLINE_IO_ADMIN_OPTIONS_INIT", "sockline_io_admin_options"),
+    ("SOCKLINE_IO_EMIT_OPTIONS_INIT", "sockline_io_emit_options"),
+    ("SOCKLINE_IO_TARGET_INIT", "sockline_io_target"),
+    ("SOCKLINE_IO_METRICS_INIT", "sockline_io_metrics"),
+    ("SOCKLINE_IO_HANDLERS_INIT", "sockline_io_handlers"),
     ("SOCKLINE_ROUTE_INIT", "sockline_route"),
     ("SOCKLINE_SERVER_OPTIONS_INIT", "sockline_server_options"),
     ("SOCKLINE_HANDLERS_INIT", "sockline_handlers"),

@@ -1,0 +1,156 @@
+//! The numbers that Socket.IO's functions take and give.
+
+use std::ffi::{CStr, c_char};
+
+use sockline::io::{AckResult, DisconnectReason, Transport};
+
+use crate::guard::guard_value;
+
+/// A Socket.IO server: a number like sockline_ws, with the same rules.
+pub type sockline_io_server = u64;
+
+/// A namespace of a Socket.IO server: a number like sockline_ws, with the same rules. It lives as long as its server, or, if
+/// clients have made it, as the server's options say.
+pub type sockline_io_namespace = u64;
+
+/// One client in one namespace, on the server's side: a number like sockline_ws, with the same rules. It ends with
+/// on_disconnect, or with on_connect_abandoned.
+pub type sockline_io_socket = u64;
+
+/// The answer that the other side waits for: a number, to be used once by sockline_io_ack_send. It ends by that, and with the
+/// connection that it came over; there is nothing to free.
+pub type sockline_io_ack = u64;
+
+/// A question that waits for its answer: a number, to be used once, now or later, on any thread, by the function that its
+/// callback names. It ends by that, and with the client that it is about; calls then return
+/// SOCKLINE_ERR_ALREADY_ANSWERED.
+pub type sockline_io_question = u64;
+
+/// How packets travel; bits, where several can be meant.
+#[repr(C)]
+pub enum sockline_io_transport {
+    /// HTTP long-polling.
+    SOCKLINE_IO_POLLING = 1,
+    /// A WebSocket.
+    SOCKLINE_IO_WEBSOCKET = 2,
+}
+
+/// How packets are written. Both sides have to use the same.
+#[repr(C)]
+pub enum sockline_io_parser {
+    /// JSON, with attachments beside it: socket.io-parser, the default everywhere.
+    SOCKLINE_IO_JSON = 0,
+    /// One binary message a packet: socket.io-msgpack-parser.
+    SOCKLINE_IO_MSGPACK = 1,
+}
+
+/// What has become of an event that asks for an answer.
+#[repr(C)]
+pub enum sockline_io_outcome {
+    /// The answer is here.
+    SOCKLINE_IO_ANSWERED = 0,
+    /// It did not come in time.
+    SOCKLINE_IO_TIMEOUT = 1,
+    /// The socket was disconnected before.
+    SOCKLINE_IO_DISCONNECTED = 2,
+}
+
+/// Why a server's socket was disconnected. sockline_io_reason_text has the official words.
+#[repr(C)]
+pub enum sockline_io_reason {
+    /// "transport error": the connection failed, or a request of the session broke the protocol.
+    SOCKLINE_IO_TRANSPORT_ERROR = 0,
+    /// "transport close": the client closed the connection.
+    SOCKLINE_IO_TRANSPORT_CLOSE = 1,
+    /// "ping timeout": the client did not answer a ping in time.
+    SOCKLINE_IO_PING_TIMEOUT = 2,
+    /// "parse error": the client sent what can't be read.
+    SOCKLINE_IO_PARSE_ERROR = 3,
+    /// "server namespace disconnect": sockline_io_socket_disconnect or sockline_io_broadcast_disconnect.
+    SOCKLINE_IO_SERVER_NAMESPACE_DISCONNECT = 4,
+    /// "client namespace disconnect": the client left the namespace.
+    SOCKLINE_IO_CLIENT_NAMESPACE_DISCONNECT = 5,
+    /// "server shutting down": sockline_io_server_close.
+    SOCKLINE_IO_SERVER_SHUTTING_DOWN = 6,
+    /// "forced close": the session was closed by this side, for a reason of its own.
+    SOCKLINE_IO_FORCED_CLOSE = 7,
+    /// "forced server close": the client broke the protocol, or had joined no namespace in time.
+    SOCKLINE_IO_FORCED_SERVER_CLOSE = 8,
+}
+
+/// What happened to a room.
+#[repr(C)]
+pub enum sockline_io_room_event {
+    /// "create-room": the first socket is about to join.
+    SOCKLINE_IO_ROOM_CREATED = 0,
+    /// "join-room"
+    SOCKLINE_IO_ROOM_JOINED = 1,
+    /// "leave-room"
+    SOCKLINE_IO_ROOM_LEFT = 2,
+    /// "delete-room": the last socket has left.
+    SOCKLINE_IO_ROOM_DELETED = 3,
+}
+
+const REASONS: [(DisconnectReason, &CStr); 9] = [
+    (DisconnectReason::TransportError, c"transport error"),
+    (DisconnectReason::TransportClose, c"transport close"),
+    (DisconnectReason::PingTimeout, c"ping timeout"),
+    (DisconnectReason::ParseError, c"parse error"),
+    (
+        DisconnectReason::ServerNamespaceDisconnect,
+        c"server namespace disconnect",
+    ),
+    (
+        DisconnectReason::ClientNamespaceDisconnect,
+        c"client namespace disconnect",
+    ),
+    (DisconnectReason::ServerShuttingDown, c"server shutting down"),
+    (DisconnectReason::ForcedClose, c"forced close"),
+    (DisconnectReason::ForcedServerClose, c"forced server close"),
+];
+
+/// The official server's words for one of enum sockline_io_reason, ended by a NUL; "" for another number. Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn sockline_io_reason_text(reason: i32) -> *const c_char {
+    guard_value(c"".as_ptr(), || {
+        let is_meant = |(known, _): &&(DisconnectReason, &CStr)| *known as i32 == reason;
+        REASONS
+            .iter()
+            .find(is_meant)
+            .map_or(c"".as_ptr(), |(_, text)| text.as_ptr())
+    })
+}
+
+pub(crate) fn outcome_number(result: &AckResult<'_>) -> i32 {
+    let number = match result {
+        AckResult::Answered { .. } => sockline_io_outcome::SOCKLINE_IO_ANSWERED,
+        AckResult::Timeout => sockline_io_outcome::SOCKLINE_IO_TIMEOUT,
+        AckResult::Disconnected => sockline_io_outcome::SOCKLINE_IO_DISCONNECTED,
+    };
+    number as i32
+}
+
+pub(crate) fn transport_number(transport: Transport) -> i32 {
+    let number = match transport {
+        Transport::Polling => sockline_io_transport::SOCKLINE_IO_POLLING,
+        Transport::WebSocket => sockline_io_transport::SOCKLINE_IO_WEBSOCKET,
+    };
+    number as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_the_core_s_number_and_words() {
+        for (number, (reason, text)) in REASONS.iter().enumerate() {
+            assert_eq!(*reason as usize, number);
+            assert_eq!(text.to_str(), Ok(reason.as_str()));
+        }
+        assert_eq!(
+            sockline_io_reason::SOCKLINE_IO_FORCED_SERVER_CLOSE as usize,
+            REASONS.len() - 1
+        );
+    }
+}
