@@ -106,6 +106,18 @@ typedef uint64_t sockline_io_namespace;
 typedef uint64_t sockline_io_socket;
 
 /**
+ * A client's connection, which its sockets share: a number like sockline_ws, with the same rules, until
+ * sockline_io_manager_free.
+ */
+typedef uint64_t sockline_io_manager;
+
+/**
+ * A client's socket, one namespace of a manager's connection: a number like sockline_ws, with the same rules, until
+ * sockline_io_client_free. It outlives connections that are lost.
+ */
+typedef uint64_t sockline_io_client;
+
+/**
  * The answer that the other side waits for: a number, to be used once by sockline_io_ack_send. It ends by that, and with the
  * connection that it came over; there is nothing to free.
  */
@@ -1237,6 +1249,26 @@ typedef enum sockline_io_reason {
     SOCKLINE_IO_FORCED_SERVER_CLOSE = 8,
 } sockline_io_reason;
 
+/**
+ * Why a client's socket, or a manager's connection, has ended. sockline_io_client_reason_text has the official words.
+ */
+typedef enum sockline_io_client_reason {
+    /** "io server disconnect": the server has disconnected the socket; it does not come back by itself. */
+    SOCKLINE_IO_SERVER_DISCONNECT = 0,
+    /** "io client disconnect": sockline_io_client_disconnect was called. */
+    SOCKLINE_IO_CLIENT_DISCONNECT = 1,
+    /** "ping timeout": no ping of the server's came in time. */
+    SOCKLINE_IO_CLIENT_PING_TIMEOUT = 2,
+    /** "transport close": the connection was closed, by the server or on the way. */
+    SOCKLINE_IO_CLIENT_TRANSPORT_CLOSE = 3,
+    /** "transport error": the connection has failed. */
+    SOCKLINE_IO_CLIENT_TRANSPORT_ERROR = 4,
+    /** "parse error": the server sent what is not a packet. */
+    SOCKLINE_IO_CLIENT_PARSE_ERROR = 5,
+    /** "forced close": sockline_io_manager_close was called, or the last active socket was disconnected. */
+    SOCKLINE_IO_CLIENT_FORCED_CLOSE = 6,
+} sockline_io_client_reason;
+
 /** What happened to a room. */
 typedef enum sockline_io_room_event {
     /** "create-room": the first socket is about to join. */
@@ -1711,6 +1743,190 @@ typedef void (*sockline_io_sockets_found)(sockline_status status,
                                           size_t count,
                                           void *context);
 
+/**
+ * How a manager connects. Start from SOCKLINE_IO_MANAGER_OPTIONS_INIT; a field of 0 means its default, which is the official
+ * client's.
+ */
+typedef struct sockline_io_manager_options {
+    /** sizeof(sockline_io_manager_options), as the INIT macro sets it. */
+    size_t size;
+    /**
+     * How its connections are made, polling's too: headers, cookies, TLS, proxy, this side's address, limits of messages (a
+     * polling answer counts as one), compression of WebSocket messages, subprotocols. queue, reconnect and max_redirects of it
+     * are not used. Default: NULL.
+     */
+    const sockline_options *options;
+    /** The path that the server answers at. Default: /socket.io. */
+    sockline_string path;
+    /** Whether a slash follows the path: 1, or -1 for not. Default: it does. */
+    int64_t add_trailing_slash;
+    /** Which transports are tried, as bits of enum sockline_io_transport. Default: both. */
+    uint64_t transports;
+    /** 1 tries a WebSocket first. Default: polling is tried first. */
+    int64_t websocket_first;
+    /**
+     * Whether to go over to a WebSocket where the connection began with polling: 1, or -1 for not. Default: it does.
+     */
+    int64_t upgrade;
+    /** 1 begins with a WebSocket if the last connection of this process used one. Default: not. */
+    int64_t remember_upgrade;
+    /** 1 tries the next transport when one can't connect. Default: not. */
+    int64_t try_all_transports;
+    /** Names and values for the query of every request, query_count of them, beside those in the URL. */
+    const sockline_header *query;
+    /** How many those are. */
+    size_t query_count;
+    /** 1 sends binary data as base64 over a WebSocket, too. Default: not. */
+    int64_t force_base64;
+    /** Whether cookies that the server sets go along with later requests: 1, or -1 for not. Default: they do. */
+    int64_t keep_cookies;
+    /** How long one request of polling may take, in milliseconds. Default: as long as the connection lives. */
+    uint64_t request_timeout_ms;
+    /** Whether to come back when the connection is lost: 1, or -1 for not. Default: it does. */
+    int64_t reconnection;
+    /** How often that is tried. Default: until it succeeds. */
+    uint64_t reconnection_attempts;
+    /** The first wait, in milliseconds; each next one is twice as long. Default: 1,000. */
+    uint64_t reconnection_delay_ms;
+    /** The longest wait, in milliseconds. Default: 5,000. */
+    uint64_t reconnection_delay_max_ms;
+    /** By how many percent a wait is longer or shorter by chance, 1 to 100; SOCKLINE_UNLIMITED for 0. Default: 50. */
+    uint64_t randomization_percent;
+    /** How long an attempt to connect may take, in milliseconds; SOCKLINE_UNLIMITED for any time. Default: 20,000. */
+    uint64_t timeout_ms;
+    /** Whether it connects as soon as it has a socket: 1, or -1 for not. Default: it does. */
+    int64_t auto_connect;
+    /** How packets are written, as one of enum sockline_io_parser. Default: SOCKLINE_IO_JSON. */
+    int64_t parser;
+    /** The most binary values that an event may bring. Default: 10. */
+    uint64_t max_attachments;
+    /**
+     * How many bytes of events may wait, in all sockets together, while there is no connection; SOCKLINE_UNLIMITED for any
+     * number. Default: 16 MiB.
+     */
+    uint64_t send_buffer;
+} sockline_io_manager_options;
+
+/** How one socket connects and sends. Start from SOCKLINE_IO_SOCKET_OPTIONS_INIT; a field of 0 means its default. */
+typedef struct sockline_io_socket_options {
+    /** sizeof(sockline_io_socket_options), as the INIT macro sets it. */
+    size_t size;
+    /** What the socket says of itself each time that it connects: a JSON object. Default: nothing. */
+    sockline_string auth;
+    /** 1 has on_auth asked for it, anew each time. Default: not. */
+    int64_t ask_auth;
+    /**
+     * How often an event is sent again that the server has not acknowledged. With more than 0, events leave one after the
+     * other, each when the one before was acknowledged or given up. Default: 0.
+     */
+    uint64_t retries;
+    /**
+     * How long an acknowledgement is waited for where the event does not say, in milliseconds. Default: until the connection is
+     * lost.
+     */
+    uint64_t ack_timeout_ms;
+} sockline_io_socket_options;
+
+/** Why a socket could not connect; borrowed until the callback returns. */
+typedef struct sockline_io_connect_error {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** What the server said, or what went wrong on the way to it. */
+    sockline_string message;
+    /** The server's further data, as JSON; empty if there is none. */
+    sockline_string data;
+    /** What went wrong on the way; NULL if the server has refused. */
+    const sockline_error_event *error;
+} sockline_io_connect_error;
+
+/**
+ * The callbacks of a client's socket, and of its manager. Start from SOCKLINE_IO_CLIENT_HANDLERS_INIT and set those that you
+ * need; NULL ignores the event. The struct is copied by the call that takes it.
+ *
+ * All run on the thread that turns the manager's loop, one after the other. A callback may call anything; no call runs another
+ * callback before the present one has returned. No C++ exception and no longjmp may leave a callback.
+ *
+ * user_data is what was given with the handlers. It stays yours; free it in on_freed.
+ */
+typedef struct sockline_io_client_handlers {
+    /** sizeof(sockline_io_client_handlers), as the INIT macro sets it. */
+    size_t size;
+    /** The server has taken the socket in, at first or again. What was emitted meanwhile is on its way. */
+    void (*on_connect)(sockline_io_client socket, void *user_data);
+    /**
+     * The server has refused the socket, or could not be reached. Whether it will be tried again says
+     * sockline_io_client_active.
+     */
+    void (*on_connect_error)(sockline_io_client socket,
+                             const sockline_io_connect_error *error,
+                             void *user_data);
+    /** An event came. event is borrowed until the callback returns. */
+    void (*on_event)(sockline_io_client socket, const sockline_io_event *event, void *user_data);
+    /** What has become of an event that was emitted with wants_ack: exactly once for each that was accepted. */
+    void (*on_ack)(sockline_io_client socket, const sockline_io_ack_event *event, void *user_data);
+    /**
+     * The socket is connected no longer. reason: one of enum sockline_io_client_reason. Whether it will come back says
+     * sockline_io_client_active. detail says more, for people, or is empty; borrowed.
+     */
+    void (*on_disconnect)(sockline_io_client socket,
+                          int32_t reason,
+                          sockline_string detail,
+                          void *user_data);
+    /**
+     * The socket is about to connect, and ask_auth is set. Answer with sockline_io_answer_auth, here or later from any thread;
+     * the socket waits. NULL sends nothing.
+     */
+    void (*on_auth)(sockline_io_client socket, sockline_io_question question, void *user_data);
+    /**
+     * The socket and its manager were freed, and their connection has ended: no other callback of this socket follows.
+     * It comes on any thread; user_data may be freed.
+     */
+    void (*on_freed)(sockline_io_client socket, void *user_data);
+} sockline_io_client_handlers;
+
+/**
+ * The callbacks of a manager. Start from SOCKLINE_IO_MANAGER_HANDLERS_INIT and set those that you need; NULL ignores the event.
+ * The struct is copied by the call that takes it. Threads as for sockline_io_client_handlers.
+ */
+typedef struct sockline_io_manager_handlers {
+    /** sizeof(sockline_io_manager_handlers), as the INIT macro sets it. */
+    size_t size;
+    /** There is a connection. */
+    void (*on_open)(sockline_io_manager manager, void *user_data);
+    /** A connection could not be made, or failed. error is borrowed. */
+    void (*on_error)(sockline_io_manager manager, const sockline_error_event *error, void *user_data);
+    /** The connection has ended. reason: one of enum sockline_io_client_reason. detail is borrowed. */
+    void (*on_close)(sockline_io_manager manager,
+                     int32_t reason,
+                     sockline_string detail,
+                     void *user_data);
+    /** A ping of the server's came, and was answered. */
+    void (*on_ping)(sockline_io_manager manager, void *user_data);
+    /** The connection has gone over to a WebSocket. */
+    void (*on_upgrade)(sockline_io_manager manager, void *user_data);
+    /** It could not, and stays on polling. error is borrowed. */
+    void (*on_upgrade_error)(sockline_io_manager manager,
+                             const sockline_error_event *error,
+                             void *user_data);
+    /** The next attempt begins in delay_ms milliseconds. Attempts are numbered from 1. */
+    void (*on_reconnect_scheduled)(sockline_io_manager manager,
+                                   uint32_t attempt,
+                                   uint64_t delay_ms,
+                                   void *user_data);
+    /** Another attempt to connect begins. */
+    void (*on_reconnect_attempt)(sockline_io_manager manager, uint32_t attempt, void *user_data);
+    /** It has succeeded, this many attempts after the loss. */
+    void (*on_reconnect)(sockline_io_manager manager, uint32_t attempt, void *user_data);
+    /** It has failed. error is borrowed. */
+    void (*on_reconnect_error)(sockline_io_manager manager,
+                               const sockline_error_event *error,
+                               void *user_data);
+    /** It was the last one that the options allow. */
+    void (*on_reconnect_failed)(sockline_io_manager manager, void *user_data);
+    /** What waits to be sent fell to half of the high-water mark, after an emit had said SOCKLINE_OVER_MARK. */
+    void (*on_drain)(sockline_io_manager manager, void *user_data);
+} sockline_io_manager_handlers;
+
 /*
  * Initialisers: sockline_options options = SOCKLINE_OPTIONS_INIT; sets size, and all else to 0.
  */
@@ -1808,6 +2024,22 @@ inline sockline_io_handlers sockline_io_handlers_init() {
     sockline_io_handlers fresh = sockline_io_handlers(); fresh.size = sizeof(fresh); return fresh;
 }
 #define SOCKLINE_IO_HANDLERS_INIT sockline_io_handlers_init()
+inline sockline_io_manager_options sockline_io_manager_options_init() {
+    sockline_io_manager_options fresh = sockline_io_manager_options(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_IO_MANAGER_OPTIONS_INIT sockline_io_manager_options_init()
+inline sockline_io_socket_options sockline_io_socket_options_init() {
+    sockline_io_socket_options fresh = sockline_io_socket_options(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_IO_SOCKET_OPTIONS_INIT sockline_io_socket_options_init()
+inline sockline_io_client_handlers sockline_io_client_handlers_init() {
+    sockline_io_client_handlers fresh = sockline_io_client_handlers(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_IO_CLIENT_HANDLERS_INIT sockline_io_client_handlers_init()
+inline sockline_io_manager_handlers sockline_io_manager_handlers_init() {
+    sockline_io_manager_handlers fresh = sockline_io_manager_handlers(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_IO_MANAGER_HANDLERS_INIT sockline_io_manager_handlers_init()
 inline sockline_route sockline_route_init() {
     sockline_route fresh = sockline_route(); fresh.size = sizeof(fresh); return fresh;
 }
@@ -1852,6 +2084,10 @@ inline sockline_refusal sockline_refusal_init() {
 #define SOCKLINE_IO_TARGET_INIT {.size = sizeof(sockline_io_target)}
 #define SOCKLINE_IO_METRICS_INIT {.size = sizeof(sockline_io_metrics)}
 #define SOCKLINE_IO_HANDLERS_INIT {.size = sizeof(sockline_io_handlers)}
+#define SOCKLINE_IO_MANAGER_OPTIONS_INIT {.size = sizeof(sockline_io_manager_options)}
+#define SOCKLINE_IO_SOCKET_OPTIONS_INIT {.size = sizeof(sockline_io_socket_options)}
+#define SOCKLINE_IO_CLIENT_HANDLERS_INIT {.size = sizeof(sockline_io_client_handlers)}
+#define SOCKLINE_IO_MANAGER_HANDLERS_INIT {.size = sizeof(sockline_io_manager_handlers)}
 #define SOCKLINE_ROUTE_INIT {.size = sizeof(sockline_route)}
 #define SOCKLINE_SERVER_OPTIONS_INIT {.size = sizeof(sockline_server_options)}
 #define SOCKLINE_HANDLERS_INIT {.size = sizeof(sockline_handlers)}
@@ -2642,6 +2878,174 @@ sockline_status sockline_io_fetch_sockets(
     const sockline_io_target *target,
     sockline_io_sockets_found found,
     void *context);
+
+/*
+ * Socket.IO: clients
+ */
+
+/**
+ * A socket with a manager of its own: sockline_io_manager_new and sockline_io_manager_socket in one; the URL's path names the
+ * namespace. options and socket_options: NULL for the defaults. handlers: not NULL. Errors: those of both. Any thread.
+ */
+sockline_status sockline_io_connect(
+    sockline_loop *loop,
+    const char *url,
+    const sockline_io_manager_options *options,
+    const sockline_io_socket_options *socket_options,
+    const sockline_io_client_handlers *handlers,
+    void *user_data,
+    sockline_io_client *socket);
+
+/**
+ * Sends an event to the server; arguments, attachments and options as for sockline_io_emit. Without a connection it waits for the
+ * next one, unless it is volatile. All is copied.
+ *
+ * Returns SOCKLINE_OK, SOCKLINE_OVER_MARK or SOCKLINE_DROPPED; in all three cases on_ack follows if that was asked for. Errors:
+ * SOCKLINE_ERR_INVALID_ARGUMENT for a reserved name and for what is not JSON, SOCKLINE_ERR_OUTBOX_FULL if too much waits,
+ * SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE; then no on_ack follows. Any thread.
+ */
+sockline_status sockline_io_client_emit(
+    sockline_io_client socket,
+    sockline_string name,
+    sockline_string args,
+    const sockline_bytes *attachments,
+    size_t attachment_count,
+    const sockline_io_emit_options *options);
+
+/**
+ * Answers an event of the server's, once; arguments as for sockline_io_ack_send.
+ * Errors: SOCKLINE_ERR_ALREADY_ANSWERED also once the connection has ended, SOCKLINE_ERR_INVALID_ARGUMENT for what is not JSON.
+ * Any thread.
+ */
+sockline_status sockline_io_client_ack_send(
+    sockline_io_ack ack,
+    sockline_string args,
+    const sockline_bytes *attachments,
+    size_t attachment_count);
+
+/**
+ * Answers on_auth with a JSON object; empty for none. Copied.
+ * Errors: SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_INVALID_ARGUMENT if it is no JSON object: nothing is sent then. Any thread.
+ */
+sockline_status sockline_io_answer_auth(sockline_io_question question, sockline_string auth);
+
+/**
+ * Changes what the socket says of itself when it connects next: a JSON object, or empty for nothing. Copied.
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_client_set_auth(sockline_io_client socket, sockline_string auth);
+
+/**
+ * Connects the socket, and again when the connection is lost; without effect if it is connected or on its way.
+ * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_client_connect(sockline_io_client socket);
+
+/**
+ * Leaves the namespace, and does not come back until sockline_io_client_connect. When no socket of the manager is active any
+ * more, its connection is closed. Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_client_disconnect(sockline_io_client socket);
+
+/** 1 if the server has taken the socket in. Any thread. */
+int32_t sockline_io_client_connected(sockline_io_client socket);
+
+/** 1 if the socket is connected or will be, without a further call. Any thread. */
+int32_t sockline_io_client_active(sockline_io_client socket);
+
+/** 1 if the server has kept the socket's session through the latest loss: no event was missed. Any thread. */
+int32_t sockline_io_client_recovered(sockline_io_client socket);
+
+/**
+ * Writes the id that the server gave the socket, in the way of sockline_protocol; empty if it is not connected. Any thread.
+ */
+size_t sockline_io_client_id(sockline_io_client socket, char *buffer, size_t capacity);
+
+/** How many events wait for a connection. Any thread. */
+size_t sockline_io_client_send_buffer_len(sockline_io_client socket);
+
+/** Drops the events that wait for a connection. Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread. */
+sockline_status sockline_io_client_clear_send_buffer(sockline_io_client socket);
+
+/** The socket's manager; 0 if it is gone. It needs no sockline_io_manager_free. Any thread. */
+sockline_io_manager sockline_io_client_manager(sockline_io_client socket);
+
+/**
+ * Disconnects the socket and gives its handle up; on_disconnect, if it was connected, and on_freed follow. Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_client_free(sockline_io_client socket);
+
+/**
+ * The official client's words for one of enum sockline_io_client_reason, ended by a NUL; "" for another number. Static.
+ * Any thread.
+ */
+const char *sockline_io_client_reason_text(int32_t reason);
+
+/*
+ * Socket.IO: managers
+ */
+
+/**
+ * Makes a manager, one connection for several sockets, and writes its handle to *manager. It connects when it has a socket.
+ *
+ * loop: NULL for the default loop. url: "http://host:port", or with https, ws or wss, ended by a NUL; its path is of no
+ * meaning. options: NULL for the defaults. handlers: NULL for none. user_data: yours, given to these. All is copied but
+ * user_data. Free the manager with sockline_io_manager_free.
+ *
+ * Errors: SOCKLINE_ERR_INVALID_URL, SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_OUT_OF_RESOURCES, SOCKLINE_ERR_FORKED. After an
+ * error *manager is 0. Any thread.
+ */
+sockline_status sockline_io_manager_new(
+    sockline_loop *loop,
+    const char *url,
+    const sockline_io_manager_options *options,
+    const sockline_io_manager_handlers *handlers,
+    void *user_data,
+    sockline_io_manager *manager);
+
+/**
+ * Writes the handle of the manager's socket in a namespace to *socket; it connects at once, unless auto_connect is off. There is
+ * one for each namespace: asked for again, it is that one, and options and handlers are left unused.
+ *
+ * name: empty for "/". The manager keeps its sockets as long as it lives, freed ones too: on_freed comes with its end. options: NULL for the defaults. handlers: not NULL. user_data: yours, given to these. All is copied but
+ * user_data. Free the socket with sockline_io_client_free.
+ *
+ * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_ARGUMENT. After an error *socket is 0. Any thread.
+ */
+sockline_status sockline_io_manager_socket(
+    sockline_io_manager manager,
+    sockline_string name,
+    const sockline_io_socket_options *options,
+    const sockline_io_client_handlers *handlers,
+    void *user_data,
+    sockline_io_client *socket);
+
+/**
+ * Connects the manager, without effect if it is connected or on its way. Errors: SOCKLINE_ERR_CLOSED,
+ * SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_manager_open(sockline_io_manager manager);
+
+/**
+ * Closes the manager's connection, and does not come back to one. Its sockets hear on_disconnect.
+ * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_manager_close(sockline_io_manager manager);
+
+/** Turns coming back on with 1, and off with 0. Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread. */
+sockline_status sockline_io_manager_set_reconnection(sockline_io_manager manager, int32_t enabled);
+
+/** How the manager's packets travel now, as one of enum sockline_io_transport; 0 if it is not connected. Any thread. */
+int32_t sockline_io_manager_transport(sockline_io_manager manager);
+
+/** The bytes that wait to be sent, those that wait for a connection included. Any thread. */
+uint64_t sockline_io_manager_buffered_amount(sockline_io_manager manager);
+
+/**
+ * Gives the handle up. What the manager's sockets do goes on, until they are freed and disconnected, too.
+ * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_manager_free(sockline_io_manager manager);
 
 /*
  * Topics

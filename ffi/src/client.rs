@@ -130,7 +130,7 @@ pub(crate) unsafe fn read_url<'a>(url: *const c_char) -> Result<&'a str> {
 
 /// # Safety
 /// What it points to is readable.
-unsafe fn client_options(given: &sockline_options) -> Result<ClientOptions> {
+pub(crate) unsafe fn client_options(given: &sockline_options) -> Result<ClientOptions> {
     let defaults = ClientOptions::default();
     // SAFETY: the caller's promise.
     unsafe {

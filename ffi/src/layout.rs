@@ -8,6 +8,10 @@ use crate::client::{sockline_options, sockline_timings};
 use crate::event_loop::sockline_loop_options;
 use crate::handlers::{sockline_close_event, sockline_error_event, sockline_handlers};
 use crate::io::broadcast::{sockline_io_socket_details, sockline_io_target};
+use crate::io::client_handlers::{
+    sockline_io_client_handlers, sockline_io_connect_error, sockline_io_manager_handlers,
+};
+use crate::io::client_options::{sockline_io_manager_options, sockline_io_socket_options};
 use crate::io::handlers::{
     sockline_io_ack_event, sockline_io_broadcast_ack_event, sockline_io_connection_error, sockline_io_event,
     sockline_io_handlers, sockline_io_response,
@@ -87,3 +91,8 @@ layout!(sockline_io_response: 4 words, args at 0, attachments at 16);
 layout!(sockline_io_broadcast_ack_event: 6 words, size at 0, responses at 16, timed_out at 40);
 layout!(sockline_io_connection_error: 7 words, size at 0, message at 16, context at 32, request at 48);
 layout!(sockline_io_handlers: 19 words, size at 0, on_connection at 8, on_disconnect at 48, on_request at 88, on_room at 136, on_server_closed at 144);
+layout!(sockline_io_manager_options: 25 words, size at 0, options at 8, transports at 40, reconnection at 120, timeout_ms at 160, send_buffer at 192);
+layout!(sockline_io_socket_options: 6 words, size at 0, auth at 8, ack_timeout_ms at 40);
+layout!(sockline_io_connect_error: 6 words, size at 0, message at 8, data at 24, error at 40);
+layout!(sockline_io_client_handlers: 8 words, size at 0, on_connect at 8, on_event at 24, on_auth at 48, on_freed at 56);
+layout!(sockline_io_manager_handlers: 13 words, size at 0, on_open at 8, on_reconnect at 72, on_drain at 96);

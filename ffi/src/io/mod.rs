@@ -3,6 +3,9 @@
 pub mod acks;
 mod attachments;
 pub mod broadcast;
+pub mod client;
+pub mod client_handlers;
+pub mod client_options;
 pub mod handlers;
 pub mod namespace;
 pub mod options;

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use sockline::io::{AckResult, DisconnectReason, Transport};
+use sockline::io::{AckResult, ClientReason, DisconnectReason, Transport};
 
 use crate::guard::guard_value;
 
@@ -16,6 +16,14 @@ pub type sockline_io_namespace = u64;
 /// One client in one namespace, on the server's side: a number like sockline_ws, with the same rules. It ends with
 /// on_disconnect, or with on_connect_abandoned.
 pub type sockline_io_socket = u64;
+
+/// A client's connection, which its sockets share: a number like sockline_ws, with the same rules, until
+/// sockline_io_manager_free.
+pub type sockline_io_manager = u64;
+
+/// A client's socket, one namespace of a manager's connection: a number like sockline_ws, with the same rules, until
+/// sockline_io_client_free. It outlives connections that are lost.
+pub type sockline_io_client = u64;
 
 /// The answer that the other side waits for: a number, to be used once by sockline_io_ack_send. It ends by that, and with the
 /// connection that it came over; there is nothing to free.
@@ -78,6 +86,25 @@ pub enum sockline_io_reason {
     SOCKLINE_IO_FORCED_SERVER_CLOSE = 8,
 }
 
+/// Why a client's socket, or a manager's connection, has ended. sockline_io_client_reason_text has the official words.
+#[repr(C)]
+pub enum sockline_io_client_reason {
+    /// "io server disconnect": the server has disconnected the socket; it does not come back by itself.
+    SOCKLINE_IO_SERVER_DISCONNECT = 0,
+    /// "io client disconnect": sockline_io_client_disconnect was called.
+    SOCKLINE_IO_CLIENT_DISCONNECT = 1,
+    /// "ping timeout": no ping of the server's came in time.
+    SOCKLINE_IO_CLIENT_PING_TIMEOUT = 2,
+    /// "transport close": the connection was closed, by the server or on the way.
+    SOCKLINE_IO_CLIENT_TRANSPORT_CLOSE = 3,
+    /// "transport error": the connection has failed.
+    SOCKLINE_IO_CLIENT_TRANSPORT_ERROR = 4,
+    /// "parse error": the server sent what is not a packet.
+    SOCKLINE_IO_CLIENT_PARSE_ERROR = 5,
+    /// "forced close": sockline_io_manager_close was called, or the last active socket was disconnected.
+    SOCKLINE_IO_CLIENT_FORCED_CLOSE = 6,
+}
+
 /// What happened to a room.
 #[repr(C)]
 pub enum sockline_io_room_event {
@@ -121,6 +148,29 @@ pub extern "C" fn sockline_io_reason_text(reason: i32) -> *const c_char {
     })
 }
 
+const CLIENT_REASONS: [(ClientReason, &CStr); 7] = [
+    (ClientReason::IoServerDisconnect, c"io server disconnect"),
+    (ClientReason::IoClientDisconnect, c"io client disconnect"),
+    (ClientReason::PingTimeout, c"ping timeout"),
+    (ClientReason::TransportClose, c"transport close"),
+    (ClientReason::TransportError, c"transport error"),
+    (ClientReason::ParseError, c"parse error"),
+    (ClientReason::ForcedClose, c"forced close"),
+];
+
+/// The official client's words for one of enum sockline_io_client_reason, ended by a NUL; "" for another number. Static.
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn sockline_io_client_reason_text(reason: i32) -> *const c_char {
+    guard_value(c"".as_ptr(), || {
+        let is_meant = |(known, _): &&(ClientReason, &CStr)| *known as i32 == reason;
+        CLIENT_REASONS
+            .iter()
+            .find(is_meant)
+            .map_or(c"".as_ptr(), |(_, text)| text.as_ptr())
+    })
+}
+
 pub(crate) fn outcome_number(result: &AckResult<'_>) -> i32 {
     let number = match result {
         AckResult::Answered { .. } => sockline_io_outcome::SOCKLINE_IO_ANSWERED,
@@ -152,5 +202,9 @@ mod tests {
             sockline_io_reason::SOCKLINE_IO_FORCED_SERVER_CLOSE as usize,
             REASONS.len() - 1
         );
+        for (number, (reason, text)) in CLIENT_REASONS.iter().enumerate() {
+            assert_eq!(*reason as usize, number);
+            assert_eq!(text.to_str(), Ok(reason.as_str()));
+        }
     }
 }
