@@ -382,3 +382,68 @@ fn what_ended_leaves_nothing() {
         "{left} bytes are left of ten loops with twenty connections each"
     );
 }
+
+/// Acknowledges what comes; each socket is in a room.
+struct IoEcho;
+
+impl sockline::io::Handler for IoEcho {
+    fn on_connection(&self, socket: &sockline::io::Socket) {
+        socket.join(&["room"]);
+    }
+
+    fn on_event(&self, _socket: &sockline::io::Socket, event: sockline::io::Event<'_>) {
+        let _ = event.ack.unwrap().send(event.args, &[]).unwrap();
+    }
+}
+
+/// A Socket.IO client over a WebSocket that has joined the main namespace and got an answer.
+fn io_client(server_port: u16) -> Peer {
+    let mut peer = Peer::connect(server_port);
+    peer.send(
+        b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+          Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    assert!(peer.read_head().starts_with("HTTP/1.1 101 "));
+    peer.read_frame();
+    peer.send(&masked(0x81, b"40"));
+    peer.read_frame();
+    acknowledged(&mut peer);
+    peer
+}
+
+fn acknowledged(peer: &mut Peer) {
+    peer.send(&masked(0x81, b"420[\"msg\",\"hello\"]"));
+    assert_eq!(peer.read_frame(), (0x81, b"430[\"hello\"]".to_vec()));
+}
+
+fn io_server(on_loop: &Loop) -> sockline::Server {
+    let io_options = sockline::io::ServerOptions {
+        ask_connecting: false,
+        ..sockline::io::ServerOptions::default()
+    };
+    let io = sockline::io::Server::new(Some(on_loop), io_options, std::sync::Arc::new(IoEcho)).unwrap();
+    let options = ServerOptions {
+        routes: vec![io.route()],
+        ..local()
+    };
+    sockline::listen(Some(on_loop), options, None).unwrap()
+}
+
+#[test]
+fn an_idle_socket_io_client_costs_less_than_1400_bytes() {
+    const COUNT: usize = 2000;
+    let _turn = ONE_AT_A_TIME.lock();
+    allow_descriptors(2 * COUNT as u64 + 200);
+    let on_loop = started();
+    let server = io_server(&on_loop);
+    let warm: Vec<Peer> = (0..10).map(|_| io_client(port(server))).collect();
+    barrier(server);
+    let before = heap();
+    let mut all = Vec::with_capacity(COUNT);
+    let own = heap() - before;
+    all.extend((0..COUNT).map(|_| io_client(port(server))));
+    barrier(server);
+    let each = (heap() - before - own) / COUNT as isize;
+    assert!(each < 1400, "{each} bytes for each client");
+    drop((all, warm));
+}

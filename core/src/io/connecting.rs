@@ -47,13 +47,12 @@ impl Connection {
             if state.is_closed {
                 return;
             }
-            (
-                state.asked.iter().any(|asked| *asked.name == *name),
-                state.asked.len(),
-            )
+            let asked = state.asked.as_ref().map_or(&[][..], |asked| asked.as_slice());
+            (asked.iter().any(|asked| *asked.name == *name), asked.len())
         };
         match waiting {
-            (true, _) => self.violated("connected to a namespace twice"),
+            // The official client says CONNECT again when its `connect()` is called again meanwhile.
+            (true, _) => log::debug!("a client that waits for {name} asks for it again"),
             (_, MAX_ASKED..) => self.violated("wants to be connected to too many namespaces"),
             _ => match self.core.enter(name) {
                 Some(namespace) => self.begin(namespace, auth),
@@ -170,7 +169,7 @@ impl Connection {
             is_asking: true,
             verdict: None,
         };
-        self.state.lock().asked.push(asked);
+        self.state.lock().asked.get_or_insert_default().push(asked);
         number
     }
 
@@ -178,7 +177,7 @@ impl Connection {
     fn has_asked(&self, number: u64) {
         let is_answered = {
             let mut state = self.state.lock();
-            let Some(asked) = state.asked.iter_mut().find(|asked| asked.number == number) else {
+            let Some(asked) = state.asked(number) else {
                 return;
             };
             asked.is_asking = false;
@@ -193,7 +192,7 @@ impl Connection {
     pub(super) fn settle(&self, number: u64, verdict: Verdict) {
         {
             let mut state = self.state.lock();
-            let Some(asked) = state.asked.iter_mut().find(|asked| asked.number == number) else {
+            let Some(asked) = state.asked(number) else {
                 return; // the client has gone
             };
             if asked.verdict.is_some() {
@@ -208,12 +207,8 @@ impl Connection {
     }
 
     fn proceed(&self, number: u64) {
-        let asked = {
-            let mut state = self.state.lock();
-            let Some(place) = state.asked.iter().position(|asked| asked.number == number) else {
-                return;
-            };
-            state.asked.swap_remove(place)
+        let Some(asked) = self.state.lock().take_asked(number) else {
+            return;
         };
         questions::forget(number);
         let Asked {
@@ -258,15 +253,19 @@ impl Connection {
 
     /// Connects the socket: it is in its namespace, the client is told, then the application.
     fn join(&self, socket: Socket) {
-        let is_closed = {
+        let (is_closed, is_first) = {
             let mut state = self.state.lock();
+            let is_first = !state.has_joined;
             if !state.is_closed {
                 state.has_joined = true;
                 state.sockets.reserve_exact(1);
                 state.sockets.push(socket.clone());
             }
-            state.is_closed
+            (state.is_closed, is_first)
         };
+        if is_first {
+            self.core.has_joined(self);
+        }
         if is_closed {
             return self.abandon_socket(&socket);
         }

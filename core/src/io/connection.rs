@@ -11,9 +11,7 @@ use super::engine::{Session, SessionHandler};
 use super::{DisconnectReason, Namespace, Socket, Transport};
 use crate::engineio::Data;
 use crate::engineio::server::Reason;
-use crate::event_loop::Timed;
 use crate::socketio::{Content, Decoder, Packet, ParseError};
-use crate::ws::Millis;
 
 /// The sockets of one session. The session owns it, so it points to the session weakly; the sockets do likewise to this.
 pub(super) struct Connection {
@@ -24,6 +22,8 @@ pub(super) struct Connection {
     pub(super) is_old: bool,
     is_polling: AtomicBool,
     pub(super) state: Mutex<State>,
+    /// Its place among those who have to join a namespace in time.
+    pub(super) place: u64,
 }
 
 /// Held for a look only, never while anything else is called that could come back.
@@ -32,14 +32,30 @@ pub(super) struct State {
     /// Connected ones, and those that are about to go. Seldom more than one.
     pub(super) sockets: Vec<Socket>,
     /// Namespaces that the client waits to be connected to.
-    pub(super) asked: Vec<Asked>,
-    /// Whether it has been connected to a namespace in time.
+    #[allow(clippy::box_collection)] // seldom there, and then not for long
+    pub(super) asked: Option<Box<Vec<Asked>>>,
+    /// It has been connected to a namespace in time.
     pub(super) has_joined: bool,
     /// Nothing that comes is looked at any more.
     pub(super) is_closed: bool,
 }
 
 impl State {
+    pub(super) fn asked(&mut self, number: u64) -> Option<&mut Asked> {
+        let asked = self.asked.as_mut()?;
+        asked.iter_mut().find(|asked| asked.number == number)
+    }
+
+    pub(super) fn take_asked(&mut self, number: u64) -> Option<Asked> {
+        let asked = self.asked.as_mut()?;
+        let place = asked.iter().position(|asked| asked.number == number)?;
+        let taken = asked.swap_remove(place);
+        if asked.is_empty() {
+            self.asked = None;
+        }
+        Some(taken)
+    }
+
     pub(super) fn socket(&self, namespace: &str) -> Option<&Socket> {
         self.sockets
             .iter()
@@ -54,17 +70,17 @@ impl Connection {
             core: core.clone(),
             session: Arc::downgrade(session),
             is_old: session.version() == 3,
+            place: super::registry::fresh(),
             is_polling: AtomicBool::new(session.transport() == Transport::Polling),
             state: Mutex::new(State {
                 decoder: core.common.parser.decoder(),
                 sockets: Vec::new(),
-                asked: Vec::new(),
+                asked: None,
                 has_joined: false,
                 is_closed: false,
             }),
         });
-        let (home, timed): (_, Weak<Connection>) = (session.home(), connection.me.clone());
-        home.at(home.now().saturating_add(core.connect_timeout), timed);
+        core.expects_to_join(&connection);
         if connection.is_old {
             // Revision 4 of the protocol: the server connects everybody to "/" without being asked.
             connection.run(|connection| connection.connect("/", None));
@@ -110,7 +126,7 @@ impl Connection {
                 std::mem::take(&mut state.asked),
             )
         };
-        for asked in asked {
+        for asked in asked.into_iter().flat_map(|asked| *asked) {
             self.abandon(asked);
         }
         for socket in sockets {
@@ -157,7 +173,8 @@ impl Connection {
         }
     }
 
-    fn joined_in_time(&self) {
+    /// Whoever has joined no namespace by now is sent away. On the home thread.
+    pub(super) fn joined_in_time(&self) {
         let (has_joined, is_closed) = {
             let state = self.state.lock();
             (state.has_joined, state.is_closed)
@@ -175,7 +192,7 @@ impl Connection {
 
     /// Whether this question is still open.
     pub(super) fn asks(&self, number: u64) -> bool {
-        self.state.lock().asked.iter().any(|asked| asked.number == number)
+        self.state.lock().asked(number).is_some()
     }
 
     /// All connected or leaving sockets.
@@ -235,17 +252,7 @@ impl SessionHandler for Connection {
         };
         self.end(why, detail);
         self.stopped_polling();
-        self.core.session_closed(reason);
-    }
-}
-
-impl Timed for Connection {
-    /// Whoever has joined no namespace by now is sent away.
-    fn due(self: Arc<Self>, _now: Millis) {
-        if !self.is_at_home() {
-            return self.run(|connection| connection.joined_in_time());
-        }
-        self.joined_in_time();
+        self.core.session_closed(self, reason);
     }
 }
 

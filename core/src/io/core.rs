@@ -1,6 +1,6 @@
 //! What a server is inside: its options, its namespaces, and the way from the engine to the sockets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::engineio::server::Reason;
 use crate::error::Result;
-use crate::event_loop::Home;
+use crate::event_loop::{Home, Timed};
 use crate::http::Request;
 use crate::settings::millis;
 use crate::socketio::{Limits, ParserKind};
@@ -86,7 +86,7 @@ pub(super) struct Core {
     pub(super) handler: Arc<dyn Handler>,
     pub(super) common: Arc<Common>,
     pub(super) limits: Limits,
-    pub(super) connect_timeout: Millis,
+    connect_timeout: Millis,
     engine: OnceLock<Arc<Engine>>,
     namespaces: Mutex<HashMap<Box<str>, Namespace>>,
     admin: OnceLock<Arc<Admin>>,
@@ -98,6 +98,15 @@ pub(super) struct Core {
     /// The handle that a server keeps to itself while it closes.
     until_closed: Mutex<Option<Server>>,
     pub(super) gauges: Gauges,
+    unjoined: Mutex<Unjoined>,
+}
+
+/// Clients that have to join a namespace in time, in the order of their deadlines on the clock of the server's loop. One
+/// timer serves all, so that who has joined costs nothing any more.
+#[derive(Default)]
+struct Unjoined {
+    clients: BTreeMap<u64, (Millis, Weak<Connection>)>,
+    is_timed: bool,
 }
 
 /// Counted when sessions and sockets come and go.
@@ -144,6 +153,7 @@ impl Core {
             is_closing: AtomicBool::new(false),
             until_closed: Mutex::new(None),
             gauges: Gauges::default(),
+            unjoined: Mutex::default(),
         });
         let me: Weak<Core> = core.me.clone();
         let engine = Engine::new(engine_options(options), home, me)?;
@@ -261,6 +271,28 @@ impl Core {
         asks && !(socket.recovered() && self.skip_middlewares)
     }
 
+    // ---- clients that have to join a namespace in time
+
+    pub(super) fn expects_to_join(&self, connection: &Connection) {
+        let deadline = self.home.now().saturating_add(self.connect_timeout);
+        let mut unjoined = self.unjoined.lock();
+        let client = (deadline, connection.me.clone());
+        unjoined.clients.insert(connection.place, client);
+        if !std::mem::replace(&mut unjoined.is_timed, true) {
+            drop(unjoined);
+            self.set_join_timer(deadline);
+        }
+    }
+
+    pub(super) fn has_joined(&self, connection: &Connection) {
+        self.unjoined.lock().clients.remove(&connection.place);
+    }
+
+    fn set_join_timer(&self, deadline: Millis) {
+        let timed: Weak<Core> = self.me.clone();
+        self.home.at(deadline, timed);
+    }
+
     // ---- the admin namespace
 
     /// Does this if there is an admin namespace.
@@ -310,7 +342,8 @@ impl Core {
         self.gauges.polling.fetch_sub(1, Ordering::Relaxed);
     }
 
-    pub(super) fn session_closed(&self, reason: Reason) {
+    pub(super) fn session_closed(&self, connection: &Connection, reason: Reason) {
+        self.has_joined(connection); // or never will
         self.admin(|admin| admin.session_closed(reason));
         let left = self.gauges.clients.fetch_sub(1, Ordering::AcqRel) - 1;
         if left == 0 && self.is_closing() {
@@ -338,6 +371,32 @@ impl Core {
         };
         self.home
             .run(Box::new(move || server.0.handler.on_server_closed(&server)));
+    }
+}
+
+impl Timed for Core {
+    fn due(self: Arc<Self>, now: Millis) {
+        let mut late = Vec::new();
+        let next = {
+            let mut unjoined = self.unjoined.lock();
+            while let Some(first) = unjoined.clients.first_entry()
+                && first.get().0 <= now
+            {
+                late.push(first.remove().1);
+            }
+            let next = unjoined
+                .clients
+                .first_key_value()
+                .map(|(_, (deadline, _))| *deadline);
+            unjoined.is_timed = next.is_some();
+            next
+        };
+        if let Some(deadline) = next {
+            self.set_join_timer(deadline);
+        }
+        for connection in late.iter().filter_map(Weak::upgrade) {
+            connection.run(Connection::joined_in_time);
+        }
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) struct SocketInner {
     stage: AtomicU8,
     recovered: bool,
     hears_outgoing: AtomicBool,
+    /// It can be found by its number.
+    is_numbered: AtomicBool,
     /// The number of the latest kept event that was sent to it.
     pub(super) sent_number: AtomicU64,
     pub(super) more: Mutex<Option<Box<More>>>,
@@ -62,7 +64,9 @@ pub(super) struct Beginning {
 
 impl Drop for SocketInner {
     fn drop(&mut self) {
-        SOCKETS.take(self.number);
+        if *self.is_numbered.get_mut() {
+            SOCKETS.take(self.number);
+        }
     }
 }
 
@@ -98,7 +102,7 @@ impl Socket {
             auth,
             id,
         } = beginning;
-        let socket = Socket(Arc::new(SocketInner {
+        Socket(Arc::new(SocketInner {
             number,
             id,
             namespace,
@@ -109,11 +113,10 @@ impl Socket {
             stage: AtomicU8::new(CONNECTING),
             recovered,
             hears_outgoing: AtomicBool::new(false),
+            is_numbered: AtomicBool::new(false),
             sent_number: AtomicU64::new(0),
             more: Mutex::new(None),
-        }));
-        SOCKETS.insert(number, Arc::downgrade(&socket.0));
-        socket
+        }))
     }
 
     /// The connected or connecting socket with this number.
@@ -130,6 +133,11 @@ impl Socket {
 
     /// A number below 2^53, never 0 and never given out twice.
     pub fn raw(&self) -> u64 {
+        // Who is never asked for its number needs no place in the table.
+        if !self.0.is_numbered.load(Ordering::Acquire) {
+            SOCKETS.insert(self.0.number, Arc::downgrade(&self.0));
+            self.0.is_numbered.store(true, Ordering::Release);
+        }
         self.0.number
     }
 

@@ -204,7 +204,7 @@ fn a_question_can_be_answered_later_from_any_thread() {
 
 #[test]
 fn meanwhile_the_client_must_wait() {
-    for packet in ["42[\"a\"]", "40", "41"] {
+    for packet in ["42[\"a\"]", "44{}", "41"] {
         let fixture = serve();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let questions = asked.clone();
@@ -292,4 +292,24 @@ fn a_session_can_be_refused_before_it_begins() {
         let lines = format!("X-Key: {key}\r\n");
         crate::fixture::Client::open_with(fixture.port, "EIO=4&transport=websocket", &lines);
     }
+}
+
+#[test]
+fn asking_again_while_it_waits_is_ignored() {
+    let fixture = serve();
+    let (sender, questions) = crossbeam_channel::unbounded();
+    set(
+        &fixture.handler.on_connecting,
+        Box::new(move |question| drop(sender.send(question))),
+    );
+    let mut client = fixture.client();
+    client.say("40");
+    client.say("40{\"again\":1}");
+    let question: ConnectQuestion = questions.recv().unwrap();
+    fixture.hears(&["connecting / {}"]);
+    fixture.hears_nothing_more();
+    question.allow();
+    client.joined("/");
+    let socket = fixture.socket();
+    client.gets_nothing_more(&fixture, &socket);
 }

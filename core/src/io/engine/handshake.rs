@@ -1,7 +1,12 @@
-//! The request that began a session, kept as long as the session lives: in one piece of memory.
+//! The request that began a session, kept as long as the session lives: in one piece of memory, which sessions share whose
+//! requests say the same.
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::header::SEC_WEBSOCKET_KEY;
 
 use crate::engineio::query;
 use crate::http::Request;
@@ -10,7 +15,7 @@ use crate::http::Request;
 #[derive(Debug, Clone)]
 pub struct Handshake {
     /// Method, target, and then name and value of each header, with a line end behind each.
-    lines: Box<str>,
+    lines: Arc<str>,
     address: Option<SocketAddr>,
     secure: bool,
     issued: u64,
@@ -19,7 +24,9 @@ pub struct Handshake {
 impl Handshake {
     pub(super) fn new(head: &Request, address: Option<SocketAddr>, secure: bool) -> Handshake {
         let mut lines = format!("{}\n{}\n", head.method, head.target);
-        for (name, value) in &head.headers {
+        // The key of a WebSocket's handshake says nothing, and would make each request another one.
+        let headers = head.headers.iter().filter(|(name, _)| *name != SEC_WEBSOCKET_KEY);
+        for (name, value) in headers {
             lines.push_str(name.as_str());
             lines.push('\n');
             match value.to_str() {
@@ -34,7 +41,7 @@ impl Handshake {
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Handshake {
-            lines: lines.into(),
+            lines: shared(&lines),
             address,
             secure,
             issued: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
@@ -94,6 +101,24 @@ impl Handshake {
     pub fn issued(&self) -> u64 {
         self.issued
     }
+}
+
+thread_local!(static LAST: RefCell<Option<Weak<str>>> = const { RefCell::new(None) });
+
+/// The same text as that of the last request on this thread, if there is still a session that has it: programs that open
+/// many connections say the same on each.
+fn shared(lines: &str) -> Arc<str> {
+    LAST.with_borrow_mut(|last| {
+        let known = last
+            .as_ref()
+            .and_then(Weak::upgrade)
+            .filter(|known| **known == *lines);
+        known.unwrap_or_else(|| {
+            let new: Arc<str> = lines.into();
+            *last = Some(Arc::downgrade(&new));
+            new
+        })
+    })
 }
 
 #[cfg(test)]
