@@ -163,6 +163,24 @@ pub enum AdminAuth {
     },
 }
 
+/// Of hashes that never leave the memory, so they need not be dear; a login takes a few milliseconds.
+const HASH_COST: u32 = 8;
+
+impl AdminAuth {
+    /// A user name and a password, for who has no hash of it.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Io`] if the system gives no random numbers.
+    pub fn password(username: &str, password: &str) -> Result<AdminAuth> {
+        let password_hash = bcrypt::hash(password, HASH_COST)
+            .map_err(|error| Error::new(ErrorCode::Io, format!("the password can't be hashed: {error}")))?;
+        Ok(AdminAuth::Basic {
+            username: username.to_owned(),
+            password_hash,
+        })
+    }
+}
+
 impl AdminOptions {
     /// The defaults, with these rules of who may connect.
     pub fn new(auth: AdminAuth) -> AdminOptions {

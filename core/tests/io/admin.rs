@@ -247,3 +247,20 @@ fn an_admin_needs_the_password_or_a_session() {
     again.join_with("/admin", &format!("{{\"sessionId\":\"{session}\"}}"));
     event(&mut again, "config");
 }
+
+#[test]
+fn a_password_may_be_given_without_its_hash() {
+    let fixture = serve();
+    let auth = AdminAuth::password("me", "changeit").unwrap();
+    let AdminAuth::Basic { password_hash, .. } = &auth else {
+        panic!("no hash was made");
+    };
+    assert!(password_hash.starts_with("$2b$") && !password_hash.contains("changeit"));
+    fixture.io.enable_admin(AdminOptions::new(auth)).unwrap();
+    let mut client = fixture.client();
+    client.say("40/admin,{\"username\":\"me\",\"password\":\"changed\"}");
+    client.gets(&["44/admin,{\"message\":\"invalid credentials\"}"]);
+    let mut client = fixture.client();
+    client.join_with("/admin", "{\"username\":\"me\",\"password\":\"changeit\"}");
+    event(&mut client, "session");
+}
