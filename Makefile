@@ -63,6 +63,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.sockline: $(VENV)/bin/python $(RUST_SOURCES) $(PYTHON_SOURCES)
 	$(VENV)/bin/python -m pip install --quiet --force-reinstall --no-deps ./bindings/python
+	$(VENV)/bin/python -m pip install --quiet sockline
 	@touch $@
 
 node: examples/node/node_modules/.sockline

@@ -35,11 +35,17 @@ struct Host {
 struct Flags {
     turning: bool,
     over: bool,
+    /// A call of the core's runs that may hold a lock: the host's loop is told afterwards that there is something to flush.
+    quiet: bool,
+    asked_quietly: bool,
 }
 
 /// A handler of the core's that keeps Python objects alive.
 pub(crate) trait Keeper: Send + Sync {
     fn visit(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError>;
+
+    /// Nothing of Python's is called any more: what it has of Python's may go, though the core still has the handler.
+    fn release(&self, _py: Python<'_>) {}
 }
 
 impl Hub {
@@ -77,8 +83,12 @@ impl Hub {
 
     /// Something was sent between turns: has the driver flush it soon. Within a turn the turn's end does.
     pub(crate) fn ask_for_flush(&self, py: Python<'_>) {
-        if self.flags.get(py).turning {
+        let flags = self.flags.get(py);
+        if flags.turning {
             return;
+        }
+        if flags.quiet {
+            return self.flags.with(py, |flags| flags.asked_quietly = true);
         }
         let host = self.host.with(py, |host| {
             host.as_ref()
@@ -96,6 +106,23 @@ impl Hub {
         }
     }
 
+    /// Makes a call of the core's that may hold a lock while it sends: meanwhile no Python code runs, which could give
+    /// the interpreter to a thread that waits for that lock.
+    pub(crate) fn quietly<T>(&self, py: Python<'_>, call: impl FnOnce() -> T) -> T {
+        let before = self
+            .flags
+            .with(py, |flags| std::mem::replace(&mut flags.quiet, true));
+        let result = call();
+        let asked = self.flags.with(py, |flags| {
+            flags.quiet = before;
+            !before && std::mem::take(&mut flags.asked_quietly)
+        });
+        if asked {
+            self.ask_for_flush(py);
+        }
+        result
+    }
+
     /// Begins or ends a turn.
     pub(crate) fn set_turning(&self, py: Python<'_>, turning: bool) {
         self.flags.with(py, |flags| flags.turning = turning);
@@ -105,7 +132,10 @@ impl Hub {
     pub(crate) fn end(&self, py: Python<'_>) {
         self.flags.with(py, |flags| flags.over = true);
         drop(self.host.take(py));
-        drop(self.live.take(py));
+        let live = self.live.take(py);
+        for keeper in live.values() {
+            keeper.release(py);
+        }
     }
 
     pub(crate) fn is_over(&self, py: Python<'_>) -> bool {

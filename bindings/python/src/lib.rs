@@ -7,6 +7,7 @@
 //! | `handle` | what both faces of a connection have in common |
 //! | `socket`, `coming_back` | the callback face, and its clients that connect again |
 //! | `server`, `threads` | listening, answering upgrade requests, and I/O on the core's own threads |
+//! | `io` | Socket.IO |
 //! | `tls` | configurations of TLS |
 //! | `message`, `options`, `errors`, `guarded` | values on their way between the languages |
 //! | `log_lines` | the core's log lines on their way to `logging` |
@@ -20,6 +21,7 @@ mod errors;
 mod guarded;
 mod handle;
 mod hub;
+mod io;
 mod log_lines;
 mod memory;
 mod message;
@@ -40,6 +42,8 @@ mod _native {
     use crate::driver::Driver;
     #[pymodule_export]
     use crate::handle::{Handle, broadcast};
+    #[pymodule_export]
+    use crate::io::{IoAck, IoAuth, IoClient, IoQuestion, IoRequest, IoServer};
     #[pymodule_export]
     use crate::log_lines::{set_log_level, take_log_lines_to};
     #[pymodule_export]

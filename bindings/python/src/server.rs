@@ -15,6 +15,7 @@ use crate::errors::raise;
 use crate::guarded::Guarded;
 use crate::handle::{Face, HostAndPort, address, latin1_values};
 use crate::hub::{Hub, Keeper};
+use crate::io::IoServer;
 use crate::message;
 use crate::options::{Limits, duration, limit, wait};
 use crate::threads::{Answerer, Threads};
@@ -48,6 +49,7 @@ struct Listening {
     origins: Vec<String>,
     threads: usize,
     metrics_path: Option<String>,
+    socketio: Option<Py<IoServer>>,
     limits: Limits,
 }
 
@@ -87,6 +89,7 @@ impl Server {
             max_requests: limit("max_requests", listening.max_requests)?,
             origins: listening.origins,
             metrics_path: listening.metrics_path,
+            routes: listening.socketio.iter().map(|io| io.get().route()).collect(),
             handshake_timeout: duration("open_timeout", listening.open_timeout)?,
             settings: listening.limits.settings()?,
             server_handler: events.clone(),

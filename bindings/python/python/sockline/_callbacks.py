@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from . import _native
 from ._drivers import current_driver, post_to_thread
@@ -24,6 +24,9 @@ from .options import (
 )
 from .tls import ClientTLS, ServerTLS, TLSInfo
 from .typing import PathLike
+
+if TYPE_CHECKING:
+    from .socketio._base_server import BaseServer
 
 __all__ = ["UpgradeRequest", "WebSocket", "WebSocketServer"]
 
@@ -379,13 +382,16 @@ class WebSocketServer(_native.Server):
 
     With ``threads`` there are so many threads of the engine's for input and output, TLS and compression; handlers are
     called where they are without, and have the interpreter to themselves. GET of ``metrics_path`` answers
-    :meth:`metrics_text`, to whoever can connect.
+    :meth:`metrics_text`, to whoever can connect. ``socketio``, a :class:`sockline.socketio.Server` or, on an asyncio loop, an
+    :class:`~sockline.socketio.AsyncServer`, is served beside the WebSockets, which then should have a ``path`` of their own; not with ``threads``.
 
     Raises :exc:`OSError` if it can't listen.
     """
 
+    _driver = staticmethod(current_driver)
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        return super().__new__(cls, current_driver())
+        return super().__new__(cls, cls._driver())
 
     def __init__(
         self,
@@ -426,7 +432,9 @@ class WebSocketServer(_native.Server):
         threads: int = 0,
         metrics_path: str | None = None,
         backlog: int = 1024,
+        socketio: BaseServer | None = None,
     ) -> None:
+        driver = self._driver()
         self.onupgrade = onupgrade
         self.onconnection = onconnection
         self.onclosed = onclosed
@@ -458,13 +466,17 @@ class WebSocketServer(_native.Server):
             origins=_origins(origins),
             threads=threads,
             metrics_path=metrics_path,
+            socketio=None if socketio is None else socketio._start(driver),
         )
         try:
-            self._listen(current_driver(), listening)
+            self._listen(driver, listening)
         except SocklineError as error:
             if error.code == "SOCKLINE_ERR_LISTEN_FAILED":
                 raise error.as_os_error() from None
             raise
+        self._socketio = socketio
+        if socketio is not None:
+            socketio._listener_opened()
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -480,6 +492,7 @@ class WebSocketServer(_native.Server):
     def close(self, code: int | None = 1001, reason: str = "") -> None:
         """Stops listening, and closes the connections with this code; ``None`` leaves them open."""
         _unless_closed(lambda: self._close(code, reason))
+        self._leave_socketio()
 
     def drain(self, deadline: float) -> None:
         """Goes in good order: stops listening at once, closes each connection with 1001 at a random time within half of
@@ -487,6 +500,7 @@ class WebSocketServer(_native.Server):
         what is left at the deadline. ``onclosed`` follows.
         """
         _unless_closed(lambda: self._drain(deadline))
+        self._leave_socketio()
 
     def metrics(self) -> ServerMetrics:
         """What was counted so far. It looks at every connection, so ask now and then."""
@@ -507,6 +521,11 @@ class WebSocketServer(_native.Server):
             self.onupgrade(request)
         else:
             request.accept(next((name for name in self._protocols if name in offered), None))
+
+    def _leave_socketio(self) -> None:
+        socketio, self._socketio = self._socketio, None
+        if socketio is not None:
+            socketio._listener_closed()
 
     def _server_closed(self) -> None:
         if self.onclosed is not None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from ._logging import follow_level
 from ._native import Driver
 
-__all__ = ["current_driver", "post_to_thread", "running_driver"]
+__all__ = ["current_driver", "is_driver_thread", "post_to_thread", "running_driver", "thread_driver"]
 
 _lock = threading.Lock()
 
@@ -33,7 +33,7 @@ def current_driver() -> Driver:
     """That of the running asyncio loop, or else the one of our own thread."""
     follow_level()
     loop = asyncio._get_running_loop()
-    return _driver_of(loop) if loop is not None else _thread_driver()
+    return _driver_of(loop) if loop is not None else thread_driver()
 
 
 def _driver_of(loop: asyncio.AbstractEventLoop) -> Driver:
@@ -97,7 +97,13 @@ def post_to_thread(call: Callable[[], None]) -> None:
         _thread.post(call)
 
 
-def _thread_driver() -> Driver:
+def is_driver_thread() -> bool:
+    """Whether this is the thread of :func:`thread_driver`, which must not wait."""
+    return threading.current_thread() is _thread
+
+
+def thread_driver() -> Driver:
+    """The one of our own thread."""
     global _thread
     with _lock:
         if _thread is None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .datastructures import Headers, HeadersLike
 from .options import Compression, Reconnect, TcpOptions
 from .tls import ClientTLS, ServerTLS
 from .typing import PathLike
+
+if TYPE_CHECKING:
+    from ._native import IoServer
 
 try:
     VERSION = version("sockline")
@@ -73,6 +76,7 @@ class Listening(NamedTuple):
     origins: list[str] = []
     threads: int = 0
     metrics_path: str | None = None
+    socketio: IoServer | None = None
 
 
 def marks(name: str, limit: Limit) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import re
 import ssl as ssl_module
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from .. import _native
 from .._drivers import running_driver
@@ -35,6 +35,9 @@ from ..protocol import State
 from ..tls import ServerTLS
 from ..typing import LoggerLike, Origin, PathLike, StatusLike, Subprotocol
 from .connection import MESSAGE_PARTS, Connection, broadcast
+
+if TYPE_CHECKING:
+    from ..socketio import AsyncServer
 
 __all__ = ["Server", "ServerConnection", "broadcast", "serve", "unix_serve"]
 
@@ -111,6 +114,7 @@ class Server(_native.Server):
         queue: tuple[int, int],
         logger: LoggerLike | None,
         create_connection: type[ServerConnection],
+        socketio: AsyncServer | None,
     ) -> None:
         self.handler = handler
         self.logger: LoggerLike = logger or logging.getLogger("sockline.server")
@@ -126,6 +130,7 @@ class Server(_native.Server):
         self._server_header = server_header
         self._queue = queue
         self._factory = create_connection
+        self._socketio = socketio
         self._serving = False
         self._sockets: tuple[_Socket, ...] = ()
         self._close_task: asyncio.Task[None] | None = None
@@ -191,6 +196,8 @@ class Server(_native.Server):
         if self._close_task is None:
             self._serving = False
             self._drain(deadline)
+            if self._socketio is not None:
+                self._socketio._listener_closed()
             self._close_task = self._loop.create_task(self._finish())
         await self.wait_closed()
 
@@ -219,11 +226,17 @@ class Server(_native.Server):
 
     async def _start(self) -> Self:
         if not self._serving and self._close_task is None:
+            driver = running_driver()
+            listening = self._listening
+            if self._socketio is not None:
+                listening = listening._replace(socketio=self._socketio._start(driver))
             try:
-                self._listen(running_driver(), self._listening)
+                self._listen(driver, listening)
             except SocklineError as error:
                 raise _listen_error(error) from None
             self._serving = True
+            if self._socketio is not None:
+                self._socketio._listener_opened()
             self._gone = self._loop.create_future()
             address = self._address()
             self._sockets = () if address is None else (_Socket(address),)
@@ -232,6 +245,8 @@ class Server(_native.Server):
 
     async def _shut(self, close_connections: bool, code: int, reason: str) -> None:
         self._close(None, "")
+        if self._socketio is not None:
+            self._socketio._listener_closed()
         if close_connections:
             connections = list(self.all_connections)
             await asyncio.gather(*(connection.close(code, reason) for connection in connections))
@@ -424,6 +439,7 @@ def serve(
     tcp: TcpOptions | None = None,
     unix_path: PathLike | None = None,
     static_folder: PathLike | None = None,
+    socketio: AsyncServer | None = None,
     **unsupported: Any,
 ) -> Server:
     """Makes a server that calls the coroutine ``handler`` for each connection, and closes it when that returns.
@@ -435,6 +451,7 @@ def serve(
     of the sockets, ``max_connections``, ``max_connections_per_address`` and ``max_requests`` (for files, on one
     connection), above which there is status 503, ``threads`` with a number of threads of the engine's for input and
     output, TLS and compression, ``metrics_path`` where :meth:`Server.metrics_text` is to be had, and ``static_folder``, whose files are served to plain HTTP requests on the same port.
+    ``socketio``, an :class:`~sockline.socketio.AsyncServer`, is served at its path on the same port, too; not with ``threads``.
 
     Raises :exc:`OSError` if it can't listen, :exc:`NotImplementedError` for what this version does not support.
     """
@@ -471,6 +488,7 @@ def serve(
         queue=marks("max_queue", max_queue),
         logger=logger,
         create_connection=create_connection or ServerConnection,
+        socketio=socketio,
     )
 
 

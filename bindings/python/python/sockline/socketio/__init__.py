@@ -1,0 +1,37 @@
+"""Socket.IO: servers and clients in the shape of ``python-socketio``, on sockline's engine.
+
+``from sockline import socketio`` in place of ``import socketio``. What is different: a server listens itself
+(``await sio.listen(host, port)``) and is not attached to a web framework.
+"""
+
+from . import exceptions
+from ._options import ConnectionStateRecovery
+from .async_client import AsyncClient
+from .async_namespace import AsyncClientNamespace, AsyncNamespace
+from .async_server import AsyncServer
+from .async_simple_client import AsyncSimpleClient
+from .client import Client
+from .frameworks import ASGIApp, Middleware, WSGIApp, get_tornado_handler
+from .namespace import ClientNamespace, Namespace
+from .server import Listener, Server
+from .simple_client import SimpleClient
+
+__all__ = [
+    "ASGIApp",
+    "AsyncClient",
+    "AsyncClientNamespace",
+    "AsyncNamespace",
+    "AsyncServer",
+    "AsyncSimpleClient",
+    "Client",
+    "ClientNamespace",
+    "ConnectionStateRecovery",
+    "Listener",
+    "Middleware",
+    "Namespace",
+    "Server",
+    "SimpleClient",
+    "WSGIApp",
+    "exceptions",
+    "get_tornado_handler",
+]

@@ -1,0 +1,262 @@
+"""What both servers have in common."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ._base_namespace import BaseServerNamespace
+from ._codec import Codec, JSONModule, arguments
+from ._environ import environ
+from ._manager import Manager
+from ._options import serving
+from ._server_core import Key, Rooms, ServerCore
+
+__all__ = ["BaseServer", "Key"]
+
+default_logger = logging.getLogger("sockline.socketio.server")
+
+
+class BaseServer(ServerCore):
+    """Clients and what they are sent."""
+
+    class reason:
+        """Why a client was disconnected."""
+
+        SERVER_DISCONNECT = "server disconnect"
+        CLIENT_DISCONNECT = "client disconnect"
+        PING_TIMEOUT = "ping timeout"
+        TRANSPORT_CLOSE = "transport close"
+        TRANSPORT_ERROR = "transport error"
+
+    def __init__(
+        self,
+        client_manager: None = None,
+        logger: bool | logging.Logger = False,
+        serializer: str = "default",
+        json: JSONModule | None = None,
+        async_handlers: bool = True,
+        always_connect: bool = False,
+        namespaces: str | Sequence[str] | None = None,
+        *,
+        engineio_logger: Any = None,
+        socketio_path: str = "socket.io",
+        **options: Any,
+    ) -> None:
+        if client_manager is not None:
+            raise NotImplementedError("client managers are not supported by this version of sockline")
+        super().__init__(
+            serving(socketio_path=socketio_path, serializer=serializer, **options),
+            Codec(json),
+            options.get("cors_allowed_origins"),
+            namespaces or ["/"],
+            always_connect,
+        )
+        self.logger = chosen_logger(logger, default_logger)
+        self.async_handlers = async_handlers
+        self.async_mode = "sockline"
+        self.manager = Manager(self)
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """For subclasses: what else there is to keep."""
+
+    def is_asyncio_based(self) -> bool:
+        """Whether it belongs to an asyncio loop."""
+        return False
+
+    def register_namespace(self, namespace_handler: Any) -> None:
+        """Has an object's ``on_…`` methods handle a namespace's events.
+
+        Raises ``ValueError`` for an object of the wrong class.
+        """
+        if not isinstance(namespace_handler, BaseServerNamespace):
+            raise ValueError("Not a namespace instance")
+        if self.is_asyncio_based() != namespace_handler.is_asyncio_based():
+            raise ValueError("Not a valid namespace class for this server")
+        namespace_handler._set_server(self)
+        self.namespace_handlers[namespace_handler.namespace] = namespace_handler
+
+    def rooms(self, sid: str, namespace: str | None = None) -> list[str]:
+        """The rooms that a client is in; one of them has its sid for a name."""
+        key = (namespace or "/", sid)
+        connecting = self._connecting_clients.get(key)
+        if connecting is not None:
+            return [sid, *connecting.rooms]
+        if key in self._leaving_clients:
+            return list(self._leaving_clients[key])
+        return self._native.rooms(*key) if self._native is not None else []
+
+    def transport(self, sid: str, namespace: str | None = None) -> str:
+        """``"polling"`` or ``"websocket"``. Raises ``KeyError`` for a client that isn't there."""
+        key = (namespace or "/", sid)
+        connecting = self._connecting_clients.get(key)
+        if connecting is not None:
+            return connecting.question.transport
+        transport = self._native.transport(*key) if self._native is not None else None
+        if transport is None:
+            raise KeyError("Session not found")
+        return transport
+
+    def get_environ(self, sid: str, namespace: str | None = None) -> dict[str, Any] | None:
+        """The request that began the client's session, as WSGI's ``environ``; always the same dictionary."""
+        key = (namespace or "/", sid)
+        kept = self._environs.get(key)
+        if kept is None and self._native is not None:
+            handshake = self._native.handshake(*key)
+            if handshake is not None:
+                kept = self._environs[key] = environ(*handshake)
+        return kept
+
+    def recovered(self, sid: str, namespace: str | None = None) -> bool:
+        """Whether a client has come back to the state that it had before its connection was lost."""
+        key = (namespace or "/", sid)
+        connecting = self._connecting_clients.get(key)
+        if connecting is not None:
+            return connecting.question.recovered
+        return self._native is not None and self._native.recovered(*key)
+
+    def buffered_amount(self, sid: str, namespace: str | None = None) -> int:
+        """How many bytes wait to be sent to this client; 0 for one that isn't there."""
+        return self._native.buffered_amount(namespace or "/", sid) if self._native is not None else 0
+
+    def metrics(self) -> dict[str, int]:
+        """What the engine has counted: clients, sessions, sockets, events in and out, and so on."""
+        return {} if self._native is None else self._native.metrics()
+
+    def instrument(
+        self,
+        auth: Any = None,
+        mode: str = "development",
+        read_only: bool = False,
+        server_id: str | None = None,
+        namespace: str = "/admin",
+        server_stats_interval: int = 2,
+    ) -> None:
+        """Opens a namespace for the `Socket.IO Admin UI <https://admin.socket.io>`_.
+
+        ``auth`` is a dictionary with ``username`` and ``password``, or with a ``password_hash`` of bcrypt's in its place;
+        ``False`` for no authentication. With ``mode`` of ``"production"`` only sums are shown. The engine's interval
+        of statistics is its own, so ``server_stats_interval`` is without effect.
+
+        Raises ``ValueError`` for an ``auth`` that can't be used.
+        """
+        if mode not in ("development", "production"):
+            raise ValueError("mode must be 'development' or 'production'")
+        credentials = admin_credentials(auth)
+        self._admin = (namespace, credentials, read_only, server_id or "", mode == "development")
+        if self._native is not None:
+            self._native.enable_admin(*self._admin)
+
+    # Sending
+
+    def _emit(
+        self, event: str, data: Any, to: Any, skip: Any, namespace: str, callback: Callable[..., Any] | None
+    ) -> int | None:
+        """Sends an event. With a callback, says to how many clients it went."""
+        array, attachments = self._codec.encode([event, *arguments(data)])
+        rooms, skipped = _names(to), _names(skip)
+        if self._connecting_clients:
+            self._hold(namespace, rooms, skipped, array, attachments, callback)
+        native = self._native
+        if native is None:
+            return 0
+        if callback is None:
+            native.emit(namespace, rooms, skipped, array, attachments)
+            return None
+        if isinstance(rooms, str) and not skipped:
+            if self._emit_with_callback(namespace, rooms, array, attachments, callback):
+                return 1
+        reached = native.participants(namespace, rooms, skipped)
+        return sum(self._emit_with_callback(namespace, sid, array, attachments, callback) for sid in reached)
+
+    def _hold(
+        self,
+        namespace: str,
+        rooms: Rooms,
+        skipped: Rooms,
+        array: bytes,
+        attachments: list[bytes],
+        callback: Callable[..., Any] | None,
+    ) -> None:
+        """Keeps an event for clients that are about to be connected."""
+        for (of_namespace, sid), connecting in list(self._connecting_clients.items()):
+            if of_namespace == namespace and connecting.is_reached(sid, rooms, skipped):
+                connecting.held.append((array, attachments, callback))
+
+    # Rooms, sessions
+
+    def _enter(self, sid: str, room: Any, namespace: str) -> None:
+        room = str(room)
+        connecting = self._connecting_clients.get((namespace, sid))
+        if connecting is not None:
+            connecting.rooms.append(room)
+            connecting.question.join(room)
+            return
+        if self._native is not None and room != sid and self._native.is_connected(namespace, room):
+            raise ValueError("cannot enter a sid room")
+        if self._native is None or not self._native.join(namespace, sid, room):
+            raise ValueError("sid is not connected to requested namespace")
+
+    def _leave(self, sid: str, room: Any, namespace: str) -> None:
+        room = str(room)
+        connecting = self._connecting_clients.get((namespace, sid))
+        if connecting is not None and room in connecting.rooms:
+            connecting.rooms.remove(room)
+            connecting.question.leave(room)
+        elif self._native is not None:
+            self._native.leave(namespace, sid, room)
+
+    def _close_room(self, room: Any, namespace: str) -> None:
+        room = str(room)
+        if self._native is not None:
+            if self._native.is_connected(namespace, room):
+                raise ValueError("cannot close a sid room")
+            self._native.close_room(namespace, room)
+
+    def _session_of(self, sid: str, namespace: str) -> dict[str, Any]:
+        self._check_is_there(sid, namespace)
+        return self._sessions.setdefault((namespace, sid), {})
+
+    def _keep_session(self, sid: str, session: dict[str, Any], namespace: str) -> None:
+        self._check_is_there(sid, namespace)
+        self._sessions[namespace, sid] = session
+
+    def _check_is_there(self, sid: str, namespace: str) -> None:
+        key = (namespace, sid)
+        if key in self._connecting_clients or key in self._leaving_clients:
+            return
+        if self._native is None or not self._native.is_connected(namespace, sid):
+            raise KeyError("Session not found")
+
+
+def _names(rooms: Any) -> str | list[str] | None:
+    """Rooms or sids in the engine's terms, where names are strings."""
+    if rooms is None or isinstance(rooms, str):
+        return rooms or None
+    if isinstance(rooms, list | tuple | set | frozenset):
+        return [room if isinstance(room, str) else str(room) for room in rooms if room is not None]
+    return str(rooms)
+
+
+def chosen_logger(logger: Any, default: logging.Logger) -> logging.Logger:
+    """``True`` asks for a logger that says much, ``False`` for one that says errors only."""
+    if not isinstance(logger, bool):
+        return logger  # type: ignore[no-any-return]
+    if default.level == logging.NOTSET:
+        default.setLevel(logging.INFO if logger else logging.ERROR)
+        if logger:
+            default.addHandler(logging.StreamHandler())
+    return default
+
+
+def admin_credentials(auth: Any) -> tuple[str, str, bool] | None:
+    """User name, password, and whether that is its hash; ``None`` for no authentication."""
+    if auth is False:
+        return None
+    if isinstance(auth, dict) and isinstance(auth.get("username"), str):
+        for name in ("password", "password_hash"):
+            if isinstance(auth.get(name), str):
+                return auth["username"], auth[name], name == "password_hash"
+    raise ValueError("auth must be a dictionary with username and password, or False for no authentication")

@@ -1,0 +1,239 @@
+"""Options of Socket.IO on their way to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from .._options import Limits, Opening, header_list
+from ..options import Compression, TcpOptions
+from ..tls import ClientTLS
+from ..typing import PathLike
+from ._http_session import told
+from ._origins import Allowed, allows_all
+
+__all__ = ["Connecting", "ConnectionStateRecovery", "Serving", "connecting", "serving"]
+
+SlowConsumer = Literal["error", "drop_newest", "drop_oldest", "close"]
+
+MIB = 2**20
+TRANSPORTS = ("polling", "websocket")
+
+
+class ConnectionStateRecovery(NamedTuple):
+    """A client that comes back within ``max_disconnection_duration`` seconds gets its sid, its rooms and its session
+    back, and what it has missed; the handler of ``connect`` is not called for it, unless ``skip_connect_handler`` is off.
+    At most ``max_bytes`` of events are kept for those who are away, in each namespace.
+    """
+
+    max_disconnection_duration: float = 120
+    skip_connect_handler: bool = True
+    max_bytes: int = 16 * MIB
+
+
+class Serving(NamedTuple):
+    """What the engine wants to know of a server. Seconds and bytes."""
+
+    path: str
+    ping_interval: float
+    ping_timeout: float
+    upgrade_timeout: float
+    connect_timeout: float
+    max_http_buffer_size: int
+    transports: list[str]
+    allow_upgrades: bool
+    allow_eio3: bool
+    origins: list[str] | None
+    """``None`` is any."""
+    credentials: bool
+    has_cors: bool
+    ask_request: bool
+    cookie: list[tuple[str, str]] | None
+    http_compression: int | None
+    client_folder: PathLike | None
+    recovery: ConnectionStateRecovery | None
+    msgpack: bool
+    max_attachments: int
+    limits: Limits
+
+
+def serving(
+    *,
+    socketio_path: str,
+    serializer: Any,
+    async_mode: str | None = None,
+    ping_interval: float | tuple[float, float] = 25,
+    ping_timeout: float = 20,
+    max_http_buffer_size: int = 1_000_000,
+    allow_upgrades: bool = True,
+    http_compression: bool = True,
+    compression_threshold: int = 1024,
+    cookie: str | Mapping[str, Any] | None = None,
+    cors_allowed_origins: Allowed = None,
+    cors_credentials: bool = True,
+    monitor_clients: bool | None = None,
+    transports: str | Sequence[str] | None = None,
+    upgrade_timeout: float = 10,
+    connect_timeout: float = 45,
+    allow_eio3: bool = False,
+    serve_client: PathLike | bool | None = None,
+    connection_state_recovery: ConnectionStateRecovery | bool | None = None,
+    max_attachments: int = 10,
+    websocket_compression: Compression | bool | None = None,
+    high_water_mark: int = MIB,
+    hard_limit: int | None = None,
+    slow_consumer: SlowConsumer = "error",
+) -> Serving:
+    """The options of python-socketio's and python-engineio's servers, and our own.
+
+    Raises ``ValueError`` and ``TypeError`` for what they can't be.
+    """
+    if isinstance(ping_interval, tuple):
+        ping_interval = ping_interval[0]  # the grace period is the network's, which the ping timeout allows for
+    chosen = Compression.server() if websocket_compression is True else websocket_compression or None
+    has_cors = cors_allowed_origins is not None and cors_allowed_origins != []
+    return Serving(
+        path="/" + socketio_path.strip("/"),
+        ping_interval=ping_interval,
+        ping_timeout=ping_timeout,
+        upgrade_timeout=upgrade_timeout,
+        connect_timeout=connect_timeout,
+        max_http_buffer_size=max_http_buffer_size,
+        transports=chosen_transports(transports),
+        allow_upgrades=allow_upgrades,
+        allow_eio3=allow_eio3,
+        origins=_named_origins(cors_allowed_origins),
+        credentials=cors_credentials,
+        has_cors=has_cors,
+        ask_request=not allows_all(cors_allowed_origins),
+        cookie=_cookie(cookie),
+        http_compression=compression_threshold if http_compression else None,
+        client_folder=_client_folder(serve_client),
+        recovery=ConnectionStateRecovery() if connection_state_recovery is True else connection_state_recovery or None,
+        msgpack=uses_msgpack(serializer),
+        max_attachments=max_attachments,
+        limits=Limits(None, None, None, 5, high_water_mark, hard_limit, slow_consumer, None, chosen),
+    )
+
+
+def uses_msgpack(serializer: Any) -> bool:
+    """What ``serializer`` asks for."""
+    if serializer not in ("default", "msgpack"):
+        raise NotImplementedError(f"serializer must be 'default' or 'msgpack', not {serializer!r}")
+    return bool(serializer == "msgpack")
+
+
+def chosen_transports(transports: str | Sequence[str] | None) -> list[str]:
+    """The known ones among those that were asked for, as python-engineio has it."""
+    if transports is None:
+        return list(TRANSPORTS)
+    wanted = [transports] if isinstance(transports, str) else transports
+    known = [transport for transport in wanted if transport in TRANSPORTS]
+    if not known:
+        raise ValueError("No valid transports provided")
+    return known
+
+
+def _named_origins(allowed: Allowed) -> list[str] | None:
+    if allowed is None or callable(allowed) or allows_all(allowed):
+        return None
+    return [allowed] if isinstance(allowed, str) else list(allowed)
+
+
+def _cookie(cookie: str | Mapping[str, Any] | None) -> list[tuple[str, str]] | None:
+    """Its name, then its attributes; without any, those that python-engineio gives."""
+    if cookie is None:
+        return None
+    if isinstance(cookie, str):
+        return [("name", cookie), ("path", "/"), ("SameSite", "Lax")]
+    attributes = {name: value() if callable(value) else value for name, value in cookie.items()}
+    name = attributes.pop("name", "io")
+    texts = [(key, "" if value is True else str(value)) for key, value in attributes.items() if value is not False]
+    return [("name", name), *texts]
+
+
+def _client_folder(serve_client: PathLike | bool | None) -> PathLike | None:
+    """``True`` is a folder ``socket.io-client`` that npm has put into ``node_modules`` here."""
+    if serve_client is True:
+        return Path("node_modules/socket.io-client/dist")
+    return serve_client or None
+
+
+class Connecting(NamedTuple):
+    """How a client connects, beside the URL. Seconds and bytes."""
+
+    path: str
+    transports: list[str]
+    msgpack: bool
+    request_timeout: float | None
+    timestamp_requests: bool
+    max_attachments: int
+    opening: Opening
+
+
+def connecting(
+    *,
+    serializer: Any,
+    request_timeout: float = 5,
+    http_session: Any = None,
+    ssl_verify: bool = True,
+    websocket_extra_options: Mapping[str, Any] | None = None,
+    timestamp_requests: bool = True,
+    tls: ClientTLS | None = None,
+    proxy: str | bool | None = True,
+    proxy_tls: ClientTLS | None = None,
+    cookies: Mapping[str, str] | None = None,
+    tcp: TcpOptions | None = None,
+    max_size: int | None = 16 * MIB,
+    max_attachments: int = 10,
+    websocket_compression: Compression | bool | None = None,
+    high_water_mark: int = MIB,
+    hard_limit: int | None = None,
+) -> Connecting:
+    """The options of python-socketio's and python-engineio's clients, and our own.
+
+    Raises ``ValueError`` and ``TypeError`` for what they can't be, ``NotImplementedError`` for what belongs to other
+    libraries.
+    """
+    if websocket_extra_options:
+        raise NotImplementedError("websocket_extra_options are not supported: use tls, proxy, cookies, tcp")
+    cookies = dict(cookies or {})
+    headers: dict[str, str] = {}
+    if http_session is not None:
+        session = told(http_session)
+        tls = tls or session.tls
+        headers, cookies = session.headers, {**session.cookies, **cookies}
+    if not ssl_verify:
+        tls = tls or ClientTLS(insecure=True)
+    chosen = Compression() if websocket_compression is True else websocket_compression or None
+    limits = Limits(max_size, None, None, 5, high_water_mark, hard_limit, "error", tcp, chosen)
+    return Connecting(
+        path="/socket.io",
+        transports=list(TRANSPORTS),
+        msgpack=uses_msgpack(serializer),
+        request_timeout=request_timeout or None,
+        timestamp_requests=timestamp_requests,
+        max_attachments=max_attachments,
+        opening=Opening(
+            [],
+            header_list(headers),
+            request_timeout or None,
+            limits,
+            proxy=proxy or False,
+            tls=tls,
+            cookies=list(cookies.items()),
+            proxy_tls=proxy_tls,
+        ),
+    )
+
+
+def connecting_now(
+    general: Connecting, headers: Mapping[str, str], transports: str | Sequence[str] | None, socketio_path: str
+) -> Connecting:
+    """With what ``connect`` was given."""
+    return general._replace(
+        path="/" + socketio_path.strip("/"),
+        transports=chosen_transports(transports),
+        opening=general.opening._replace(headers=[*general.opening.headers, *header_list(headers)]),
+    )

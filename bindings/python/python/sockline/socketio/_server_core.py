@@ -1,0 +1,282 @@
+"""What a server keeps of its clients, and what the engine asks and tells it."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import _native
+from ._codec import Codec, arguments, restore
+from ._environ import environ
+from ._handlers import NOT_HANDLED, Handlers
+from ._options import Serving
+from ._origins import Allowed, is_allowed
+from ._waiting import Answer
+from .exceptions import ConnectionRefusedError
+
+__all__ = ["Key", "Rooms", "ServerCore"]
+
+Rooms = str | Sequence[str] | None
+Key = tuple[str, str]
+"""A namespace and a sid."""
+
+
+class ServerCore(Handlers):
+    """The engine calls it on the thread that turns it."""
+
+    reserved_events = ["connect", "disconnect"]
+
+    def __init__(
+        self,
+        serving: Serving,
+        codec: Codec,
+        allowed_origins: Allowed,
+        namespaces: str | Sequence[str],
+        always_connect: bool,
+    ) -> None:
+        super().__init__()
+        self._serving = serving
+        self._codec = codec
+        self._allowed_origins = allowed_origins
+        self.namespaces = namespaces
+        self.always_connect = always_connect
+        self._native: _native.IoServer | None = None
+        self._listeners = 0
+        self._admin: tuple[Any, ...] | None = None
+        self._tokens = itertools.count(1)
+        self._callbacks: dict[int, tuple[Key, Callable[..., Any]]] = {}
+        """Who waits for an answer."""
+        self._connecting_clients: dict[Key, _Connecting] = {}
+        self._leaving_clients: dict[Key, list[str]] = {}
+        """Those whose ``disconnect`` handler runs, and their rooms."""
+        self._sessions: dict[Key, dict[str, Any]] = {}
+        self._environs: dict[Key, dict[str, Any]] = {}
+        self._away: dict[Key, tuple[float, dict[str, Any]]] = {}
+        """The sessions of clients that may be recovered, until when; the earliest first."""
+
+    def _start(self, driver: _native.Driver) -> _native.IoServer:
+        """The engine's server, for a listener that this driver turns."""
+        if self._native is not None and self._native.belongs_to(driver):
+            return self._native
+        if self._native is not None and not self._native.is_over():
+            raise RuntimeError("this server is listening on another event loop already")
+        self._forget_all()
+        self._listeners = 0
+        native = _native.IoServer(driver, self, self._serving, self._codec.loads, self._codec.exact_loads, restore)
+        if self._admin is not None:
+            native.enable_admin(*self._admin)
+        self._native = native
+        return native
+
+    def _listener_opened(self) -> None:
+        self._listeners += 1
+
+    def _listener_closed(self) -> None:
+        """With the last listener the clients go."""
+        self._listeners -= 1
+        if self._listeners == 0 and self._native is not None:
+            self._native.close()
+
+    def _forget_all(self) -> None:
+        """What is left of clients of an event loop that has ended."""
+        self._callbacks.clear()
+        self._away.clear()
+        for kept in self._of_clients():
+            kept.clear()
+
+    def _accepts(self, namespace: str) -> bool:
+        """Whether there is such a namespace."""
+        return (
+            namespace in self.handlers
+            or namespace in self.namespace_handlers
+            or self.namespaces == "*"
+            or namespace in self.namespaces
+        )
+
+    def _requested(self, question: _native.IoRequest) -> None:
+        """May a session begin?"""
+        handshake = question.handshake()
+        if handshake is not None and is_allowed(self._allowed_origins, environ(*handshake)):
+            question.allow()
+        else:
+            question.deny("Not an accepted origin.")
+
+    def _connecting(self, question: _native.IoQuestion) -> None:
+        """May a client connect to a namespace?"""
+        namespace, sid = question.namespace, question.sid
+        if not self._accepts(namespace):
+            question.deny("Unable to connect", None)
+        elif self.always_connect or not self._is_heard("connect", namespace):
+            question.allow()
+        else:
+            self._connecting_clients[namespace, sid] = _Connecting(question)
+            arguments = self._connect_arguments(namespace, sid, question.auth(), question.handshake())
+            self._ask(namespace, sid, arguments)
+
+    def _ask(self, namespace: str, sid: str, arguments: tuple[Any, ...]) -> None:
+        """Has the handler of ``connect`` say."""
+        raise NotImplementedError
+
+    def _connect_arguments(self, namespace: str, sid: str, auth: Any, handshake: Any) -> tuple[Any, ...]:
+        kept = self._environs.get((namespace, sid))
+        if kept is None:
+            kept = self._environs[namespace, sid] = environ(*handshake)
+        return sid, kept, auth or None
+
+    def _verdict(self, namespace: str, sid: str, refusal: dict[str, Any] | None) -> None:
+        """The handler of ``connect`` has said yes, or no and why."""
+        connecting = self._connecting_clients.get((namespace, sid))
+        if connecting is None:
+            return  # the client has gone
+        if connecting.is_refused and refusal is None:
+            refusal = ConnectionRefusedError().error_args
+        if refusal is None:
+            connecting.question.allow()
+            return
+        self._forget(namespace, sid)
+        data = self._codec.encode([refusal["data"]])[0] if "data" in refusal else None
+        connecting.question.deny(refusal["message"], data)
+
+    def _connected(self, namespace: str, sid: str) -> None:
+        """A client is connected, and was told."""
+        assert self._native is not None
+        connecting = self._connecting_clients.pop((namespace, sid), None)
+        if self._away and self._native.recovered(namespace, sid):
+            self._come_back(namespace, sid)
+        if connecting is not None:
+            self._send_held(namespace, sid, connecting)
+        elif self.always_connect and self._is_heard("connect", namespace):
+            handshake = self._native.handshake(namespace, sid)
+            if handshake is not None:
+                auth = self._native.auth(namespace, sid)
+                self._ask_afterwards(namespace, sid, self._connect_arguments(namespace, sid, auth, handshake))
+
+    def _send_held(self, namespace: str, sid: str, connecting: _Connecting) -> None:
+        assert self._native is not None
+        for array, attachments, callback in connecting.held:
+            if callback is not None:
+                self._emit_with_callback(namespace, sid, array, attachments, callback)
+            else:
+                self._native.emit(namespace, sid, None, array, attachments)
+
+    def _ask_afterwards(self, namespace: str, sid: str, arguments: tuple[Any, ...]) -> None:
+        """With ``always_connect``: the handler hears of a client that is connected already."""
+        raise NotImplementedError
+
+    def _abandoned(self, namespace: str, sid: str) -> None:
+        """A client that was asked for will not be connected."""
+        self._forget(namespace, sid)
+
+    def _event(self, namespace: str, sid: str, data: list[Any], ack: _native.IoAck | None) -> None:
+        """An event has come: its name, then its arguments."""
+        raise NotImplementedError
+
+    def _handle(self, namespace: str, sid: str, data: list[Any]) -> Any:
+        """Calls the handler of an event, which may be a coroutine function."""
+        event = data[0]
+        if event in self.reserved_events:
+            return NOT_HANDLED  # the client's word, not ours
+        of_namespace = self.handlers.get(namespace)
+        handler = None if of_namespace is None else of_namespace.get(event)
+        if handler is None:
+            return self._trigger(event, namespace, (sid, *data[1:]))
+        data[0] = sid
+        return handler(*data)
+
+    def _acked(self, token: int, answer: list[Any] | None) -> None:
+        """An answer has come; ``None``: it won't."""
+        kept = self._callbacks.pop(token, None)
+        if kept is None:
+            return
+        callback = kept[1]
+        if isinstance(callback, Answer):
+            callback.settle(answer)
+        elif answer is not None:
+            self._call_back(callback, answer)
+
+    def _call_back(self, callback: Callable[..., Any], answer: list[Any]) -> None:
+        raise NotImplementedError
+
+    def _leaving(self, namespace: str, sid: str, rooms: list[str], reason: str, may_come_back: bool) -> None:
+        """A client is disconnected; what is known of it is forgotten when the handler has returned."""
+        key = (namespace, sid)
+        self._connecting_clients.pop(key, None)
+        if may_come_back and self._serving.recovery is not None and key in self._sessions:
+            self._keep_away(key, self._serving.recovery.max_disconnection_duration)
+        if not self._is_heard("disconnect", namespace):
+            self._forget(namespace, sid)
+            return
+        self._leaving_clients[key] = rooms
+        self._say_goodbye(namespace, sid, reason)
+
+    def _say_goodbye(self, namespace: str, sid: str, reason: str) -> None:
+        """Has the handler of ``disconnect`` called, then :meth:`_forget`."""
+        raise NotImplementedError
+
+    def _keep_away(self, key: Key, seconds: float) -> None:
+        """Keeps the session of a client that may be recovered."""
+        now = time.monotonic()
+        for other, (until, _) in list(self._away.items()):
+            if until > now:
+                break  # and so is what came later
+            del self._away[other]
+        self._away[key] = (now + seconds, self._sessions[key])
+
+    def _come_back(self, namespace: str, sid: str) -> None:
+        """A client was recovered."""
+        _, session = self._away.pop((namespace, sid), (0.0, None))
+        if session is not None:
+            self._sessions.setdefault((namespace, sid), session)
+
+    def _forget(self, namespace: str, sid: str) -> None:
+        for kept in self._of_clients():
+            kept.pop((namespace, sid), None)
+
+    def _of_clients(self) -> tuple[dict[Key, Any], ...]:
+        return self._connecting_clients, self._leaving_clients, self._sessions, self._environs
+
+    def _closed(self) -> None:
+        """The engine's server has ended, after the last of its clients."""
+        self._native = None
+        self._callbacks.clear()
+        self._away.clear()
+
+    # Sending
+
+    def _emit_with_callback(
+        self, namespace: str, sid: str, array: bytes, attachments: list[bytes], callback: Callable[..., Any]
+    ) -> bool:
+        assert self._native is not None
+        token = next(self._tokens)
+        self._callbacks[token] = ((namespace, sid), callback)
+        if self._native.emit_to(namespace, sid, array, attachments, token):
+            return True
+        self._callbacks.pop(token, None)
+        return False
+
+    def _answer(self, ack: _native.IoAck, result: Any) -> None:
+        """Sends what a handler has returned."""
+        if result is not NOT_HANDLED:
+            ack.send(*self._codec.encode(arguments(result)))
+
+
+class _Connecting:
+    """A client whose ``connect`` handler runs: what it is sent meanwhile is kept, as python-socketio sends it."""
+
+    __slots__ = ("held", "is_refused", "question", "rooms")
+
+    def __init__(self, question: _native.IoQuestion) -> None:
+        self.question = question
+        self.rooms: list[str] = []
+        self.held: list[tuple[bytes, list[bytes], Callable[..., Any] | None]] = []
+        self.is_refused = False
+
+    def is_reached(self, sid: str, rooms: Rooms, skipped: Rooms) -> bool:
+        if self.question.connected:
+            return False  # by now the engine reaches it
+        mine = {sid, *self.rooms}
+        if skipped is not None and not mine.isdisjoint([skipped] if isinstance(skipped, str) else skipped):
+            return False
+        return rooms is None or not mine.isdisjoint([rooms] if isinstance(rooms, str) else rooms)

@@ -1,0 +1,340 @@
+"""The server for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import collections
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, NoReturn
+
+from .. import _native
+from ..asyncio.server import Server as Listener
+from ..asyncio.server import ServerConnection, serve
+from ..http11 import Request, Response
+from ._base_server import BaseServer, Key
+from ._codec import JSONModule
+from ._handlers import is_coroutine
+from ._waiting import AsyncAnswer
+from .exceptions import ConnectionRefusedError
+
+__all__ = ["AsyncServer"]
+
+_Waiting = collections.deque[tuple[list[Any], _native.IoAck | None]]
+
+
+class AsyncServer(BaseServer):
+    """A Socket.IO server for asyncio, on sockline's own listener: see :meth:`listen`.
+
+    The arguments, and what handlers get, are those of ``socketio.AsyncServer``. Handlers are functions or coroutine
+    functions; the former are called straight from the engine. With ``async_handlers`` off, a client's next event waits
+    until the coroutine for the one before has ended. All is to be called on the loop's thread.
+
+    Further arguments: ``connection_state_recovery`` (``True`` or a :class:`ConnectionStateRecovery`); ``serve_client`` (the
+    folder of npm's ``socket.io-client/dist``, ``True`` for the one in ``node_modules``); ``allow_eio3`` for clients of Socket.IO 2;
+    ``upgrade_timeout`` and ``connect_timeout`` in seconds; ``max_attachments`` of an event that comes;
+    ``websocket_compression``; ``high_water_mark``, ``hard_limit`` and ``slow_consumer`` as in :class:`sockline.WebSocket`, for
+    each client.
+    """
+
+    def __init__(
+        self,
+        client_manager: None = None,
+        logger: bool | logging.Logger = False,
+        json: JSONModule | None = None,
+        async_handlers: bool = True,
+        namespaces: str | Sequence[str] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            client_manager, logger, json=json, async_handlers=async_handlers, namespaces=namespaces, **options
+        )
+
+    def _set_up(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._busy: dict[Key, _Waiting] = {}
+        """Without ``async_handlers``: what waits for a client's running coroutine."""
+        self._goodbyes: dict[Key, asyncio.Future[None]] = {}
+        self._end: asyncio.Future[None] | None = None
+
+    def is_asyncio_based(self) -> bool:
+        """Whether it belongs to an asyncio loop."""
+        return True
+
+    def listen(self, host: str | None = None, port: int = 0, **options: Any) -> Listener:
+        """Listens: ``await sio.listen(host, port)``, or ``async with sio.listen(host, port) as listener``, which closes it
+        at the end; ``await (await sio.listen(host, port)).serve_forever()`` serves until it is cancelled.
+
+        ``options`` are those of :func:`sockline.serve`, ``ssl`` and ``static_folder`` among them. For WebSockets beside it on the same port, call that with
+        ``socketio=sio`` in place of this. Raises :exc:`OSError` if it can't listen.
+        """
+        options.setdefault("process_request", _there_is_nothing_else)
+        return serve(_nobody, host, port, socketio=self, **options)
+
+    def attach(self, app: Any, socketio_path: str = "socket.io") -> NoReturn:
+        """Not supported: sockline listens itself. Use :meth:`listen`."""
+        raise NotImplementedError(NO_FRAMEWORKS)
+
+    async def emit(
+        self,
+        event: str,
+        data: Any = None,
+        to: Any = None,
+        room: Any = None,
+        skip_sid: Any = None,
+        namespace: str | None = None,
+        callback: Callable[..., Any] | None = None,
+        ignore_queue: bool = False,
+    ) -> None:
+        """Sends an event to a client, to a room, to several rooms, or to all. A tuple is several arguments.
+
+        The order is that of the calls, from any number of tasks. ``callback`` gets what the client answers, each of them.
+        """
+        self._emit(event, data, to or room, skip_sid, namespace or "/", callback)
+
+    async def send(
+        self,
+        data: Any,
+        to: Any = None,
+        room: Any = None,
+        skip_sid: Any = None,
+        namespace: str | None = None,
+        callback: Callable[..., Any] | None = None,
+        ignore_queue: bool = False,
+    ) -> None:
+        """Sends an event named ``message``."""
+        await self.emit("message", data, to, room, skip_sid, namespace, callback, ignore_queue)
+
+    async def call(
+        self,
+        event: str,
+        data: Any = None,
+        to: str | None = None,
+        sid: str | None = None,
+        namespace: str | None = None,
+        timeout: float | None = 60,
+        ignore_queue: bool = False,
+    ) -> Any:
+        """Sends an event to a client and waits for its answer.
+
+        Raises :exc:`TimeoutError` if none comes in time, at once if the client is gone (:exc:`ConnectionLostError`).
+        """
+        if to is None and sid is None:
+            raise ValueError("Cannot use call() to broadcast.")
+        if not self.async_handlers:
+            raise RuntimeError("Cannot use call() when async_handlers is False.")
+        answer = AsyncAnswer()
+        if not self._emit(event, data, to or sid, None, namespace or "/", answer):
+            answer.settle(None)
+        return await answer.get(timeout)
+
+    async def enter_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
+        """Has a client enter a room. Raises ``ValueError`` for a client that isn't there."""
+        self._enter(sid, room, namespace or "/")
+
+    async def leave_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
+        """Has a client leave a room."""
+        self._leave(sid, room, namespace or "/")
+
+    async def close_room(self, room: Any, namespace: str | None = None) -> None:
+        """Has all clients leave a room."""
+        self._close_room(room, namespace or "/")
+
+    async def get_session(self, sid: str, namespace: str | None = None) -> dict[str, Any]:
+        """What the application keeps of a client. Raises ``KeyError`` for a client that isn't there."""
+        return self._session_of(sid, namespace or "/")
+
+    async def save_session(self, sid: str, session: dict[str, Any], namespace: str | None = None) -> None:
+        """Keeps something of a client."""
+        self._keep_session(sid, session, namespace or "/")
+
+    def session(self, sid: str, namespace: str | None = None) -> AbstractAsyncContextManager[dict[str, Any]]:
+        """``async with sio.session(sid) as session``: what is changed there is kept."""
+        return self._session(sid, namespace or "/")
+
+    @asynccontextmanager
+    async def _session(self, sid: str, namespace: str) -> AsyncIterator[dict[str, Any]]:
+        session = await self.get_session(sid, namespace)
+        try:
+            yield session
+        finally:
+            await self.save_session(sid, session, namespace)
+
+    async def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False) -> None:
+        """Disconnects a client, and waits until the handler of ``disconnect`` has ended."""
+        key = (namespace or "/", sid)
+        connecting = self._connecting_clients.get(key)
+        if connecting is not None and not connecting.question.connected:
+            connecting.is_refused = True
+        elif self._native is not None and self._native.is_connected(*key):
+            if key not in self._goodbyes:
+                self._goodbyes[key] = asyncio.get_running_loop().create_future()
+            goodbye = self._goodbyes[key]
+            self._native.disconnect(*key, False)
+            await asyncio.shield(goodbye)
+
+    async def shutdown(self) -> None:
+        """Disconnects all clients. The listener goes on, until it is closed."""
+        if self._native is not None:
+            self._end = self._end or asyncio.get_running_loop().create_future()
+            self._native.close()
+            await asyncio.shield(self._end)
+
+    async def handle_request(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Not supported: sockline listens itself. Use :meth:`listen`."""
+        raise NotImplementedError(NO_FRAMEWORKS)
+
+    def start_background_task(
+        self, target: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any
+    ) -> asyncio.Task[Any]:
+        """Starts a task."""
+        return asyncio.ensure_future(target(*args, **kwargs))
+
+    async def sleep(self, seconds: float = 0) -> None:
+        """Sleeps."""
+        await asyncio.sleep(seconds)
+
+    # What the engine asks and tells
+
+    def _event(self, namespace: str, sid: str, data: list[Any], ack: _native.IoAck | None) -> None:
+        if not self.async_handlers:
+            waiting = self._busy.get((namespace, sid))
+            if waiting is not None:
+                waiting.append((data, ack))
+                return
+        result = self._handle(namespace, sid, data)
+        if is_coroutine(result):
+            if self.async_handlers:
+                self._run(result if ack is None else self._finish(result, ack))
+            else:
+                self._busy[namespace, sid] = collections.deque()
+                self._run(self._finish_in_order(namespace, sid, result, ack))
+        elif ack is not None:
+            self._answer(ack, result)
+
+    async def _finish(self, result: Coroutine[Any, Any, Any], ack: _native.IoAck | None) -> None:
+        outcome = await result
+        if ack is not None:
+            self._answer(ack, outcome)
+
+    async def _finish_in_order(
+        self, namespace: str, sid: str, result: Coroutine[Any, Any, Any], ack: _native.IoAck | None
+    ) -> None:
+        waiting = self._busy[namespace, sid]
+        try:
+            await self._finish(result, ack)
+            while waiting:
+                data, ack = waiting.popleft()
+                later = self._handle(namespace, sid, data)
+                if is_coroutine(later):
+                    await self._finish(later, ack)
+                elif ack is not None:
+                    self._answer(ack, later)
+        finally:
+            del self._busy[namespace, sid]
+            for data, ack in waiting:  # after an exception
+                self._event(namespace, sid, data, ack)
+
+    def _run(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            report(error, task)
+
+    def _call_back(self, callback: Callable[..., Any], answer: list[Any]) -> None:
+        result = callback(*answer)
+        if is_coroutine(result):
+            self._run(result)
+
+    def _ask(self, namespace: str, sid: str, arguments: tuple[Any, ...]) -> None:
+        self._run(self._ask_handler(namespace, sid, arguments))
+
+    async def _ask_handler(self, namespace: str, sid: str, arguments: tuple[Any, ...]) -> None:
+        self._verdict(namespace, sid, await self._refusal(namespace, arguments))
+
+    async def _refusal(self, namespace: str, arguments: tuple[Any, ...]) -> dict[str, Any] | None:
+        """What the handler of ``connect`` has against a client."""
+        try:
+            result = self._trigger("connect", namespace, arguments)
+            if is_coroutine(result):
+                result = await result
+        except ConnectionRefusedError as refused:
+            return refused.error_args
+        except builtins.ConnectionRefusedError:
+            return {"message": "Connection refused by server"}
+        except Exception as error:
+            report(error, None)
+            return ConnectionRefusedError().error_args
+        return ConnectionRefusedError().error_args if result is False else None
+
+    def _ask_afterwards(self, namespace: str, sid: str, arguments: tuple[Any, ...]) -> None:
+        self._run(self._ask_handler_afterwards(namespace, sid, arguments))
+
+    async def _ask_handler_afterwards(self, namespace: str, sid: str, arguments: tuple[Any, ...]) -> None:
+        if await self._refusal(namespace, arguments) is not None and self._native is not None:
+            self._native.disconnect(namespace, sid, False)
+
+    def _say_goodbye(self, namespace: str, sid: str, reason: str) -> None:
+        try:
+            result = self._trigger("disconnect", namespace, (sid, reason))
+        except BaseException:
+            self._forget(namespace, sid)
+            raise
+        if is_coroutine(result):
+            self._run(self._forget_after(result, namespace, sid))
+        else:
+            self._forget(namespace, sid)
+
+    async def _forget_after(self, result: Coroutine[Any, Any, Any], namespace: str, sid: str) -> None:
+        try:
+            await result
+        finally:
+            self._forget(namespace, sid)
+
+    def _forget(self, namespace: str, sid: str) -> None:
+        super()._forget(namespace, sid)
+        goodbye = self._goodbyes.pop((namespace, sid), None)
+        if goodbye is not None and not goodbye.done():
+            goodbye.set_result(None)
+
+    def _closed(self) -> None:
+        super()._closed()
+        end, self._end = self._end, None
+        if end is not None and not end.done():
+            end.set_result(None)
+
+    def _forget_all(self) -> None:
+        super()._forget_all()
+        self._busy.clear()
+        for goodbye in self._goodbyes.values():
+            if not goodbye.done() and not goodbye.get_loop().is_closed():
+                goodbye.set_result(None)
+        self._goodbyes.clear()
+
+
+NO_FRAMEWORKS = (
+    "sockline listens itself and can't be attached to a web framework: use listen(host, port), "
+    "or pass socketio= to sockline.serve"
+)
+
+
+async def _nobody(connection: ServerConnection) -> None:
+    await connection.close(1008, "there is nothing here")
+
+
+def _there_is_nothing_else(connection: ServerConnection, request: Request) -> Response:
+    return connection.respond(404, "There is no WebSocket here.\n")
+
+
+def report(error: BaseException, task: asyncio.Task[Any] | None) -> None:
+    """As asyncio reports an exception that nobody has waited for."""
+    context: dict[str, Any] = {"message": "Exception in a handler of sockline.socketio", "exception": error}
+    if task is not None:
+        context["task"] = task
+    asyncio.get_running_loop().call_exception_handler(context)

@@ -1,0 +1,345 @@
+"""The client for programs with threads."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .. import _native
+from .._drivers import is_driver_thread, post_to_thread, thread_driver
+from ._base_client import BaseClient, error_arguments
+from ._waiting import ThreadAnswer
+from ._workers import report, run_in_a_thread, start_thread
+from .exceptions import ConnectionError
+
+__all__ = ["Client"]
+
+
+class Client(BaseClient):
+    """A Socket.IO client for programs with threads.
+
+    The arguments, and what handlers get, are those of ``socketio.Client``; further ones are explained at
+    :class:`AsyncClient`. Each handler is called in a thread where it may wait. Methods may be called on any thread.
+
+    With ``handle_sigint``, and made on the main thread, it is disconnected by Ctrl-C before that goes on its way.
+    """
+
+    _calls_inline = False
+    """Whether handlers are called on the engine's thread, one after the other; they must not wait then."""
+
+    def _set_up(self) -> None:
+        self._reconnect_thread: threading.Thread | None = None
+        self._reconnect_abort = threading.Event()
+        self._opening: _Opening | None = None
+        self._settled = threading.Event()
+        self._is_gone = threading.Event()
+        self._is_gone.set()
+        self._has_room = threading.Event()
+        self._has_room.set()
+        if self.handle_sigint:
+            _disconnect_at_sigint(self)
+
+    def connect(
+        self,
+        url: str | Callable[[], str],
+        headers: Mapping[str, str] | Callable[[], Mapping[str, str]] = {},
+        auth: Any = None,
+        transports: str | Sequence[str] | None = None,
+        namespaces: str | Sequence[str] | None = None,
+        socketio_path: str = "socket.io",
+        wait: bool = True,
+        wait_timeout: float = 1,
+        retry: bool = False,
+    ) -> None:
+        """Connects, and comes back when the connection is lost.
+
+        ``url``, ``headers`` and ``auth`` may be functions, which are asked for each attempt. ``namespaces`` of ``None`` are those
+        that there are handlers for. With ``wait`` it waits until they are connected, each step ``wait_timeout`` seconds at
+        most. With ``retry`` a first attempt that fails is followed by others.
+
+        Raises :exc:`ConnectionError`.
+        """
+        self._remember(url, headers, auth, transports, namespaces, socketio_path, wait_timeout)
+        self._connect(wait, retry)
+
+    def _connect(self, wait: bool, retry: bool) -> None:
+        try:
+            self._open()
+        except ConnectionError as error:
+            for namespace in self.connection_namespaces:
+                self._trigger_and_report("connect_error", namespace, error.args[0])
+            if retry:
+                self._reconnect_abort.clear()
+                self._reconnect()
+                if self._is_open:
+                    return
+            raise
+        if wait:
+            self._wait_for_namespaces()
+        self.connected = self._is_open
+
+    def _open(self) -> None:
+        """Makes the connection. Raises :exc:`ConnectionError`."""
+        url = _value(self.connection_url)
+        headers = _value(self.connection_headers)
+        self._settled.clear()
+        try:
+            native = self._prepare(thread_driver(), url, headers or {})
+        except ValueError as error:
+            raise ConnectionError(str(error)) from error
+        opening = self._opening = _Opening()
+        native.open(self.connection_namespaces)
+        try:
+            opening.wait()
+        except KeyboardInterrupt:
+            native.close()
+            raise
+
+    def _wait_for_namespaces(self) -> None:
+        while not self._all_are_settled():
+            if not self._settled.wait(self._wait_timeout):
+                break
+            self._settled.clear()
+        error = self._check_namespaces()
+        if error is not None:
+            self.disconnect()
+            raise error
+
+    def wait(self) -> None:
+        """Waits until the connection has ended and is not coming back."""
+        while True:
+            self._is_gone.wait()
+            thread = self._reconnect_thread
+            if thread is not None:
+                thread.join()
+            if not self._is_open:
+                return
+
+    def emit(
+        self,
+        event: str,
+        data: Any = None,
+        namespace: str | None = None,
+        callback: Callable[..., Any] | None = None,
+    ) -> None:
+        """Sends an event at once, then waits until there is room for more. A tuple is several arguments.
+
+        ``callback`` gets what the server answers. Raises :exc:`BadNamespaceError` where it isn't connected.
+        """
+        if not self._emit(event, data, namespace or "/", callback) and not is_driver_thread():
+            self._has_room.clear()
+            if self.buffered_amount:
+                self._has_room.wait()
+
+    def send(self, data: Any, namespace: str | None = None, callback: Callable[..., Any] | None = None) -> None:
+        """Sends an event named ``message``."""
+        self.emit("message", data, namespace, callback)
+
+    def call(
+        self, event: str, data: Any = None, namespace: str | None = None, timeout: float | None = 60
+    ) -> Any:
+        """Sends an event and waits for the answer.
+
+        Raises :exc:`TimeoutError` if none comes in time, at once if the connection is lost (:exc:`ConnectionLostError`).
+        """
+        answer = ThreadAnswer()
+        self._emit(event, data, namespace or "/", answer)
+        return answer.get(timeout)
+
+    def disconnect(self) -> None:
+        """Disconnects, and waits until the handlers of ``disconnect`` have ended."""
+        if self._is_open and self._native is not None:
+            self._is_leaving = True
+            self._native.close()
+            if not is_driver_thread():
+                self._is_gone.wait()
+
+    def shutdown(self) -> None:
+        """Disconnects, or gives up coming back."""
+        thread = self._reconnect_thread
+        if self.connected:
+            self.disconnect()
+        elif thread is not None:
+            self._reconnect_abort.set()
+            thread.join()
+
+    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> threading.Thread:
+        """Starts a thread, which does not keep the interpreter from ending."""
+        return start_thread(target, *args, **kwargs)
+
+    def sleep(self, seconds: float = 0) -> None:
+        """Sleeps."""
+        threading.Event().wait(seconds)
+
+    # Coming back
+
+    def _reconnect(self) -> None:
+        for delay in self._delays():
+            self.logger.info("Connection failed, new attempt in %.2f seconds", delay)
+            if self._reconnect_abort.wait(delay):
+                self.logger.info("Reconnect task aborted")
+                break
+            try:
+                self._connect(wait=True, retry=False)
+            except ConnectionError:
+                continue
+            self.logger.info("Reconnection successful")
+            return
+        else:
+            self.logger.info("Maximum reconnection attempts reached, giving up")
+        for namespace in self.connection_namespaces:
+            self._trigger_and_report("__disconnect_final", namespace)
+
+    def _reconnect_in_a_thread(self) -> None:
+        try:
+            self._reconnect()
+        finally:
+            self._reconnect_thread = None
+
+    # Handlers
+
+    def _trigger_and_report(self, event: str, namespace: str, *arguments: Any) -> None:
+        """Calls a handler; what it raises is reported."""
+        try:
+            self._trigger(event, namespace, arguments)
+        except Exception:
+            report(sys.exc_info())
+
+    def _run(self, call: Callable[..., Any], *arguments: Any) -> None:
+        if self._calls_inline:
+            call(*arguments)
+        else:
+            run_in_a_thread(call, *arguments)
+
+    # What the engine asks and tells, on its thread
+
+    def _opened(self, native: _native.IoClient) -> None:
+        if not self._is_current(native):
+            return
+        self._is_open = True
+        self._is_gone.clear()
+        self.sid = native.engine_id()
+        if self._opening is not None:
+            self._opening.settle(None)
+
+    def _failed(self, native: _native.IoClient, message: str) -> None:
+        if self._is_current(native) and self._opening is not None:
+            self._opening.settle(ConnectionError(message))
+
+    def _lost(self, native: _native.IoClient, reason: str) -> None:
+        if not self._is_current(native) or not self._is_open:
+            return
+        comes_back = self._note_loss(reason)
+        self._has_room.set()
+        self._settled.set()
+        # Not before all that the engine has to say of this end has been said.
+        post_to_thread(lambda: self._run(self._say_goodbye, comes_back))
+
+    def _say_goodbye(self, comes_back: bool) -> None:
+        farewells, self._farewells = self._farewells, {}
+        for namespace, reason in farewells.items():
+            self._trigger_and_report("disconnect", namespace, reason)
+            if not comes_back:
+                self._trigger_and_report("__disconnect_final", namespace)
+        if comes_back and self._reconnect_thread is None and not self._is_open:
+            self._reconnect_abort.clear()
+            self._reconnect_thread = threading.Thread(target=self._reconnect_in_a_thread, daemon=True)
+            self._reconnect_thread.start()
+        self._is_gone.set()
+
+    def _asked_for_auth(self, question: _native.IoAuth) -> None:
+        self._run(self._answer_auth, question)
+
+    def _answer_auth(self, question: _native.IoAuth) -> None:
+        auth = _value(self.connection_auth)
+        question.answer(self._codec.encode([auth])[0] if auth else b"")
+
+    def _connected(self, namespace: str, sid: str) -> None:
+        self.namespaces[namespace] = sid
+        self._run(self._welcome, namespace)
+
+    def _welcome(self, namespace: str) -> None:
+        self._trigger_and_report("connect", namespace)
+        self._settled.set()
+
+    def _refused(self, namespace: str, message: str, data: Any) -> None:
+        self.namespaces.pop(namespace, None)
+        self._run(self._say_refused, namespace, error_arguments(message, data))
+
+    def _say_refused(self, namespace: str, refusal: tuple[Any, ...]) -> None:
+        self._trigger_and_report("connect_error", namespace, *refusal)
+        self.failed_namespaces.append(namespace)
+        self._settled.set()
+
+    def _event(self, namespace: str, data: list[Any], ack: _native.IoAck | None) -> None:
+        self._run(self._handle_and_answer, namespace, data, ack)
+
+    def _handle_and_answer(self, namespace: str, data: list[Any], ack: _native.IoAck | None) -> None:
+        result = self._handle(namespace, data)
+        if ack is not None:
+            self._answer(ack, result)
+
+    def _call_back(self, callback: Callable[..., Any], answer: list[Any]) -> None:
+        self._run(callback, *answer)
+
+    def _disconnected(self, namespace: str) -> None:
+        if self._note_expulsion(namespace):
+            self._run(self._put_out, namespace)
+
+    def _put_out(self, namespace: str) -> None:
+        self._trigger_and_report("disconnect", namespace, self.reason.SERVER_DISCONNECT)
+        self._trigger_and_report("__disconnect_final", namespace)
+        if self._is_leaving and self._native is not None:
+            self._native.close()
+
+    def _drained(self) -> None:
+        self._has_room.set()
+
+
+class _Opening:
+    """What becomes of an attempt to connect."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._error: Exception | None = None
+
+    def settle(self, error: Exception | None) -> None:
+        if not self._event.is_set():
+            self._error = error
+            self._event.set()
+
+    def wait(self) -> None:
+        self._event.wait()
+        if self._error is not None:
+            raise self._error
+
+
+def _value(given: Any) -> Any:
+    """What was given, or what the function that was given says now."""
+    return given() if callable(given) else given
+
+
+_clients: weakref.WeakSet[Client] = weakref.WeakSet()
+_before: Any = None
+
+
+def _disconnect_at_sigint(client: Client) -> None:
+    global _before
+    _clients.add(client)
+    if _before is None and threading.current_thread() is threading.main_thread():
+        _before = signal.signal(signal.SIGINT, _interrupted)
+
+
+def _interrupted(number: int, frame: Any) -> Any:
+    for client in list(_clients):
+        client._reconnect_abort.set()
+        if client._is_open and client._native is not None:
+            client._is_leaving = True
+            client._native.close()  # without waiting: this interrupts whatever the main thread does
+    if callable(_before):
+        return _before(number, frame)
+    return signal.default_int_handler(number, frame)

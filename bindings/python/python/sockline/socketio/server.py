@@ -1,0 +1,293 @@
+"""The server for programs with threads."""
+
+from __future__ import annotations
+
+import builtins
+import collections
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+from .. import _native
+from .._callbacks import UpgradeRequest, WebSocketServer
+from .._drivers import thread_driver
+from ._base_server import BaseServer, Key
+from ._handlers import NOT_HANDLED
+from ._waiting import ThreadAnswer
+from ._workers import report, run_in_a_thread, start_thread
+from .async_server import NO_FRAMEWORKS
+from .exceptions import ConnectionRefusedError
+
+__all__ = ["Listener", "Server"]
+
+_Waiting = collections.deque[tuple[list[Any], _native.IoAck | None]]
+
+
+class Listener(WebSocketServer):
+    """Where a :class:`Server` listens; its address is :attr:`port` and :attr:`address`."""
+
+    _driver = staticmethod(thread_driver)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._is_closed = threading.Event()
+        options.setdefault("onupgrade", _there_is_nothing_else)
+        super().__init__(*args, **options)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until it is closed; says whether it is."""
+        return self._is_closed.wait(timeout)
+
+    def serve_forever(self) -> None:
+        """Waits until it is closed; an exception, such as Ctrl-C's, closes it."""
+        try:
+            self.wait()
+        finally:
+            self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+        self.wait(10)
+
+    def _server_closed(self) -> None:
+        self._is_closed.set()
+        super()._server_closed()
+
+
+class Server(BaseServer):
+    """A Socket.IO server for programs with threads, on sockline's own listener: see :meth:`listen`.
+
+    The arguments, and what handlers get, are those of ``socketio.Server``; further ones are explained at
+    :class:`AsyncServer`. Each handler is called in a thread of its own kind, where it may wait; with ``async_handlers`` off, a
+    client's handlers are called one after the other. Methods may be called on any thread.
+    """
+
+    def _set_up(self) -> None:
+        self._lock = threading.Lock()
+        self._busy: dict[Key, _Waiting] = {}
+        """Without ``async_handlers``: what waits for a client's running handler."""
+        self._goodbyes: dict[Key, threading.Event] = {}
+        self._end = threading.Event()
+
+    def listen(self, host: str | None = None, port: int = 0, **options: Any) -> Listener:
+        """Listens, and serves on a thread of sockline's: ``with sio.listen(host, port) as listener``, or
+        ``sio.listen(host, port).serve_forever()``.
+
+        ``options`` are those of :class:`sockline.WebSocketServer`, ``tls`` and ``static_folder`` among them, and ``onupgrade`` and
+        the others for WebSockets beside it on the same port. Raises :exc:`OSError` if it can't listen.
+        """
+        return Listener(host, port, socketio=self, **options)
+
+    def emit(
+        self,
+        event: str,
+        data: Any = None,
+        to: Any = None,
+        room: Any = None,
+        skip_sid: Any = None,
+        namespace: str | None = None,
+        callback: Callable[..., Any] | None = None,
+        ignore_queue: bool = False,
+    ) -> None:
+        """Sends an event to a client, to a room, to several rooms, or to all. A tuple is several arguments.
+
+        ``callback`` gets what the client answers, each of them.
+        """
+        self._emit(event, data, to or room, skip_sid, namespace or "/", callback)
+
+    def send(
+        self,
+        data: Any,
+        to: Any = None,
+        room: Any = None,
+        skip_sid: Any = None,
+        namespace: str | None = None,
+        callback: Callable[..., Any] | None = None,
+        ignore_queue: bool = False,
+    ) -> None:
+        """Sends an event named ``message``."""
+        self.emit("message", data, to, room, skip_sid, namespace, callback, ignore_queue)
+
+    def call(
+        self,
+        event: str,
+        data: Any = None,
+        to: str | None = None,
+        sid: str | None = None,
+        namespace: str | None = None,
+        timeout: float | None = 60,
+        ignore_queue: bool = False,
+    ) -> Any:
+        """Sends an event to a client and waits for its answer.
+
+        Raises :exc:`TimeoutError` if none comes in time, at once if the client is gone (:exc:`ConnectionLostError`).
+        """
+        if to is None and sid is None:
+            raise ValueError("Cannot use call() to broadcast.")
+        if not self.async_handlers:
+            raise RuntimeError("Cannot use call() when async_handlers is False.")
+        answer = ThreadAnswer()
+        if not self._emit(event, data, to or sid, None, namespace or "/", answer):
+            answer.settle(None)
+        return answer.get(timeout)
+
+    def enter_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
+        """Has a client enter a room. Raises ``ValueError`` for a client that isn't there."""
+        self._enter(sid, room, namespace or "/")
+
+    def leave_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
+        """Has a client leave a room."""
+        self._leave(sid, room, namespace or "/")
+
+    def close_room(self, room: Any, namespace: str | None = None) -> None:
+        """Has all clients leave a room."""
+        self._close_room(room, namespace or "/")
+
+    def get_session(self, sid: str, namespace: str | None = None) -> dict[str, Any]:
+        """What the application keeps of a client. Raises ``KeyError`` for a client that isn't there."""
+        return self._session_of(sid, namespace or "/")
+
+    def save_session(self, sid: str, session: dict[str, Any], namespace: str | None = None) -> None:
+        """Keeps something of a client."""
+        self._keep_session(sid, session, namespace or "/")
+
+    def session(self, sid: str, namespace: str | None = None) -> AbstractContextManager[dict[str, Any]]:
+        """``with sio.session(sid) as session``: what is changed there is kept."""
+        return self._session(sid, namespace or "/")
+
+    @contextmanager
+    def _session(self, sid: str, namespace: str) -> Iterator[dict[str, Any]]:
+        session = self.get_session(sid, namespace)
+        try:
+            yield session
+        finally:
+            self.save_session(sid, session, namespace)
+
+    def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False) -> None:
+        """Disconnects a client, and waits until the handler of ``disconnect`` has ended."""
+        key = (namespace or "/", sid)
+        connecting = self._connecting_clients.get(key)
+        if connecting is not None and not connecting.question.connected:
+            connecting.is_refused = True
+        elif self._native is not None and self._native.is_connected(*key):
+            with self._lock:
+                goodbye = self._goodbyes.setdefault(key, threading.Event())
+            if not self._native.disconnect(*key, False):
+                goodbye.set()  # it has gone by itself meanwhile
+            goodbye.wait()
+
+    def shutdown(self) -> None:
+        """Disconnects all clients. The listener goes on, until it is closed."""
+        if self._native is not None:
+            self._end.clear()
+            self._native.close()
+            self._end.wait()
+
+    def handle_request(self, environ: Any, start_response: Any) -> NoReturn:
+        """Not supported: sockline listens itself. Use :meth:`listen`."""
+        raise NotImplementedError(NO_FRAMEWORKS)
+
+    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> threading.Thread:
+        """Starts a thread, which does not keep the interpreter from ending."""
+        return start_thread(target, *args, **kwargs)
+
+    def sleep(self, seconds: float = 0) -> None:
+        """Sleeps."""
+        threading.Event().wait(seconds)
+
+    # What the engine asks and tells, on its thread
+
+    def _event(self, namespace: str, sid: str, data: list[Any], ack: _native.IoAck | None) -> None:
+        if self.async_handlers:
+            run_in_a_thread(self._handle_and_answer, namespace, sid, data, ack)
+            return
+        with self._lock:
+            waiting = self._busy.get((namespace, sid))
+            if waiting is not None:
+                waiting.append((data, ack))
+                return
+            waiting = self._busy[namespace, sid] = collections.deque([(data, ack)])
+        run_in_a_thread(self._handle_in_order, namespace, sid, waiting)
+
+    def _handle_and_answer(self, namespace: str, sid: str, data: list[Any], ack: _native.IoAck | None) -> None:
+        result = self._handle(namespace, sid, data)
+        if ack is not None and result is not NOT_HANDLED:
+            self._answer(ack, result)
+
+    def _handle_in_order(self, namespace: str, sid: str, waiting: _Waiting) -> None:
+        while True:
+            with self._lock:
+                if not waiting:
+                    del self._busy[namespace, sid]
+                    return
+                data, ack = waiting.popleft()
+            try:
+                self._handle_and_answer(namespace, sid, data, ack)
+            except BaseException:
+                report(sys.exc_info())
+
+    def _call_back(self, callback: Callable[..., Any], answer: list[Any]) -> None:
+        run_in_a_thread(callback, *answer)
+
+    def _ask(self, namespace: str, sid: str, arguments: tuple[Any, ...]) -> None:
+        run_in_a_thread(lambda: self._verdict(namespace, sid, self._refusal(namespace, arguments)))
+
+    def _refusal(self, namespace: str, arguments: tuple[Any, ...]) -> dict[str, Any] | None:
+        """What the handler of ``connect`` has against a client."""
+        try:
+            result = self._trigger("connect", namespace, arguments)
+        except ConnectionRefusedError as refused:
+            return refused.error_args
+        except builtins.ConnectionRefusedError:
+            return {"message": "Connection refused by server"}
+        except Exception:
+            report(sys.exc_info())
+            return ConnectionRefusedError().error_args
+        return ConnectionRefusedError().error_args if result is False else None
+
+    def _ask_afterwards(self, namespace: str, sid: str, arguments: tuple[Any, ...]) -> None:
+        run_in_a_thread(self._ask_handler_afterwards, namespace, sid, arguments)
+
+    def _ask_handler_afterwards(self, namespace: str, sid: str, arguments: tuple[Any, ...]) -> None:
+        if self._refusal(namespace, arguments) is not None and self._native is not None:
+            self._native.disconnect(namespace, sid, False)
+
+    def _say_goodbye(self, namespace: str, sid: str, reason: str) -> None:
+        run_in_a_thread(self._trigger_goodbye, namespace, sid, reason)
+
+    def _trigger_goodbye(self, namespace: str, sid: str, reason: str) -> None:
+        try:
+            self._trigger("disconnect", namespace, (sid, reason))
+        finally:
+            self._forget(namespace, sid)
+
+    def _forget(self, namespace: str, sid: str) -> None:
+        super()._forget(namespace, sid)
+        with self._lock:
+            goodbye = self._goodbyes.pop((namespace, sid), None)
+        if goodbye is not None:
+            goodbye.set()
+
+    def _closed(self) -> None:
+        super()._closed()
+        self._end.set()
+
+    def _forget_all(self) -> None:
+        super()._forget_all()
+        for goodbye in list(self._goodbyes.values()):
+            goodbye.set()
+        self._goodbyes.clear()
+
+
+def _there_is_nothing_else(request: UpgradeRequest) -> None:
+    request.refuse(404, "There is no WebSocket here.\n")

@@ -1,0 +1,26 @@
+//! Socket.IO. What is public is written in Python on top; here are the engine's objects as Python sees them, and its
+//! events on their way there.
+//!
+//! | room | what happens there |
+//! |---|---|
+//! | `server`, `server_events`, `question` | the server, what it tells, and what it asks |
+//! | `client`, `client_events` | a client's connection, and what it tells and asks |
+//! | `ack` | answers to events, in both roles |
+//! | `options`, `values` | options and events on their way between the languages |
+//!
+//! Everything is called by, and calls, attached code, on the thread that turns the driver; only what Python calls may
+//! come from other threads.
+
+mod ack;
+mod client;
+mod client_events;
+mod options;
+mod question;
+mod server;
+mod server_events;
+mod values;
+
+pub(crate) use ack::IoAck;
+pub(crate) use client::{IoAuth, IoClient};
+pub(crate) use question::{IoQuestion, IoRequest};
+pub(crate) use server::IoServer;

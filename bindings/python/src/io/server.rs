@@ -1,0 +1,346 @@
+//! The engine's server as Python sees it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use sockline::io::{AdminAuth, AdminOptions, BroadcastOperator, EmitOptions, Namespace, Server, Socket};
+use sockline::{Error, ErrorCode, Route};
+
+use super::options::Serving;
+use super::question::transport;
+use super::server_events::{ServerEvents, Told};
+use super::values::{Reader, Request, request, slices, text};
+use crate::driver::Driver;
+use crate::errors::raise;
+use crate::hub::Hub;
+
+/// What `sockline.socketio.AsyncServer` and `Server` are on.
+#[pyclass(frozen, weakref, module = "sockline._native")]
+pub(crate) struct IoServer {
+    hub: Arc<Hub>,
+    events: Arc<ServerEvents>,
+    server: Server,
+}
+
+/// One name or several; `None` for all.
+#[derive(FromPyObject)]
+enum Names {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Names {
+    fn all(&self) -> Vec<&str> {
+        match self {
+            Names::One(name) => vec![name],
+            Names::Several(names) => names.iter().map(String::as_str).collect(),
+        }
+    }
+}
+
+/// Servers' numbers are their own; those of connections and listeners are below 2^53.
+const KIND: u64 = 1 << 62;
+
+/// What the hub keeps it under.
+pub(crate) fn key(server: &Server) -> u64 {
+    KIND | server.raw()
+}
+
+#[pymethods]
+impl IoServer {
+    /// `target` is called for what happens.
+    #[new]
+    fn new(
+        driver: &Bound<'_, Driver>,
+        target: Py<PyAny>,
+        serving: Serving,
+        loads: Py<PyAny>,
+        exact_loads: Py<PyAny>,
+        restore: Py<PyAny>,
+    ) -> PyResult<IoServer> {
+        let py = driver.py();
+        let hub = driver.get().hub();
+        let reader = Reader::new(loads, exact_loads, restore);
+        let events = Arc::new(ServerEvents::new(hub.clone(), reader, target));
+        let told = Arc::new(Told(events.clone()));
+        let core = driver.get().core(py)?;
+        let server =
+            Server::new(Some(&core), serving.options()?, told.clone()).map_err(|error| refuse(py, &error))?;
+        server.set_dynamic_namespaces(true);
+        let root = server.of("/");
+        events
+            .namespaces
+            .with(py, |namespaces| namespaces.insert("/".to_owned(), root));
+        hub.keep(py, key(&server), told);
+        Ok(IoServer { hub, events, server })
+    }
+
+    /// Whether this driver turns it.
+    fn belongs_to(&self, driver: &Bound<'_, Driver>) -> bool {
+        Arc::ptr_eq(&self.hub, &driver.get().hub())
+    }
+
+    /// Whether its driver has ended.
+    fn is_over(&self, py: Python<'_>) -> bool {
+        self.hub.is_over(py)
+    }
+
+    /// Sends an event to who is in one of these rooms, or to all, but not to who is in one of the others.
+    fn emit(
+        &self,
+        py: Python<'_>,
+        namespace: &str,
+        to: Option<Names>,
+        skip: Option<Names>,
+        array: &[u8],
+        attachments: Vec<Bound<'_, PyBytes>>,
+    ) -> PyResult<()> {
+        let Some(namespace) = self.namespace(py, namespace) else {
+            return Ok(());
+        };
+        let (array, attachments) = (text(array)?, slices(&attachments));
+        let sent = self.hub.quietly(py, || match (&to, &skip) {
+            (Some(Names::One(room)), None) => match namespace.socket(room) {
+                Some(socket) => socket
+                    .emit_array(array, &attachments, &EmitOptions::default())
+                    .map(drop),
+                None => namespace.to(room).emit_array(array, &attachments),
+            },
+            _ => chosen(&namespace, to.as_ref(), skip.as_ref()).emit_array(array, &attachments),
+        });
+        ignore_closed(py, sent)
+    }
+
+    /// Sends an event to one client, and asks for an answer; says whether it is there.
+    fn emit_to(
+        &self,
+        py: Python<'_>,
+        namespace: &str,
+        sid: &str,
+        array: &[u8],
+        attachments: Vec<Bound<'_, PyBytes>>,
+        token: u64,
+    ) -> PyResult<bool> {
+        let Some(socket) = self.socket(py, namespace, sid) else {
+            return Ok(false);
+        };
+        let (array, attachments) = (text(array)?, slices(&attachments));
+        let options = EmitOptions {
+            ack: Some(token),
+            ..EmitOptions::default()
+        };
+        match self
+            .hub
+            .quietly(py, || socket.emit_array(array, &attachments, &options))
+        {
+            Ok(_) => Ok(true),
+            Err(error) if is_gone(&error) => Ok(false),
+            Err(error) => Err(refuse(py, &error)),
+        }
+    }
+
+    /// The sids that `emit` would reach.
+    fn participants(
+        &self,
+        py: Python<'_>,
+        namespace: &str,
+        to: Option<Names>,
+        skip: Option<Names>,
+    ) -> Vec<String> {
+        let Some(namespace) = self.namespace(py, namespace) else {
+            return Vec::new();
+        };
+        let sockets = chosen(&namespace, to.as_ref(), skip.as_ref()).sockets();
+        sockets.iter().map(|socket| socket.id().to_owned()).collect()
+    }
+
+    /// The names of the namespaces.
+    fn namespaces(&self) -> Vec<String> {
+        let namespaces = self.server.namespaces();
+        namespaces
+            .iter()
+            .map(|namespace| namespace.name().to_owned())
+            .collect()
+    }
+
+    fn is_connected(&self, py: Python<'_>, namespace: &str, sid: &str) -> bool {
+        self.socket(py, namespace, sid).is_some()
+    }
+
+    fn rooms(&self, py: Python<'_>, namespace: &str, sid: &str) -> Vec<String> {
+        self.socket(py, namespace, sid)
+            .map(|socket| socket.rooms())
+            .unwrap_or_default()
+    }
+
+    /// Says whether the client is there.
+    fn join(&self, py: Python<'_>, namespace: &str, sid: &str, room: &str) -> bool {
+        let socket = self.socket(py, namespace, sid);
+        socket.is_some_and(|socket| {
+            socket.join(&[room]);
+            true
+        })
+    }
+
+    fn leave(&self, py: Python<'_>, namespace: &str, sid: &str, room: &str) {
+        if let Some(socket) = self.socket(py, namespace, sid) {
+            socket.leave(room);
+        }
+    }
+
+    fn close_room(&self, py: Python<'_>, namespace: &str, room: &str) {
+        if let Some(namespace) = self.namespace(py, namespace) {
+            namespace.to(room).sockets_leave(&[room]);
+        }
+    }
+
+    /// Says whether the client was there.
+    fn disconnect(&self, py: Python<'_>, namespace: &str, sid: &str, close: bool) -> bool {
+        let socket = self.socket(py, namespace, sid);
+        socket.is_some_and(|socket| {
+            self.hub.quietly(py, || socket.disconnect(close));
+            true
+        })
+    }
+
+    fn transport(&self, py: Python<'_>, namespace: &str, sid: &str) -> Option<&'static str> {
+        self.socket(py, namespace, sid)
+            .map(|socket| transport(socket.transport()))
+    }
+
+    fn session_id(&self, py: Python<'_>, namespace: &str, sid: &str) -> Option<String> {
+        self.socket(py, namespace, sid)
+            .map(|socket| socket.session_id().to_owned())
+    }
+
+    /// Target, headers, address and whether it came over TLS.
+    fn handshake(&self, py: Python<'_>, namespace: &str, sid: &str) -> Option<Request> {
+        self.socket(py, namespace, sid)
+            .map(|socket| request(socket.handshake()))
+    }
+
+    /// What the client says of itself.
+    fn auth<'py>(&self, py: Python<'py>, namespace: &str, sid: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let socket = self.socket(py, namespace, sid);
+        socket
+            .map(|socket| self.events.reader.value(py, socket.auth()))
+            .transpose()
+    }
+
+    /// Whether it has its state of before again.
+    fn recovered(&self, py: Python<'_>, namespace: &str, sid: &str) -> bool {
+        self.socket(py, namespace, sid)
+            .is_some_and(|socket| socket.recovered())
+    }
+
+    fn buffered_amount(&self, py: Python<'_>, namespace: &str, sid: &str) -> u64 {
+        self.socket(py, namespace, sid)
+            .map_or(0, |socket| socket.buffered_amount())
+    }
+
+    fn metrics(&self) -> HashMap<&'static str, u64> {
+        let metrics = self.server.metrics();
+        HashMap::from([
+            ("clients", metrics.clients),
+            ("polling_clients", metrics.polling_clients),
+            ("sessions", metrics.sessions),
+            ("sockets", metrics.sockets),
+            ("namespaces", metrics.namespaces),
+            ("events_in", metrics.events_in),
+            ("events_out", metrics.events_out),
+            ("acks_in", metrics.acks_in),
+            ("acks_out", metrics.acks_out),
+            ("dropped", metrics.dropped),
+            ("recovered", metrics.recovered),
+        ])
+    }
+
+    /// `credentials`: a user name, a password, and whether that is its hash.
+    fn enable_admin(
+        &self,
+        py: Python<'_>,
+        namespace: String,
+        credentials: Option<(String, String, bool)>,
+        read_only: bool,
+        server_id: String,
+        development: bool,
+    ) -> PyResult<()> {
+        let auth = match credentials {
+            Some((username, password_hash, true)) => AdminAuth::Basic {
+                username,
+                password_hash,
+            },
+            Some((username, password, false)) => {
+                AdminAuth::password(&username, &password).map_err(|error| refuse(py, &error))?
+            }
+            None => AdminAuth::None,
+        };
+        let options = AdminOptions {
+            namespace,
+            read_only,
+            server_id,
+            development,
+            ..AdminOptions::new(auth)
+        };
+        self.server
+            .enable_admin(options)
+            .map_err(|error| refuse(py, &error))
+    }
+
+    /// Disconnects all; `target._closed` follows.
+    fn close(&self, py: Python<'_>) {
+        self.hub.quietly(py, || self.server.close());
+    }
+}
+
+impl IoServer {
+    /// For a listener.
+    pub(crate) fn route(&self) -> Arc<dyn Route> {
+        self.server.route()
+    }
+
+    fn namespace(&self, py: Python<'_>, name: &str) -> Option<Namespace> {
+        self.events
+            .namespaces
+            .with(py, |namespaces| namespaces.get(name).cloned())
+    }
+
+    fn socket(&self, py: Python<'_>, namespace: &str, sid: &str) -> Option<Socket> {
+        self.namespace(py, namespace)?
+            .socket(sid)
+            .filter(Socket::connected)
+    }
+}
+
+fn chosen(namespace: &Namespace, to: Option<&Names>, skip: Option<&Names>) -> BroadcastOperator {
+    let mut chosen = namespace.all();
+    if let Some(to) = to {
+        chosen = chosen.to_all(&to.all());
+    }
+    if let Some(skip) = skip {
+        chosen = chosen.except_all(&skip.all());
+    }
+    chosen
+}
+
+fn is_gone(error: &Error) -> bool {
+    matches!(error.code(), ErrorCode::Closed | ErrorCode::NotOpen)
+}
+
+/// Who isn't there any more misses it.
+fn ignore_closed(py: Python<'_>, sent: sockline::Result<()>) -> PyResult<()> {
+    match sent {
+        Err(error) if !is_gone(&error) => Err(refuse(py, &error)),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn refuse(py: Python<'_>, error: &Error) -> PyErr {
+    match error.code() {
+        ErrorCode::InvalidArgument | ErrorCode::InvalidUrl => PyValueError::new_err(error.text().to_owned()),
+        _ => raise(py, error),
+    }
+}
