@@ -6,6 +6,7 @@ import asyncio
 import faulthandler
 import gc
 import os
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -39,6 +40,14 @@ def run(request: pytest.FixtureRequest) -> Run:
     if request.param == "uvloop":
         return lambda main: uvloop.run(main)
     return lambda main: asyncio.run(main)
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 async def echo(connection: Any) -> None:
