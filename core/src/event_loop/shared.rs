@@ -165,6 +165,11 @@ impl Shared {
         self.core.try_lock()
     }
 
+    /// What is asked of this life's homes from now on is told that it has ended.
+    pub(crate) fn end_life(&self) {
+        self.life.fetch_add(1, Ordering::Release);
+    }
+
     pub(crate) fn life(&self) -> u64 {
         self.life.load(Ordering::Acquire)
     }

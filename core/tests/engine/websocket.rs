@@ -159,3 +159,30 @@ fn an_ended_session_is_freed() {
         std::thread::yield_now(); // the loop lets go of the connection after the handler has returned
     }
 }
+
+/// The loop, and with it the listener, ends before its clients do.
+#[test]
+fn sessions_end_with_their_loop() {
+    let scene = Scene::new();
+    let _ws = scene.websocket();
+    let on_websocket = Arc::downgrade(&scene.session());
+    let (_http, _) = scene.polling();
+    let on_polling = Arc::downgrade(&scene.session());
+    let Scene {
+        engine,
+        events,
+        sessions: _,
+        server: _,
+        _loop: on_loop,
+    } = scene;
+    drop(on_loop);
+    let mut closed = 0;
+    while closed < 2 {
+        let event = events.recv_timeout(PATIENCE).expect("both end");
+        closed += usize::from(event.starts_with("close "));
+    }
+    assert_eq!(engine.clients(), 0);
+    while on_websocket.upgrade().is_some() || on_polling.upgrade().is_some() {
+        std::thread::yield_now();
+    }
+}

@@ -105,10 +105,10 @@ impl Session {
         } else if state.carrier == Some(ws) {
             state.machine.carrier_gone(error, &mut effects);
         }
-        let here = state.home.is_here();
         let after = self.apply(&mut state, effects);
         drop(state);
-        self.finish(after, here);
+        // There is news of the carrier only, whose loop is the home, also while that loop is being freed.
+        self.finish(after, true);
     }
 
     /// The session has begun on this WebSocket.

@@ -85,7 +85,11 @@ impl Session {
 
     fn tell_later(&self, news: News) {
         let Some(me) = self.me.upgrade() else { return };
-        self.home().run(Box::new(move || me.tell_at_home(news)));
+        let is_alive = self.home().run(Box::new(move || me.tell_at_home(news)));
+        if !is_alive {
+            // The loop is gone and can't tell anybody, but whoever waits for the end has to hear of it.
+            self.tell(news);
+        }
     }
 
     fn tell_at_home(&self, news: News) {

@@ -28,6 +28,7 @@ mod sending;
 mod session;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -98,7 +99,8 @@ impl Default for EngineOptions {
     }
 }
 
-/// An Engine.IO server. It lives as long as one of its routes, its sessions, or whoever made it.
+/// An Engine.IO server. Its sessions keep it, and it keeps them: whoever lets go of it without a route that a listener has
+/// closes it first ([`close`](Self::close)).
 pub(crate) struct Engine {
     options: EngineOptions,
     /// Without the trailing slash.
@@ -112,6 +114,8 @@ pub(crate) struct Engine {
     /// Exchanges whose handshake is under question.
     asked: Registry<u64, ()>,
     handler: Weak<dyn EngineHandler>,
+    /// How many there are.
+    routes: AtomicUsize,
     /// Where sessions live whose requests no loop of ours has read.
     home: Home,
 }
@@ -140,6 +144,7 @@ impl Engine {
             parked: Registry::new(),
             asked: Registry::new(),
             handler,
+            routes: AtomicUsize::new(0),
             home,
             options,
         }))

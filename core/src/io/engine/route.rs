@@ -1,6 +1,7 @@
 //! Requests: which are served, and by whom.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::answers::respond;
 use super::beginning::{Beginning, First, handshake_of, refuse_websocket};
@@ -36,11 +37,13 @@ impl Route for EngineRoute {
     }
 
     fn on_request(&self, request: HttpRequest) {
-        self.engine.handle(request);
+        if let Some(here) = Home::current() {
+            self.engine.serve(request, here);
+        }
     }
 
     fn on_cut(&self, exchange: u64) {
-        self.engine.cut(exchange);
+        self.engine.was_cut(exchange);
     }
 
     fn on_upgrade(&self, request: &UpgradeRequest<'_>) {
@@ -52,9 +55,20 @@ impl Route for EngineRoute {
     }
 }
 
+/// Without a listener nobody can come back to a session, and without a loop nobody would notice.
+impl Drop for EngineRoute {
+    fn drop(&mut self) {
+        if self.engine.routes.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.engine.close();
+        }
+    }
+}
+
 impl Engine {
-    /// The engine as a part of a server's URL space. It keeps `handler`, who hears the engine.
+    /// The engine as a part of a server's URL space. It keeps `handler`, who hears the engine. When the last route goes, with
+    /// its listener, all sessions are closed.
     pub(crate) fn route(self: &Arc<Self>, handler: Arc<dyn EngineHandler>) -> Arc<dyn Route> {
+        self.routes.fetch_add(1, Ordering::AcqRel);
         Arc::new(EngineRoute {
             engine: self.clone(),
             handler,
@@ -67,13 +81,23 @@ impl Engine {
         rest.is_some_and(|rest| !self.options.add_trailing_slash || rest.starts_with('/'))
     }
 
-    /// Serves a request that is no upgrade. On a thread without a loop it is served on the engine's own home.
+    /// Serves a request that another HTTP server has read, and that is no upgrade: soon, on the loop of this thread if it
+    /// has one, else on the engine's own home.
     pub(crate) fn handle(self: &Arc<Self>, request: HttpRequest) {
-        let Some(here) = Home::current() else {
-            let engine = self.clone();
-            self.home.run(Box::new(move || engine.handle(request)));
-            return;
-        };
+        let home = Home::current().unwrap_or(self.home);
+        let engine = self.clone();
+        home.run(Box::new(move || engine.serve(request, home)));
+    }
+
+    /// The client that waits for the answer to such a request has gone.
+    pub(crate) fn cut(self: &Arc<Self>, exchange: u64) {
+        let home = Home::current().unwrap_or(self.home);
+        let engine = self.clone();
+        home.run(Box::new(move || engine.was_cut(exchange)));
+    }
+
+    /// Serves a request on the thread of this loop.
+    fn serve(self: &Arc<Self>, request: HttpRequest, here: Home) {
         if let Some(bundle) = &self.bundle
             && let Some(file) = bundle.find(&self.path, request.head.path())
         {
@@ -113,8 +137,7 @@ impl Engine {
         }
     }
 
-    /// The client that waits for the answer to this exchange has gone.
-    pub(crate) fn cut(&self, exchange: u64) {
+    fn was_cut(&self, exchange: u64) {
         self.asked.remove(&exchange);
         let session = self.parked.remove(&exchange);
         if let Some(session) = session.and_then(|session| session.upgrade()) {
