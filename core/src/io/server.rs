@@ -109,6 +109,12 @@ impl Server {
         self.engine().handle(request);
     }
 
+    /// The client that waits for the answer to such a request has gone, before it was answered: its session ends. `exchange`
+    /// is the request's [`Exchange::id`](crate::Exchange::id). For our own listeners nobody has to say so. Any thread.
+    pub fn request_cut(&self, exchange: u64) {
+        self.engine().cut(exchange);
+    }
+
     /// The namespace of this name, "/" being there always; it is made if it isn't there. A missing "/" in front is added.
     pub fn of(&self, name: &str) -> Namespace {
         self.0.of(&slashed(name), false)

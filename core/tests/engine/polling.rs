@@ -188,5 +188,27 @@ fn a_foreign_server_passes_requests_on() {
     scene.expect(&["open"]);
     // The session is there for our own listener, too.
     let target = format!("/engine.io/?EIO=4&transport=polling&sid={sid}");
-    assert_eq!(scene.http().post(&target, "4a").body, "ok");
+    assert_eq!(scene.http().post(&target, "4").body, "ok");
+    scene.expect(&["Text(\"\")"]);
+    assert_eq!(scene.http().get(&target).body, "4");
+    // Its client goes while it waits.
+    let (answers, given) = unbounded();
+    let exchange = crate::Exchange::foreign(Box::new(move |answer| answers.send(answer).unwrap()));
+    let id = exchange.id();
+    let text = format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n");
+    let (head, _) = crate::http::parse_request(text.as_bytes(), &limits)
+        .unwrap()
+        .unwrap();
+    scene.engine.handle(crate::HttpRequest {
+        head,
+        body: Vec::new(),
+        remote: None,
+        secure: false,
+        exchange,
+    });
+    wait_for_get(&scene.session());
+    scene.engine.cut(id);
+    scene.expect(&["close transport error poll connection closed prematurely"]);
+    let answer: crate::HttpAnswer = given.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(answer.status, 400, "it was owed");
 }
