@@ -34,6 +34,22 @@ FOREIGN_CLIENTS = {
 }
 
 
+# The servers of Socket.IO, for which the scenarios of the clients below are written; with a parser's name behind the port.
+SOCKETIO_SERVERS = {
+    "c": [CHECKOUT / "target/interop/socketio_server", "0"],
+}
+SOCKETIO_CLIENTS = {
+    "socket.io-client": ["node", PEERS / "node/socketio_client.js"],
+    "python-socketio": [PEERS_PYTHON, PEERS / "python/socketio_client.py"],
+    "socket.io-client@2": ["node", PEERS / "node/socketio_v2_client.js"],
+}
+# Servers of others that do what the examples io_echo_server do.
+SOCKETIO_ECHO_SERVERS = {
+    "socket.io": ["node", PEERS / "node/socketio_echo_server.js", "0"],
+    "python-socketio": [PEERS_PYTHON, PEERS / "python/socketio_echo_server.py", "0"],
+}
+
+
 def example(language: str, program: str) -> list[str | Path]:
     """An example program, as a user calls it."""
     match language:

@@ -62,8 +62,11 @@ impl Connection {
         }
     }
 
+    /// The same for old clients, too: the official server gives them an object here, where other refusals are a text.
     fn no_such_namespace(&self, name: &str) {
-        self.refuse(name, "Invalid namespace", None);
+        let mut payload = String::new();
+        socketio::connect_error("Invalid namespace", None, &mut payload);
+        self.send(PacketType::ConnectError, name, Payload::Whole(&payload));
     }
 
     /// Tells the client that it can't be connected; its other namespaces go on.

@@ -66,7 +66,7 @@ fn the_query_of_a_namespace_is_its_auth() {
     fixture.io.of("/admin").emit("f", "", &[]).unwrap();
     client.gets(&["42/admin,[\"f\"]"]);
     client.say("40/nope");
-    client.gets(&["44/nope,\"Invalid namespace\""]);
+    client.gets(&["44/nope,{\"message\":\"Invalid namespace\"}"]);
 }
 
 #[test]

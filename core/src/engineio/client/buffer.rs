@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use super::super::{Data, PacketType, encode_payload};
 use super::{OwnedData, VERSION};
 
+/// The most packets of a payload: python-engineio refuses one with more.
+const MAX_PACKETS: usize = 16;
+
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) kind: PacketType,
@@ -55,7 +58,7 @@ impl Buffer {
         Some(packet)
     }
 
-    /// Takes the next payload: as many packets as `max` bytes allow, and one in any case.
+    /// Takes the next payload: as many packets as `max` bytes and [`MAX_PACKETS`] allow, and one in any case.
     pub(super) fn pop_payload(&mut self, max: Option<usize>) -> Option<String> {
         let count = self.fitting(max.unwrap_or(usize::MAX));
         if count == 0 {
@@ -77,7 +80,7 @@ impl Buffer {
             length = length.saturating_add(more);
             is_first || length <= max
         };
-        self.packets.iter().take_while(fits).count()
+        self.packets.iter().take(MAX_PACKETS).take_while(fits).count()
     }
 }
 
@@ -123,5 +126,13 @@ mod tests {
         };
         assert_eq!(with_binary().pop_payload(Some(8)).as_deref(), Some("4a\x1ebAAAA"));
         assert_eq!(with_binary().pop_payload(Some(7)).as_deref(), Some("4a"));
+    }
+
+    #[test]
+    fn a_payload_has_no_more_packets_than_every_server_takes() {
+        let mut waiting = buffer(&["a"; 40]);
+        let counts =
+            std::iter::from_fn(|| waiting.pop_payload(None)).map(|payload| payload.split('\x1e').count());
+        assert_eq!(counts.collect::<Vec<_>>(), [16, 16, 8]);
     }
 }

@@ -1,0 +1,87 @@
+"""Socket.IO: our servers with the official clients (of JavaScript, of Python, and of version 2), our clients with the official
+servers, and ours with each other, by each transport.
+"""
+
+import os
+import re
+import unittest
+from unittest import mock
+
+from processes import ProcessTest, Server
+from programs import SOCKETIO_CLIENTS, SOCKETIO_ECHO_SERVERS, SOCKETIO_SERVERS, example
+
+TRANSPORTS = ("polling", "websocket", "upgrade")
+COUNT = 500  # events of an echo
+
+
+class Serving(ProcessTest):
+    """Our servers; the classes below name one."""
+
+    language: str
+
+    def run_client(self, client: str, parser: str = "json") -> None:
+        command = SOCKETIO_SERVERS[self.language]
+        server = self.serve([*command, *([parser] if parser != "json" else [])])
+        with mock.patch.dict(os.environ, {"PARSER": parser}):
+            for transport in TRANSPORTS:
+                with self.subTest(transport=transport):
+                    done = self.run_to_end([*SOCKETIO_CLIENTS[client], server.url("/", scheme="http"), transport])
+                    self.assertGreater(len([line for line in done.rest() if line.startswith("ok ")]), 5)
+
+    def test_socket_io_client(self) -> None:
+        self.run_client("socket.io-client")
+
+    def test_socket_io_client_with_msgpack(self) -> None:
+        self.run_client("socket.io-client", "msgpack")
+
+    def test_python_socketio(self) -> None:
+        self.run_client("python-socketio")
+
+    def test_python_socketio_with_msgpack(self) -> None:
+        self.run_client("python-socketio", "msgpack")
+
+    def test_socket_io_client_of_version_2(self) -> None:
+        self.run_client("socket.io-client@2")
+
+
+class CServer(Serving):
+    language = "c"
+
+
+class Echoing(ProcessTest):
+    """The examples io_echo_client; the classes below name the language."""
+
+    language: str
+
+    def run_echo(self, server: Server) -> None:
+        url = f"http://localhost:{server.port}"
+        done = self.run_to_end([*example(self.language, "io_echo_client"), url, str(COUNT)])
+        self.assertRegex("\n".join(done.rest()), rf"^{COUNT} events in [\d.]+ s: \d+ events/s$")
+
+    def test_socket_io(self) -> None:
+        self.run_echo(self.serve(SOCKETIO_ECHO_SERVERS["socket.io"]))
+
+    def test_python_socketio(self) -> None:
+        self.run_echo(self.serve(SOCKETIO_ECHO_SERVERS["python-socketio"]))
+
+    def test_ours(self) -> None:
+        for language in LANGUAGES:
+            with self.subTest(server=language):
+                server = Server([*example(language, "io_echo_server"), "0"])
+                self.addCleanup(server.stop)
+                self.run_echo(server)
+
+    def test_nobody_is_there(self) -> None:
+        done = self.run_to_end([*example(self.language, "io_echo_client"), "http://localhost:1", "1"], status=1)
+        self.assertTrue(re.match(r"io_echo_client: \w+", done.errors), done.errors)
+
+
+LANGUAGES = ("c",)
+
+
+class CEcho(Echoing):
+    language = "c"
+
+
+def load_tests(loader: unittest.TestLoader, found: unittest.TestSuite, pattern: str | None) -> unittest.TestSuite:
+    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (CServer, CEcho))
