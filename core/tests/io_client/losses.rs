@@ -134,6 +134,9 @@ fn a_refusal_says_what_the_server_said() {
         r#"{"code":5,"message":"Unsupported protocol version"}"#,
     );
     scene.hears(&["error Refused", "connect_error xhr poll error"]);
+    let error = scene.ear.errors.lock().unwrap().pop().unwrap();
+    assert_eq!(error.http_status(), Some(400));
+    assert!(error.text().contains("Unsupported protocol version"), "{error}");
     assert!(scene.server.is_quiet());
 }
 

@@ -25,6 +25,7 @@ pub struct Ear {
     reaction: Box<Reaction>,
     pub acks: Mutex<Vec<ClientAck>>,
     pub questions: Mutex<Vec<AuthQuestion>>,
+    pub errors: Mutex<Vec<Error>>,
 }
 
 impl Ear {
@@ -49,6 +50,7 @@ impl ClientHandler for Ear {
     }
 
     fn on_connect_error(&self, socket: &ClientSocket, error: ConnectError<'_>) {
+        self.errors.lock().unwrap().extend(error.error.cloned());
         let data = error.data.map(|data| format!(" {data}")).unwrap_or_default();
         self.of(socket, format!("connect_error {}{data}", error.message));
     }
@@ -159,6 +161,7 @@ impl Scene {
             reaction: Box::new(reaction),
             acks: Mutex::default(),
             questions: Mutex::default(),
+            errors: Mutex::default(),
         });
         let mut options = ManagerOptions::default();
         options.reconnection.delay = Duration::from_millis(1);
