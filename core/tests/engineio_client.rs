@@ -170,6 +170,31 @@ fn one_post_at_a_time_takes_what_the_server_allows() {
 }
 
 #[test]
+fn corked_messages_leave_together() {
+    let mut client = polling();
+    client.cork();
+    client.send(text("a"), None);
+    client.send(text("b"), None);
+    assert_eq!(said(&mut client), [""; 0]);
+    client.uncork();
+    assert_eq!(said(&mut client), ["post 1 4a|4b"]);
+    client.cork();
+    client.send(text("c"), None);
+    client.posted(1, Ok(()));
+    assert_eq!(said(&mut client), [""; 0]);
+    client.close();
+    assert_eq!(said(&mut client), ["post 1 4c"], "who closes has said all");
+    let mut client = on_websocket();
+    client.cork();
+    client.send(text("a"), None);
+    assert_eq!(
+        said(&mut client),
+        ["text 1 4a"],
+        "a WebSocket has a cork of its own"
+    );
+}
+
+#[test]
 fn a_websocket_carries_packets_both_ways() {
     let mut client = on_websocket();
     assert_eq!(client.websocket_text(1, "4hello", 10), Some(Body::Text("hello")));

@@ -67,6 +67,28 @@ fn polling_on_the_wire() {
 }
 
 #[test]
+fn what_the_handlers_of_one_payload_send_leaves_in_one_request() {
+    let scene = Scene::with(
+        |_| {},
+        |socket, word| {
+            if word == "ask " {
+                let _ = socket.emit("tell", "", &[], &EmitOptions::default()).unwrap();
+            }
+        },
+    );
+    let (socket, get) = scene.polling();
+    get.answer("42[\"ask\"]\x1e42[\"ask\"]\x1e42[\"ask\"]");
+    let (get, post) = scene.server.get_and_post();
+    assert_eq!(post.body, "42[\"tell\"]\x1e42[\"tell\"]\x1e42[\"tell\"]");
+    post.answer("ok");
+    scene.hears(&["ask ", "ask ", "ask "]);
+    // Outside of handlers nothing waits.
+    let _ = socket.emit("now", "", &[], &EmitOptions::default()).unwrap();
+    assert_eq!(scene.server.post().body, "42[\"now\"]");
+    drop(get);
+}
+
+#[test]
 fn a_websocket_on_the_wire() {
     let scene = Scene::websocket();
     let (socket, mut peer) = scene.on_websocket();

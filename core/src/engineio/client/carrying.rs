@@ -193,7 +193,7 @@ impl Client {
         }
         match &mut self.carrier {
             Carrier::None => {}
-            Carrier::Polling(polling) if polling.is_posting => {}
+            Carrier::Polling(polling) if polling.is_posting || self.is_corked => {}
             Carrier::Polling(polling) => {
                 let max = self
                     .handshake

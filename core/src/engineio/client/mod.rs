@@ -124,6 +124,8 @@ pub struct Client {
     handshake: Option<Handshake>,
     ping_deadline: Option<Millis>,
     buffer: Buffer,
+    /// What is sent waits, so that more goes into one payload.
+    is_corked: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -148,6 +150,7 @@ impl Client {
             handshake: None,
             ping_deadline: None,
             buffer: Buffer::default(),
+            is_corked: false,
             outputs: VecDeque::new(),
         };
         client.try_next_transport();
@@ -253,11 +256,24 @@ impl Client {
         }
     }
 
+    /// Has messages wait for [`Client::uncork`] where each request costs: on polling.
+    pub fn cork(&mut self) {
+        self.is_corked = true;
+    }
+
+    /// Sends what has waited.
+    pub fn uncork(&mut self) {
+        if std::mem::take(&mut self.is_corked) {
+            self.flush();
+        }
+    }
+
     /// Closes the connection, once what waits has been sent; before its handshake is done, at once.
     pub fn close(&mut self) {
         match self.state {
             State::Opening => self.end(Reason::ForcedClose, ""),
             State::Open => {
+                self.uncork();
                 self.state = State::Closing;
                 self.close_when_sent();
             }

@@ -128,6 +128,18 @@ impl State {
         self.links.iter().find(|link| link.number == current)
     }
 
+    /// What handlers send leaves together, where each request costs.
+    pub(super) fn cork(&mut self) {
+        if let Some(link) = self.current.and_then(|number| self.link(number)) {
+            link.engine.cork();
+        }
+    }
+
+    /// What was corked leaves, whichever connection it is for.
+    pub(super) fn uncork(&mut self) {
+        self.links.iter_mut().for_each(|link| link.engine.uncork());
+    }
+
     /// Lets connections go that have ended.
     pub(super) fn drop_links(&mut self) {
         self.links

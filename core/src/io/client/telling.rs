@@ -24,6 +24,13 @@ pub(super) enum Tell {
 impl Core {
     /// Tells what there is to tell; who is told may bring about more of it.
     pub(super) fn tell_all(&self) {
+        while self.tell_corked() {}
+        self.reside();
+    }
+
+    /// Tells what there is, then sends what handlers had to say to it. Says whether that has brought about more.
+    fn tell_corked(&self) -> bool {
+        let mut is_corked = false;
         loop {
             let tell = self.look(|state| {
                 if state.is_telling {
@@ -31,13 +38,22 @@ impl Core {
                 }
                 let tell = state.tells.pop_front();
                 state.is_telling = tell.is_some();
+                if state.is_telling && !std::mem::replace(&mut is_corked, true) {
+                    state.cork();
+                }
                 tell
             });
             let Some(tell) = tell else { break };
             self.tell(tell);
             self.look(|state| state.is_telling = false);
         }
-        self.reside();
+        let now = self.home.now();
+        is_corked
+            && self.look(|state| {
+                state.uncork();
+                self.settle(state, now);
+                !state.tells.is_empty()
+            })
     }
 
     /// A message came over a WebSocket: what it brings is told from where it lies.
