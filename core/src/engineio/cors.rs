@@ -3,6 +3,9 @@
 //! A page of an origin that isn't allowed is not refused: its browser keeps the answer from it. Browsers don't ask for
 //! WebSockets; who wants to keep pages out looks at the Origin header when a session begins.
 
+use std::fmt;
+use std::sync::Arc;
+
 use http::{HeaderMap, Method, header};
 
 /// Which pages of other origins may use the server, and how (the options of the `cors` package).
@@ -38,7 +41,35 @@ pub enum CorsOrigin {
     One(String),
     /// These, compared whole; the header repeats the request's origin if it is among them.
     List(Vec<String>),
+    /// Those that the application accepts; the header repeats them.
+    Asked(OriginCheck),
 }
+
+/// Says whether an origin may use the server. It is asked on the threads that answer requests, so it must not block.
+#[derive(Clone)]
+pub struct OriginCheck(Arc<dyn Fn(&str) -> bool + Send + Sync>);
+
+impl OriginCheck {
+    /// Asks this function.
+    pub fn new(accepts: impl Fn(&str) -> bool + Send + Sync + 'static) -> OriginCheck {
+        OriginCheck(Arc::new(accepts))
+    }
+}
+
+impl fmt::Debug for OriginCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OriginCheck").finish_non_exhaustive()
+    }
+}
+
+/// The same if it is the same function.
+impl PartialEq for OriginCheck {
+    fn eq(&self, other: &OriginCheck) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for OriginCheck {}
 
 impl Default for Cors {
     fn default() -> Cors {
@@ -109,6 +140,7 @@ impl Cors {
             CorsOrigin::Any => return answer.add("Access-Control-Allow-Origin", "*"),
             CorsOrigin::One(origin) => Some(origin.as_str()),
             CorsOrigin::Reflect => asked,
+            CorsOrigin::Asked(check) => asked.filter(|asked| (check.0)(asked)),
             CorsOrigin::List(list) => asked.filter(|asked| list.iter().any(|origin| origin == asked)),
         };
         answer.add("Access-Control-Allow-Origin", allowed.unwrap_or_default());
@@ -191,6 +223,21 @@ mod tests {
                 "Access-Control-Allow-Headers: x-z",
             ]
         );
+    }
+
+    #[test]
+    fn origins_that_the_application_accepts() {
+        let cors = Cors {
+            origin: CorsOrigin::Asked(OriginCheck::new(|origin| origin.ends_with(".example"))),
+            ..Cors::default()
+        };
+        let yes = ["Access-Control-Allow-Origin: https://a.example", "Vary: Origin"];
+        assert_eq!(headers(&cors, &Method::GET, Some("https://a.example")), yes);
+        assert_eq!(
+            headers(&cors, &Method::GET, Some("https://b.test")),
+            ["Vary: Origin"]
+        );
+        assert_eq!(headers(&cors, &Method::GET, None), ["Vary: Origin"]);
     }
 
     #[test]

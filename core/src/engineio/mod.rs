@@ -29,7 +29,7 @@ mod base64;
 mod payload_v3;
 
 pub use cookie::{Cookie, CookiePriority, SameSite};
-pub use cors::{Cors, CorsOrigin};
+pub use cors::{Cors, CorsOrigin, OriginCheck};
 
 pub use packet::{Body, Data, Packet, PacketType, ParseError, Version};
 pub use payload::{PayloadType, Payloads, decode_binary_payload, decode_payload, encode_payload};

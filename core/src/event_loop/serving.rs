@@ -174,6 +174,10 @@ impl LoopCore {
             Some(folder) if !at_endpoint || site.options.path.is_none() => {
                 self.serve_file(id, site, folder, request)
             }
+            _ if !at_endpoint => {
+                let text = format!("there is nothing at {}", request.path());
+                self.answer_and_close(id, &Refusal::new(404, &text))
+            }
             // Says which header is missing, and names the protocol as RFC 9110 §15.5.22 asks for.
             _ => self.refuse_handshake(id, handshake::check_request(request)),
         }

@@ -237,6 +237,9 @@ impl SessionHandler for Connection {
 
     fn on_upgrade(&self) {
         self.stopped_polling();
+        if let Some(session) = self.session.upgrade() {
+            self.core.handler.on_session_upgraded(session.sid());
+        }
         for socket in self.sockets() {
             if socket.connected() {
                 self.core.admin(|admin| admin.upgraded(&socket));
@@ -252,6 +255,9 @@ impl SessionHandler for Connection {
         };
         self.end(why, detail);
         self.stopped_polling();
+        if let Some(session) = self.session.upgrade() {
+            self.core.handler.on_session_closed(session.sid(), why, detail);
+        }
         self.core.session_closed(self, reason);
     }
 }

@@ -11,7 +11,8 @@ use super::connection::Connection;
 use super::counters::{Counted, Counters};
 use super::engine::{Engine, EngineHandler, EngineOptions, Question, Session, SessionHandler};
 use super::{
-    ConnectionError, Handler, Namespace, Recovery, RequestQuestion, Server, ServerOptions, Socket, Transport,
+    ConnectionError, Handler, Namespace, Recovery, RequestQuestion, Server, ServerOptions, SessionInfo,
+    Socket, Transport,
 };
 use crate::engineio::server::Reason;
 use crate::error::Result;
@@ -422,6 +423,12 @@ impl EngineHandler for Core {
             self.gauges.polling.fetch_add(1, Ordering::Relaxed);
         }
         self.admin(Admin::session_began);
+        self.handler.on_session(&SessionInfo {
+            id: session.sid(),
+            request: session.request(),
+            transport: session.transport(),
+            protocol: session.version(),
+        });
         let connection = match self.me.upgrade() {
             Some(core) => Connection::new(&core, session),
             None => unreachable!("the engine that calls keeps this"),

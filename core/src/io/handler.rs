@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::{
-    Ack, AckResult, BroadcastAcks, ConnectQuestion, ConnectionError, Namespace, NamespaceQuestion,
-    RequestQuestion, Server, Socket,
+    Ack, AckResult, BroadcastAcks, ConnectQuestion, ConnectionError, Handshake, Namespace, NamespaceQuestion,
+    RequestQuestion, Server, Socket, Transport,
 };
 use crate::http::Request;
 
@@ -31,6 +31,12 @@ pub trait Handler: Send + Sync {
     /// the one that begins the session (`initial_headers`), else `headers`. Only with
     /// [`ServerOptions::ask_headers`](super::ServerOptions::ask_headers).
     fn on_headers(&self, initial: bool, request: &Request, headers: &mut Vec<(String, String)>) {}
+    /// A session has begun (`connection` of the official engine), on what will be its home thread. Its sockets come later.
+    fn on_session(&self, session: &SessionInfo<'_>) {}
+    /// A session has moved from HTTP requests to a WebSocket; before [`Handler::on_upgrade`].
+    fn on_session_upgraded(&self, session_id: &str) {}
+    /// A session has ended, after the last of its sockets. `detail` as for [`Handler::on_disconnect`].
+    fn on_session_closed(&self, session_id: &str, reason: DisconnectReason, detail: &str) {}
     /// A request was refused (`connection_error`).
     fn on_connection_error(&self, error: &ConnectionError) {}
     /// A client asks for a namespace that is not there; only with [`Server::set_dynamic_namespaces`]. Answer here or later, on
@@ -77,6 +83,19 @@ pub trait Handler: Send + Sync {
     fn on_room(&self, namespace: &Namespace, event: RoomEvent<'_>) {}
     /// [`Server::close`] is done: all sockets and sessions have gone. The last event of this server.
     fn on_server_closed(&self, server: &Server) {}
+}
+
+/// A session as it begins.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionInfo<'a> {
+    /// Its id (Engine.IO's `sid`). Who knows it can act for the client: don't show it to others.
+    pub id: &'a str,
+    /// The request that began it.
+    pub request: &'a Handshake,
+    /// What carries it.
+    pub transport: Transport,
+    /// Which revision of Engine.IO its client speaks: 4, or 3.
+    pub protocol: u8,
 }
 
 /// An event that came from a client. What it borrows is there until [`Handler::on_event`] returns.

@@ -90,7 +90,7 @@ pub use client::{
     Auth, AuthQuestion, ClientAck, ClientEvent, ClientHandler, ClientReason, ClientSocket, ConnectError,
     Manager, ManagerHandler, ManagerOptions, ManagerState, Reconnection, SocketOptions, connect,
 };
-pub use handler::{DisconnectReason, Event, Handler, Outgoing, RoomEvent};
+pub use handler::{DisconnectReason, Event, Handler, Outgoing, RoomEvent, SessionInfo};
 pub use namespace::Namespace;
 pub use operator::{BroadcastOperator, SocketDetails};
 pub use options::{AdminAuth, AdminOptions, Recovery, ServerOptions};
@@ -100,5 +100,5 @@ pub use shared::{AckResult, EmitOptions};
 pub use socket::Socket;
 
 pub use self::engine::{ConnectionError, Handshake};
-pub use crate::engineio::{Cookie, CookiePriority, Cors, CorsOrigin, SameSite, Transport};
+pub use crate::engineio::{Cookie, CookiePriority, Cors, CorsOrigin, OriginCheck, SameSite, Transport};
 pub use crate::socketio::{Parser, ParserKind};

@@ -218,6 +218,13 @@ fn a_reader_that_goes_in_the_middle_of_a_file_harms_nobody() {
 }
 
 #[test]
+fn without_files_there_is_nothing_beside_the_endpoint() {
+    let site = site_with(|options| options.static_folder = None);
+    assert_eq!(get(&site, "/elsewhere", "").status(), 404);
+    assert_eq!(get(&site, "/ws", "").status(), 426);
+}
+
+#[test]
 fn what_is_not_an_upgrade_is_told_so() {
     let site = site();
     let endpoint = get(&site, "/ws", "");

@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use parking_lot::Mutex;
 use sockline::io::{
     self, AckResult, BroadcastAcks, ConnectQuestion, DisconnectReason, Event, Handler, Namespace,
-    NamespaceQuestion, Outgoing, RequestQuestion, RoomEvent, Socket,
+    NamespaceQuestion, Outgoing, RequestQuestion, RoomEvent, SessionInfo, Socket,
 };
 use sockline::{Loop, ServerOptions};
 
@@ -20,6 +20,8 @@ type SocketHook = Mutex<Option<Box<dyn Fn(&Socket) + Send + Sync>>>;
 pub struct Recorder {
     lines: Sender<String>,
     sockets: Sender<Socket>,
+    /// What it has heard of sessions; most tests don't look.
+    sessions: Sender<String>,
     pub on_request: Hook<RequestQuestion>,
     pub on_namespace: Hook<NamespaceQuestion>,
     pub on_connecting: Hook<ConnectQuestion>,
@@ -45,6 +47,26 @@ impl Handler for Recorder {
             Some(hook) => hook(question),
             None => question.allow(),
         }
+    }
+
+    fn on_session(&self, session: &SessionInfo<'_>) {
+        let SessionInfo {
+            id,
+            request,
+            transport,
+            protocol,
+        } = session;
+        let line = format!("{id} begins: {} {protocol} {}", transport.name(), request.url());
+        let _ = self.sessions.send(line);
+    }
+
+    fn on_session_upgraded(&self, session_id: &str) {
+        let _ = self.sessions.send(format!("{session_id} upgraded"));
+    }
+
+    fn on_session_closed(&self, session_id: &str, reason: DisconnectReason, _detail: &str) {
+        let line = format!("{session_id} closed: {}", reason.as_str());
+        let _ = self.sessions.send(line);
     }
 
     fn on_connection_error(&self, error: &io::ConnectionError) {
@@ -194,6 +216,7 @@ pub struct Fixture {
     pub handler: Arc<Recorder>,
     lines: Receiver<String>,
     sockets: Receiver<Socket>,
+    sessions: Receiver<String>,
     pub port: u16,
     pub on_loop: Loop,
 }
@@ -213,9 +236,11 @@ pub fn serve_on(threads: usize, change: impl FnOnce(&mut io::ServerOptions)) -> 
     let on_loop = started();
     let (lines_in, lines) = unbounded();
     let (sockets_in, sockets) = unbounded();
+    let (sessions_in, sessions) = unbounded();
     let handler = Arc::new(Recorder {
         lines: lines_in,
         sockets: sockets_in,
+        sessions: sessions_in,
         on_request: Mutex::default(),
         on_namespace: Mutex::default(),
         on_connecting: Mutex::default(),
@@ -235,6 +260,7 @@ pub fn serve_on(threads: usize, change: impl FnOnce(&mut io::ServerOptions)) -> 
         handler,
         lines,
         sockets,
+        sessions,
         port: port(server),
         on_loop,
     }
@@ -253,6 +279,13 @@ impl Fixture {
         for line in expected {
             assert_eq!(self.next(), *line);
         }
+    }
+
+    /// What it heard next of sessions.
+    #[track_caller]
+    pub fn hears_of_session(&self, expected: &str) {
+        let line = self.sessions.recv_timeout(PATIENCE).expect("another line");
+        assert_eq!(line, expected);
     }
 
     /// It has heard nothing else so far.
@@ -324,7 +357,7 @@ pub struct Client {
 }
 
 /// The request for a WebSocket at this path.
-fn upgrade_request(query: &str, lines: &str) -> String {
+pub fn upgrade_request(query: &str, lines: &str) -> String {
     format!(
         "GET /socket.io/?{query} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{lines}\r\n"

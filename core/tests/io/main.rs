@@ -17,4 +17,5 @@ mod parsers;
 mod pressure;
 mod recovery;
 mod rooms;
+mod sessions;
 mod threads;

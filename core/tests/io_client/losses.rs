@@ -60,6 +60,20 @@ fn events_wait_for_the_next_connection_and_sent_ones_are_settled() {
 }
 
 #[test]
+fn a_connection_that_is_closed_as_if_lost_is_made_again() {
+    let scene = Scene::websocket();
+    let (socket, _peer) = scene.on_websocket();
+    socket.io().close_connection();
+    scene.hears(&["close forced close", "disconnect forced close", "attempt 1"]);
+    assert!(socket.active() && !socket.connected());
+    let (_, mut peer) = scene.server.websocket();
+    say(&mut peer, HANDSHAKE);
+    assert_eq!(hear(&mut peer), "40");
+    say(&mut peer, r#"40{"sid":"id2"}"#);
+    scene.hears(&["open", "reconnect 1", "connect id2"]);
+}
+
+#[test]
 fn a_recovered_session_says_so() {
     let scene = Scene::websocket();
     let socket = scene.socket("/");

@@ -17,7 +17,7 @@ use crate::event_loop::{Home, Loop};
 use crate::io::Transport;
 use crate::io::registry::{self, Registry};
 use crate::settings::millis;
-use crate::socketio::client::SocketSettings;
+use crate::socketio::client::{Reason, SocketSettings};
 use crate::ws::url::Url;
 
 /// Managers by their numbers.
@@ -133,6 +133,13 @@ impl Manager {
     /// Closes the connection, and gives up coming back to one. The sockets hear `on_disconnect` with "forced close".
     pub fn close(&self) {
         self.0.call(|state, now| state.machine.close(now));
+    }
+
+    /// Closes the connection as if it had been lost (`manager.engine.close()` of the official client): the sockets hear
+    /// `on_disconnect` with "forced close", and come back if reconnection is on.
+    pub fn close_connection(&self) {
+        self.0
+            .call(|state, now| state.machine.closed(Reason::ForcedClose, "", now));
     }
 
     /// What it is at.
