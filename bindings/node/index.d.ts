@@ -6,6 +6,7 @@ import type { AddressInfo } from 'net';
 import type { Readable } from 'stream';
 import type { ReadableStream, WritableStream } from 'stream/web';
 import type { PeerCertificate } from 'tls';
+import type { Server as SocketIoServer } from './socket.io.js';
 
 /** What can be sent: text as a string or number, binary as anything that holds bytes. */
 type Data = string | number | ArrayBufferLike | NodeJS.ArrayBufferView | readonly number[];
@@ -370,6 +371,8 @@ declare namespace WebSocket {
   }
 
   export interface ServerOptions extends Limits {
+    /** Socket.IO servers that answer on the same port, each below its path. */
+    io?: SocketIoServer<any, any, any, any> | SocketIoServer<any, any, any, any>[];
     /** 0 lets the system choose one. */
     port: number;
     /** Default: every address. */

@@ -54,10 +54,12 @@ class WebSocketServer extends EventEmitter {
       threads: amount(this.options, 'threads', 0),
       metricsPath: this.options.metricsPath == null ? undefined : String(this.options.metricsPath),
       folder: folder == null ? undefined : String(folder),
+      endpoint: this._endpoint,
       maxConnections: amount(this.options, 'maxConnections', 0),
       maxConnectionsPerAddress: amount(this.options, 'maxConnectionsPerAddress', 0),
       maxRequests: amount(this.options, 'maxRequests', 0),
       origins: [this.options.origins ?? []].flat().map(String),
+      io: [this.options.io ?? []].flat().map((server) => server._attached(this)),
       limits,
     };
     let event = ['listening'];

@@ -64,6 +64,48 @@ pub(crate) enum Kind {
     Log = 16,
     /// A part of a message. The extra half word: 1 for binary, 2 for the first part, 4 for the last.
     Part = 17,
+    // From here on for Socket.IO; what their payloads are says `io/records.rs`.
+    IoAttachment = 18,
+    IoEvent = 19,
+    IoAck = 20,
+    IoConnected = 21,
+    IoDisconnecting = 22,
+    IoDisconnect = 23,
+    IoAbandoned = 24,
+    IoUpgraded = 25,
+    IoOutgoing = 26,
+    IoConnecting = 27,
+    IoConnection = 28,
+    IoRoom = 29,
+    IoBroadcastAck = 30,
+    IoFetched = 31,
+    IoRequest = 32,
+    IoNamespace = 33,
+    IoRefused = 34,
+    IoHeaders = 35,
+    IoClosed = 36,
+    IoAnswer = 37,
+    IoAuth = 38,
+    IoConnect = 39,
+    IoConnectError = 40,
+    IoClientDisconnect = 41,
+    IoOpen = 42,
+    IoError = 43,
+    IoClose = 44,
+    IoPing = 45,
+    IoUpgradeError = 46,
+    IoScheduled = 47,
+    IoAttempt = 48,
+    IoReconnect = 49,
+    IoReconnectError = 50,
+    IoReconnectFailed = 51,
+    IoNamespaceMade = 52,
+    IoSession = 53,
+    IoSessionUpgraded = 54,
+    IoSessionClosed = 55,
+    // Only asked, no records.
+    IoInitialHeaders = 56,
+    IoOrigin = 57,
 }
 
 struct Spilled {
@@ -119,14 +161,21 @@ impl Batch {
     /// Does `collect` with JavaScript within reach, and hands over all events there are then; none, too, if `always`.
     pub(crate) fn collect_and_deliver(&self, always: bool, collect: impl FnOnce()) {
         self.in_javascript.set(true);
-        for event in self.spill.take() {
-            self.push(event.key, event.kind, event.extra, &event.payload);
-        }
+        self.take_spilled();
         collect();
         if self.count.get() > 0 || always {
             self.deliver();
         }
+        while self.count.get() > 0 {
+            self.deliver(); // what the handlers have brought about
+        }
         self.in_javascript.set(false);
+    }
+
+    fn take_spilled(&self) {
+        for event in self.spill.take() {
+            self.push(event.key, event.kind, event.extra, &event.payload);
+        }
     }
 
     /// Whether events wait for JavaScript to be called.
@@ -136,8 +185,13 @@ impl Batch {
 
     /// Takes an event over.
     pub(crate) fn push(&self, key: u32, kind: Kind, extra: u16, payload: &[u8]) {
+        self.push_parts(key, kind, extra, [payload]);
+    }
+
+    /// Takes an event over whose payload is made up of parts.
+    pub(crate) fn push_parts<const N: usize>(&self, key: u32, kind: Kind, extra: u16, parts: [&[u8]; N]) {
         if !self.in_javascript.get() {
-            let payload = payload.into();
+            let payload = parts.concat().into();
             return self.spill.borrow_mut().push(Spilled {
                 key,
                 kind,
@@ -146,9 +200,9 @@ impl Batch {
             });
         }
         let word = kind as u32 | u32::from(extra) << EXTRA_SHIFT;
-        let length = payload.len();
+        let length = parts.iter().map(|part| part.len()).sum();
         if length >= LARGE {
-            if self.copy_to_own(payload) {
+            if self.copy_to_own(length, &parts) {
                 self.record([key, word | OWN_MEMORY, 0, length as u32]);
             }
             return;
@@ -158,7 +212,7 @@ impl Batch {
         }
         let offset = self.used.get();
         // SAFETY: the slab has room for `length` bytes from `offset` on, and they are written this once.
-        unsafe { std::ptr::copy_nonoverlapping(payload.as_ptr(), self.slab.get().add(offset), length) };
+        unsafe { copy(&parts, self.slab.get().add(offset)) };
         self.used.set(offset + length);
         self.record([key, word, offset as u32, length as u32]);
     }
@@ -187,6 +241,8 @@ impl Batch {
             return;
         };
         let count = self.count.replace(0);
+        // What is pushed while JavaScript reads the table has to wait until it is done with that.
+        self.in_javascript.set(false);
         let delivered = self
             .deliver
             .get(self.env)
@@ -194,6 +250,8 @@ impl Batch {
         if delivered.is_none() {
             js::report_exception(self.env);
         }
+        self.in_javascript.set(true);
+        self.take_spilled();
     }
 
     fn next_slab(&self) -> bool {
@@ -206,12 +264,12 @@ impl Batch {
         true
     }
 
-    fn copy_to_own(&self, payload: &[u8]) -> bool {
-        let Some(memory) = self.allocate(payload.len()) else {
+    fn copy_to_own(&self, length: usize, parts: &[&[u8]]) -> bool {
+        let Some(memory) = self.allocate(length) else {
             return false;
         };
         // SAFETY: `allocate` has seen to it that there are so many bytes, and nobody else has them yet.
-        unsafe { std::ptr::copy_nonoverlapping(payload.as_ptr(), memory, payload.len()) };
+        unsafe { copy(parts, memory) };
         true
     }
 
@@ -225,5 +283,19 @@ impl Batch {
         };
         let (memory, length) = js::array_buffer(self.env, buffer)?;
         (length >= size).then_some(memory)
+    }
+}
+
+/// Writes the parts one behind the other.
+///
+/// # Safety
+/// There must be room for all of them at `to`, which nobody reads meanwhile.
+unsafe fn copy(parts: &[&[u8]], mut to: *mut u8) {
+    for part in parts {
+        // SAFETY: by the caller's promise.
+        unsafe {
+            std::ptr::copy_nonoverlapping(part.as_ptr(), to, part.len());
+            to = to.add(part.len());
+        }
     }
 }

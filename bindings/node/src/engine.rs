@@ -21,7 +21,7 @@ use crate::tls::{ClientContext, ServerContext};
 /// One loop for the module that made it; it lives as long as its environment.
 #[napi]
 pub struct Engine {
-    host: HostPointer,
+    pub(crate) host: HostPointer,
 }
 
 #[napi]
@@ -70,7 +70,7 @@ impl Engine {
         let host = self.host.get();
         let (on_loop, handler) = host.start().map_err(|text| unsupported(&text))?;
         let (key, has_threads) = (options.key, options.threads > 0);
-        let mut options = options.into_core();
+        let mut options = options.into_core()?;
         options.tls = context.map(|context| context.tls.clone());
         let server = if has_threads {
             let (crew, server) = Crew::listen(key, options, on_loop.waker())?;

@@ -23,6 +23,7 @@ use sockline::{Handler, LogLevel, Loop, LoopOptions};
 
 use crate::batch::{Batch, Kind};
 use crate::errors;
+use crate::io::Io;
 use crate::js::{self, Kept, Scope};
 use crate::listener::Connections;
 use crate::logging;
@@ -39,6 +40,8 @@ pub(crate) struct Host {
     pub(crate) batch: Batch,
     /// The native function that polls and delivers.
     collect: OnceCell<Kept>,
+    /// `answer(key, kind, text)`: what JavaScript says at once to a question.
+    asker: OnceCell<Kept>,
     running: OnceCell<Running>,
     /// Open servers and connections: while there are any, the process doesn't end.
     alive: Cell<usize>,
@@ -47,6 +50,8 @@ pub(crate) struct Host {
     due: Cell<Option<Instant>>,
     /// Strings on their way out, as UTF-8.
     pub(crate) scratch: RefCell<Vec<u8>>,
+    /// What it keeps for Socket.IO.
+    pub(crate) io: Io,
     /// Servers with threads of their own.
     pub(crate) crews: RefCell<Vec<Rc<Crew>>>,
     /// What JavaScript knows the log by, while it listens to that.
@@ -104,11 +109,13 @@ impl Host {
             env,
             batch,
             collect: OnceCell::new(),
+            asker: OnceCell::new(),
             running: OnceCell::new(),
             alive: Cell::new(0),
             in_turn: Cell::new(false),
             due: Cell::new(None),
             scratch: RefCell::default(),
+            io: Io::default(),
             crews: RefCell::default(),
             log: Cell::new(None),
             answer: Cell::default(),
@@ -255,6 +262,27 @@ impl Host {
     fn flush_soon(&self) {
         if let (false, false, Some(running)) = (self.in_turn.get(), self.ending.get(), self.running.get()) {
             running.watcher.call_before_wait(before_wait);
+        }
+    }
+
+    /// Who answers questions, from now on.
+    pub(crate) fn set_asker(&self, answer: sys::napi_value) {
+        if let Some(answer) = Kept::new(self.env, answer) {
+            let _ = self.asker.set(answer); // there is one a module
+        }
+    }
+
+    /// Asks JavaScript something that has to be known at once; `None` for no answer.
+    pub(crate) fn ask(&self, key: u32, kind: Kind, text: &str) -> Option<String> {
+        let _scope = Scope::open(self.env).filter(|_| !self.ending.get())?;
+        let answer = self.asker.get()?.get(self.env)?;
+        js::ask(self.env, answer, [key, kind as u32], text)
+    }
+
+    /// Has events delivered that a call from JavaScript has brought about.
+    pub(crate) fn deliver_soon(&self) {
+        if self.batch.has_spilled() {
+            self.flush_soon();
         }
     }
 

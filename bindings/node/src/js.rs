@@ -64,6 +64,41 @@ pub(crate) fn make_callback(env: sys::napi_env, function: sys::napi_value) -> Va
     (status == sys::Status::napi_ok).then_some(result)
 }
 
+/// The same with two numbers and a string, for a string; `None`, too, if it returns something else.
+pub(crate) fn ask(
+    env: sys::napi_env,
+    function: sys::napi_value,
+    numbers: [u32; 2],
+    text: &str,
+) -> Option<String> {
+    let (mut global, mut result) = (null_mut(), null_mut());
+    let mut arguments = [null_mut(); 3];
+    // SAFETY: a handle scope is open; the list has as many elements as are said, and the text as many bytes.
+    let status = unsafe {
+        sys::napi_get_global(env, &mut global);
+        sys::napi_create_uint32(env, numbers[0], &mut arguments[0]);
+        sys::napi_create_uint32(env, numbers[1], &mut arguments[1]);
+        sys::napi_create_string_utf8(env, text.as_ptr().cast(), text.len() as isize, &mut arguments[2]);
+        let list = arguments.as_ptr();
+        sys::napi_make_callback(
+            env,
+            null_mut(),
+            global,
+            function,
+            arguments.len(),
+            list,
+            &mut result,
+        )
+    };
+    if status != sys::Status::napi_ok {
+        report_exception(env);
+        return None;
+    }
+    let mut bytes = Vec::new();
+    append_string(env, result, &mut bytes)?;
+    String::from_utf8(bytes).ok()
+}
+
 /// Calls a function with one number, from a function that JavaScript has called.
 pub(crate) fn call(env: sys::napi_env, function: sys::napi_value, number: u32) -> Value {
     let (mut global, mut argument, mut result) = (null_mut(), null_mut(), null_mut());
@@ -179,4 +214,44 @@ pub(crate) fn append_string(env: sys::napi_env, value: sys::napi_value, out: &mu
         unsafe { sys::napi_get_value_string_utf8(env, value, null_mut(), 0, &mut needed) };
         out.reserve(needed + SLACK);
     }
+}
+
+/// How many elements an array has; 0 if it is none.
+fn array_length(env: sys::napi_env, value: sys::napi_value) -> u32 {
+    let (mut is_array, mut length) = (false, 0);
+    // SAFETY: both results are valid for writes, and the length is asked of arrays only.
+    unsafe {
+        if sys::napi_is_array(env, value, &mut is_array) == sys::Status::napi_ok && is_array {
+            sys::napi_get_array_length(env, value, &mut length);
+        }
+    }
+    length
+}
+
+fn element(env: sys::napi_env, array: sys::napi_value, index: u32) -> Value {
+    let mut value = null_mut();
+    // SAFETY: the result is valid for writes; Node-API checks that it is an array.
+    let status = unsafe { sys::napi_get_element(env, array, index, &mut value) };
+    (status == sys::Status::napi_ok).then_some(value)
+}
+
+/// The strings of an array; none if it is no array.
+pub(crate) fn strings(env: sys::napi_env, array: sys::napi_value) -> Vec<String> {
+    let string = |index| {
+        let mut bytes = Vec::new();
+        append_string(env, element(env, array, index)?, &mut bytes)?;
+        String::from_utf8(bytes).ok()
+    };
+    (0..array_length(env, array)).filter_map(string).collect()
+}
+
+/// The bytes of an array's views; none if it is no array. JavaScript must not run while they are used.
+///
+/// # Safety
+/// The elements must be views of ArrayBuffers: Node-API aborts the process on anything else.
+pub(crate) unsafe fn views<'a>(env: sys::napi_env, array: sys::napi_value) -> Vec<&'a [u8]> {
+    (0..array_length(env, array))
+        // SAFETY: by the caller's promise.
+        .filter_map(|index| unsafe { view(env, element(env, array, index)?) })
+        .collect()
 }

@@ -15,6 +15,7 @@
 //! | `batch` | the events of a turn on their way to JavaScript: a table, and payloads in a slab |
 //! | `listener` | what the core calls: turns events into records of the batch |
 //! | `errors` | failures under the codes and texts that npm `ws` gives them |
+//! | `io` | all of this for Socket.IO |
 //! | `js` | Node-API calls that napi-rs has no cheap form of |
 
 mod batch;
@@ -22,6 +23,7 @@ mod engine;
 mod errors;
 mod host;
 mod info;
+mod io;
 mod js;
 mod listener;
 mod logging;

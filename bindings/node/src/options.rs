@@ -11,6 +11,7 @@ use sockline::{
 };
 
 use crate::errors::{Result, invalid};
+use crate::io::io_server;
 
 /// What a connection may take, its timeouts, and its socket.
 #[napi(object)]
@@ -95,15 +96,21 @@ pub struct ListenOptions {
     pub host: String,
     /// 0 for one that the system chooses.
     pub port: u16,
+    /// Whether it listens nowhere: its connections are given to it.
+    pub nowhere: Option<bool>,
     pub backlog: u32,
     /// 0 for none of its own.
     pub threads: u32,
     pub metrics_path: Option<String>,
     pub folder: Option<String>,
+    /// The only path for WebSockets; all of them if it isn't there.
+    pub endpoint: Option<String>,
     pub max_connections: f64,
     pub max_connections_per_address: f64,
     pub max_requests: u32,
     pub origins: Vec<String>,
+    /// Socket.IO servers that answer on the same port, by their handles.
+    pub io: Vec<f64>,
     pub limits: Limits,
 }
 
@@ -136,9 +143,16 @@ impl ConnectOptions {
 
 impl ListenOptions {
     /// The core's options; who hears the server is still to be said.
-    pub(crate) fn into_core(self) -> ServerOptions {
-        let mut server = ServerOptions::new(Address::Tcp(self.host, self.port));
+    ///
+    /// # Errors
+    /// `Closed` for a Socket.IO server that is closed.
+    pub(crate) fn into_core(self) -> Result<ServerOptions> {
+        let mut server = ServerOptions::new(match self.nowhere {
+            Some(true) => Address::Nowhere,
+            _ => Address::Tcp(self.host, self.port),
+        });
         server.static_folder = self.folder.map(Into::into);
+        server.path = self.endpoint;
         server.backlog = self.backlog;
         server.threads = self.threads.max(1) as usize;
         server.metrics_path = self.metrics_path;
@@ -149,7 +163,10 @@ impl ListenOptions {
         server.handshake_timeout = millis(self.limits.handshake_timeout);
         server.settings = self.limits.settings();
         server.user_data = self.key as usize;
-        server
+        for handle in self.io {
+            server.routes.push(io_server(handle)?.route());
+        }
+        Ok(server)
     }
 }
 
@@ -169,7 +186,7 @@ impl Return {
 }
 
 impl Limits {
-    fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings::server();
         settings.max_message = (self.max_payload as usize).max(1);
         settings.ping_interval = millis(self.ping_interval);

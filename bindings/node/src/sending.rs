@@ -111,7 +111,7 @@ fn message_type(kind: u32) -> MessageType {
     }
 }
 
-fn status(sent: sockline::Result<Sent>) -> i32 {
+pub(crate) fn status(sent: sockline::Result<Sent>) -> i32 {
     match sent {
         Ok(Sent::Queued) => QUEUED,
         Ok(Sent::OverMark) => OVER_MARK,

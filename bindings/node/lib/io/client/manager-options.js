@@ -1,0 +1,101 @@
+'use strict';
+// The options of socket.io-client and engine.io-client under their names and with their defaults, as the addon's
+// `IoManagerOptions`.
+
+const { describeClient, parseUrl } = require('../../client');
+const { withCode } = require('../../errors');
+const { flatten } = require('../../headers');
+const { amount } = require('../../options');
+const { parserKind } = require('../parsers');
+
+const TRANSPORTS = ['polling', 'websocket'];
+const COMPRESSION_THRESHOLD = 1024; // bytes
+const SEND_BUFFER = 16 << 20; // bytes
+const MAX_ATTACHMENTS = 10; // as in socket.io-parser
+const MOST_ATTACHMENTS = 1023;
+const MAX_PAYLOAD = 100 << 20; // bytes; ws's default
+
+/** Reconnection and timeout are the manager's own properties. */
+function managerOptions(manager, key) {
+  const { opts: options } = manager;
+  const { context, ...client } = describeConnection(manager.uri, options);
+  return {
+    context,
+    description: {
+      client: { ...client, key },
+      path: options.path.replace(/\/$/, ''),
+      addTrailingSlash: options.addTrailingSlash !== false,
+      transports: transports(options.transports ?? TRANSPORTS),
+      upgrade: options.upgrade !== false,
+      rememberUpgrade: Boolean(options.rememberUpgrade),
+      tryAllTransports: Boolean(options.tryAllTransports),
+      query: flatten(options.query ?? {}),
+      timestampRequests: options.timestampRequests ?? undefined,
+      timestampParam: options.timestampParam ?? 't',
+      forceBase64: Boolean(options.forceBase64),
+      keepCookies: Boolean(options.withCredentials),
+      requestTimeout: amount(options, 'requestTimeout', 0),
+      reconnection: manager.reconnection(),
+      reconnectionAttempts: attempts(manager.reconnectionAttempts()),
+      reconnectionDelay: manager.reconnectionDelay(),
+      reconnectionDelayMax: manager.reconnectionDelayMax(),
+      randomizationFactor: manager.randomizationFactor(),
+      timeout: manager.timeout() === false ? 0 : Number(manager.timeout()),
+      parser: parserKind(options.parser),
+      maxAttachments: Math.min(amount(options, 'maxAttachments', MAX_ATTACHMENTS), MOST_ATTACHMENTS),
+      sendBuffer: amount(options, 'sendBufferLimit', SEND_BUFFER),
+    },
+  };
+}
+
+function attempts(number) {
+  return number === Infinity ? undefined : number;
+}
+
+function transports(given) {
+  const names = given.map((one) => (typeof one === 'string' ? one : one.transport));
+  const numbers = names.map((name) => TRANSPORTS.indexOf(name)).filter((number) => number >= 0);
+  if (numbers.length > 0) return numbers;
+  throw withCode(new Error(`option transports: none of ${names} is possible`), 'SOCKLINE_ERR_UNSUPPORTED');
+}
+
+/** As for a WebSocket: headers, TLS, proxy, limits. */
+function describeConnection(uri, options) {
+  const { agent, extraHeaders, perMessageDeflate = { threshold: COMPRESSION_THRESHOLD }, transportOptions } = options;
+  if (agent && typeof agent === 'object') {
+    throw withCode(new Error('option agent: connections are not made by the http module'), 'SOCKLINE_ERR_UNSUPPORTED');
+  }
+  const ofTransports = TRANSPORTS.map((name) => transportOptions?.[name]?.extraHeaders);
+  const headers = Object.assign({}, ...ofTransports, extraHeaders);
+  const url = parseUrl(uri);
+  const protocols = [options.protocols ?? []].flat();
+  const own = { ...tlsOptions(options), ...connectionOptions(options), headers, perMessageDeflate };
+  return describeClient(url, protocols, own);
+}
+
+const TLS_OPTIONS = ['pfx', 'key', 'passphrase', 'cert', 'ca', 'ciphers', 'rejectUnauthorized', 'servername'];
+const CONNECTION_OPTIONS = [
+  'proxy',
+  'localAddress',
+  'family',
+  'highWaterMark',
+  'hardLimit',
+  'slowConsumer',
+  'keepAlive',
+  'noDelay',
+];
+
+function tlsOptions(options) {
+  return pick(options, TLS_OPTIONS);
+}
+
+function connectionOptions(options) {
+  return { maxPayload: MAX_PAYLOAD, ...pick(options, CONNECTION_OPTIONS) };
+}
+
+function pick(options, names) {
+  const given = names.filter((name) => options[name] != null).map((name) => [name, options[name]]);
+  return Object.fromEntries(given);
+}
+
+module.exports = { managerOptions };

@@ -1,0 +1,230 @@
+'use strict';
+
+const { AsyncResource } = require('async_hooks');
+
+const { KIND, addTarget, engine } = require('../../engine');
+const { calling, fromRecord } = require('../../errors');
+const { Emitter } = require('./emitter');
+const { EngineSocket } = require('./engine-socket');
+const { managerOptions } = require('./manager-options');
+const { REASONS } = require('./reasons');
+const { Socket } = require('./socket');
+
+const TIMEOUT = 20_000; // ms
+const RECONNECTION_DELAY = 1000; // ms
+const RECONNECTION_DELAY_MAX = 5000; // ms
+const RANDOMIZATION_FACTOR = 0.5;
+
+/** A connection to a server, made again when it is lost, which the sockets of its namespaces share. */
+class Manager extends Emitter {
+  /** The engine's manager, once there was something to connect. */
+  _native;
+  #key = 0;
+  #isHeld = false;
+  #reconnection;
+  #reconnectionAttempts;
+  #reconnectionDelay;
+  #reconnectionDelayMax;
+  #randomizationFactor;
+  #timeout;
+  /** Who waits for the end of the present attempt. */
+  #waiting = [];
+
+  constructor(uri, options) {
+    super();
+    if (uri && typeof uri === 'object') [uri, options] = [undefined, uri];
+    this.opts = options ?? {};
+    this.opts.path = this.opts.path || '/socket.io';
+    this.uri = uri;
+    this.nsps = {};
+    this._resource = new AsyncResource('SocklineSocketIoManager');
+    this.#reconnection = this.opts.reconnection !== false;
+    this.#reconnectionAttempts = this.opts.reconnectionAttempts || Infinity;
+    this.#reconnectionDelay = this.opts.reconnectionDelay || RECONNECTION_DELAY;
+    this.#reconnectionDelayMax = this.opts.reconnectionDelayMax || RECONNECTION_DELAY_MAX;
+    this.#randomizationFactor = this.opts.randomizationFactor ?? RANDOMIZATION_FACTOR;
+    this.#timeout = this.opts.timeout ?? TIMEOUT;
+    this._readyState = 'closed';
+    this._reconnecting = false;
+    this._autoConnect = this.opts.autoConnect !== false;
+    if (this._autoConnect) this.open();
+  }
+
+  reconnection(enabled) {
+    if (arguments.length === 0) return this.#reconnection;
+    this.#reconnection = Boolean(enabled);
+    this._native?.setReconnection(this.#reconnection);
+    return this;
+  }
+
+  // These four and the timeout count from the first attempt to connect on.
+
+  reconnectionAttempts(attempts) {
+    if (attempts === undefined) return this.#reconnectionAttempts;
+    this.#reconnectionAttempts = attempts;
+    return this;
+  }
+
+  reconnectionDelay(delay) {
+    if (delay === undefined) return this.#reconnectionDelay;
+    this.#reconnectionDelay = delay;
+    return this;
+  }
+
+  randomizationFactor(factor) {
+    if (factor === undefined) return this.#randomizationFactor;
+    this.#randomizationFactor = factor;
+    return this;
+  }
+
+  reconnectionDelayMax(delay) {
+    if (delay === undefined) return this.#reconnectionDelayMax;
+    this.#reconnectionDelayMax = delay;
+    return this;
+  }
+
+  timeout(timeout) {
+    if (arguments.length === 0) return this.#timeout;
+    this.#timeout = timeout;
+    return this;
+  }
+
+  /** Connects; `callback(error)` is called when that has succeeded or failed. */
+  open(callback) {
+    if (this._readyState.includes('open')) return this;
+    if (callback) this.#waiting.push(callback);
+    this._opening();
+    calling(() => this.native.open());
+    return this;
+  }
+
+  connect(callback) {
+    return this.open(callback);
+  }
+
+  /** An attempt begins. */
+  _opening() {
+    if (this._readyState !== 'closed') return;
+    this.engine = new EngineSocket(this, this.native.firstTransport());
+    this._readyState = 'opening';
+    this.#hold(true);
+  }
+
+  /** The engine's manager. */
+  get native() {
+    if (this._native === undefined) {
+      this.#key = addTarget(this);
+      const { context, description } = managerOptions(this, this.#key);
+      this._native = calling(() => engine.ioManager(this.#key, description, context));
+    }
+    return this._native;
+  }
+
+  /** The socket of a namespace. */
+  socket(nsp, options) {
+    const socket = this.nsps[nsp];
+    if (!socket) return (this.nsps[nsp] = new Socket(this, nsp, options));
+    if (this._autoConnect && !socket.active) socket.connect();
+    return socket;
+  }
+
+  /** Closes the connection, and gives up coming back to one. */
+  disconnect() {
+    this._close();
+  }
+
+  _close() {
+    this._reconnecting = false;
+    this._native?.close();
+  }
+
+  /** Keeps the process alive, or doesn't any more. */
+  #hold(held) {
+    if (held === this.#isHeld || this.opts.autoUnref) return;
+    this.#isHeld = held;
+    if (held) engine.ioHold();
+    else engine.ioLetGo();
+  }
+
+  /** An event from the engine. */
+  _handleEvent(kind, extra, data) {
+    switch (kind) {
+      case KIND.IO_OPEN:
+        return this.#opened(data.latin1Slice());
+      case KIND.IO_ERROR:
+        return this.#failed(this._error(data.utf8Slice()));
+      case KIND.IO_CLOSE:
+        return this.#closed(REASONS[extra], data.utf8Slice());
+      case KIND.IO_PING:
+        return this.emitReserved('ping');
+      case KIND.IO_UPGRADED:
+        return this.engine._upgraded();
+      case KIND.IO_UPGRADE_ERROR:
+        return this.engine.emit('upgradeError', this._error(data.utf8Slice()));
+      case KIND.DRAIN:
+        return this.engine.emit('drain');
+      default:
+        return this.#reconnecting_(kind, data);
+    }
+  }
+
+  #reconnecting_(kind, data) {
+    switch (kind) {
+      case KIND.IO_SCHEDULED:
+        this._reconnecting = true;
+        return this.#hold(true);
+      case KIND.IO_ATTEMPT:
+        this.emitReserved('reconnect_attempt', Number(data.latin1Slice()));
+        return this._opening();
+      case KIND.IO_RECONNECT:
+        this._reconnecting = false;
+        return this.emitReserved('reconnect', Number(data.latin1Slice()));
+      case KIND.IO_RECONNECT_ERROR:
+        return this.emitReserved('reconnect_error', this._error(data.utf8Slice()));
+      case KIND.IO_RECONNECT_FAILED:
+        this._reconnecting = false;
+        this.#hold(false);
+        return this.emitReserved('reconnect_failed');
+    }
+  }
+
+  /** The record: the id of the session, and the transport. */
+  #opened(record) {
+    const [id, transport] = record.split('\0');
+    this._readyState = 'open';
+    this.engine._opened(id, transport);
+    this.emitReserved('open');
+    for (const callback of this.#waiting.splice(0)) callback();
+  }
+
+  #failed(error) {
+    if (this._readyState === 'opening') {
+      this._readyState = 'closed';
+      this.#hold(this._reconnecting);
+    }
+    this.emitReserved('error', error);
+    for (const callback of this.#waiting.splice(0)) callback(error);
+  }
+
+  #closed(reason, detail) {
+    this._readyState = 'closed';
+    this.#hold(false);
+    const description = detail ? new Error(detail) : undefined;
+    this.engine?._closed(reason, description);
+    this.emitReserved('close', reason, description);
+  }
+
+  /** The engine's error, under the words that engine.io-client has for it. */
+  _error(record) {
+    const cause = fromRecord(record);
+    if (cause.code === 'SOCKLINE_ERR_HANDSHAKE_TIMEOUT' || cause.message === 'timeout') return new Error('timeout');
+    const isPolling = this.engine?.transport.name !== 'websocket';
+    const error = new Error(isPolling ? 'xhr poll error' : 'websocket error', { cause });
+    error.type = 'TransportError';
+    error.description = cause.statusCode ?? cause;
+    error.code = cause.code;
+    return error;
+  }
+}
+
+module.exports = { Manager };

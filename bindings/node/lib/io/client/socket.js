@@ -1,0 +1,228 @@
+'use strict';
+// A namespace of a manager's connection, in the shape of socket.io-client's Socket.
+
+const { KIND, addTarget, engine, ioClientAck, ioClientEmit } = require('../../engine');
+const { calling } = require('../../errors');
+const { Acks } = require('../acks');
+const { mixInCatchAll } = require('../catch-all');
+const { NONE, NO_FLAGS, bits } = require('../flags');
+const packets = require('../packets');
+const { throwUnlessGone } = require('../status');
+const { Emitter } = require('./emitter');
+const { REASONS } = require('./reasons');
+
+const { HANDLE_SIZE, HAS_ACK, RESERVED_EVENTS } = packets;
+
+const EVENT = 2; // the type of the packet in the Socket.IO protocol
+
+/** What is waited for, by all sockets. */
+const acks = new Acks();
+
+class Socket extends Emitter {
+  #native;
+  #handle;
+  #flags = NO_FLAGS;
+  /** What was emitted while it was not connected; the engine keeps the events themselves. */
+  #unsent = [];
+
+  constructor(io, nsp, options) {
+    super();
+    this.io = io;
+    this.nsp = nsp;
+    this._opts = { ...options };
+    if (options?.auth) this.auth = options.auth;
+    this.connected = false;
+    this.recovered = false;
+    this.active = false;
+    this.receiveBuffer = [];
+    this._anyListeners = [];
+    this._anyOutgoingListeners = [];
+    this.#native = calling(() => io.native.socket(nsp, addTarget(this), this._opts.retries ?? 0, this._opts.ackTimeout ?? NONE));
+    this.#handle = this.#native.raw();
+    if (io._autoConnect) this.open();
+  }
+
+  get _resource() {
+    return this.io._resource;
+  }
+
+  get disconnected() {
+    return !this.connected;
+  }
+
+  /** What waits for a connection. Another list in its place drops all of it. */
+  get sendBuffer() {
+    return this.#unsent.map((data) => ({ type: EVENT, nsp: this.nsp, data }));
+  }
+
+  set sendBuffer(_) {
+    this.#unsent = [];
+    this.#native.clearSendBuffer();
+  }
+
+  connect() {
+    if (this.connected) return this;
+    this.active = true;
+    if (!this.io._reconnecting) this.io._opening();
+    calling(() => this.#native.connect());
+    return this;
+  }
+
+  open() {
+    return this.connect();
+  }
+
+  /** Leaves the namespace; the manager closes the connection if it was the last one. */
+  disconnect() {
+    this.active = false;
+    this.#native.disconnect();
+    if (this.connected) this.#close('io client disconnect');
+    return this;
+  }
+
+  close() {
+    return this.disconnect();
+  }
+
+  send(...args) {
+    this.emit('message', ...args);
+    return this;
+  }
+
+  /** Sends an event; a function as the last argument gets the answer. Without a connection it waits for one. */
+  emit(event, ...args) {
+    if (RESERVED_EVENTS.has(event)) throw new Error(`"${String(event)}" is a reserved event name`);
+    const callback = typeof args.at(-1) === 'function' ? args.pop() : undefined;
+    const flags = this.#flags;
+    this.#flags = NO_FLAGS;
+    args.unshift(typeof event === 'string' ? event : String(event));
+    if (this.connected) this._notifyOutgoing(args);
+    else if (!flags.volatile) this.#unsent.push(args);
+    this.#send(args, callback, flags);
+    return this;
+  }
+
+  #send(values, callback, flags) {
+    const { retries, ackTimeout } = this._opts;
+    const withError = callback?.withError || flags.timeout !== undefined || ackTimeout !== undefined || retries > 0;
+    const token = callback ? acks.expect(this, callback, withError) : NONE;
+    const text = packets.encode(values);
+    const timeout = flags.timeout ?? NONE;
+    const status = ioClientEmit(this.#handle, text, bits(flags), token, timeout, packets.attachmentsTaken());
+    if (status >= 0) return;
+    if (token !== NONE) acks.giveUp(token);
+    throwUnlessGone(status);
+  }
+
+  /** As `emit`, with a promise for the answer. */
+  emitWithAck(event, ...args) {
+    return new Promise((resolve, reject) => {
+      const settle = (error, value) => (error ? reject(error) : resolve(value));
+      settle.withError = true;
+      this.emit(event, ...args, settle);
+    });
+  }
+
+  compress(compress) {
+    this.#flags = { ...this.#flags, compress };
+    return this;
+  }
+
+  get volatile() {
+    this.#flags = { ...this.#flags, volatile: true };
+    return this;
+  }
+
+  timeout(timeout) {
+    this.#flags = { ...this.#flags, timeout };
+    return this;
+  }
+
+  /** An event from the engine. */
+  _handleEvent(kind, extra, data) {
+    switch (kind) {
+      case KIND.IO_EVENT:
+        return this.#event(extra, data);
+      case KIND.IO_ACK:
+        return acks.settle(extra, data);
+      case KIND.IO_ATTACHMENT:
+        return packets.attachmentArrived(data);
+      case KIND.IO_AUTH:
+        return this.#authAsked(data.readDoubleLE(0));
+      case KIND.IO_CONNECT:
+        return this.#connected(data.latin1Slice(), extra !== 0);
+      case KIND.IO_CONNECT_ERROR:
+        return this.#refused(extra !== 0, data.utf8Slice());
+      case KIND.IO_CLIENT_DISCONNECT:
+        return this.#disconnected(REASONS[extra], data.utf8Slice());
+    }
+  }
+
+  /** What the socket says of itself when it connects, asked anew each time. */
+  #authAsked(question) {
+    const answer = (auth) => engine.ioAnswerAuth(question, auth === undefined ? '' : JSON.stringify(auth));
+    if (typeof this.auth === 'function') this.auth(answer);
+    else answer(this.auth);
+  }
+
+  #connected(id, recovered) {
+    this.id = id;
+    this.recovered = recovered;
+    this.connected = true;
+    for (const values of this.receiveBuffer.splice(0)) this.#dispatch(values);
+    for (const values of this.#unsent.splice(0)) this._notifyOutgoing(values);
+    this.emitReserved('connect');
+  }
+
+  /** By the server, with a JSON of message and data; or an error on the way to it. */
+  #refused(byServer, record) {
+    if (!byServer) {
+      if (!this.connected) this.emitReserved('connect_error', this.io._error(record));
+      return;
+    }
+    this.active = false;
+    const { message, data } = JSON.parse(record);
+    this.emitReserved('connect_error', Object.assign(new Error(message), { data }));
+  }
+
+  #disconnected(reason, detail) {
+    this.receiveBuffer = [];
+    if (reason === 'io server disconnect') this.active = false;
+    if (this.connected) this.#close(reason, detail ? new Error(detail) : undefined);
+  }
+
+  #close(reason, description) {
+    this.connected = false;
+    this.id = undefined;
+    this.emitReserved('disconnect', reason, description);
+  }
+
+  #event(extra, data) {
+    const hasAck = (extra & HAS_ACK) !== 0;
+    const values = packets.tryDecode(extra, data, hasAck ? HANDLE_SIZE : 0);
+    if (values === null || !this.active) return;
+    if (hasAck) values.push(this.#answer(data.readDoubleLE(0)));
+    if (this.connected) this.#dispatch(values);
+    else this.receiveBuffer.push(values);
+  }
+
+  #dispatch(values) {
+    this._notifyAny(values);
+    this.emitReserved(...values);
+  }
+
+  /** The function that answers the server, once. */
+  #answer(handle) {
+    let answered = false;
+    return (...args) => {
+      if (answered) return;
+      answered = true;
+      const text = packets.encode(args);
+      ioClientAck(handle, text, packets.attachmentsTaken());
+    };
+  }
+}
+
+mixInCatchAll(Socket.prototype);
+
+module.exports = { Socket };

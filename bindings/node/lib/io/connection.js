@@ -1,0 +1,79 @@
+'use strict';
+// One client's connection, shared by its sockets: socket.io's Client, and the Engine.IO socket below it.
+
+const EventEmitter = require('events');
+
+/** Reasons that are the end of one namespace only. */
+const OF_NAMESPACE = new Set(['server namespace disconnect', 'client namespace disconnect']);
+
+/** What programs read of the Engine.IO socket (`socket.conn`); the bytes themselves stay in the engine. */
+class Connection extends EventEmitter {
+  constructor(server, { sessionId, protocol, transport, address }, request) {
+    super();
+    this.server = server;
+    this.id = sessionId;
+    this.protocol = protocol;
+    this.transport = { name: transport };
+    this.request = request;
+    this.remoteAddress = address ?? request.socket?.remoteAddress;
+    this.readyState = 'open';
+    this.upgraded = false;
+  }
+
+  /** It has moved from requests to a WebSocket; each of its sockets is told. */
+  _upgraded() {
+    if (this.transport.name === 'websocket') return;
+    this.transport = { name: 'websocket' };
+    this.upgraded = true;
+    this.emit('upgrade', this.transport);
+  }
+
+  _drained() {
+    this.emit('drain');
+  }
+
+  _closed(reason) {
+    if (this.readyState === 'closed') return;
+    this.readyState = 'closed';
+    this.emit('close', reason);
+  }
+}
+
+class Client {
+  constructor(server, details, request) {
+    this.server = server;
+    this.id = details.sessionId;
+    this.request = request;
+    this.sockets = new Map();
+    this.nsps = new Map();
+    this.conn = new Connection(server.engine, details, request);
+    this.conn.close = () => this._disconnect();
+  }
+
+  _add(socket) {
+    this.sockets.set(socket.id, socket);
+    this.nsps.set(socket.nsp.name, socket);
+  }
+
+  _remove(socket) {
+    this.sockets.delete(socket.id);
+    this.nsps.delete(socket.nsp.name);
+  }
+
+  /** One of its sockets has gone; all the others too, if the reason is the connection's. */
+  _left(reason) {
+    if (!OF_NAMESPACE.has(reason) && this.sockets.size === 0) this._closed(reason);
+  }
+
+  _closed(reason) {
+    this.server._clientGone(this);
+    this.conn._closed(reason);
+  }
+
+  /** Closes the connection. */
+  _disconnect() {
+    for (const socket of this.sockets.values()) return socket.disconnect(true);
+  }
+}
+
+module.exports = { Client, Connection };

@@ -1,0 +1,158 @@
+'use strict';
+// What programs use of engine.io's server (`io.engine`): its events, middlewares and numbers.
+
+const EventEmitter = require('events');
+
+const { KIND, WANTS, engine } = require('../engine');
+const { withCode } = require('../errors');
+const { collect, flatten } = require('../headers');
+const { isAllowed } = require('./cors');
+const { ADDED_HEADERS, Exchanges } = require('./exchanges');
+const { runMiddlewares } = require('./middlewares');
+const { Requests, SessionRequest } = require('./requests');
+const { UpgradeResponse } = require('./upgrade-response');
+
+const DEFAULTS = {
+  pingTimeout: 20_000,
+  pingInterval: 25_000,
+  upgradeTimeout: 10_000,
+  maxHttpBufferSize: 1e6,
+  transports: ['polling', 'websocket'],
+  allowUpgrades: true,
+  httpCompression: { threshold: 1024 },
+  cors: false,
+  allowEIO3: false,
+};
+
+class EngineServer extends EventEmitter {
+  #io;
+  #wants = 0;
+
+  constructor(io) {
+    super();
+    this.#io = io;
+    this.opts = { ...DEFAULTS };
+    this.middlewares = [];
+    this._requests = new Requests();
+    this._exchanges = new Exchanges(this, io);
+    this.on('newListener', (event) => {
+      if (event === 'headers' || event === 'initial_headers') this._want(WANTS.HEADERS);
+      if (event === 'connection') this._want(WANTS.SESSIONS);
+    });
+  }
+
+  /** How many clients there are. */
+  get clientsCount() {
+    return this.#io._handle === 0 ? 0 : engine.ioClientsCount(this.#io._handle);
+  }
+
+  /** The engine's ids are 20 characters that nobody can guess. */
+  set generateId(_) {
+    throw withCode(new Error('generateId: the ids of sessions are the engine\'s own'), 'SOCKLINE_ERR_UNSUPPORTED');
+  }
+
+  /** Adds a function `(request, response, next)` that sees requests before the engine does. */
+  use(middleware) {
+    this.middlewares.push(middleware);
+    this._want(WANTS.REQUESTS | WANTS.HEADERS);
+  }
+
+  /** Closes all clients. */
+  close() {
+    if (this.#io._handle !== 0) this.#io._closeEngine();
+    this._exchanges.close();
+    return this;
+  }
+
+  handleRequest(request, response) {
+    this._exchanges.handleRequest(request, response);
+  }
+
+  handleUpgrade(request, socket, head) {
+    this._exchanges.handleUpgrade(request, socket, head);
+  }
+
+  /** The same as `attach` of the Socket.IO server. */
+  attach(server, options) {
+    this.#io.attach(server, options);
+  }
+
+  /** The engine is to tell of this, too. */
+  _want(what) {
+    this.#wants |= what;
+    if (this.#io._handle !== 0) engine.ioWant(this.#io._handle, this.#wants);
+  }
+
+  /** The engine knows the server now, by these options. */
+  _started(options) {
+    Object.assign(this.opts, options);
+    if (typeof options.allowRequest === 'function') this.#wants |= WANTS.REQUESTS;
+    engine.ioWant(this.#io._handle, this.#wants);
+  }
+
+  /** An event from the engine. */
+  _handleEvent(kind, extra, data) {
+    switch (kind) {
+      case KIND.IO_REQUEST:
+        return this.#requestAsked(data.latin1Slice());
+      case KIND.IO_REFUSED:
+        return this.#refused(extra, data.utf8Slice());
+      case KIND.IO_ANSWER:
+        return this._exchanges.answered(data);
+    }
+  }
+
+  /** A session is asked for. The record: the question, and the request as `requestFields` reads it. */
+  #requestAsked(record) {
+    const [question, ...fields] = record.split('\0');
+    const request = this._requests.begin(fields);
+    const answer = (message, allowed) => engine.ioAnswerRequest(Number(question), Boolean(allowed), text(message));
+    const { allowRequest = (_, allow) => allow(null, true) } = this.opts;
+    if (!(request instanceof SessionRequest)) return allowRequest(request, answer); // the middlewares have seen it
+    const ended = { once() {}, destroy: () => answer('Bad request', false) };
+    this._applyMiddlewares(request, new UpgradeResponse(request, ended), (error) => {
+      if (error) answer('Bad request', false);
+      else allowRequest(request, answer);
+    });
+  }
+
+  /** The record: message, context (JSON), and the request. */
+  #refused(code, record) {
+    const [message, context, ...fields] = record.split('\0');
+    const req = this._requests.find(fields);
+    this.emit('connection_error', { req, code, message, context: JSON.parse(context || '{}') });
+  }
+
+  /** What the engine has to know at once. */
+  _answer(kind, text) {
+    if (kind === KIND.IO_ORIGIN) return isAllowed(text, this.opts.cors) ? 'allowed' : '';
+    return this.#headersAsked(kind === KIND.IO_INITIAL_HEADERS, text);
+  }
+
+  /**
+   * An answer is about to be sent, and the listeners' headers go along. The record: how many there are so far, their names
+   * and values, then the request.
+   */
+  #headersAsked(initial, record) {
+    const [count, ...fields] = record.split('\0');
+    const headers = collect(fields.splice(0, 2 * Number(count)));
+    const req = this._requests.find(fields);
+    Object.assign(headers, req[ADDED_HEADERS]);
+    if (initial) this.emit('initial_headers', headers, req);
+    this.emit('headers', headers, req);
+    return flatten(headers).join('\0');
+  }
+
+  /** Has the middlewares look at a request of Node's; `done(error)`. */
+  _applyMiddlewares(request, response, done) {
+    if (this.middlewares.length === 0) return done();
+    const functions = this.middlewares.map((middleware) => (_, next) => middleware(request, response, next));
+    runMiddlewares(functions, request, done);
+  }
+}
+
+function text(message) {
+  return message == null ? undefined : String(message);
+}
+
+module.exports = { EngineServer };

@@ -1,0 +1,311 @@
+'use strict';
+// A client in a namespace of our server, in the shape of socket.io's Socket.
+
+const EventEmitter = require('events');
+
+const { KIND, engine, ioAck, ioEmit, putSocket, takeSocket } = require('../engine');
+const { BroadcastOperator } = require('./broadcast-operator');
+const { mixInCatchAll } = require('./catch-all');
+const { NONE, NO_FLAGS, bits } = require('./flags');
+const { handshakeOf, parseDetails } = require('./details');
+const packets = require('./packets');
+const { REASONS } = require('./reasons');
+const { runMiddlewares } = require('./middlewares');
+const { throwUnlessGone } = require('./status');
+
+const { HANDLE_SIZE, HAS_ACK, RESERVED_EVENTS } = packets;
+const emitLocally = EventEmitter.prototype.emit;
+
+const OVER_MARK = 1;
+
+class Socket extends EventEmitter {
+  /** The slot by which the engine knows it; 0 when it has gone. */
+  #slot;
+  #flags = NO_FLAGS;
+  #middlewares = [];
+  /** What the engine tells of the connection; kept as text when it has gone, for who asks later. */
+  #details;
+  #handshake;
+  #client;
+  #rooms;
+  /** What was emitted before it was connected. */
+  #early = [];
+
+  constructor(nsp, slot, id, recovered) {
+    super();
+    this.nsp = nsp;
+    this.server = nsp.server;
+    this.id = id;
+    this.recovered = recovered;
+    this.data = (recovered && this.server._recover(id)) || {};
+    this.connected = false;
+    this.#slot = slot;
+    putSocket(slot, this);
+  }
+
+  /** In whose async context its events run. */
+  get _resource() {
+    return this.server._resource;
+  }
+
+  get adapter() {
+    return this.nsp.adapter;
+  }
+
+  get disconnected() {
+    return !this.connected;
+  }
+
+  /** What the client has said when it connected. */
+  get handshake() {
+    this.#handshake ??= handshakeOf(this.client.request, this._details);
+    return this.#handshake;
+  }
+
+  set handshake(handshake) {
+    this.#handshake = handshake;
+  }
+
+  get _details() {
+    this.#details ??= engine.ioDetails(this.#slot);
+    if (typeof this.#details === 'string') this.#details = parseDetails(this.#details);
+    return this.#details;
+  }
+
+  /** Its connection, which it may share with sockets in other namespaces. */
+  get client() {
+    this.#client ??= this.server._clientOf(this);
+    return this.#client;
+  }
+
+  get conn() {
+    return this.client.conn;
+  }
+
+  get request() {
+    return this.client.request;
+  }
+
+  get rooms() {
+    return this.#rooms ?? new Set(engine.ioRooms(this.#slot));
+  }
+
+  /** Sends an event; true, or false if more than the high-water mark waits now, until `conn` emits 'drain'. */
+  emit(event, ...args) {
+    if (RESERVED_EVENTS.has(event)) throw new Error(`"${String(event)}" is a reserved event name`);
+    const callback = typeof args.at(-1) === 'function' ? args.pop() : undefined;
+    const flags = this._takeFlags();
+    args.unshift(typeof event === 'string' ? event : String(event));
+    this._notifyOutgoing(args);
+    if (this.#early !== null && !this.connected) {
+      this.#early.push([args, callback, flags]);
+      return true;
+    }
+    return this.#send(args, callback, flags);
+  }
+
+  #send(values, callback, flags) {
+    const token = callback ? this.server._acks.expect(this, callback, flags.timeout !== undefined) : NONE;
+    const text = packets.encode(values);
+    const timeout = flags.timeout ?? NONE;
+    const status = ioEmit(this.#slot, text, bits(flags), token, timeout, packets.attachmentsTaken());
+    if (status < 0) this.#notSent(status, token);
+    return status !== OVER_MARK;
+  }
+
+  /** Whoever has gone hears nothing, as in socket.io; the other reasons are the application's to know. */
+  #notSent(status, token) {
+    if (token !== NONE) this.server._acks.giveUp(token);
+    throwUnlessGone(status);
+  }
+
+  /** As `emit`, with a promise for the answer. */
+  emitWithAck(event, ...args) {
+    const withError = this.#flags.timeout !== undefined;
+    return new Promise((resolve, reject) => {
+      const settle = withError ? (error, value) => (error ? reject(error) : resolve(value)) : resolve;
+      this.emit(event, ...args, settle);
+    });
+  }
+
+  send(...args) {
+    this.emit('message', ...args);
+    return this;
+  }
+
+  write(...args) {
+    return this.send(...args);
+  }
+
+  to(room) {
+    return this.#others().to(room);
+  }
+
+  in(room) {
+    return this.#others().to(room);
+  }
+
+  except(room) {
+    return this.#others().except(room);
+  }
+
+  get broadcast() {
+    return this.#others();
+  }
+
+  get local() {
+    return this.#others().local;
+  }
+
+  get volatile() {
+    this.#flags = { ...this.#flags, volatile: true };
+    return this;
+  }
+
+  compress(compress) {
+    this.#flags = { ...this.#flags, compress };
+    return this;
+  }
+
+  timeout(timeout) {
+    this.#flags = { ...this.#flags, timeout };
+    return this;
+  }
+
+  _takeFlags() {
+    const flags = this.#flags;
+    this.#flags = NO_FLAGS;
+    return flags;
+  }
+
+  #others() {
+    return new BroadcastOperator(this.adapter, new Set(), new Set([this.id]), this._takeFlags());
+  }
+
+  join(rooms) {
+    engine.ioJoin(this.#slot, [rooms].flat().map(String));
+  }
+
+  leave(room) {
+    engine.ioLeave(this.#slot, String(room));
+  }
+
+  leaveAll() {
+    for (const room of this.rooms) this.leave(room);
+  }
+
+  disconnect(close = false) {
+    if (this.connected) engine.ioDisconnect(this.#slot, close);
+    return this;
+  }
+
+  /** Adds a function that is asked about each event that comes: `(event, next)`. */
+  use(middleware) {
+    this.#middlewares.push(middleware);
+    return this;
+  }
+
+  /** An event from the engine. */
+  _handleEvent(kind, extra, data) {
+    switch (kind) {
+      case KIND.IO_EVENT:
+        return this.#event(extra, data);
+      case KIND.IO_ACK:
+        return this.server._acks.settle(extra, data);
+      case KIND.IO_ATTACHMENT:
+        return packets.attachmentArrived(data);
+      case KIND.IO_CONNECTED:
+        return this.nsp._connected(this);
+      case KIND.IO_OUTGOING:
+        return this._notifyOutgoing(packets.decode(extra, data, 0));
+      case KIND.DRAIN:
+        return this.conn._drained();
+      case KIND.IO_DISCONNECTING:
+        return this.#disconnecting(extra, data);
+      case KIND.IO_DISCONNECT:
+        return this.#gone(extra, data.utf8Slice());
+      case KIND.IO_ABANDONED:
+        return this.#forget();
+    }
+  }
+
+  #event(extra, data) {
+    const hasAck = (extra & HAS_ACK) !== 0;
+    const values = packets.tryDecode(extra, data, hasAck ? HANDLE_SIZE : 0);
+    if (values === null) return this.disconnect(true);
+    if (hasAck) values.push(this.#answer(data.readDoubleLE(0)));
+    this._notifyAny(values);
+    if (this.#middlewares.length === 0) this.#dispatch(values);
+    else runMiddlewares(this.#middlewares, values, (error) => this.#judged(values, error));
+  }
+
+  #judged(values, error) {
+    process.nextTick(() => {
+      if (error) this._error(error);
+      else if (this.connected) this.#dispatch(values);
+    });
+  }
+
+  #dispatch(values) {
+    if (values[0] === 'error') this._error(...values.slice(1));
+    else Reflect.apply(emitLocally, this, values);
+  }
+
+  /** 'error' without a listener is no reason to end the process: the client may have sent it. */
+  _error(...args) {
+    if (this.listenerCount('error') > 0) emitLocally.call(this, 'error', ...args);
+  }
+
+  /** The function that answers the client, once. */
+  #answer(handle) {
+    let answered = false;
+    return (...args) => {
+      if (answered) return;
+      answered = true;
+      const text = packets.encode(args);
+      ioAck(handle, text, packets.attachmentsTaken());
+    };
+  }
+
+  /** It is connected: what was emitted before that leaves now. */
+  _open() {
+    this.connected = true;
+    const early = this.#early;
+    this.#early = null;
+    for (const [values, callback, flags] of early) this.#send(values, callback, flags);
+  }
+
+  #disconnecting(reason, data) {
+    this.#rooms = new Set(JSON.parse(data.utf8Slice()));
+    emitLocally.call(this, 'disconnecting', REASONS[reason], undefined);
+    this.#rooms = new Set();
+  }
+
+  #gone(reason, detail) {
+    this.#rooms = new Set();
+    this.server._keep(this, REASONS[reason]);
+    this.#forget();
+    this.connected = false;
+    this.#client?._remove(this);
+    emitLocally.call(this, 'disconnect', REASONS[reason], detail ? new Error(detail) : undefined);
+    this.#client?._left(REASONS[reason]);
+  }
+
+  /** The engine forgets it. */
+  #forget() {
+    const record = takeSocket(this.#slot);
+    this.#details ??= record;
+    this.#early = null;
+    this.#slot = 0;
+    this.nsp._remove(this);
+  }
+
+  /** Has the engine tell of broadcasts while somebody listens to what is sent. */
+  _outgoingListenersChanged(has) {
+    engine.ioHearOutgoing(this.#slot, has);
+  }
+}
+
+mixInCatchAll(Socket.prototype);
+
+module.exports = { Socket };

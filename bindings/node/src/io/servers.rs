@@ -1,0 +1,150 @@
+//! Servers and namespaces: made, asked, closed.
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{FnArgs, Function, JsValue};
+use napi_derive::napi;
+use sockline::io::{ConnectQuestion, Namespace, NamespaceQuestion, RequestQuestion, Server};
+
+use super::heard::{Heard, Wants};
+use super::options::IoOptions;
+use crate::engine::Engine;
+use crate::errors::{Result, failure, unsupported};
+
+#[napi]
+impl Engine {
+    /// Makes a server, which listens nowhere yet, and returns its handle.
+    #[napi]
+    pub fn io_server(&self, key: u32, options: IoOptions) -> Result<f64> {
+        let host = self.host.get();
+        let (on_loop, _) = host.start().map_err(|text| unsupported(&text))?;
+        let wants = Arc::<Wants>::default();
+        let heard = Heard {
+            host: self.host,
+            key,
+            wants: wants.clone(),
+        };
+        let server = Server::new(Some(on_loop), options.into_core(self.host, key), Arc::new(heard))
+            .map_err(failure)?;
+        let raw = server.raw();
+        host.io.servers.borrow_mut().insert(raw, (server, wants));
+        Ok(raw as f64)
+    }
+
+    /// Forgets a server that has closed.
+    #[napi]
+    pub fn io_forget(&self, server: f64) {
+        let gone = self.host.get().io.servers.borrow_mut().remove(&(server as u64));
+        drop(gone); // with nothing borrowed
+    }
+
+    /// What JavaScript wants to hear of a server, as bits of `Wants`.
+    #[napi]
+    pub fn io_want(&self, server: f64, bits: u32) {
+        if let Some((_, wants)) = self.host.get().io.servers.borrow().get(&(server as u64)) {
+            wants.set(bits);
+        }
+    }
+
+    /// The namespace of this name, made if it isn't there, under the key that JavaScript knows it by.
+    #[napi]
+    pub fn io_of(&self, server: f64, name: String, key: u32) -> Result<f64> {
+        let namespace = io_server(server)?.of(&name);
+        namespace.set_user_data(key as usize);
+        Ok(namespace.raw() as f64)
+    }
+
+    /// A namespace of this name is to be made for a client of the server with the key `server`: it will have the key `key`,
+    /// and a record brings its handle.
+    #[napi]
+    pub fn io_expect_namespace(&self, server: u32, name: String, key: u32) {
+        self.host.get().io.expect(server, &name, key);
+    }
+
+    /// Whether the namespace is still there.
+    #[napi]
+    pub fn io_has_namespace(&self, handle: f64) -> bool {
+        namespace(handle).is_some()
+    }
+
+    #[napi]
+    pub fn io_set_dynamic_namespaces(&self, server: f64, dynamic: bool) -> Result<()> {
+        io_server(server)?.set_dynamic_namespaces(dynamic);
+        Ok(())
+    }
+
+    #[napi]
+    pub fn io_ask_connecting(&self, server: f64, ask: bool) -> Result<()> {
+        io_server(server)?.set_ask_connecting(ask);
+        Ok(())
+    }
+
+    /// Disconnects all; a record says when it is done.
+    #[napi]
+    pub fn io_close(&self, server: f64) -> Result<()> {
+        io_server(server)?.close();
+        Ok(())
+    }
+
+    #[napi]
+    pub fn io_clients_count(&self, server: f64) -> f64 {
+        io_server(server).map_or(0, |server| server.engine_clients()) as f64
+    }
+
+    /// Answers whether a session may begin. Who asked may have gone meanwhile.
+    #[napi]
+    pub fn io_answer_request(&self, question: f64, allowed: bool, message: Option<String>) {
+        if let Ok(question) = RequestQuestion::from_raw(question as u64) {
+            match allowed {
+                true => question.allow(),
+                false => question.deny(message.as_deref()),
+            }
+        }
+        self.host.get().deliver_soon();
+    }
+
+    /// Answers whether a namespace is there.
+    #[napi]
+    pub fn io_answer_namespace(&self, question: f64, allowed: bool) {
+        if let Ok(question) = NamespaceQuestion::from_raw(question as u64) {
+            match allowed {
+                true => question.allow(),
+                false => question.deny(),
+            }
+        }
+        self.host.get().deliver_soon();
+    }
+
+    /// Connects a socket.
+    #[napi]
+    pub fn io_allow_connecting(&self, question: f64) {
+        if let Ok(question) = ConnectQuestion::from_raw(question as u64) {
+            question.allow();
+        }
+        self.host.get().deliver_soon();
+    }
+
+    /// Refuses a socket; `data` is JSON.
+    #[napi]
+    pub fn io_deny_connecting(&self, question: f64, message: String, data: Option<String>) {
+        if let Ok(question) = ConnectQuestion::from_raw(question as u64) {
+            question.deny(&message, data.as_deref());
+        }
+        self.host.get().deliver_soon();
+    }
+
+    /// `answer(key, kind, text)` is asked what has to be known at once.
+    #[napi]
+    pub fn io_asker(&self, answer: Function<'_, FnArgs<(u32, u32, String)>, Option<String>>) {
+        self.host.get().set_asker(answer.raw());
+    }
+}
+
+pub(crate) fn io_server(handle: f64) -> Result<Server> {
+    Server::from_raw(handle as u64).map_err(failure)
+}
+
+/// The namespace, unless it has gone, or the server is not attached to anything yet.
+pub(super) fn namespace(handle: f64) -> Option<Namespace> {
+    Namespace::from_raw(handle as u64).ok()
+}
