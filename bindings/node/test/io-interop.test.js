@@ -1,0 +1,102 @@
+'use strict';
+// With clients and servers that speak otherwise than by default: msgpack, Socket.IO 2, the admin UI.
+
+const assert = require('node:assert');
+const test = require('node:test');
+
+const { instrument } = require('@socket.io/admin-ui');
+const connectV2 = require('socket.io-client-v2');
+const msgpack = require('socket.io-msgpack-parser');
+
+const { CARRIERS, client, forAll, next, opened, ours, pair, serve, theirs } = require('./io-support');
+
+forAll(({ name, Server, connect, transports }) => {
+  test(`${name}: msgpack`, async () => {
+    const server = await serve(Server, { parser: msgpack });
+    server.of('/refused').use((socket, goOn) => goOn(Object.assign(new Error('no'), { data: { why: [1] } })));
+    const { socket, peer } = await pair(connect, server, { transports, parser: msgpack, auth: { token: 'abc' } });
+    assert.deepStrictEqual(peer.handshake.auth, { token: 'abc' });
+    const bytes = Buffer.from([0, 255]);
+    const values = ['κόσμε', 1, -1.5, 4294967296, null, true, { a: [bytes, { b: [] }] }, bytes];
+    for (const [from, to] of [[peer, socket], [socket, peer]]) {
+      from.emit('values', ...values);
+      assert.deepStrictEqual(await next(to, 'values'), values);
+      to.once('ask', (value, answer) => answer([value, bytes]));
+      assert.deepStrictEqual(await from.timeout(5000).emitWithAck('ask', bytes), [bytes, bytes]);
+    }
+    peer.join('room');
+    server.to('room').emit('to all', bytes);
+    assert.deepStrictEqual(await next(socket, 'to all'), [bytes]);
+    const [error] = await next(socket.io.socket('/refused', {}), 'connect_error');
+    assert.deepStrictEqual([error.message, error.data], ['no', { why: [1] }]);
+    socket.disconnect();
+    assert.strictEqual((await next(peer, 'disconnect'))[0], 'client namespace disconnect');
+  });
+});
+
+for (const { carrier, transports } of CARRIERS) {
+  test(`a client of Socket.IO 2, ${carrier}`, async () => {
+    const server = await serve(ours.Server, { allowEIO3: true });
+    server.of('/old').use((socket, goOn) => {
+      if (socket.handshake.query.token === 'bad') goOn(Object.assign(new Error('not you'), { data: { code: 1 } }));
+      else goOn();
+    });
+    const socket = connectV2(server.url, { transports, forceNew: true, reconnection: false });
+    opened.sockets.add(socket);
+    const [[peer]] = await Promise.all([next(server, 'connection'), next(socket, 'connect')]);
+    assert.strictEqual(peer.conn.protocol, 3);
+    assert.strictEqual(socket.id, peer.id);
+    assert.strictEqual(peer.id, peer.conn.id);
+    peer.emit('hello', { a: Buffer.from('bytes') });
+    assert.deepStrictEqual(await next(socket, 'hello'), [{ a: Buffer.from('bytes') }]);
+    peer.once('ask', (value, answer) => answer(value, Buffer.from('answer')));
+    const answer = await new Promise((resolve) => socket.emit('ask', Buffer.from('q'), (...args) => resolve(args)));
+    assert.deepStrictEqual(answer, [Buffer.from('q'), Buffer.from('answer')]);
+    const other = socket.io.socket('/old', { query: 'token=good' });
+    const [[otherPeer]] = await Promise.all([next(server.of('/old'), 'connection'), next(other, 'connect')]);
+    assert.strictEqual(otherPeer.id, `/old#${peer.conn.id}`);
+    socket.disconnect();
+    other.disconnect();
+    await next(otherPeer, 'disconnect');
+  });
+}
+
+test('a client of Socket.IO 2 is refused by default', async () => {
+  const server = await serve(ours.Server);
+  const socket = connectV2(server.url, { forceNew: true, reconnection: false });
+  opened.sockets.add(socket);
+  await next(socket, 'connect_error');
+});
+
+test("the official admin UI's instrument sees sockets, rooms and events", async () => {
+  const server = await serve(ours.Server);
+  const bcrypt = '$2b$10$heqvAkYMez.Va6Et2uXInOnkCT6/uQj1brkrbyG3LpopDklcq7ZOS'; // "changeit"
+  instrument(server, { auth: { type: 'basic', username: 'admin', password: bcrypt }, mode: 'development' });
+  const refused = client(theirs.connect, `${server.url}/admin`, { auth: { username: 'admin', password: 'wrong' } });
+  assert.strictEqual((await next(refused, 'connect_error'))[0].message, 'invalid credentials');
+  const { socket } = await pair(theirs.connect, server);
+  const admin = client(theirs.connect, `${server.url}/admin`, { auth: { username: 'admin', password: 'changeit' } });
+  const [[session], [config], [all], [stats]] = await Promise.all(
+    ['session', 'config', 'all_sockets', 'server_stats'].map((event) => next(admin, event)),
+  );
+  assert.match(session, /^[0-9a-f]{16}$/);
+  assert.ok(config.supportedFeatures.includes('ALL_EVENTS'));
+  assert.ok(all.some(({ id, nsp, handshake }) => id === socket.id && nsp === '/' && handshake.address));
+  assert.ok(stats.clientsCount >= 2);
+  assert.ok(stats.namespaces.some(({ name, socketsCount }) => name === '/' && socketsCount === 1));
+  const received = next(admin, 'event_received');
+  socket.emit('hello', 1);
+  const [nsp, id, args] = await received;
+  assert.deepStrictEqual([nsp, id, args], ['/', socket.id, ['hello', 1]]);
+  const joined = next(admin, 'room_joined');
+  admin.emit('join', '/', 'a room', socket.id);
+  assert.deepStrictEqual((await joined).slice(0, 3), ['/', 'a room', socket.id]);
+  const sent = next(admin, 'event_sent');
+  admin.emit('emit', '/', 'a room', 'from the admin', 2);
+  assert.deepStrictEqual(await next(socket, 'from the admin'), [2]);
+  assert.deepStrictEqual((await sent).slice(0, 3), ['/', socket.id, ['from the admin', 2]]);
+  const gone = next(admin, 'socket_disconnected');
+  admin.emit('_disconnect', '/', false, id);
+  assert.strictEqual((await next(socket, 'disconnect'))[0], 'io server disconnect');
+  assert.deepStrictEqual((await gone).slice(0, 3), ['/', id, 'server namespace disconnect']);
+});
