@@ -184,7 +184,13 @@ static bool read_member(struct reader *reader, struct chat_message *message) {
     return read_string(reader, value, is_name ? &message->name_len : &message->text_len);
 }
 
-bool chat_read(const char *json, size_t len, struct chat_message *message) {
+static bool is_at_end(struct reader *reader) {
+    skip_blanks(reader);
+    return reader->at == reader->end;
+}
+
+/* An object with strings called name and text, or not all of them. */
+static bool read_object(const char *json, size_t len, struct chat_message *message) {
     struct reader reader = {json, json + len};
     *message = (struct chat_message){0};
     bool good = take(&reader, '{') && peek(&reader) != '\0';
@@ -193,10 +199,33 @@ bool chat_read(const char *json, size_t len, struct chat_message *message) {
         while (good && take(&reader, ','));
         good = good && take(&reader, '}');
     }
-    skip_blanks(&reader);
-    if (good && reader.at == reader.end && message->name && message->text) return true;
+    return good && is_at_end(&reader);
+}
+
+bool chat_read(const char *json, size_t len, struct chat_message *message) {
+    if (read_object(json, len, message) && message->name && message->text) return true;
     chat_free(message);
     return false;
+}
+
+bool chat_read_event(const char *args, size_t len, struct chat_message *message) {
+    struct reader reader = {args, args + len};
+    *message = (struct chat_message){0};
+    bool good = read_string(&reader, &message->text, &message->text_len);
+    if (good && take(&reader, ',')) good = read_string(&reader, &message->name, &message->name_len);
+    if (good && is_at_end(&reader)) return true;
+    chat_free(message);
+    return false;
+}
+
+char *chat_read_name(const char *json, size_t len, size_t *name_len) {
+    struct chat_message message;
+    bool good = read_object(json, len, &message);
+    char *name = good ? message.name : NULL;
+    *name_len = message.name_len;
+    if (good) message.name = NULL;
+    chat_free(&message);
+    return name;
 }
 
 void chat_free(struct chat_message *message) {
@@ -231,4 +260,23 @@ char *chat_write(const char *name, size_t name_len, const char *text, size_t tex
     *out++ = '}';
     *len = (size_t)(out - json);
     return json;
+}
+
+char *chat_write_event(const struct chat_message *message, const char *suffix, size_t *len) {
+    enum { AROUND = sizeof("\"\",\"\""), LONGEST_ESCAPE = 6 };
+    size_t text_len = message->text_len + strlen(suffix);
+    char *text = malloc(text_len + 1), *args = malloc(AROUND + LONGEST_ESCAPE * (text_len + message->name_len));
+    if (text != NULL && args != NULL) {
+        memcpy(text, message->text, message->text_len);
+        memcpy(text + message->text_len, suffix, strlen(suffix));
+        char *out = put_string(args, text, text_len);
+        *out++ = ',';
+        out = put_string(out, message->name, message->name_len);
+        *len = (size_t)(out - args);
+        free(text);
+        return args;
+    }
+    free(text);
+    free(args);
+    return NULL;
 }

@@ -1,4 +1,5 @@
-/* A chat message on the wire: the JSON text {"name":"…","text":"…"}. */
+/* A chat message on the wire: the JSON text {"name":"…","text":"…"} over a plain WebSocket; the arguments of an event over
+ * Socket.IO: "the text","the name". */
 
 #ifndef CHAT_JSON_H
 #define CHAT_JSON_H
@@ -20,5 +21,15 @@ void chat_free(struct chat_message *message);
 
 /* Writes a message; NULL if there is no memory. Free it. */
 char *chat_write(const char *name, size_t name_len, const char *text, size_t text_len, size_t *len);
+
+/* Reads the arguments of the event "chat message": a text and, perhaps, a name, which is empty if there is none. False for
+ * other arguments. Free what it found with chat_free. */
+bool chat_read_event(const char *args, size_t len, struct chat_message *message);
+
+/* Reads the member "name" of a JSON object; NULL if it has none. Free it. */
+char *chat_read_name(const char *json, size_t len, size_t *name_len);
+
+/* Writes those arguments, with a suffix behind the text; NULL if there is no memory. Free it. */
+char *chat_write_event(const struct chat_message *message, const char *suffix, size_t *len);
 
 #endif

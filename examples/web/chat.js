@@ -1,16 +1,11 @@
-// The chat page: the browser's own WebSocket, and what is needed to see and write messages.
+// The chat page: the official Socket.IO client, and what is needed to see and write messages.
 //
-// On the wire a message is the JSON text {"name", "text"}. The server sends each one to everybody, its sender included,
-// so a message appears here when it comes back.
+// `chat message` carries a text and its author's name. The server sends each one to everybody; its sender's own copy ends
+// in " (from server)", so a message of one's own appears here when it comes back.
 
-const SOCKET_URL = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws`;
+import "/socket.io/socket.io.js"; // the official bundle; it makes `io`
 
-// Reconnecting: the wait grows from 1 s to 30 s, and half of it is random, so that the pages which a restarted server
-// has lost do not all return at the same moment. Only a connection that held for 10 s makes the next wait short again.
-const FIRST_WAIT = 1000;
-const LONGEST_WAIT = 30_000;
-const WAIT_GROWTH = 1.7;
-const STABLE_AFTER = 10_000;
+const ECHO_MARK = " (from server)";
 
 const LONGEST_TEXT = 16_000; // characters
 const LONGEST_NAME = 40; // characters, as the form allows
@@ -39,48 +34,33 @@ const page = {
 const title = document.title;
 
 let name = "";
-let socket = null;
-let attempts = 0; // since the last stable connection
-let retryTimer = 0;
 let unread = 0; // messages that came while nobody looked
 let following = true; // whether the newest message is to stay in view
-const unconfirmed = []; // messages sent that have not come back yet, oldest first
+const unconfirmed = []; // texts sent that have not come back yet, oldest first
 
-// The connection
+// The connection. The client comes back by itself; ?transport=polling in the page's address keeps it from WebSocket.
 
-function connect() {
-  clearTimeout(retryTimer);
-  showState("connecting", "Connecting…");
-  socket = new WebSocket(SOCKET_URL);
-  let openedAt = 0;
-  socket.onopen = () => {
-    openedAt = Date.now();
-    showState("open", "Connected");
-    if (page.hint.textContent === NOT_CONNECTED) say("");
-  };
-  socket.onmessage = (event) => receive(event.data);
-  socket.onclose = () => {
-    if (openedAt && Date.now() - openedAt >= STABLE_AFTER) attempts = 0;
-    takeBackUnconfirmed();
-    connectLater();
-  };
-}
+const transport = new URLSearchParams(location.search).get("transport");
+const socket = io({ autoConnect: false, ...(transport && { transports: [transport] }) });
 
-function connectLater() {
-  const longest = Math.min(LONGEST_WAIT, FIRST_WAIT * WAIT_GROWTH ** attempts);
-  const wait = longest * (0.5 + Math.random() / 2);
-  attempts += 1;
-  showState("waiting", `Offline, retrying in ${Math.ceil(wait / 1000)} s`);
-  retryTimer = setTimeout(connect, wait);
-}
+socket.on("connect", () => {
+  showState("open", "Connected");
+  if (page.hint.textContent === NOT_CONNECTED) say("");
+});
+socket.on("chat message", receive);
+socket.on("disconnect", (reason) => {
+  takeBackUnconfirmed();
+  showState("waiting", "Offline, retrying…");
+  if (!socket.active) socket.connect(); // the server sent us away, "io server disconnect": the client leaves that to us
+  else console.info(`disconnected: ${reason}`);
+});
+socket.on("connect_error", () => showState("waiting", "Offline, retrying…"));
+socket.io.on("reconnect_attempt", () => showState("connecting", "Connecting…"));
 
 /** Skips the wait: the network is back, or somebody looks at the page again. */
 function connectNow() {
-  if (socket.readyState === WebSocket.CLOSED) connect();
-}
-
-function isOpen() {
-  return socket !== null && socket.readyState === WebSocket.OPEN;
+  if (socket.connected || socket.io.engine?.readyState === "opening") return;
+  socket.disconnect().connect();
 }
 
 function showState(state, text) {
@@ -91,32 +71,17 @@ function showState(state, text) {
 
 // Receiving
 
-function receive(data) {
-  const message = parseMessage(data);
-  if (message) {
-    const own = confirm(message);
-    addMessage(message, own);
-    if (!own) countUnread();
-  } else {
-    addNote("A message in another format was left out.");
-  }
-}
-
-/** The message in what came from the network, or null if it is none. */
-function parseMessage(data) {
-  if (typeof data !== "string") return null;
-  try {
-    const { name, text } = JSON.parse(data);
-    if (typeof name !== "string" || typeof text !== "string") return null;
-    return { name: name.trim().slice(0, LONGEST_NAME) || "Anonymous", text };
-  } catch {
-    return null;
-  }
+function receive(text, author) {
+  if (typeof text !== "string") return addNote("A message in another format was left out.");
+  const named = typeof author === "string" ? author.trim().slice(0, LONGEST_NAME) : "";
+  const own = confirm(text);
+  addMessage({ name: named || "Anonymous", text }, own);
+  if (!own) countUnread();
 }
 
 /** Whether the message is one of ours that came back: then it is no longer waited for. */
-function confirm(message) {
-  const index = unconfirmed.findIndex((sent) => sent.name === message.name && sent.text === message.text);
+function confirm(text) {
+  const index = unconfirmed.findIndex((sent) => text === sent + ECHO_MARK);
   if (index < 0) return false;
   unconfirmed.splice(index, 1);
   keepDraft();
@@ -192,11 +157,10 @@ function countUnread() {
 function submit() {
   const text = page.text.value.trim();
   if (!text) return;
-  if (!isOpen()) return say(NOT_CONNECTED);
+  if (!socket.connected) return say(NOT_CONNECTED);
   if (text.length > LONGEST_TEXT) return say(`This is too long: ${text.length} of at most ${LONGEST_TEXT} characters.`);
-  const message = { name, text };
-  socket.send(JSON.stringify(message));
-  unconfirmed.push(message);
+  socket.emit("chat message", text, name);
+  unconfirmed.push(text);
   setText("");
   say("");
 }
@@ -224,7 +188,7 @@ function typed() {
 
 /** What would be lost if the page were closed now: what is not confirmed, and what is being typed. */
 function draftText() {
-  return [...unconfirmed.map((message) => message.text), page.text.value].filter(Boolean).join("\n");
+  return [...unconfirmed, page.text.value].filter(Boolean).join("\n");
 }
 
 function keepDraft() {
@@ -233,7 +197,7 @@ function keepDraft() {
 
 function showWhetherSendable() {
   // Not the disabled attribute: the button would lose the focus with it.
-  page.send.setAttribute("aria-disabled", String(!isOpen() || !page.text.value.trim()));
+  page.send.setAttribute("aria-disabled", String(!socket.connected || !page.text.value.trim()));
 }
 
 function say(text) {
@@ -323,6 +287,7 @@ document.addEventListener("visibilitychange", () => {
 setName(new URLSearchParams(location.search).get("name") ?? "");
 if (!name) setName(stored(localStorage, "name"));
 setText(stored(sessionStorage, "draft"));
-connect();
+showState("connecting", "Connecting…");
+socket.connect();
 if (name) page.text.focus();
 else askForName();
