@@ -208,11 +208,19 @@ bool chat_read(const char *json, size_t len, struct chat_message *message) {
     return false;
 }
 
+/* Something else in its place is no name. */
+static bool read_name(struct reader *reader, struct chat_message *message) {
+    skip_blanks(reader);
+    if (peek(reader) != '"') return skip_value(reader, 1);
+    return read_string(reader, &message->name, &message->name_len);
+}
+
 bool chat_read_event(const char *args, size_t len, struct chat_message *message) {
     struct reader reader = {args, args + len};
     *message = (struct chat_message){0};
     bool good = read_string(&reader, &message->text, &message->text_len);
-    if (good && take(&reader, ',')) good = read_string(&reader, &message->name, &message->name_len);
+    if (good && take(&reader, ',')) good = read_name(&reader, message);
+    while (good && take(&reader, ',')) good = skip_value(&reader, 1);
     if (good && is_at_end(&reader)) return true;
     chat_free(message);
     return false;

@@ -22,8 +22,8 @@ void chat_free(struct chat_message *message);
 /* Writes a message; NULL if there is no memory. Free it. */
 char *chat_write(const char *name, size_t name_len, const char *text, size_t text_len, size_t *len);
 
-/* Reads the arguments of the event "chat message": a text and, perhaps, a name, which is empty if there is none. False for
- * other arguments. Free what it found with chat_free. */
+/* Reads the arguments of the event "chat message": a text and, perhaps, a name, which is empty if there is none or it is no
+ * string; what follows is passed over. False if there is no text. Free what it found with chat_free. */
 bool chat_read_event(const char *args, size_t len, struct chat_message *message);
 
 /* Reads the member "name" of a JSON object; NULL if it has none. Free it. */

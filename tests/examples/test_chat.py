@@ -1,7 +1,8 @@
-"""The chat: each language's server, and on it clients in each language and the page in a browser."""
+"""The chat: each language's server, and on it clients in each language, the page in browsers, and Socket.IO's own client."""
 
 import http.client
 import json
+import signal
 import sys
 import unittest
 from pathlib import Path
@@ -15,6 +16,9 @@ from raw import BINARY, TEXT, Raw  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 PAGE = ["node", HERE / "chat_page.js"]
+THREE_WAYS = ["node", HERE / "three_ways_page.js"]
+IO_CLIENT = ["node", HERE / "chat_io.js"]
+ECHO_MARK = " (from server)"  # what the sender's own copy ends with, over Socket.IO
 NOT_MESSAGES = [
     b'{"name": "Mallory", "text": "no end',
     b'["Mallory", "hello"]',
@@ -30,9 +34,10 @@ NOT_MESSAGES = [
 
 
 class Chatting(ServerTest):
-    """The tests; the classes below name the server."""
+    """The tests over plain WebSockets; the classes below name the server."""
 
     language: str
+    pages: dict[str, str] = {}  # by their names, with the query that they are opened with
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -40,20 +45,24 @@ class Chatting(ServerTest):
         cls.server = Server([*example(cls.language, "chat_server"), "0"])
         cls.addClassCleanup(cls.server.stop)
 
-    def join(self, name: str, command: list[str | Path], url: str) -> Process:
-        """A client that is in the chat: it has heard itself."""
+    def join(self, name: str, command: list[str | Path], url: str, mark: str = "") -> Process:
+        """A client that is in the chat: it has heard itself, with this mark."""
         client = self.start([*command, url, name])
         client.write(f"{name} is here")
-        self.assertEqual(client.line(), f"{name}: {name} is here")
+        self.assertEqual(client.line(), f"{name}: {name} is here{mark}")
         return client
 
     def join_all(self) -> dict[str, Process]:
+        """Plain clients in each language and a page for each transport, by their names."""
         ws = self.server.url("/ws", host="localhost")
+        site = self.server.url("/", host="localhost", scheme="http")
         clients: dict[str, Process] = {}
         programs = {language: example(language, "chat_client") for language in ("c", "python", "node")}
-        for name, command in {**programs, "page": PAGE}.items():
-            url = f"http://localhost:{self.server.port}/" if name == "page" else ws
-            newcomer = self.join(name, list(command), url)
+        for name, command in {**programs, **dict.fromkeys(self.pages, PAGE)}.items():
+            if name in self.pages:
+                newcomer = self.join(name, list(command), site + self.pages[name], ECHO_MARK)
+            else:
+                newcomer = self.join(name, list(command), ws)
             for client in clients.values():
                 self.assertEqual(client.line(), f"{name}: {name} is here")
             clients[name] = newcomer
@@ -61,8 +70,16 @@ class Chatting(ServerTest):
 
     def assert_relayed(self, sender: str, text: str, clients: dict[str, Process]) -> None:
         for name, client in clients.items():
+            mark = ECHO_MARK if name == sender and name in self.pages else ""
             with self.subTest(sender=sender, client=name):
-                self.assertEqual(client.line(), f"{sender}: {text}")
+                self.assertEqual(client.line(), f"{sender}: {text}{mark}")
+
+    def get(self, path: str) -> tuple[http.client.HTTPResponse, bytes]:
+        connection = http.client.HTTPConnection("localhost", self.server.port)
+        self.addCleanup(connection.close)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response, response.read()
 
     def mallory(self) -> Raw:
         raw = Raw(self.server.port, "/ws")
@@ -106,11 +123,13 @@ class Chatting(ServerTest):
         self.assertEqual(client.line(), "Ada: still here")
 
     def test_the_page_and_where_the_chat_is_not(self) -> None:
-        for path, status, kind in [("/", 200, "text/html"), ("/chat.js", 200, "text/javascript"), ("/no", 404, "")]:
-            connection = http.client.HTTPConnection("localhost", self.server.port)
-            self.addCleanup(connection.close)
-            connection.request("GET", path)
-            response = connection.getresponse()
+        wanted = [
+            ("/", 200, "text/html"),
+            ("/chat.js", 200, "text/javascript"),
+            ("/no", 404, ""),
+        ]
+        for path, status, kind in wanted:
+            response, _ = self.get(path)
             self.assertEqual(response.status, status, path)
             self.assertIn(kind, response.headers.get("Content-Type", ""), path)
         with Raw(self.server.port, "/elsewhere") as raw:
@@ -127,7 +146,94 @@ class Chatting(ServerTest):
                 self.assertEqual(client.rest(), [f"Ada: {line}" for line in lines])
 
 
-class CChat(Chatting):
+class ChattingOverIo(Chatting):
+    """The same with pages, which speak Socket.IO, and what else there is of that."""
+
+    pages = {"page": "", "polling page": "?transport=polling"}
+
+    def join_over_io(self, *name: str) -> Process:
+        client = self.start([*IO_CLIENT, self.server.url(scheme="http"), *name])
+        self.assertEqual(client.line(), "connected")
+        return client
+
+    def test_who_gives_no_name(self) -> None:
+        listener = self.join("listener", example("c", "chat_client"), self.server.url("/ws"))
+        named, nameless = self.join_over_io("Grace"), self.join_over_io()
+        said = [
+            (named, "hello", "Grace"),
+            (named, '["hello", "Admiral"]', "Admiral"),
+            (named, '["hello", ""]', "Grace"),
+            (named, '["hello", 5, {"more": [null]}]', "Grace"),
+            (nameless, "hello", "Anonymous"),
+        ]
+        for client, line, name in said:
+            other = nameless if client is named else named
+            client.write(line)
+            self.assertEqual(listener.line(), f"{name}: hello", line)
+            self.assertEqual(json.loads(other.line()), ["hello", name])
+            self.assertEqual(json.loads(client.line()), ["hello" + ECHO_MARK, name])
+
+    def test_an_event_that_is_no_message_is_not_relayed_and_hurts_nobody(self) -> None:
+        listener = self.join("listener", example("c", "chat_client"), self.server.url("/ws"))
+        client = self.join_over_io("Mallory")
+        for line in ("[]", "[5]", "[null]", '[{"text": "hello"}]', '[["hello"]]'):
+            client.write(line)
+        client.write("sorry")
+        self.assertEqual(listener.line(), "Mallory: sorry")
+        self.assertEqual(json.loads(client.line()), ["sorry" + ECHO_MARK, "Mallory"])
+
+    def test_the_bundle(self) -> None:
+        response, body = self.get("/socket.io/socket.io.js")
+        self.assertEqual(response.status, 200)
+        self.assertIn("application/javascript", response.headers["Content-Type"])
+        self.assertIn(b"Socket.IO v4", body[:100])
+
+    def test_ticker(self) -> None:
+        response, body = self.get("/ticker?again")
+        self.assertEqual((response.status, response.headers["Content-Type"]), (200, "application/json"))
+        self.assertEqual(response.headers["Cache-Control"], "no-store")
+        news = json.loads(body)
+        self.assertEqual(sorted(news), ["at", "now", "number", "price"])
+        self.assertGreaterEqual(news["number"], 1)
+        self.assertGreaterEqual(news["now"], news["at"])
+
+    def test_three_ways(self) -> None:
+        page = self.run_to_end([*THREE_WAYS, self.server.url("/three-ways.html", host="localhost", scheme="http")])
+        figures = {way["way"]: way for way in map(json.loads, page.rest())}
+        self.assertEqual(list(figures), ["polling", "long-polling", "push"])
+        for way in figures.values():
+            self.assertRegex(way["price"], r"^\d+\.\d\d$")
+            self.assertGreater(int(way["bytes"].replace(",", "")), 0)
+            self.assertRegex(way["delay"], r"^\d+ ms$")
+        self.assertGreaterEqual(int(figures["long-polling"]["requests"]), 4)  # the handshake, and one for each news
+        self.assertEqual(figures["push"]["requests"], "1")
+        self.assertEqual([figures[way]["missed"] for way in ("long-polling", "push")], ["0", "0"])
+
+    def test_pages_come_back_when_the_server_does(self) -> None:
+        server = Server([*example(self.language, "chat_server"), "0"])
+        self.addCleanup(lambda: server.stop())
+        url = server.url("/", host="localhost", scheme="http")
+        command = ["env", "RESTARTS=1", *PAGE]
+        pages = [self.join(name, command, url + query, ECHO_MARK) for name, query in self.pages.items()]
+        self.assertEqual(pages[0].line(), "polling page: polling page is here")
+        server.send_signal(signal.SIGINT)
+        self.assertEqual(server.wait(), 0, str(server))
+        for page in pages:
+            self.assertEqual(page.line(), "(waiting)")
+        server.stop()
+        server = Server([*example(self.language, "chat_server"), str(server.port)])
+        for page in pages:
+            while (state := page.line()) != "(open)":
+                self.assertIn(state, ("(waiting)", "(connecting)"))
+        pages[1].write("again")
+        self.assertEqual(pages[1].line(), f"polling page: again{ECHO_MARK}")
+        self.assertEqual(pages[0].line(), "polling page: again")
+        for page in pages:
+            page.end_input()
+            self.assertEqual((page.wait(), page.rest(), page.errors), (0, [], ""))
+
+
+class CChat(ChattingOverIo):
     language = "c"
 
 
