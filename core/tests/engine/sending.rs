@@ -131,6 +131,11 @@ fn a_slow_consumer_on_a_websocket() {
             assert!(session.send(Data::Text("a"), volatile).is_err());
             continue;
         }
+        // What only waits for the loop to take it doesn't count.
+        let carrier = session.state.lock().carrier.unwrap();
+        while !crate::event_loop::has_unsent(carrier.id()) {
+            std::thread::yield_now();
+        }
         assert_eq!(session.send(Data::Text("a"), volatile).unwrap(), Sent::Dropped);
         // It reads: the sender is told.
         let reader = std::thread::spawn(move || {
