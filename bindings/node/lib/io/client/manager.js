@@ -21,6 +21,8 @@ class Manager extends Emitter {
   _native;
   #key = 0;
   #isHeld = false;
+  /** Neither was it closed, nor has its last socket left. */
+  #isWanted = false;
   #reconnection;
   #reconnectionAttempts;
   #reconnectionDelay;
@@ -104,6 +106,7 @@ class Manager extends Emitter {
 
   /** An attempt begins. */
   _opening() {
+    this.#isWanted = true;
     if (this._readyState !== 'closed') return;
     this.engine = new EngineSocket(this, this.native.firstTransport());
     this._readyState = 'opening';
@@ -134,8 +137,19 @@ class Manager extends Emitter {
   }
 
   _close() {
-    this._reconnecting = false;
     this._native?.close();
+    this.#giveUp();
+  }
+
+  /** A socket will not connect any more by itself; without another one, neither will the manager. */
+  _left() {
+    if (Object.values(this.nsps).every((socket) => !socket.active)) this.#giveUp();
+  }
+
+  #giveUp() {
+    this.#isWanted = false;
+    this._reconnecting = false;
+    if (this._readyState === 'closed') this.#hold(false);
   }
 
   /** Keeps the process alive, or doesn't any more. */
@@ -171,8 +185,8 @@ class Manager extends Emitter {
   #reconnecting_(kind, data) {
     switch (kind) {
       case KIND.IO_SCHEDULED:
-        this._reconnecting = true;
-        return this.#hold(true);
+        this._reconnecting = this.#isWanted;
+        return this.#hold(this.#isWanted);
       case KIND.IO_ATTEMPT:
         this.emitReserved('reconnect_attempt', Number(data.latin1Slice()));
         return this._opening();

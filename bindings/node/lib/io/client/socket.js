@@ -74,7 +74,7 @@ class Socket extends Emitter {
 
   /** Leaves the namespace; the manager closes the connection if it was the last one. */
   disconnect() {
-    this.active = false;
+    this.#deactivate();
     this.#native.disconnect();
     if (this.connected) this.#close('io client disconnect');
     return this;
@@ -82,6 +82,11 @@ class Socket extends Emitter {
 
   close() {
     return this.disconnect();
+  }
+
+  #deactivate() {
+    this.active = false;
+    this.io._left();
   }
 
   send(...args) {
@@ -180,14 +185,14 @@ class Socket extends Emitter {
       if (!this.connected) this.emitReserved('connect_error', this.io._error(record));
       return;
     }
-    this.active = false;
+    this.#deactivate();
     const { message, data } = JSON.parse(record);
     this.emitReserved('connect_error', Object.assign(new Error(message), { data }));
   }
 
   #disconnected(reason, detail) {
     this.receiveBuffer = [];
-    if (reason === 'io server disconnect') this.active = false;
+    if (reason === 'io server disconnect') this.#deactivate();
     if (this.connected) this.#close(reason, detail ? new Error(detail) : undefined);
   }
 
