@@ -165,6 +165,11 @@ impl Shared {
         self.core.try_lock()
     }
 
+    /// The core of a place that was just claimed, which nobody turns.
+    pub(crate) fn wait_for_core(&self) -> ReentrantMutexGuard<'_, LoopCore> {
+        self.core.lock()
+    }
+
     /// What is asked of this life's homes from now on is told that it has ended.
     pub(crate) fn end_life(&self) {
         self.life.fetch_add(1, Ordering::Release);

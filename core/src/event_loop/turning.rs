@@ -76,10 +76,8 @@ impl Loop {
     pub fn new(options: LoopOptions) -> Result<Loop> {
         fork::watch();
         let shared = Shared::claim()?;
-        let begun = match shared.try_core() {
-            Some(core) => core.begin(shared, options),
-            None => Err(std::io::Error::other("its place is still in use")),
-        };
+        // Whoever has turned the loop before may still be looking whether it is to free it; that doesn't last.
+        let begun = shared.wait_for_core().begin(shared, options);
         match begun {
             Ok(fd) => Ok(Loop {
                 shared,
