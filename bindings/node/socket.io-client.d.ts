@@ -107,7 +107,7 @@ export interface ManagerOptions extends TlsOptions, ConnectionOptions {
   autoConnect: boolean;
   /** Whether the process may end while there is a connection. Default: false. */
   autoUnref: boolean;
-  /** `socket.io-parser` (the default) or `socket.io-msgpack-parser`; the engine has both. */
+  /** Classes `Encoder` and `Decoder`. The engine has socket.io-parser (the default) and socket.io-msgpack-parser itself. */
   parser: any;
   /** The most binary values in an event to accept. Default: 10. */
   maxAttachments: number;

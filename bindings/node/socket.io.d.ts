@@ -148,7 +148,7 @@ export interface ServerOptions {
   };
   /** Whether namespaces that were made for clients go with their last one. Default: false. */
   cleanupEmptyChildNamespaces: boolean;
-  /** `socket.io-parser` (the default) or `socket.io-msgpack-parser`; the engine has both. */
+  /** Classes `Encoder` and `Decoder`. The engine has socket.io-parser (the default) and socket.io-msgpack-parser itself. */
   parser: any;
   /** Whether upgrades to other paths of an attached server are ended. Default: true. */
   destroyUpgrade: boolean;

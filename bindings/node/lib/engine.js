@@ -70,6 +70,9 @@ const KIND = Object.freeze({
   IO_SESSION_CLOSED: 55,
   IO_INITIAL_HEADERS: 56,
   IO_ORIGIN: 57,
+  IO_ENCODE: 58,
+  IO_DECODE: 59,
+  IO_DECODER_GONE: 60,
 });
 /** What a Socket.IO server tells only to who wants it: as `Wants` in src/io/heard.rs. */
 const WANTS = Object.freeze({ REQUESTS: 1, HEADERS: 2, ROOMS: 4, SESSIONS: 8 });

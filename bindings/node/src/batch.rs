@@ -106,6 +106,10 @@ pub(crate) enum Kind {
     // Only asked, no records.
     IoInitialHeaders = 56,
     IoOrigin = 57,
+    IoEncode = 58,
+    IoDecode = 59,
+    // A record again.
+    IoDecoderGone = 60,
 }
 
 struct Spilled {

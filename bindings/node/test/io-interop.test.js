@@ -2,7 +2,9 @@
 // With clients and servers that speak otherwise than by default: msgpack, Socket.IO 2, the admin UI.
 
 const assert = require('node:assert');
+const EventEmitter = require('node:events');
 const test = require('node:test');
+const v8 = require('node:v8');
 
 const { instrument } = require('@socket.io/admin-ui');
 const connectV2 = require('socket.io-client-v2');
@@ -29,6 +31,46 @@ forAll(({ name, Server, connect, transports }) => {
     assert.deepStrictEqual(await next(socket, 'to all'), [bytes]);
     const [error] = await next(socket.io.socket('/refused', {}), 'connect_error');
     assert.deepStrictEqual([error.message, error.data], ['no', { why: [1] }]);
+    socket.disconnect();
+    assert.strictEqual((await next(peer, 'disconnect'))[0], 'client namespace disconnect');
+  });
+});
+
+/** A parser for all that V8 can clone. */
+const cloning = {
+  Encoder: class {
+    encode(packet) {
+      return ['a packet follows', v8.serialize(packet)];
+    }
+  },
+  Decoder: class extends EventEmitter {
+    add(message) {
+      if (message !== 'a packet follows') this.emit('decoded', v8.deserialize(message));
+    }
+
+    destroy() {}
+  },
+};
+
+forAll(({ name, Server, connect, transports }) => {
+  test(`${name}: a parser of the application's own`, async () => {
+    const server = await serve(Server, { parser: cloning });
+    server.of('/refused').use((socket, goOn) => goOn(Object.assign(new Error('no'), { data: [1] })));
+    const { socket, peer } = await pair(connect, server, { transports, parser: cloning, auth: { token: 'abc' } });
+    assert.deepStrictEqual(peer.handshake.auth, { token: 'abc' });
+    const values = ['κόσμε', new Date(0), new Map([['a', new Set([1])]]), { undefined }, Buffer.from([0, 255])];
+    for (const [from, to] of [[peer, socket], [socket, peer]]) {
+      from.emit('values', ...values);
+      assert.deepStrictEqual((await next(to, 'values')).slice(0, 4), values.slice(0, 4));
+      to.once('ask', (value, answer) => answer(value));
+      assert.deepStrictEqual(await from.timeout(5000).emitWithAck('ask', new Date(1)), new Date(1));
+    }
+    server.emit('to all', new Date(2));
+    assert.deepStrictEqual(await next(socket, 'to all'), [new Date(2)]);
+    socket.on('all', (answer) => answer(new Date(3)));
+    assert.deepStrictEqual(await server.timeout(5000).emitWithAck('all'), [new Date(3)]);
+    const [error] = await next(socket.io.socket('/refused', {}), 'connect_error');
+    assert.deepStrictEqual([error.message, error.data], ['no', [1]]);
     socket.disconnect();
     assert.strictEqual((await next(peer, 'disconnect'))[0], 'client namespace disconnect');
   });

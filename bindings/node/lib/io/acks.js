@@ -47,7 +47,7 @@ class Acks {
     const { socket, callback, withError } = this.take(data.readUInt32LE(0)) ?? {};
     const result = (extra >>> RESULT_SHIFT) & RESULT;
     if (result === ANSWERED) {
-      const values = packets.tryDecode(extra, data, TOKEN_SIZE);
+      const values = packets.tryDecode(extra, data, TOKEN_SIZE, (socket?.server ?? socket?.io)?._codec);
       if (values === null) socket.disconnect(true);
       else if (withError) callback?.call(socket, null, ...values);
       else callback?.apply(socket, values);

@@ -133,7 +133,7 @@ class Adapter extends EventEmitter {
   /** A record for the namespace that is the adapter's. */
   _handleEvent(kind, extra, data) {
     const entry = this.nsp.server._acks.take(data.readUInt32LE(0));
-    if (kind === KIND.IO_BROADCAST_ACK) entry.done(extra !== 0, responses(data));
+    if (kind === KIND.IO_BROADCAST_ACK) entry.done(extra !== 0, responses(data, this.nsp.server._codec));
     else this.#fetched(entry, extra, data.utf8Slice(4));
   }
 
@@ -153,14 +153,15 @@ class Adapter extends EventEmitter {
  * The first argument of each answer. The record: the token, how many answers, for each how many attachments it has (4 bytes
  * each), and the JSON of a list of lists.
  */
-function responses(data) {
+function responses(data, codec) {
   const count = data.readUInt32LE(4);
   const start = 8 + 4 * count;
   const text = data.utf8Slice(start);
   const answers = JSON.parse(text);
   return answers.map((answer, index) => {
     const attachments = data.readUInt32LE(8 + 4 * index);
-    return packets.withArrived(answer, attachments)[0];
+    const values = packets.withArrived(answer, attachments);
+    return (codec ? codec.restore(values) : values)[0];
   });
 }
 

@@ -40,10 +40,11 @@ function decode(extra, data, start) {
   return attachments === null ? values : putBack(values, attachments);
 }
 
-/** The same; null if that is not possible, because it is nested deeper than V8 can go. */
-function tryDecode(extra, data, start) {
+/** The same, as a parser of the application's own has it; null if that is not possible, because it is nested deeper than V8 can go. */
+function tryDecode(extra, data, start, codec) {
   try {
-    return decode(extra, data, start);
+    const values = decode(extra, data, start);
+    return codec ? codec.restore(values) : values;
   } catch {
     return null;
   }
@@ -60,13 +61,30 @@ function withArrived(value, count) {
 
 /** The binary values of what was encoded last. */
 let taken;
+/** That itself and its JSON, where a parser of an application's own wants to know. */
+let keepsSent = false;
+let sentValues;
+let sentText = '';
 
 /** The JSON of a list; its binary values are in `attachmentsTaken()` until the next call. */
 function encode(values) {
   const attachments = someBinary(values) ? [] : undefined;
   const text = JSON.stringify(attachments ? takeOut(values, attachments) : values);
   taken = attachments; // only now: a toJSON may have sent something itself
+  if (keepsSent) [sentValues, sentText] = [values, text];
   return text;
+}
+
+/** From now on `sent` is asked. */
+function keepSent() {
+  keepsSent = true;
+}
+
+/** The values behind a JSON: those that are being sent, or else as far as JSON has them. Attachments are Latin-1. */
+function sent(text, attachments) {
+  if (text === sentText) return sentValues;
+  const views = attachments.map((bytes) => Buffer.from(bytes, 'latin1'));
+  return putBack(JSON.parse(text), views);
 }
 
 function attachmentsTaken() {
@@ -84,6 +102,8 @@ module.exports = {
   attachmentsTaken,
   decode,
   encode,
+  keepSent,
+  sent,
   tryDecode,
   withArrived,
 };

@@ -6,7 +6,7 @@ const { withCode } = require('../errors');
 const { amount, serverLimits } = require('../options');
 const { clientFolder } = require('./bundle');
 const { cors } = require('./cors');
-const { parserKind } = require('./parsers');
+const { parserOption } = require('./parsers');
 
 const PING_INTERVAL = 25_000; // ms
 const PING_TIMEOUT = 20_000; // ms
@@ -33,7 +33,10 @@ function serverOptions(server, options) {
     const reason = judge(options[name]);
     if (reason) throw unsupported(name, reason);
   }
+  const { codec, description } = parserOption(options.parser);
+  server._codec = codec;
   return {
+    ...description,
     path: server.path(),
     addTrailingSlash: options.addTrailingSlash !== false,
     pingInterval: amount(options, 'pingInterval', PING_INTERVAL),
@@ -51,7 +54,6 @@ function serverOptions(server, options) {
     limits: limits(options),
     recovery: options.connectionStateRecovery ? recovery(options.connectionStateRecovery) : undefined,
     cleanupEmptyChildNamespaces: Boolean(options.cleanupEmptyChildNamespaces),
-    parser: parserKind(options.parser),
     maxAttachments: Math.min(amount(options, 'maxAttachments', MAX_ATTACHMENTS), MOST_ATTACHMENTS),
     askRequest: typeof options.allowRequest === 'function',
   };

@@ -24,6 +24,8 @@ const CONNECT_TIMEOUT = 45_000; // ms
 class Server extends EventEmitter {
   /** By which the engine knows it; 0 before it is attached to anything. */
   _handle = 0;
+  /** A parser of the application's own. */
+  _codec = null;
   _key = 0;
   #path;
   #connectTimeout;

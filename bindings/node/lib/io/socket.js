@@ -231,7 +231,7 @@ class Socket extends EventEmitter {
 
   #event(extra, data) {
     const hasAck = (extra & HAS_ACK) !== 0;
-    const values = packets.tryDecode(extra, data, hasAck ? HANDLE_SIZE : 0);
+    const values = packets.tryDecode(extra, data, hasAck ? HANDLE_SIZE : 0, this.server._codec);
     if (values === null) return this.disconnect(true);
     if (hasAck) values.push(this.#answer(data.readDoubleLE(0)));
     this._notifyAny(values);

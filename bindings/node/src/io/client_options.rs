@@ -8,6 +8,7 @@ use sockline::io::{ManagerOptions, Reconnection};
 
 use super::options::{parser, transport};
 use crate::errors::Result;
+use crate::host::HostPointer;
 use crate::options::{ConnectOptions, millis, pairs};
 
 #[napi(object)]
@@ -35,15 +36,17 @@ pub struct IoManagerOptions {
     pub reconnection_delay_max: f64,
     pub randomization_factor: f64,
     pub timeout: f64,
-    /// 0 for JSON, 1 for msgpack.
+    /// 0 for JSON, 1 for msgpack, 2 for one of JavaScript's.
     pub parser: u32,
+    /// What JavaScript knows its parser by.
+    pub parser_key: u32,
     pub max_attachments: u32,
     pub send_buffer: f64,
 }
 
 impl IoManagerOptions {
     /// The URL, and the rest as the core takes it.
-    pub(super) fn split(self) -> Result<(String, ManagerOptions)> {
+    pub(super) fn split(self, host: HostPointer) -> Result<(String, ManagerOptions)> {
         let (url, client) = self.client.split()?;
         let options = ManagerOptions {
             client,
@@ -68,7 +71,7 @@ impl IoManagerOptions {
             },
             timeout: some(self.timeout),
             auto_connect: false,
-            parser: parser(self.parser),
+            parser: parser(self.parser, self.parser_key, host),
             max_attachments: self.max_attachments as usize,
             send_buffer: self.send_buffer as usize,
         };

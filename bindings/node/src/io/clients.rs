@@ -41,7 +41,7 @@ impl Engine {
         context: Option<&ClientContext>,
     ) -> Result<IoManager> {
         let (on_loop, _) = self.host.get().start().map_err(|text| unsupported(&text))?;
-        let (url, mut options) = options.split()?;
+        let (url, mut options) = options.split(self.host)?;
         options.client.tls = context.map(|context| context.tls.clone());
         let first = options.transports.first().copied().unwrap_or(Transport::Polling);
         let heard = Arc::new(Heard { host: self.host, key });

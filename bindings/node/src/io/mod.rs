@@ -13,6 +13,7 @@
 //! | `heard` | the core's events of servers, as records |
 //! | `records` | what such records look like |
 //! | `options` | what JavaScript says about servers |
+//! | `codec` | parsers that are written in JavaScript |
 //! | `exchanges` | requests that Node's http module has read |
 //! | `clients` | managers and their sockets |
 //! | `client_heard` | their events |
@@ -21,6 +22,7 @@
 mod client_heard;
 mod client_options;
 mod clients;
+mod codec;
 mod exchanges;
 mod heard;
 mod options;

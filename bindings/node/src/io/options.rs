@@ -1,5 +1,6 @@
 //! What JavaScript says about servers, as `lib/io/server-options.js` makes it: sizes in bytes, times in milliseconds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use napi_derive::napi;
@@ -8,6 +9,7 @@ use sockline::io::{
     Transport,
 };
 
+use super::codec::Codec;
 use crate::batch::Kind;
 use crate::host::HostPointer;
 use crate::options::{Limits, millis};
@@ -33,8 +35,10 @@ pub struct IoOptions {
     pub limits: Limits,
     pub recovery: Option<IoRecovery>,
     pub cleanup_empty_child_namespaces: bool,
-    /// 0 for JSON, 1 for msgpack.
+    /// 0 for JSON, 1 for msgpack, 2 for one of JavaScript's.
     pub parser: u32,
+    /// What JavaScript knows its parser by.
+    pub parser_key: u32,
     pub max_attachments: u32,
 }
 
@@ -101,7 +105,7 @@ impl IoOptions {
             settings: self.limits.settings(),
             connection_state_recovery: self.recovery.map(IoRecovery::into_core),
             cleanup_empty_child_namespaces: self.cleanup_empty_child_namespaces,
-            parser: parser(self.parser),
+            parser: parser(self.parser, self.parser_key, host),
             max_attachments: self.max_attachments as usize,
             ask_request: true,
             ask_headers: true,
@@ -118,10 +122,11 @@ pub(super) fn transport(number: u32) -> Transport {
     }
 }
 
-pub(super) fn parser(number: u32) -> ParserKind {
+pub(super) fn parser(number: u32, key: u32, host: HostPointer) -> ParserKind {
     match number {
         0 => ParserKind::Json,
-        _ => ParserKind::Msgpack,
+        1 => ParserKind::Msgpack,
+        _ => ParserKind::Custom(Arc::new(Codec { host, key })),
     }
 }
 

@@ -6,7 +6,7 @@ const { describeClient, parseUrl } = require('../../client');
 const { withCode } = require('../../errors');
 const { flatten } = require('../../headers');
 const { amount } = require('../../options');
-const { parserKind } = require('../parsers');
+const { parserOption } = require('../parsers');
 
 const TRANSPORTS = ['polling', 'websocket'];
 const COMPRESSION_THRESHOLD = 1024; // bytes
@@ -19,9 +19,12 @@ const MAX_PAYLOAD = 100 << 20; // bytes; ws's default
 function managerOptions(manager, key) {
   const { opts: options } = manager;
   const { context, ...client } = describeConnection(manager.uri, options);
+  const parser = parserOption(options.parser);
+  manager._codec = parser.codec;
   return {
     context,
     description: {
+      ...parser.description,
       client: { ...client, key },
       path: options.path.replace(/\/$/, ''),
       addTrailingSlash: options.addTrailingSlash !== false,
@@ -41,7 +44,6 @@ function managerOptions(manager, key) {
       reconnectionDelayMax: manager.reconnectionDelayMax(),
       randomizationFactor: manager.randomizationFactor(),
       timeout: manager.timeout() === false ? 0 : Number(manager.timeout()),
-      parser: parserKind(options.parser),
       maxAttachments: Math.min(amount(options, 'maxAttachments', MAX_ATTACHMENTS), MOST_ATTACHMENTS),
       sendBuffer: amount(options, 'sendBufferLimit', SEND_BUFFER),
     },

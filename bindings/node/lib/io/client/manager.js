@@ -19,6 +19,8 @@ const RANDOMIZATION_FACTOR = 0.5;
 class Manager extends Emitter {
   /** The engine's manager, once there was something to connect. */
   _native;
+  /** A parser of the application's own. */
+  _codec = null;
   #key = 0;
   #isHeld = false;
   /** Neither was it closed, nor has its last socket left. */

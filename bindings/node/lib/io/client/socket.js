@@ -204,7 +204,7 @@ class Socket extends Emitter {
 
   #event(extra, data) {
     const hasAck = (extra & HAS_ACK) !== 0;
-    const values = packets.tryDecode(extra, data, hasAck ? HANDLE_SIZE : 0);
+    const values = packets.tryDecode(extra, data, hasAck ? HANDLE_SIZE : 0, this.io._codec);
     if (values === null || !this.active) return;
     if (hasAck) values.push(this.#answer(data.readDoubleLE(0)));
     if (this.connected) this.#dispatch(values);
