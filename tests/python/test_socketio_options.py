@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import urllib.error
 import urllib.request
+import weakref
 from typing import Any
 
 import pytest
@@ -133,14 +135,66 @@ def test_lost_clients_are_recovered_with_their_session(run: Run) -> None:
             assert await recorder.next() == ("connect",)
             assert await recorder.next() == ("disconnect",)
             await sio.emit("missed", room="room")
-            lines = [await client.next() for _ in range(3)]
-            assert "missed" in [line[1] for line in lines]
+            await sio.emit("missed too", to=sid)
+            lines = [await client.next() for _ in range(4)]
             assert ["connect", sid, True] in lines
+            assert [line[1] for line in lines if line[0] == "event"] == ["missed", "missed too"]
             assert sio.recovered(sid)
             assert await client.call("session") == [{"kept": True}]
             assert recorder.is_empty()
 
     run(main())
+
+
+def test_who_reads_slowly_is_waited_for(run: Run) -> None:
+    sio = socketio.AsyncServer(high_water_mark=1 << 16)
+    recorder = Recorder()
+    sio.on("connect", lambda sid, environ: recorder.note(sid))
+
+    async def main() -> None:
+        async with our_io(sio) as url:
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]), limit=2**16)
+            writer.write(
+                b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+                b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+                b"\x81\x82\0\0\0\00040"
+            )
+            (sid,) = await recorder.next()
+            await sio.drained(sid)
+            while sio.buffered_amount(sid) <= 1 << 16:
+                await sio.emit("much", b"x" * 100_000, to=sid)
+                await asyncio.sleep(0)
+            waiting = asyncio.create_task(sio.drained(sid))
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+            while not waiting.done():
+                await asyncio.wait_for(reader.read(2**16), WAIT)
+            assert sio.buffered_amount(sid) <= 1 << 15
+            while sio.buffered_amount(sid) <= 1 << 16:
+                await sio.emit("much", b"x" * 100_000, to=sid)
+            waiting = asyncio.create_task(sio.drained(sid))
+            await asyncio.sleep(0)
+            writer.close()
+            await asyncio.wait_for(waiting, WAIT)
+
+    run(main())
+
+
+def test_nothing_is_left_of_a_server(run: Run) -> None:
+    async def main() -> Any:
+        sio = echo_server()
+
+        @sio.event
+        async def connect(sid: str, environ: Any) -> None:
+            await sio.save_session(sid, {"a": 1})
+
+        async with our_io(sio) as url, foreign_client(url, transports=["websocket"]) as client:
+            assert await client.call("echo", 1) == 1
+        return weakref.ref(sio)
+
+    kept = run(main())
+    gc.collect()
+    assert kept() is None
 
 
 def test_the_admin_namespace_lets_in_who_knows_the_password(run: Run) -> None:

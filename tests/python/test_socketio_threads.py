@@ -18,6 +18,7 @@ import socketio as foreign
 from io_peers import PEERS, WAIT, install
 
 from sockline import socketio
+from sockline._drivers import post_to_thread
 from sockline.socketio.exceptions import ConnectionError, ConnectionLostError, DisconnectedError
 
 CLIENTS: Any = pytest.mark.parametrize("make", [foreign.Client, socketio.Client], ids=["foreign", "ours"])
@@ -288,6 +289,24 @@ def test_many_threads_emit_at_once() -> None:
         for thread in threads:
             thread.join()
         assert sorted(value[1:] for value in got) == sorted((thread, number) for thread in range(8) for number in range(200))
+
+
+def test_who_reads_slowly_is_waited_for_and_no_answer_on_the_engines_thread() -> None:
+    sio = echo_server()
+    with serving(sio) as url, connected(socketio.Client, url) as client:
+        assert sio.drained(client.get_sid(), timeout=WAIT)
+        assert sio.drained("nobody", timeout=WAIT)
+        assert not sio._drains
+        told: queue.Queue[Any] = queue.Queue()
+
+        def on_the_engines_thread() -> None:
+            try:
+                client.call("echo", 1)
+            except RuntimeError as error:
+                told.put(error)
+
+        post_to_thread(on_the_engines_thread)
+        assert "engine" in str(told.get(timeout=WAIT))
 
 
 def test_shutdown_disconnects_all() -> None:

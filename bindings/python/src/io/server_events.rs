@@ -164,6 +164,16 @@ impl Handler for Told {
         });
     }
 
+    fn on_drain(&self, socket: &Socket) {
+        Python::attach(|py| {
+            self.0.tell(
+                py,
+                intern!(py, "_drained"),
+                (socket.namespace().name(), socket.id()),
+            );
+        });
+    }
+
     fn on_disconnecting(&self, socket: &Socket, reason: DisconnectReason) {
         Python::attach(|py| {
             let place = (socket.namespace().name(), socket.id());

@@ -203,6 +203,7 @@ class ServerCore(Handlers):
         """A client is disconnected; what is known of it is forgotten when the handler has returned."""
         key = (namespace, sid)
         self._connecting_clients.pop(key, None)
+        self._drained(namespace, sid)
         if may_come_back and self._serving.recovery is not None and key in self._sessions:
             self._keep_away(key, self._serving.recovery.max_disconnection_duration)
         if not self._is_heard("disconnect", namespace):
@@ -210,6 +211,14 @@ class ServerCore(Handlers):
             return
         self._leaving_clients[key] = rooms
         self._say_goodbye(namespace, sid, reason)
+
+    def _is_over_mark(self, namespace: str, sid: str) -> bool:
+        mark = self._serving.limits.high_water_mark
+        return self._native is not None and self._native.buffered_amount(namespace, sid) > mark
+
+    def _drained(self, namespace: str, sid: str) -> None:
+        """There is room again, or the client is gone."""
+        raise NotImplementedError
 
     def _say_goodbye(self, namespace: str, sid: str, reason: str) -> None:
         """Has the handler of ``disconnect`` called, then :meth:`_forget`."""

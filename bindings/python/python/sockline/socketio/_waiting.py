@@ -6,6 +6,7 @@ import asyncio
 import threading
 from typing import Any
 
+from .._drivers import is_driver_thread
 from .exceptions import ConnectionLostError, TimeoutError
 
 __all__ = ["Answer", "AsyncAnswer", "ThreadAnswer"]
@@ -48,6 +49,8 @@ class ThreadAnswer(Answer):
         self._event.set()
 
     def get(self, timeout: float | None) -> Any:
+        if is_driver_thread():
+            raise RuntimeError("an answer can't be waited for on the engine's own thread, which brings it")
         if not self._event.wait(timeout):
             raise TimeoutError()
         return _result(self._answer)

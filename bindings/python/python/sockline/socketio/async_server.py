@@ -57,6 +57,7 @@ class AsyncServer(BaseServer):
         self._busy: dict[Key, _Waiting] = {}
         """Without ``async_handlers``: what waits for a client's running coroutine."""
         self._goodbyes: dict[Key, asyncio.Future[None]] = {}
+        self._drains: dict[Key, asyncio.Future[None]] = {}
         self._end: asyncio.Future[None] | None = None
 
     def is_asyncio_based(self) -> bool:
@@ -174,6 +175,14 @@ class AsyncServer(BaseServer):
             goodbye = self._goodbyes[key]
             self._native.disconnect(*key, False)
             await asyncio.shield(goodbye)
+
+    async def drained(self, sid: str, namespace: str | None = None) -> None:
+        """Waits while more than the high-water mark waits to be sent to a client, or until it has gone."""
+        key = (namespace or "/", sid)
+        if self._is_over_mark(*key):
+            if key not in self._drains:
+                self._drains[key] = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._drains[key])
 
     async def shutdown(self) -> None:
         """Disconnects all clients. The listener goes on, until it is closed."""
@@ -299,23 +308,26 @@ class AsyncServer(BaseServer):
 
     def _forget(self, namespace: str, sid: str) -> None:
         super()._forget(namespace, sid)
-        goodbye = self._goodbyes.pop((namespace, sid), None)
-        if goodbye is not None and not goodbye.done():
-            goodbye.set_result(None)
+        _settle(self._goodbyes.pop((namespace, sid), None))
+
+    def _drained(self, namespace: str, sid: str) -> None:
+        _settle(self._drains.pop((namespace, sid), None))
 
     def _closed(self) -> None:
         super()._closed()
         end, self._end = self._end, None
-        if end is not None and not end.done():
-            end.set_result(None)
+        _settle(end)
 
     def _forget_all(self) -> None:
         super()._forget_all()
         self._busy.clear()
-        for goodbye in self._goodbyes.values():
-            if not goodbye.done() and not goodbye.get_loop().is_closed():
-                goodbye.set_result(None)
         self._goodbyes.clear()
+        self._drains.clear()
+
+
+def _settle(waiting: asyncio.Future[None] | None) -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_result(None)
 
 
 NO_FRAMEWORKS = (

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, Self
 
 from .. import _native
 from .._callbacks import UpgradeRequest, WebSocketServer
-from .._drivers import thread_driver
+from .._drivers import is_driver_thread, thread_driver
 from ._base_server import BaseServer, Key
 from ._handlers import NOT_HANDLED
 from ._waiting import ThreadAnswer
@@ -77,6 +77,7 @@ class Server(BaseServer):
         self._busy: dict[Key, _Waiting] = {}
         """Without ``async_handlers``: what waits for a client's running handler."""
         self._goodbyes: dict[Key, threading.Event] = {}
+        self._drains: dict[Key, threading.Event] = {}
         self._end = threading.Event()
 
     def listen(self, host: str | None = None, port: int = 0, **options: Any) -> Listener:
@@ -184,14 +185,26 @@ class Server(BaseServer):
                 goodbye = self._goodbyes.setdefault(key, threading.Event())
             if not self._native.disconnect(*key, False):
                 goodbye.set()  # it has gone by itself meanwhile
-            goodbye.wait()
+            if not is_driver_thread():
+                goodbye.wait()
+
+    def drained(self, sid: str, namespace: str | None = None, timeout: float | None = None) -> bool:
+        """Waits while more than the high-water mark waits to be sent to a client, or until it has gone. Says whether
+        that was so in time.
+        """
+        key = (namespace or "/", sid)
+        drained = self._drains.setdefault(key, threading.Event())
+        if not self._is_over_mark(*key):
+            self._drained(*key)
+        return drained.wait(timeout)
 
     def shutdown(self) -> None:
         """Disconnects all clients. The listener goes on, until it is closed."""
         if self._native is not None:
             self._end.clear()
             self._native.close()
-            self._end.wait()
+            if not is_driver_thread():
+                self._end.wait()
 
     def handle_request(self, environ: Any, start_response: Any) -> NoReturn:
         """Not supported: sockline listens itself. Use :meth:`listen`."""
@@ -278,15 +291,21 @@ class Server(BaseServer):
         if goodbye is not None:
             goodbye.set()
 
+    def _drained(self, namespace: str, sid: str) -> None:
+        drained = self._drains.pop((namespace, sid), None)
+        if drained is not None:
+            drained.set()
+
     def _closed(self) -> None:
         super()._closed()
         self._end.set()
 
     def _forget_all(self) -> None:
         super()._forget_all()
-        for goodbye in list(self._goodbyes.values()):
-            goodbye.set()
-        self._goodbyes.clear()
+        for waiting in (self._goodbyes, self._drains):
+            for event in list(waiting.values()):
+                event.set()
+            waiting.clear()
 
 
 def _there_is_nothing_else(request: UpgradeRequest) -> None:
