@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,8 @@ from .. import _native
 from .._drivers import running_driver
 from ._base_client import BaseClient, error_arguments
 from ._handlers import is_coroutine
+from ._running import Runners, report
 from ._waiting import AsyncAnswer
-from .async_server import report
 from .exceptions import ConnectionError
 
 __all__ = ["AsyncClient"]
@@ -29,7 +30,8 @@ class AsyncClient(BaseClient):
     """
 
     def _set_up(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._runners = Runners()
+        self._run = self._runners.run
         self._reconnect_task: asyncio.Task[None] | None = None
         self._opening: asyncio.Future[None] | None = None
         self._settled = asyncio.Event()
@@ -213,17 +215,6 @@ class AsyncClient(BaseClient):
             report(error, None)
             return None
 
-    def _run(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            report(error, task)
-
     # What the engine asks and tells
 
     def _opened(self, native: _native.IoClient) -> None:
@@ -245,7 +236,8 @@ class AsyncClient(BaseClient):
         comes_back = self._note_loss(reason)
         self._has_room.set()
         self._settled.set()
-        self._run(self._say_goodbye(comes_back))
+        # Not before all that the engine has to say of this end has been said.
+        asyncio.get_running_loop().call_soon(lambda: self._run(self._say_goodbye(comes_back)))
 
     async def _say_goodbye(self, comes_back: bool) -> None:
         farewells, self._farewells = self._farewells, {}
@@ -285,12 +277,9 @@ class AsyncClient(BaseClient):
     def _event(self, namespace: str, data: list[Any], ack: _native.IoAck | None) -> None:
         result = self._handle(namespace, data)
         if is_coroutine(result):
-            self._run(result if ack is None else self._finish(result, ack))
+            self._run(result, None if ack is None else functools.partial(self._answer, ack))
         elif ack is not None:
             self._answer(ack, result)
-
-    async def _finish(self, result: Coroutine[Any, Any, Any], ack: _native.IoAck) -> None:
-        self._answer(ack, await result)
 
     def _call_back(self, callback: Callable[..., Any], answer: list[Any]) -> None:
         result = callback(*answer)

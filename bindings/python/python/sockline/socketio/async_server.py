@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import collections
+import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -17,6 +18,7 @@ from ..http11 import Request, Response
 from ._base_server import BaseServer, Key
 from ._codec import JSONModule
 from ._handlers import is_coroutine
+from ._running import Runners, report
 from ._waiting import AsyncAnswer
 from .exceptions import ConnectionRefusedError
 
@@ -53,7 +55,8 @@ class AsyncServer(BaseServer):
         )
 
     def _set_up(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._runners = Runners()
+        self._run = self._runners.run
         self._busy: dict[Key, _Waiting] = {}
         """Without ``async_handlers``: what waits for a client's running coroutine."""
         self._goodbyes: dict[Key, asyncio.Future[None]] = {}
@@ -216,7 +219,7 @@ class AsyncServer(BaseServer):
         result = self._handle(namespace, sid, data)
         if is_coroutine(result):
             if self.async_handlers:
-                self._run(result if ack is None else self._finish(result, ack))
+                self._run(result, None if ack is None else functools.partial(self._answer, ack))
             else:
                 self._busy[namespace, sid] = collections.deque()
                 self._run(self._finish_in_order(namespace, sid, result, ack))
@@ -245,16 +248,6 @@ class AsyncServer(BaseServer):
             del self._busy[namespace, sid]
             for data, ack in waiting:  # after an exception
                 self._event(namespace, sid, data, ack)
-
-    def _run(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            report(error, task)
 
     def _call_back(self, callback: Callable[..., Any], answer: list[Any]) -> None:
         result = callback(*answer)
@@ -342,11 +335,3 @@ async def _nobody(connection: ServerConnection) -> None:
 
 def _there_is_nothing_else(connection: ServerConnection, request: Request) -> Response:
     return connection.respond(404, "There is no WebSocket here.\n")
-
-
-def report(error: BaseException, task: asyncio.Task[Any] | None) -> None:
-    """As asyncio reports an exception that nobody has waited for."""
-    context: dict[str, Any] = {"message": "Exception in a handler of sockline.socketio", "exception": error}
-    if task is not None:
-        context["task"] = task
-    asyncio.get_running_loop().call_exception_handler(context)
