@@ -28,7 +28,8 @@ pub(super) struct Common {
     pub(super) parser: ParserKind,
     pub(super) counters: Counters,
     pub(super) recovery: Option<Recovery>,
-    pub(super) room_events: bool,
+    /// The application wants to hear what happens to rooms.
+    room_events: AtomicBool,
     /// Somebody looks at the admin namespace: bytes are counted, and what is emitted is told.
     counts_bytes: AtomicBool,
     shows_events: AtomicBool,
@@ -44,6 +45,10 @@ impl Common {
     #[inline]
     pub(super) fn counts_bytes(&self) -> bool {
         self.counts_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn room_events(&self) -> bool {
+        self.room_events.load(Ordering::Relaxed)
     }
 
     pub(super) fn shows_rooms(&self) -> bool {
@@ -132,7 +137,7 @@ impl Core {
                 parser: options.parser.clone(),
                 counters: Counters::default(),
                 recovery: options.connection_state_recovery.clone(),
-                room_events: options.room_events,
+                room_events: AtomicBool::new(options.room_events),
                 counts_bytes: AtomicBool::new(false),
                 shows_events: AtomicBool::new(false),
                 shows_rooms: AtomicBool::new(false),
@@ -318,11 +323,22 @@ impl Core {
         }
         if shows_rooms {
             self.common.shows_rooms.store(true, Ordering::Relaxed);
-            for namespace in self.namespaces() {
-                namespace.adapter().tell_of_rooms();
-            }
+            self.have_rooms_told();
         }
         true
+    }
+
+    pub(super) fn set_room_events(&self, tell: bool) {
+        self.common.room_events.store(tell, Ordering::Relaxed);
+        if tell {
+            self.have_rooms_told();
+        }
+    }
+
+    fn have_rooms_told(&self) {
+        for namespace in self.namespaces() {
+            namespace.adapter().tell_of_rooms();
+        }
     }
 
     // ---- sessions and sockets come and go

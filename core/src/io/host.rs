@@ -235,7 +235,7 @@ impl Host for Sockets {
         };
         let namespace = Namespace(namespace);
         core.admin(|admin| admin.rooms_changed(&namespace, &events));
-        if !self.common.room_events || namespace.own_handler().is_some() {
+        if !self.common.room_events() || namespace.own_handler().is_some() {
             return;
         }
         // In the order in which they were made for whoever is on one thread.

@@ -91,7 +91,7 @@ impl Namespace {
             }
         }));
         NAMESPACES.insert(number, Arc::downgrade(&namespace.0));
-        if namespace.0.common.room_events || namespace.0.common.shows_rooms() {
+        if namespace.0.common.room_events() || namespace.0.common.shows_rooms() {
             namespace.adapter().tell_of_rooms();
         }
         namespace

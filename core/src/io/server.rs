@@ -135,6 +135,11 @@ impl Server {
         self.0.set_ask_connecting(ask);
     }
 
+    /// Whether [`Handler::on_room`] is called, from now on; see [`ServerOptions::room_events`].
+    pub fn set_room_events(&self, tell: bool) {
+        self.0.set_room_events(tell);
+    }
+
     /// Disconnects all sockets with "server shutting down" and closes their sessions; new ones are closed as soon as they begin.
     /// `on_server_closed` follows when all have gone. The listeners go on.
     pub fn close(&self) {

@@ -179,3 +179,17 @@ fn what_happens_to_rooms_is_told_to_who_asked() {
     fixture.hears(&["leave / b", "delete / b", "leave / own"]);
     fixture.hears_nothing_more();
 }
+
+#[test]
+fn what_happens_to_rooms_is_told_from_when_it_is_wanted() {
+    let fixture = serve_with(|options| options.ask_connecting = false);
+    let (_client, socket) = fixture.joined();
+    socket.join(&["a"]);
+    fixture.skip();
+    fixture.io.set_room_events(true);
+    socket.join(&["b"]);
+    fixture.hears(&["create / b", "join / b"]);
+    fixture.io.set_room_events(false);
+    socket.leave("b");
+    fixture.hears_nothing_more();
+}

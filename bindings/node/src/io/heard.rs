@@ -27,7 +27,7 @@ impl Wants {
     /// It wants to add to the headers of answers.
     const HEADERS: u32 = 2;
     /// It wants to hear what happens to rooms.
-    const ROOMS: u32 = 4;
+    pub(super) const ROOMS: u32 = 4;
     /// It wants to hear of sessions.
     const SESSIONS: u32 = 8;
 
@@ -35,7 +35,7 @@ impl Wants {
         self.0.store(bits, Ordering::Relaxed);
     }
 
-    fn has(&self, bit: u32) -> bool {
+    pub(super) fn has(&self, bit: u32) -> bool {
         self.0.load(Ordering::Relaxed) & bit != 0
     }
 }
@@ -203,9 +203,6 @@ impl Handler for Heard {
     }
 
     fn on_room(&self, namespace: &Namespace, event: RoomEvent<'_>) {
-        if !self.wants.has(Wants::ROOMS) {
-            return;
-        }
         let (number, names): (u16, &[&str]) = match &event {
             RoomEvent::Created { room } => (0, &[room]),
             RoomEvent::Joined { room, id } => (1, &[room, id]),

@@ -110,7 +110,7 @@ impl IoOptions {
             ask_request: true,
             ask_headers: true,
             ask_connecting: false,
-            room_events: true,
+            room_events: false,
         }
     }
 }

@@ -41,8 +41,9 @@ impl Engine {
     /// What JavaScript wants to hear of a server, as bits of `Wants`.
     #[napi]
     pub fn io_want(&self, server: f64, bits: u32) {
-        if let Some((_, wants)) = self.host.get().io.servers.borrow().get(&(server as u64)) {
+        if let Some((server, wants)) = self.host.get().io.servers.borrow().get(&(server as u64)) {
             wants.set(bits);
+            server.set_room_events(wants.has(Wants::ROOMS));
         }
     }
 
