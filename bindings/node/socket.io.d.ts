@@ -169,6 +169,20 @@ export interface ServerOptions {
   slowConsumer: 'error' | 'drop-newest' | 'drop-oldest' | 'close';
 }
 
+/** Who sees the admin namespace, and how much: the options of `instrument` of @socket.io/admin-ui. */
+export interface AdminOptions {
+  /** `password` is the password's bcrypt hash. False: whoever can connect. There is no default. */
+  auth: false | { type: 'basic'; username: string; password: string };
+  /** Default: '/admin'. */
+  namespaceName?: string;
+  /** Whether admins may only look. Default: false. */
+  readonly?: boolean;
+  /** The name of this server. Default: the host's. */
+  serverId?: string;
+  /** Whether every socket, room and event is shown, or in production only sums. Default: 'development'. */
+  mode?: 'development' | 'production';
+}
+
 /** What an Engine.IO connection is carried by. */
 export interface Transport {
   name: 'polling' | 'websocket';
@@ -464,6 +478,11 @@ export declare class Server<
       next: (error?: ExtendedError) => void,
     ) => void,
   ): this;
+  /**
+   * Adds a namespace to which the front end of @socket.io/admin-ui connects. The engine fills it by itself: listeners hear
+   * nothing of its sockets, and `data` of sockets is not shown.
+   */
+  enableAdmin(options: AdminOptions): this;
   /** Disconnects all clients, and stops listening. */
   close(callback?: (error?: Error) => void): Promise<void>;
 }

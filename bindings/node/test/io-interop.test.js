@@ -142,3 +142,60 @@ test("the official admin UI's instrument sees sockets, rooms and events", async 
   assert.strictEqual((await next(socket, 'disconnect'))[0], 'io server disconnect');
   assert.deepStrictEqual((await gone).slice(0, 3), ['/', id, 'server namespace disconnect']);
 });
+
+const BCRYPT = '$2b$10$heqvAkYMez.Va6Et2uXInOnkCT6/uQj1brkrbyG3LpopDklcq7ZOS'; // "changeit"
+
+test("the engine's own admin namespace shows sockets, rooms and events, and does what an admin says", async () => {
+  const server = await serve(ours.Server);
+  const heard = [];
+  server.on('new_namespace', ({ name }) => heard.push(name));
+  assert.strictEqual(server.enableAdmin({ auth: { type: 'basic', username: 'me', password: BCRYPT }, serverId: 'one' }), server);
+  const refused = client(theirs.connect, `${server.url}/admin`, { auth: { username: 'me', password: 'wrong' } });
+  assert.strictEqual((await next(refused, 'connect_error'))[0].message, 'invalid credentials');
+  const { socket, peer } = await pair(theirs.connect, server);
+  const admin = client(theirs.connect, `${server.url}/admin`, { auth: { username: 'me', password: 'changeit' } });
+  const [[session], [config], [all], [stats]] = await Promise.all(
+    ['session', 'config', 'all_sockets', 'server_stats'].map((event) => next(admin, event)),
+  );
+  assert.ok(session.length > 0 && config.supportedFeatures.includes('ALL_EVENTS'));
+  assert.ok(all.some(({ id, nsp, handshake }) => id === socket.id && nsp === '/' && handshake.address));
+  assert.deepStrictEqual([stats.serverId, stats.namespaces.find(({ name }) => name === '/').socketsCount], ['one', 1]);
+  const received = next(admin, 'event_received');
+  socket.emit('hello', 1);
+  assert.deepStrictEqual((await received).slice(0, 3), ['/', socket.id, ['hello', 1]]);
+  const joined = next(admin, 'room_joined');
+  admin.emit('join', '/', 'a room', socket.id);
+  assert.deepStrictEqual((await joined).slice(0, 3), ['/', 'a room', socket.id]);
+  assert.ok(peer.rooms.has('a room'));
+  const sent = next(admin, 'event_sent');
+  server.to('a room').emit('news', 2);
+  assert.deepStrictEqual((await sent).slice(0, 3), ['/', socket.id, ['news', 2]]);
+  const reason = next(peer, 'disconnect');
+  admin.emit('_disconnect', '/', true, socket.id);
+  assert.strictEqual((await reason)[0], 'server namespace disconnect');
+  assert.deepStrictEqual(heard, []);
+  const again = client(theirs.connect, `${server.url}/admin`, { auth: { sessionId: session } });
+  await next(again, 'config');
+});
+
+test('an admin namespace is asked for once, before or after a server listens, and says who may connect', async () => {
+  const server = new ours.Server();
+  opened.servers.add(server);
+  server.of('/taken');
+  for (const wrong of [
+    undefined,
+    { auth: true },
+    { auth: { type: 'basic', username: 'me', password: 'no hash' } },
+    { auth: false, mode: 'fast' },
+    { auth: false, namespaceName: 'taken' },
+  ]) {
+    assert.throws(() => server.enableAdmin(wrong), TypeError, JSON.stringify(wrong));
+  }
+  server.enableAdmin({ auth: false, namespaceName: 'look', readonly: true, mode: 'production' });
+  assert.throws(() => server.enableAdmin({ auth: false }), TypeError);
+  server.listen(0);
+  await next(server.httpServer, 'listening');
+  const { port } = server.httpServer.address();
+  const admin = client(theirs.connect, `http://127.0.0.1:${port}/look`);
+  assert.deepStrictEqual((await next(admin, 'config'))[0].supportedFeatures, ['AGGREGATED_EVENTS']);
+});

@@ -8,6 +8,7 @@ const { KIND, WANTS, addTarget, engine, removeTarget } = require('../engine');
 const { calling, withCode } = require('../errors');
 const { Acks } = require('./acks');
 const { Adapter } = require('./adapter');
+const { adminOptions } = require('./admin');
 const { attach, isHttpServer } = require('./attaching');
 const { Client } = require('./connection');
 const { parseDetails } = require('./details');
@@ -33,6 +34,8 @@ class Server extends EventEmitter {
   #asksConnecting = false;
   #clients = new Map();
   #kept;
+  /** What the engine is told of the admin namespace, if there is to be one. */
+  #admin;
   /** Called when the engine has closed it. */
   #closed = [];
   #isClosing = false;
@@ -128,6 +131,7 @@ class Server extends EventEmitter {
     this.#kept = new Kept(options.connectionStateRecovery);
     if (this.#asksConnecting) engine.ioAskConnecting(this._handle, true);
     for (const nsp of this._nsps.values()) nsp._start(this._handle);
+    if (this.#admin) calling(() => engine.ioEnableAdmin(this._handle, this.#admin));
     if (this.parentNsps.size > 0) engine.ioSetDynamicNamespaces(this._handle, true);
   }
 
@@ -182,6 +186,17 @@ class Server extends EventEmitter {
   _askConnecting() {
     this.#asksConnecting = true;
     if (this._handle !== 0) engine.ioAskConnecting(this._handle, true);
+  }
+
+  /** Adds a namespace to which the front end of @socket.io/admin-ui connects. The program hears nothing of its sockets. */
+  enableAdmin(options) {
+    const admin = adminOptions(options);
+    if (this.#admin || this._nsps.has(admin.namespace)) {
+      throw new TypeError(`there is an admin namespace, or the application has ${admin.namespace} itself`);
+    }
+    if (this._handle !== 0) calling(() => engine.ioEnableAdmin(this._handle, admin));
+    this.#admin = admin;
+    return this;
   }
 
   /** Disconnects all, and stops listening. `callback` is called, and the promise resolved, when that is done. */

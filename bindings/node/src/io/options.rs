@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use napi_derive::napi;
 use sockline::io::{
-    Cookie, CookiePriority, Cors, CorsOrigin, OriginCheck, ParserKind, Recovery, SameSite, ServerOptions,
-    Transport,
+    AdminAuth, AdminOptions, Cookie, CookiePriority, Cors, CorsOrigin, OriginCheck, ParserKind, Recovery,
+    SameSite, ServerOptions, Transport,
 };
 
 use super::codec::Codec;
@@ -83,6 +83,24 @@ pub struct IoRecovery {
     pub skip_middlewares: bool,
     /// The core's own if it isn't there.
     pub max_bytes: Option<f64>,
+}
+
+#[napi(object)]
+pub struct IoAdmin {
+    pub namespace: String,
+    /// None: whoever can connect.
+    pub login: Option<IoLogin>,
+    pub read_only: bool,
+    /// Empty: the host's name.
+    pub server_id: String,
+    pub development: bool,
+}
+
+#[napi(object)]
+pub struct IoLogin {
+    pub username: String,
+    /// By bcrypt.
+    pub password_hash: String,
 }
 
 impl IoOptions {
@@ -189,6 +207,25 @@ impl IoRecovery {
             max_bytes: self
                 .max_bytes
                 .map_or(by_default.max_bytes, |bytes| bytes as usize),
+        }
+    }
+}
+
+impl IoAdmin {
+    pub(super) fn into_core(self) -> AdminOptions {
+        let auth = match self.login {
+            Some(login) => AdminAuth::Basic {
+                username: login.username,
+                password_hash: login.password_hash,
+            },
+            None => AdminAuth::None,
+        };
+        AdminOptions {
+            namespace: self.namespace,
+            read_only: self.read_only,
+            server_id: self.server_id,
+            development: self.development,
+            ..AdminOptions::new(auth)
         }
     }
 }

@@ -7,7 +7,7 @@ use napi_derive::napi;
 use sockline::io::{ConnectQuestion, Namespace, NamespaceQuestion, RequestQuestion, Server};
 
 use super::heard::{Heard, Wants};
-use super::options::IoOptions;
+use super::options::{IoAdmin, IoOptions};
 use crate::engine::Engine;
 use crate::errors::{Result, failure, unsupported};
 
@@ -78,6 +78,14 @@ impl Engine {
     pub fn io_ask_connecting(&self, server: f64, ask: bool) -> Result<()> {
         io_server(server)?.set_ask_connecting(ask);
         Ok(())
+    }
+
+    /// Adds a namespace for `@socket.io/admin-ui`, of which JavaScript hears nothing.
+    #[napi]
+    pub fn io_enable_admin(&self, server: f64, options: IoAdmin) -> Result<()> {
+        io_server(server)?
+            .enable_admin(options.into_core())
+            .map_err(failure)
     }
 
     /// Disconnects all; a record says when it is done.

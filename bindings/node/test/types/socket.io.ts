@@ -57,6 +57,9 @@ server.fetchSockets().then(([socket]) => console.log(socket?.data.user.length, s
 server.engine.on('connection_error', ({ code, context }) => console.log(code, context));
 server.engine.on('headers', (headers, request) => (headers['x-a'] = request.url ?? ''));
 server.of('/').adapter.on('join-room', (room, id) => console.log(room.length + id.length));
+server.enableAdmin({ auth: { type: 'basic', username: 'me', password: '$2b$10$x' }, readonly: true, mode: 'production' });
+// @ts-expect-error who may connect has to be said
+server.enableAdmin({ mode: 'development' });
 server.close().then(() => console.log('closed'));
 
 const untyped = new Server(3000);
