@@ -293,6 +293,29 @@ def test_the_environ_tells_of_the_request(run: Run) -> None:
     run(main())
 
 
+def test_the_environ_is_kept_where_it_was_changed(run: Run) -> None:
+    sio = socketio.AsyncServer()
+
+    @sio.event
+    async def connect(sid: str, environ: dict[str, Any], auth: Any) -> None:
+        await asyncio.sleep(0)
+        if auth["changes"]:
+            environ["who"] = auth["changes"]
+
+    async def main() -> None:
+        async with our_io(sio) as url:
+            for changes in (None, "me"):
+                async with node_client(url, auth={"changes": changes}, transports=["websocket"]) as client:
+                    sid, _ = await client.expect("connect")
+                    await until(lambda: not sio._connecting_clients)
+                    assert bool(sio._environs) is bool(changes)
+                    environ = sio.get_environ(sid)
+                    assert environ is not None and environ is sio.get_environ(sid)
+                    assert environ.get("who") == changes and environ["PATH_INFO"] == "/socket.io/"
+
+    run(main())
+
+
 def test_catch_all_handlers_get_what_has_no_handler(run: Run) -> None:
     sio = socketio.AsyncServer(namespaces="*")
     sio.on("known", lambda sid, *values: ["known", *values])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,6 +22,9 @@ __all__ = ["Key", "Rooms", "ServerCore"]
 Rooms = str | Sequence[str] | None
 Key = tuple[str, str]
 """A namespace and a sid."""
+
+_OURS = 3
+"""References to an ``environ`` that nobody has kept: ours, the local variable's and the argument's."""
 
 
 class ServerCore(Handlers):
@@ -143,6 +147,7 @@ class ServerCore(Handlers):
         """A client is connected, and was told."""
         assert self._native is not None
         connecting = self._connecting_clients.pop((namespace, sid), None)
+        self._drop_environ(namespace, sid)
         if self._away and self._native.recovered(namespace, sid):
             self._come_back(namespace, sid)
         if connecting is not None:
@@ -152,6 +157,21 @@ class ServerCore(Handlers):
             if handshake is not None:
                 auth = self._native.auth(namespace, sid)
                 self._ask_afterwards(namespace, sid, self._connect_arguments(namespace, sid, auth, handshake))
+
+    def _drop_environ(self, namespace: str, sid: str) -> None:
+        """Makes the request's ``environ``, 4 KB of them, again when it is asked for, if the handler of ``connect`` has neither
+        kept nor changed it.
+        """
+        kept = self._environs.get((namespace, sid))
+        if kept is None or sys.getrefcount(kept) > _OURS:
+            return
+        assert self._native is not None
+        handshake = self._native.handshake(namespace, sid)
+        if handshake is not None:
+            again = environ(*handshake)
+            again["wsgi.input"] = kept.get("wsgi.input")
+            if kept == again:
+                del self._environs[namespace, sid]
 
     def _send_held(self, namespace: str, sid: str, connecting: _Connecting) -> None:
         assert self._native is not None
