@@ -13,8 +13,8 @@ const PACKAGE = path.dirname(__dirname);
 
 /** What a program prints, which has to end by itself. */
 async function run(program) {
-  const options = { cwd: PACKAGE, timeout: 20_000 };
-  return (await promisify(execFile)(process.execPath, ['-e', program], options)).stdout;
+  const options = { cwd: PACKAGE, timeout: 60_000 };
+  return (await promisify(execFile)(process.execPath, ['--expose-gc', '-e', program], options)).stdout;
 }
 
 const HEAD = `
@@ -75,6 +75,32 @@ test('a worker ends with open servers and clients', async () => {
     worker.on('message', async (message) => console.log(message, await worker.terminate()));
   `);
   assert.strictEqual(printed, 'connected 1\n');
+});
+
+test('nothing is left of clients that have gone, at either end', async () => {
+  const printed = await run(`${HEAD}
+    const server = new Server(0);
+    const url = 'http://127.0.0.1:' + server.httpServer.address().port;
+    const each = (list, event) => Promise.all(list.map((one) => new Promise((done) => one.once(event, done))));
+    async function round() {
+      const sockets = Array.from({ length: 100 }, () => connect(url, { forceNew: true, transports: ['websocket'] }));
+      await each(sockets, 'connect');
+      const gone = each([...server.sockets.sockets.values()], 'disconnect');
+      for (const socket of sockets) socket.disconnect();
+      await gone;
+    }
+    async function heap(rounds) {
+      for (let i = 0; i < rounds; i++) await round();
+      for (let i = 0; i < 3; i++) await new Promise((done) => setTimeout(done, 20, gc()));
+      return process.memoryUsage().heapUsed;
+    }
+    (async () => {
+      const before = await heap(3);
+      console.log((await heap(6)) - before);
+      server.close();
+    })();
+  `);
+  assert.ok(Number(printed) < 600 * 400, `${printed} bytes are left of 600 clients`); // 2,000 bytes each if they were kept
 });
 
 test('both can be imported', async () => {

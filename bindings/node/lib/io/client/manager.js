@@ -2,13 +2,14 @@
 
 const { AsyncResource } = require('async_hooks');
 
-const { KIND, addTarget, engine } = require('../../engine');
+const { KIND, engine } = require('../../engine');
 const { calling, fromRecord } = require('../../errors');
 const { Emitter } = require('./emitter');
 const { EngineSocket } = require('./engine-socket');
 const { managerOptions } = require('./manager-options');
 const { REASONS } = require('./reasons');
 const { Socket } = require('./socket');
+const { WeakTarget } = require('./weak-target');
 
 const TIMEOUT = 20_000; // ms
 const RECONNECTION_DELAY = 1000; // ms
@@ -21,7 +22,7 @@ class Manager extends Emitter {
   _native;
   /** A parser of the application's own. */
   _codec = null;
-  #key = 0;
+  #target;
   #isHeld = false;
   /** Neither was it closed, nor has its last socket left. */
   #isWanted = false;
@@ -42,6 +43,7 @@ class Manager extends Emitter {
     this.uri = uri;
     this.nsps = {};
     this._resource = new AsyncResource('SocklineSocketIoManager');
+    this.#target = new WeakTarget(this, this._resource);
     this.#reconnection = this.opts.reconnection !== false;
     this.#reconnectionAttempts = this.opts.reconnectionAttempts || Infinity;
     this.#reconnectionDelay = this.opts.reconnectionDelay || RECONNECTION_DELAY;
@@ -118,9 +120,9 @@ class Manager extends Emitter {
   /** The engine's manager. */
   get native() {
     if (this._native === undefined) {
-      this.#key = addTarget(this);
-      const { context, description } = managerOptions(this, this.#key);
-      this._native = calling(() => engine.ioManager(this.#key, description, context));
+      const { key } = this.#target;
+      const { context, description } = managerOptions(this, key);
+      this._native = calling(() => engine.ioManager(key, description, context));
     }
     return this._native;
   }
@@ -156,6 +158,7 @@ class Manager extends Emitter {
 
   /** Keeps the process alive, or doesn't any more. */
   #hold(held) {
+    this.#target.hold(held);
     if (held === this.#isHeld || this.opts.autoUnref) return;
     this.#isHeld = held;
     if (held) engine.ioHold();

@@ -1,7 +1,7 @@
 'use strict';
 // A namespace of a manager's connection, in the shape of socket.io-client's Socket.
 
-const { KIND, addTarget, engine, ioClientAck, ioClientEmit } = require('../../engine');
+const { KIND, engine, ioClientAck, ioClientEmit } = require('../../engine');
 const { calling } = require('../../errors');
 const { Acks } = require('../acks');
 const { mixInCatchAll } = require('../catch-all');
@@ -10,6 +10,7 @@ const packets = require('../packets');
 const { throwUnlessGone } = require('../status');
 const { Emitter } = require('./emitter');
 const { REASONS } = require('./reasons');
+const { WeakTarget } = require('./weak-target');
 
 const { HANDLE_SIZE, HAS_ACK, RESERVED_EVENTS } = packets;
 
@@ -37,13 +38,11 @@ class Socket extends Emitter {
     this.receiveBuffer = [];
     this._anyListeners = [];
     this._anyOutgoingListeners = [];
-    this.#native = calling(() => io.native.socket(nsp, addTarget(this), this._opts.retries ?? 0, this._opts.ackTimeout ?? NONE));
+    const { key } = new WeakTarget(this, io._resource); // the manager has it
+    const { retries = 0, ackTimeout = NONE } = this._opts;
+    this.#native = calling(() => io.native.socket(nsp, key, retries, ackTimeout));
     this.#handle = this.#native.raw();
     if (io._autoConnect) this.open();
-  }
-
-  get _resource() {
-    return this.io._resource;
   }
 
   get disconnected() {
