@@ -383,14 +383,10 @@ def test_a_coroutines_message_can_come_too_late(run: Run) -> None:
                 while connection.buffered_amount <= 10 * len(CHUNK):
                     waiting.append(asyncio.ensure_future(connection.send(CHUNK)))
                     await asyncio.sleep(0)
-                full = connection.buffered_amount
                 waiting.append(asyncio.ensure_future(connection.send(CHUNK, deadline=0.01)))
-                await asyncio.sleep(0)
-                assert connection.buffered_amount > full
                 while (metrics := connection.metrics()) is not None and metrics.dropped == 0:
                     await asyncio.sleep(0.01)
                 assert metrics is not None and metrics.dropped == 1
-                assert connection.buffered_amount <= full
                 for task in waiting:
                     task.cancel()
 
