@@ -92,7 +92,7 @@ impl Engine {
         let cookie = cookie.map(|cookie: &Cookie| cookie.serialize(session.sid()));
         let kind = PayloadType::Text.content_type();
         let headers = self.polling_headers(&request.head, kind, Some(cookie.unwrap_or_default()));
-        self.sessions.insert(session.sid, session.clone());
+        self.sessions.insert(session.clone());
         session.park(Waiting::new(request.exchange, &request.head, headers));
         self.announce(session);
     }

@@ -122,7 +122,7 @@ impl Session {
         ignore(ws.send_checked(MessageType::Text, &open));
         self.arm(&mut state);
         drop(state);
-        self.engine.sessions.insert(self.sid, me.clone());
+        self.engine.sessions.insert(me.clone());
         self.engine.announce(&me);
     }
 

@@ -33,9 +33,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use self::bundle::Bundle;
-use self::registry::Registry;
+use self::registry::{Keyed, Registry};
 use crate::engineio::server::Config;
-use crate::engineio::{Cookie, Cors, Rules, Sid, Transport};
+use crate::engineio::{Cookie, Cors, Rules, Transport};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::Home;
 use crate::settings::{Settings, SlowConsumer, millis};
@@ -108,11 +108,11 @@ pub(crate) struct Engine {
     rules: Rules,
     config: Config,
     bundle: Option<Bundle>,
-    sessions: Registry<Sid, Arc<Session>>,
-    /// Whose GET waits under which exchange.
-    parked: Registry<u64, Weak<Session>>,
+    sessions: Registry<Arc<Session>>,
+    /// GETs that wait.
+    parked: Registry<Parked>,
     /// Exchanges whose handshake is under question.
-    asked: Registry<u64, ()>,
+    asked: Registry<u64>,
     handler: Weak<dyn EngineHandler>,
     /// How many there are.
     routes: AtomicUsize,
@@ -164,7 +164,7 @@ impl Engine {
     /// The session with this id.
     #[cfg(test)]
     pub(crate) fn session(&self, sid: &str) -> Option<Arc<Session>> {
-        self.sessions.get(&Sid::parse(sid)?)
+        self.sessions.get(&crate::engineio::Sid::parse(sid)?)
     }
 
     /// Closes all sessions at once. It goes on serving whoever comes.
@@ -188,6 +188,30 @@ impl Engine {
             message_parts: false,
             ..own.clone()
         }
+    }
+}
+
+/// Whose GET waits under which exchange.
+#[derive(Clone)]
+struct Parked {
+    exchange: u64,
+    session: Weak<Session>,
+}
+
+impl Keyed for Parked {
+    type Key = u64;
+
+    fn key(&self) -> &u64 {
+        &self.exchange
+    }
+}
+
+/// Exchanges alone.
+impl Keyed for u64 {
+    type Key = u64;
+
+    fn key(&self) -> &u64 {
+        self
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use super::Parked;
 use super::answers::{Waiting, respond};
 use super::session::Session;
 use crate::engineio::server::Received;
@@ -41,8 +42,11 @@ impl Session {
     /// A GET waits from now on, if only until this returns.
     pub(super) fn park(&self, waiting: Waiting) {
         // Before anybody could answer it: another loop may tell that it was cut.
-        self.engine.parked.insert(waiting.id(), self.me.clone());
         let id = waiting.id();
+        self.engine.parked.insert(Parked {
+            exchange: id,
+            session: self.me.clone(),
+        });
         let mut effects = Vec::new();
         let mut refused = Some(waiting);
         let mut state = self.state.lock();

@@ -18,7 +18,7 @@ pub(crate) struct Question {
 impl Question {
     pub(super) fn new(engine: &Arc<Engine>, request: Arc<Handshake>, beginning: Beginning) -> Question {
         if let Some(exchange) = beginning.exchange() {
-            engine.asked.insert(exchange, ());
+            engine.asked.insert(exchange);
         }
         Question {
             engine: engine.clone(),

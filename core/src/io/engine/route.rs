@@ -139,8 +139,8 @@ impl Engine {
 
     fn was_cut(&self, exchange: u64) {
         self.asked.remove(&exchange);
-        let session = self.parked.remove(&exchange);
-        if let Some(session) = session.and_then(|session| session.upgrade()) {
+        let parked = self.parked.remove(&exchange);
+        if let Some(session) = parked.and_then(|parked| parked.session.upgrade()) {
             session.cut(exchange);
         }
     }

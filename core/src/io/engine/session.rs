@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use super::answers::Waiting;
+use super::registry::Keyed;
 use super::{Engine, Handshake, SessionHandler};
 use crate::engineio::server::{NEVER, Session as Machine};
 use crate::engineio::{Sid, Transport};
@@ -131,6 +132,14 @@ impl Session {
             let me: Weak<Session> = self.me.clone();
             state.home.at(deadline, me);
         }
+    }
+}
+
+impl Keyed for Arc<Session> {
+    type Key = Sid;
+
+    fn key(&self) -> &Sid {
+        &self.sid
     }
 }
 
