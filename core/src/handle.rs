@@ -9,6 +9,8 @@
 //! A slot's generation grows each time that it is freed, and a slot whose generations are spent is never used again:
 //! a number is never given out twice, so a stale handle can't reach somebody else's connection.
 
+use std::num::NonZeroU64;
+
 use crate::error::{Error, ErrorCode, Result};
 
 const GENERATION_BITS: u32 = 19;
@@ -30,19 +32,22 @@ pub(crate) enum Kind {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Id(u64);
+pub(crate) struct Id(NonZeroU64);
 
 impl Id {
     pub(crate) fn new(kind: Kind, loop_index: usize, slot: u32, generation: u32) -> Id {
         debug_assert!(loop_index < MAX_LOOPS && slot < MAX_SLOTS && generation <= LAST_GENERATION);
         let place = (loop_index as u64) << SLOT_BITS | u64::from(slot);
         let kind = (kind as u64) << (LOOP_BITS + SLOT_BITS);
-        Id((kind | place) << GENERATION_BITS | u64::from(generation))
+        let number = (kind | place) << GENERATION_BITS | u64::from(generation);
+        Id(NonZeroU64::new(number).unwrap_or(NonZeroU64::MAX)) // a kind is not 0, so this isn't either
     }
 
     /// Reads a number that came from outside.
     pub(crate) fn from_raw(raw: u64, kind: Kind) -> Result<Id> {
-        if raw >> (GENERATION_BITS + SLOT_BITS + LOOP_BITS) == kind as u64 {
+        if raw >> (GENERATION_BITS + SLOT_BITS + LOOP_BITS) == kind as u64
+            && let Some(raw) = NonZeroU64::new(raw)
+        {
             return Ok(Id(raw));
         }
         let wanted = match kind {
@@ -58,26 +63,26 @@ impl Id {
     /// Reads a number that the library gave to the system itself: the token of an event, the key of a timer.
     pub(crate) fn from_token(raw: u64) -> Option<(Kind, Id)> {
         match raw >> (GENERATION_BITS + SLOT_BITS + LOOP_BITS) {
-            1 => Some((Kind::Connection, Id(raw))),
-            2 => Some((Kind::Server, Id(raw))),
+            1 => Some((Kind::Connection, Id(NonZeroU64::new(raw)?))),
+            2 => Some((Kind::Server, Id(NonZeroU64::new(raw)?))),
             _ => None,
         }
     }
 
     pub(crate) fn raw(self) -> u64 {
-        self.0
+        self.0.get()
     }
 
     pub(crate) fn loop_index(self) -> usize {
-        (self.0 >> (GENERATION_BITS + SLOT_BITS)) as usize & (MAX_LOOPS - 1)
+        (self.raw() >> (GENERATION_BITS + SLOT_BITS)) as usize & (MAX_LOOPS - 1)
     }
 
     pub(crate) fn slot(self) -> u32 {
-        (self.0 >> GENERATION_BITS) as u32 & (MAX_SLOTS - 1)
+        (self.raw() >> GENERATION_BITS) as u32 & (MAX_SLOTS - 1)
     }
 
     pub(crate) fn generation(self) -> u32 {
-        self.0 as u32 & LAST_GENERATION
+        self.raw() as u32 & LAST_GENERATION
     }
 }
 

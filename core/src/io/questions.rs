@@ -1,7 +1,7 @@
 //! Questions that the application answers now or later: once each, on any thread.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
 use super::connecting::{Denial, Verdict};
 use super::connection::Connection;
@@ -105,7 +105,7 @@ pub struct NamespaceQuestion {
     answer: Answer,
     name: Box<str>,
     auth: Option<Box<str>>,
-    request: Arc<Handshake>,
+    request: Handshake,
 }
 
 impl NamespaceQuestion {
@@ -114,7 +114,7 @@ impl NamespaceQuestion {
         number: u64,
         name: &str,
         auth: Option<&str>,
-        request: Arc<Handshake>,
+        request: Handshake,
     ) -> NamespaceQuestion {
         NamespaceQuestion {
             answer: Answer {

@@ -10,7 +10,6 @@ use super::{Engine, Handshake};
 use crate::engineio::server::Session as Machine;
 use crate::engineio::{Cookie, Denial, DenialCode, PayloadType, Sid, Version};
 use crate::event_loop::Home;
-use crate::http::Request;
 use crate::route::HttpRequest;
 use crate::server::{Accept, Refusal};
 use crate::websocket::WebSocket;
@@ -52,7 +51,7 @@ impl Beginning {
 
 impl Engine {
     /// Begins a session, on the thread of its home.
-    pub(super) fn begin(self: &Arc<Self>, beginning: Beginning, request: Arc<Handshake>) {
+    pub(super) fn begin(self: &Arc<Self>, beginning: Beginning, request: Handshake) {
         let sid = match Sid::generate() {
             Ok(sid) => sid,
             Err(error) => {
@@ -108,7 +107,7 @@ impl Engine {
     }
 
     /// Tells the client and the layer above that there will be no session.
-    pub(super) fn refuse(&self, beginning: Beginning, request: Arc<Handshake>, denial: &Denial) {
+    pub(super) fn refuse(&self, beginning: Beginning, request: Handshake, denial: &Denial) {
         self.report(denial, || request);
         match beginning.first {
             First::Polling(http) => {
@@ -119,7 +118,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn report(&self, denial: &Denial, request: impl FnOnce() -> Arc<Handshake>) {
+    pub(super) fn report(&self, denial: &Denial, request: impl FnOnce() -> Handshake) {
         if let Some(handler) = self.handler.upgrade() {
             handler.on_connection_error(&ConnectionError::new(denial, request()));
         }
@@ -136,13 +135,4 @@ pub(super) fn refuse_websocket(ws: WebSocket, text: &str) {
     if let Err(error) = ws.refuse(refusal) {
         log::trace!("an upgrade's connection has gone: {error}");
     }
-}
-
-/// The request that begins a session, as it is kept.
-pub(super) fn handshake_of(
-    head: &Request,
-    remote: Option<std::net::SocketAddr>,
-    secure: bool,
-) -> Arc<Handshake> {
-    Arc::new(Handshake::new(head, remote, secure))
 }

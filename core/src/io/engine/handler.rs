@@ -62,11 +62,11 @@ pub struct ConnectionError {
     /// Why: names and values, with the official names; a `name` such as `TRANSPORT_MISMATCH` comes first, if there is one.
     pub context: Vec<(&'static str, String)>,
     /// The request.
-    pub request: Arc<Handshake>,
+    pub request: Handshake,
 }
 
 impl ConnectionError {
-    pub(super) fn new(denial: &Denial, request: Arc<Handshake>) -> ConnectionError {
+    pub(super) fn new(denial: &Denial, request: Handshake) -> ConnectionError {
         ConnectionError {
             code: denial.code as u8,
             message: denial.code.message(),

@@ -1,8 +1,8 @@
-//! The request that began a session, kept as long as the session lives: in one piece of memory, which sessions share whose
-//! requests say the same.
+//! The request that began a session, kept as long as the session lives: its text in one piece of memory, which sessions
+//! share whose requests say the same.
 
 use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::sync::{Arc, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,19 +11,39 @@ use http::header::SEC_WEBSOCKET_KEY;
 use crate::engineio::query;
 use crate::http::Request;
 
-/// The request that began a session.
+/// The request that began a session. A copy is cheap.
 #[derive(Debug, Clone)]
 pub struct Handshake {
-    /// Method, target, and then name and value of each header, with a line end behind each.
+    /// Method, target, scheme, and then name and value of each header, with a line end behind each.
     lines: Arc<str>,
-    address: Option<SocketAddr>,
-    secure: bool,
+    address: Address,
     issued: u64,
 }
 
+/// A client's address in half of the room that an `Option<SocketAddr>` takes, as long as it is one of IPv4.
+#[derive(Debug, Clone)]
+enum Address {
+    Unknown,
+    V4(SocketAddrV4),
+    V6(Box<SocketAddrV6>),
+}
+
+impl From<Option<SocketAddr>> for Address {
+    fn from(address: Option<SocketAddr>) -> Address {
+        match address {
+            None => Address::Unknown,
+            Some(SocketAddr::V4(address)) => Address::V4(address),
+            Some(SocketAddr::V6(address)) => Address::V6(Box::new(address)),
+        }
+    }
+}
+
+const HTTPS: &str = "https";
+
 impl Handshake {
     pub(super) fn new(head: &Request, address: Option<SocketAddr>, secure: bool) -> Handshake {
-        let mut lines = format!("{}\n{}\n", head.method, head.target);
+        let scheme = if secure { HTTPS } else { "http" };
+        let mut lines = format!("{}\n{}\n{scheme}\n", head.method, head.target);
         // The key of a WebSocket's handshake says nothing, and would make each request another one.
         let headers = head.headers.iter().filter(|(name, _)| *name != SEC_WEBSOCKET_KEY);
         for (name, value) in headers {
@@ -42,20 +62,19 @@ impl Handshake {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Handshake {
             lines: shared(&lines),
-            address,
-            secure,
+            address: address.into(),
             issued: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
         }
     }
 
     /// `GET`, as a rule.
     pub fn method(&self) -> &str {
-        self.lines.split('\n').next().unwrap_or_default()
+        self.line(0)
     }
 
     /// The target as it was sent: path and query.
     pub fn url(&self) -> &str {
-        self.lines.split('\n').nth(1).unwrap_or_default()
+        self.line(1)
     }
 
     /// The query, decoded, in the order in which it was sent.
@@ -68,7 +87,7 @@ impl Handshake {
 
     /// Names in lower case, and values; a name occurs as often as it was sent.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        let mut lines = self.lines.split('\n').skip(2);
+        let mut lines = self.lines.split('\n').skip(3);
         std::iter::from_fn(move || {
             let name = lines.next().filter(|name| !name.is_empty())?;
             Some((name, lines.next()?))
@@ -84,12 +103,16 @@ impl Handshake {
 
     /// The client's address, or its proxy's; `None` on a Unix socket.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.address
+        match &self.address {
+            Address::Unknown => None,
+            Address::V4(address) => Some(SocketAddr::V4(*address)),
+            Address::V6(address) => Some(SocketAddr::V6(**address)),
+        }
     }
 
     /// Whether it came over TLS.
     pub fn secure(&self) -> bool {
-        self.secure
+        self.line(2) == HTTPS
     }
 
     /// Whether a page of another origin may have sent it: it has an Origin header (`xdomain`).
@@ -100,6 +123,10 @@ impl Handshake {
     /// When it came: milliseconds since the beginning of 1970 (UTC).
     pub fn issued(&self) -> u64 {
         self.issued
+    }
+
+    fn line(&self, place: usize) -> &str {
+        self.lines.split('\n').nth(place).unwrap_or_default()
     }
 }
 
@@ -145,5 +172,10 @@ mod tests {
         );
         assert_eq!(handshake.header("X-ONE"), Some("1"));
         assert!(handshake.secure() && !handshake.xdomain() && handshake.issued() > 1_600_000_000_000);
+        for address in [None, Some("1.2.3.4:5"), Some("[fe80::1%7]:8")] {
+            let address = address.map(|address| address.parse().unwrap());
+            let handshake = Handshake::new(&head, address, false);
+            assert_eq!((handshake.address(), handshake.secure()), (address, false));
+        }
     }
 }

@@ -11,12 +11,12 @@ use crate::engineio::Denial;
 #[must_use = "a client waits for the answer; dropping this denies the request"]
 pub(crate) struct Question {
     engine: Arc<Engine>,
-    request: Arc<Handshake>,
+    request: Handshake,
     beginning: Option<Beginning>,
 }
 
 impl Question {
-    pub(super) fn new(engine: &Arc<Engine>, request: Arc<Handshake>, beginning: Beginning) -> Question {
+    pub(super) fn new(engine: &Arc<Engine>, request: Handshake, beginning: Beginning) -> Question {
         if let Some(exchange) = beginning.exchange() {
             engine.asked.insert(exchange);
         }
@@ -28,7 +28,7 @@ impl Question {
     }
 
     /// The request.
-    pub(crate) fn request(&self) -> &Arc<Handshake> {
+    pub(crate) fn request(&self) -> &Handshake {
         &self.request
     }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::answers::respond;
-use super::beginning::{Beginning, First, handshake_of, refuse_websocket};
+use super::beginning::{Beginning, First, refuse_websocket};
 use super::carrier::{CloseAtOnce, as_handler};
 use super::question::Question;
 use super::session::Session;
-use super::{Engine, EngineHandler};
+use super::{Engine, EngineHandler, Handshake};
 use crate::engineio::{Denial, Known, Transport, Verified, verify};
 use crate::event_loop::Home;
 use crate::http::Request;
@@ -113,7 +113,7 @@ impl Engine {
         match self.verify(&request.head, false) {
             Ok((Verified::Session { .. }, Some(session))) => session.request_came(request),
             Ok((Verified::Handshake { version, b64, .. }, _)) => {
-                let kept = handshake_of(&request.head, request.remote, request.secure);
+                let kept = Handshake::new(&request.head, request.remote, request.secure);
                 let first = First::Polling(Box::new(request));
                 self.ask(
                     Beginning {
@@ -129,7 +129,7 @@ impl Engine {
             Ok((Verified::Session { .. }, None)) => respond(request.exchange, 400, Vec::new(), ""),
             Err(denial) => {
                 self.report(&denial, || {
-                    handshake_of(&request.head, request.remote, request.secure)
+                    Handshake::new(&request.head, request.remote, request.secure)
                 });
                 let headers = self.cors_headers(&request.head);
                 self.deny(request.exchange, headers, &denial);
@@ -147,7 +147,7 @@ impl Engine {
 
     fn upgrade(self: &Arc<Self>, request: &UpgradeRequest<'_>) {
         let (head, ws) = (request.head(), request.websocket());
-        let kept = || handshake_of(head, request.remote_address(), request.is_secure());
+        let kept = || Handshake::new(head, request.remote_address(), request.is_secure());
         match self.verify(head, true) {
             Ok((Verified::Session { transport, .. }, session)) => {
                 let session = session.filter(|_| transport == Transport::WebSocket);
@@ -224,7 +224,7 @@ impl Engine {
     }
 
     /// Asks the layer above, if it wants that.
-    fn ask(self: &Arc<Self>, beginning: Beginning, request: Arc<crate::io::engine::Handshake>) {
+    fn ask(self: &Arc<Self>, beginning: Beginning, request: Handshake) {
         match self.handler.upgrade() {
             Some(handler) if self.options.ask_request => {
                 handler.on_request(Question::new(self, request, beginning));

@@ -17,7 +17,7 @@ use crate::ws::Millis;
 pub(crate) struct Session {
     pub(super) sid: Sid,
     pub(super) engine: Arc<Engine>,
-    request: Arc<Handshake>,
+    request: Handshake,
     pub(super) me: Weak<Session>,
     pub(super) state: Mutex<State>,
 }
@@ -50,7 +50,7 @@ impl Session {
     pub(super) fn new(
         engine: &Arc<Engine>,
         sid: Sid,
-        request: Arc<Handshake>,
+        request: Handshake,
         machine: Machine,
         home: Home,
     ) -> Arc<Session> {
@@ -79,7 +79,7 @@ impl Session {
     }
 
     /// The request that began it.
-    pub(crate) fn request(&self) -> &Arc<Handshake> {
+    pub(crate) fn request(&self) -> &Handshake {
         &self.request
     }
 
