@@ -18,7 +18,7 @@ pub trait Host: Directory<Self::Member> + Send + Sync {
     type Member: Clone + Eq + Hash + Send + Sync;
 
     /// A socket's id.
-    fn id(&self, member: &Self::Member) -> Arc<str>;
+    fn id<'a>(&self, member: &'a Self::Member) -> &'a str;
 
     /// Encodes a packet once and sends it to all recipients; how many there were. With `acks`, under an id whose
     /// answers go there. One that has been recorded has a number: it is to be kept as the [`Progress::sent`] of each

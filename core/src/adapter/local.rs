@@ -132,9 +132,9 @@ impl<H: Host> LocalAdapter<H> {
         });
     }
 
-    fn all_rooms(&self, member: &H::Member, id: Arc<str>) -> Vec<Arc<str>> {
+    fn all_rooms(&self, member: &H::Member, id: &str) -> Vec<Arc<str>> {
         let joined = self.rooms.read().of(member);
-        [id].into_iter().chain(joined).collect()
+        [id.into()].into_iter().chain(joined).collect()
     }
 }
 
@@ -188,7 +188,7 @@ impl<H: Host> Adapter for LocalAdapter<H> {
 
     fn socket_rooms(&self, id: &str) -> Vec<Arc<str>> {
         match self.host.find(id) {
-            Some(member) => self.all_rooms(&member, id.into()),
+            Some(member) => self.all_rooms(&member, id),
             None => Vec::new(),
         }
     }
@@ -223,7 +223,7 @@ impl<H: Host> Adapter for LocalAdapter<H> {
 
     fn add_sockets(&self, options: &BroadcastOptions, rooms: &[&str]) {
         for member in self.members(options) {
-            self.join(&member, &self.host.id(&member), rooms);
+            self.join(&member, self.host.id(&member), rooms);
         }
     }
 
@@ -232,7 +232,7 @@ impl<H: Host> Adapter for LocalAdapter<H> {
             let id = self.host.id(&member);
             self.change(|tables, mut events| {
                 for room in rooms {
-                    tables.leave(&member, &id, room, events.as_deref_mut());
+                    tables.leave(&member, id, room, events.as_deref_mut());
                 }
             });
         }
@@ -321,8 +321,8 @@ mod tests {
     impl Host for Arc<People> {
         type Member = Arc<str>;
 
-        fn id(&self, member: &Arc<str>) -> Arc<str> {
-            Arc::clone(member)
+        fn id<'a>(&self, member: &'a Arc<str>) -> &'a str {
+            member
         }
 
         fn send(

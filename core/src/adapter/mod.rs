@@ -8,6 +8,7 @@
 
 mod host;
 mod local;
+mod memberships;
 mod recovery;
 mod rooms;
 

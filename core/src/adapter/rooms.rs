@@ -1,10 +1,10 @@
 //! Who is in which room.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::memberships::Memberships;
 use super::{BroadcastOptions, RoomEvent};
 
 /// Up to so many rooms are asked one after the other whether they have a member; more are put together first.
@@ -25,14 +25,13 @@ pub trait Directory<M> {
 /// Rooms and their members, each of whom is a small value, like a number or a counted pointer.
 ///
 /// A room exists as long as somebody is in it. Its name is stored once, and a membership takes a slot in the room's
-/// table and four bytes beside the member. A member that joins no room costs nothing.
+/// table and, beside the member, eight bytes for the first and a list for more. A member that joins no room costs nothing.
 #[derive(Debug)]
 pub struct Rooms<M> {
     names: HashMap<Arc<str>, u32>,
     rooms: Vec<Room<M>>,
     vacant: Vec<u32>,
-    /// Of members that are in a room.
-    joined: HashMap<M, Vec<u32>>,
+    joined: Memberships<M>,
 }
 
 #[derive(Debug)]
@@ -47,7 +46,7 @@ impl<M> Default for Rooms<M> {
             names: HashMap::new(),
             rooms: Vec::new(),
             vacant: Vec::new(),
-            joined: HashMap::new(),
+            joined: Memberships::default(),
         }
     }
 }
@@ -78,7 +77,7 @@ impl<M: Clone + Eq + Hash> Rooms<M> {
             None => false,
         };
         if is_new {
-            self.joined.entry(member.clone()).or_default().push(index);
+            self.joined.add(member.clone(), index);
             tell(&mut events, || RoomEvent::Join(self.name(index), id.into()));
         }
         is_new
@@ -95,15 +94,8 @@ impl<M: Clone + Eq + Hash> Rooms<M> {
         let Some(index) = self.names.get(room).copied() else {
             return false;
         };
-        let Entry::Occupied(mut joined) = self.joined.entry(member.clone()) else {
+        if !self.joined.remove(member, index) {
             return false;
-        };
-        let Some(place) = joined.get().iter().position(|other| *other == index) else {
-            return false;
-        };
-        joined.get_mut().swap_remove(place);
-        if joined.get().is_empty() {
-            joined.remove();
         }
         self.remove(member, id, index, &mut events);
         true
@@ -111,14 +103,14 @@ impl<M: Clone + Eq + Hash> Rooms<M> {
 
     /// Takes a member out of all rooms.
     pub fn leave_all(&mut self, member: &M, id: &str, mut events: Option<&mut Vec<RoomEvent>>) {
-        for index in self.joined.remove(member).unwrap_or_default() {
+        for index in self.joined.take(member) {
             self.remove(member, id, index, &mut events);
         }
     }
 
     /// The rooms that a member has joined, without that of its own id.
     pub fn of(&self, member: &M) -> Vec<Arc<str>> {
-        let joined = self.joined.get(member).map(Vec::as_slice).unwrap_or_default();
+        let joined = self.joined.of(member);
         joined.iter().map(|index| self.name(*index)).collect()
     }
 

@@ -1,9 +1,8 @@
 //! From CONNECT to a connected socket, with the questions that lie in between.
 
-use std::sync::Arc;
-
 use super::connection::Connection;
 use super::engine::SendFlags;
+use super::ids::{self, SocketId};
 use super::questions::{self, ConnectQuestion, NamespaceQuestion};
 use super::sending::{self, Head, Payload};
 use super::socket::Beginning;
@@ -147,11 +146,11 @@ impl Connection {
     }
 
     /// An old client's sockets are named after its session; others must not know each other's session.
-    fn new_id(&self, namespace: &str) -> Arc<str> {
+    fn new_id(&self, namespace: &str) -> SocketId {
         match self.session.upgrade() {
             Some(session) if self.is_old && namespace == "/" => session.sid().into(),
-            Some(session) if self.is_old => format!("{namespace}#{}", session.sid()).into(),
-            _ => super::ids::fresh().into(),
+            Some(session) if self.is_old => format!("{namespace}#{}", session.sid()).as_str().into(),
+            _ => ids::fresh().as_ref().into(),
         }
     }
 

@@ -164,8 +164,8 @@ impl Directory<Socket> for Sockets {
 impl Host for Sockets {
     type Member = Socket;
 
-    fn id(&self, member: &Socket) -> Arc<str> {
-        member.0.id.clone()
+    fn id<'a>(&self, member: &'a Socket) -> &'a str {
+        member.id()
     }
 
     fn send(

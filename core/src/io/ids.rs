@@ -5,6 +5,35 @@ use data_encoding::BASE64URL;
 /// 15 bytes are 20 characters. Adapters of the official server and `@socket.io/sticky` tell ids from rooms by that length.
 const BYTES: usize = 15;
 
+const LENGTH: usize = 20;
+
+/// A socket's id. One of the usual length needs no memory of its own.
+#[derive(Clone)]
+pub(super) enum SocketId {
+    Usual([u8; LENGTH]),
+    /// Of old clients, in which the namespace's name is part of it.
+    Long(Box<str>),
+}
+
+impl SocketId {
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            // It was text.
+            SocketId::Usual(id) => std::str::from_utf8(id).unwrap_or_default(),
+            SocketId::Long(id) => id,
+        }
+    }
+}
+
+impl From<&str> for SocketId {
+    fn from(id: &str) -> SocketId {
+        match id.as_bytes().try_into() {
+            Ok(id) => SocketId::Usual(id),
+            Err(_) => SocketId::Long(id.into()),
+        }
+    }
+}
+
 /// 20 characters of `A`–`Z`, `a`–`z`, `0`–`9`, `-` and `_`: 120 random bits.
 pub(super) fn fresh() -> Box<str> {
     let mut bytes = [0; BYTES];
@@ -20,6 +49,14 @@ pub(super) fn fresh() -> Box<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_is_kept_whatever_its_length() {
+        for text in ["", "abcdefghijklmnopqrst", "ähijklmnopqrstuvwxy", "/chat#abcdefghijklmnopqrst"] {
+            assert_eq!(SocketId::from(text).as_str(), text);
+        }
+        assert_eq!(size_of::<SocketId>(), 24);
+    }
 
     #[test]
     fn ids_have_the_official_form() {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::Mutex;
 
 use super::engine::SendFlags;
-use super::ids;
+use super::ids::{self, SocketId};
 use super::namespace::NamespaceInner;
 use super::sending::Payload;
 use super::{Namespace, Recovery, Socket};
@@ -42,7 +42,7 @@ impl Namespace {
     pub(super) fn restore(
         &self,
         auth: Option<&str>,
-        begin: impl FnOnce(Arc<str>) -> Socket + Send + 'static,
+        begin: impl FnOnce(SocketId) -> Socket + Send + 'static,
     ) -> Option<Socket> {
         if !self.keeps_events() {
             return None;
@@ -61,9 +61,9 @@ impl Namespace {
         restored.lock().take()
     }
 
-    fn come_back(&self, state: Restored, begin: impl FnOnce(Arc<str>) -> Socket) -> Socket {
+    fn come_back(&self, state: Restored, begin: impl FnOnce(SocketId) -> Socket) -> Socket {
         let Restored { session, missed } = state;
-        let socket = begin(session.sid.into());
+        let socket = begin(session.sid.as_str().into());
         let coming = Coming {
             pid: session.pid,
             progress: session.progress,

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use super::connection::Connection;
 use super::counters::Counted;
 use super::engine::{SendFlags, Session};
+use super::ids::SocketId;
 use super::registry::{self, Registry};
 use super::sending::{self, Head, Payload};
 use super::waiting::{More, Who};
@@ -31,7 +32,7 @@ pub struct Socket(pub(super) Arc<SocketInner>);
 
 pub(super) struct SocketInner {
     number: u64,
-    pub(super) id: Arc<str>,
+    id: SocketId,
     pub(super) namespace: Namespace,
     pub(super) session: Arc<Session>,
     pub(super) connection: Weak<Connection>,
@@ -59,7 +60,7 @@ pub(super) struct Beginning {
     pub(super) session: Arc<Session>,
     pub(super) connection: Weak<Connection>,
     pub(super) auth: Option<Box<str>>,
-    pub(super) id: Arc<str>,
+    pub(super) id: SocketId,
 }
 
 impl Drop for SocketInner {
@@ -87,7 +88,7 @@ impl Hash for Socket {
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket")
-            .field("id", &self.0.id)
+            .field("id", &self.id())
             .field("namespace", &self.namespace().name())
             .finish_non_exhaustive()
     }
@@ -144,7 +145,7 @@ impl Socket {
     /// Its id: 20 letters and digits (with `-` and `_`) that nobody can guess; another one than the session's. A socket that
     /// was recovered has the one that it had.
     pub fn id(&self) -> &str {
-        &self.0.id
+        self.0.id.as_str()
     }
 
     /// The namespace that it is in.
@@ -238,7 +239,7 @@ impl Socket {
 
     /// All other sockets of its namespace.
     pub fn broadcast(&self) -> BroadcastOperator {
-        self.namespace().except(&self.0.id)
+        self.namespace().except(self.id())
     }
 
     /// Disconnects it from its namespace; `close`: closes the session, with the client's sockets in other namespaces.
@@ -378,7 +379,7 @@ impl Socket {
     fn emit_kept(&self, payload: Payload<'_>, attachments: &[&[u8]], options: &EmitOptions) -> Result<Sent> {
         let only_me = self
             .namespace()
-            .to(&self.0.id)
+            .to(self.id())
             .compress(options.compress != Some(false));
         only_me.broadcast_checked(payload, attachments);
         match host::take_last() {
