@@ -260,7 +260,6 @@ impl Connection {
             let is_first = !state.has_joined;
             if !state.is_closed {
                 state.has_joined = true;
-                state.sockets.reserve_exact(1);
                 state.sockets.push(socket.clone());
             }
             (state.is_closed, is_first)
@@ -272,7 +271,7 @@ impl Connection {
             return self.abandon_socket(&socket);
         }
         if !socket.set_connected() {
-            self.state.lock().sockets.retain(|other| *other != socket);
+            self.state.lock().sockets.remove(&socket);
             self.abandon_socket(&socket);
             return self.violated("missed too much while the application thought about it");
         }

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use super::connecting::Asked;
 use super::core::Core;
 use super::engine::{Session, SessionHandler};
+use super::few::FewSockets;
 use super::{DisconnectReason, Namespace, Socket, Transport};
 use crate::engineio::Data;
 use crate::engineio::server::Reason;
@@ -29,8 +30,8 @@ pub(super) struct Connection {
 /// Held for a look only, never while anything else is called that could come back.
 pub(super) struct State {
     decoder: Decoder,
-    /// Connected ones, and those that are about to go. Seldom more than one.
-    pub(super) sockets: Vec<Socket>,
+    /// Connected ones, and those that are about to go.
+    pub(super) sockets: FewSockets,
     /// Namespaces that the client waits to be connected to.
     #[allow(clippy::box_collection)] // seldom there, and then not for long
     pub(super) asked: Option<Box<Vec<Asked>>>,
@@ -74,7 +75,7 @@ impl Connection {
             is_polling: AtomicBool::new(session.transport() == Transport::Polling),
             state: Mutex::new(State {
                 decoder: core.common.parser.decoder(),
-                sockets: Vec::new(),
+                sockets: FewSockets::default(),
                 asked: None,
                 has_joined: false,
                 is_closed: false,
@@ -197,7 +198,7 @@ impl Connection {
 
     /// All connected or leaving sockets.
     pub(super) fn sockets(&self) -> Vec<Socket> {
-        self.state.lock().sockets.clone()
+        self.state.lock().sockets.iter().cloned().collect()
     }
 
     /// Whether events of this namespace are the application's to hear.

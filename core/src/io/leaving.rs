@@ -45,11 +45,7 @@ impl Connection {
 
     /// A socket leaves its namespace, but its session goes on. On the home thread.
     pub(super) fn leave(&self, socket: &Socket, reason: DisconnectReason, detail: &str) {
-        let is_here = {
-            let mut state = self.state.lock();
-            let place = state.sockets.iter().position(|other| other == socket);
-            place.map(|place| state.sockets.swap_remove(place)).is_some()
-        };
+        let is_here = self.state.lock().sockets.remove(socket);
         if is_here {
             self.finish(socket, reason, detail);
         }

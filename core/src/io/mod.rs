@@ -69,6 +69,7 @@ mod counters;
 mod details;
 pub(crate) mod engine;
 mod events;
+mod few;
 mod handler;
 mod host;
 mod ids;

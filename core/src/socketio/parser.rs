@@ -69,7 +69,8 @@ pub struct Decoder(Kind);
 enum Kind {
     Json(JsonDecoder),
     Msgpack,
-    Custom(Box<dyn ParserDecoder>),
+    /// One pointer, because each connection has a decoder.
+    Custom(Box<Box<dyn ParserDecoder>>),
 }
 
 impl Default for Kind {
@@ -108,7 +109,7 @@ impl ParserKind {
         Decoder(match self {
             ParserKind::Json => Kind::Json(JsonDecoder::default()),
             ParserKind::Msgpack => Kind::Msgpack,
-            ParserKind::Custom(parser) => Kind::Custom(parser.decoder()),
+            ParserKind::Custom(parser) => Kind::Custom(Box::new(parser.decoder())),
         })
     }
 
