@@ -1,6 +1,8 @@
 //! A loop as a value: running jobs on its thread, its clock, and timers for objects that are no connections.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as BTreeEntry;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
@@ -33,15 +35,11 @@ pub trait Timed: Send + Sync {
     fn due(self: Arc<Self>, now: Millis);
 }
 
-/// What is above a timer's index in its key: a kind that no handle has.
+/// The key of these timers: of a kind that no handle has.
 const TIMED: u64 = 3 << 51;
 
-/// The objects that wait for a time, by the index that their entry in the wheel has.
-#[derive(Default)]
-pub(crate) struct Waiting {
-    entries: Vec<Option<Weak<dyn Timed>>>,
-    free: Vec<usize>,
-}
+/// The objects that wait for a time. Those that wait for the same one share an entry in the wheel.
+pub(crate) type Waiting = BTreeMap<Millis, Vec<Weak<dyn Timed>>>;
 
 /// An object that lives by a loop: kept while it has something to wait for, and told when the loop ends.
 pub(crate) trait Resident: Send + Sync {
@@ -95,7 +93,7 @@ impl Home {
 
     /// Has [`Timed::due`] called at this time of the loop's clock, or soon if it is over. There is no way to take a timer
     /// back, and each costs a little memory until its time: an object keeps the earliest time that it has set, and sets
-    /// another only for an earlier one, or when that one has come.
+    /// another only for an earlier one, or when that one has come. Objects whose times are the same share the most of it.
     pub fn at(self, deadline: Millis, timed: Weak<dyn Timed>) {
         if !self.is_alive() {
             return;
@@ -234,38 +232,36 @@ impl LoopCore {
     }
 
     pub(crate) fn set_timed(&self, deadline: Millis, timed: Weak<dyn Timed>) {
-        let index = self.timed.borrow_mut().put(timed);
-        let key = TIMED | index as u64;
-        self.set_timer(Entry { deadline, key });
+        match self.timed.borrow_mut().entry(deadline) {
+            BTreeEntry::Occupied(mut others) => return others.get_mut().push(timed),
+            BTreeEntry::Vacant(first) => drop(first.insert(vec![timed])),
+        }
+        self.set_timer(Entry {
+            deadline,
+            key: TIMED,
+        });
     }
 
     /// A timer that is no handle's has fired.
     pub(crate) fn timed_due(&self, key: u64) {
-        let Some(index) = key.checked_sub(TIMED) else {
+        if key != TIMED {
             return self.cut_when_late();
-        };
-        let timed = self.timed.borrow_mut().take(index as usize);
-        if let Some(timed) = timed.and_then(|timed| timed.upgrade()) {
-            timed.due(self.now());
+        }
+        // All at once: who is told may set the next timer, for now, which is for the next turn.
+        for timed in self.take_due().into_iter().flatten() {
+            if let Some(timed) = timed.upgrade() {
+                timed.due(self.now());
+            }
         }
     }
-}
 
-impl Waiting {
-    fn put(&mut self, timed: Weak<dyn Timed>) -> usize {
-        if let Some(index) = self.free.pop()
-            && let Some(entry) = self.entries.get_mut(index)
+    fn take_due(&self) -> Vec<Vec<Weak<dyn Timed>>> {
+        let (mut waiting, mut due) = (self.timed.borrow_mut(), Vec::new());
+        while let Some(first) = waiting.first_entry()
+            && *first.key() <= self.now()
         {
-            *entry = Some(timed);
-            return index;
+            due.push(first.remove());
         }
-        self.entries.push(Some(timed));
-        self.entries.len() - 1
-    }
-
-    fn take(&mut self, index: usize) -> Option<Weak<dyn Timed>> {
-        let timed = self.entries.get_mut(index)?.take()?;
-        self.free.push(index);
-        Some(timed)
+        due
     }
 }

@@ -27,7 +27,7 @@ impl Handler for Session {
         let state = self.state.lock();
         // Otherwise it is one that is tried, or was when it was accepted.
         let begins = state.machine.transport() == Transport::WebSocket
-            && state.carrier.is_none()
+            && state.carrier().is_none()
             && !state.machine.is_closed();
         drop(state);
         if begins {
@@ -44,7 +44,7 @@ impl Handler for Session {
             None => Packet::decode_binary(version, message.as_bytes()),
         };
         let packet = packet.as_ref().map_err(|error| *error);
-        if state.carrier != Some(ws) {
+        if state.carrier() != Some(ws) {
             drop(state);
             return self.probed(ws, packet);
         }
@@ -69,7 +69,7 @@ impl Handler for Session {
 
     fn on_drain(&self, ws: WebSocket) {
         let mut state = self.state.lock();
-        if state.carrier != Some(ws) {
+        if state.carrier() != Some(ws) {
             return;
         }
         state.over_mark = false;
@@ -102,7 +102,7 @@ impl Session {
             if let Some(polling) = &mut state.polling {
                 polling.probe = None;
             }
-        } else if state.carrier == Some(ws) {
+        } else if state.carrier() == Some(ws) {
             state.machine.carrier_gone(error, &mut effects);
         }
         let after = self.apply(&mut state, effects);
@@ -115,7 +115,7 @@ impl Session {
     fn begin_on_websocket(&self, ws: WebSocket) {
         let Some(me) = self.me.upgrade() else { return };
         let mut state = self.state.lock();
-        state.carrier = Some(ws);
+        state.set_carrier(Some(ws));
         let mut open = Vec::new();
         let data = self.engine.config.open_data(&self.sid, Transport::WebSocket);
         packet::encode_text(PacketType::Open, &data, &mut open);

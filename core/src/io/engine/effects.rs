@@ -48,12 +48,14 @@ impl Session {
                     }
                 }
                 Effect::Upgraded => {
-                    state.carrier = state.polling.take().and_then(|polling| polling.probe);
+                    let probe = state.polling.take().and_then(|polling| polling.probe);
+                    state.set_carrier(probe);
                     after.news.upgraded = true;
                 }
                 Effect::Flush(entries) => self.send_entries(state, &entries),
                 Effect::CloseCarrier => {
-                    if let Some(carrier) = state.carrier.take() {
+                    if let Some(carrier) = state.carrier() {
+                        state.set_carrier(None);
                         ignore(carrier.close(None, ""));
                     }
                 }
@@ -122,13 +124,13 @@ impl Session {
     }
 
     fn send_digit(&self, state: &State, kind: PacketType) {
-        if let Some(carrier) = state.carrier {
+        if let Some(carrier) = state.carrier() {
             ignore(carrier.send_checked(MessageType::Text, &[kind.digit()]));
         }
     }
 
     fn send_entries(&self, state: &mut State, entries: &[Entry]) {
-        let Some(carrier) = state.carrier else { return };
+        let Some(carrier) = state.carrier() else { return };
         let form = super::sending::Form::of(&state.machine);
         for entry in entries {
             let compress = match entry {

@@ -39,6 +39,7 @@ use crate::engineio::{Cookie, Cors, Rules, Transport};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::Home;
 use crate::settings::{Settings, SlowConsumer, millis};
+use crate::ws::Millis;
 
 pub use handler::ConnectionError;
 pub use handshake::Handshake;
@@ -107,6 +108,8 @@ pub(crate) struct Engine {
     path: String,
     rules: Rules,
     config: Config,
+    /// To a multiple of how many milliseconds deadlines are rounded.
+    grain: Millis,
     bundle: Option<Bundle>,
     sessions: Registry<Arc<Session>>,
     /// GETs that wait.
@@ -139,6 +142,7 @@ impl Engine {
             path,
             rules: options.rules(),
             config: options.config(),
+            grain: grain(&options),
             bundle,
             sessions: Registry::new(),
             parked: Registry::new(),
@@ -174,6 +178,12 @@ impl Engine {
         }
     }
 
+    /// When a session is looked at that has this deadline: sessions share timers, and no client minds if the time that it
+    /// has is a little longer.
+    fn rounded(&self, deadline: Millis) -> Millis {
+        deadline.checked_next_multiple_of(self.grain).unwrap_or(deadline)
+    }
+
     /// The settings of the WebSockets.
     fn settings(&self) -> Settings {
         let own = &self.options.settings;
@@ -189,6 +199,12 @@ impl Engine {
             ..own.clone()
         }
     }
+}
+
+/// A 256th of the shorter time, or a little less.
+fn grain(options: &EngineOptions) -> Millis {
+    let shorter = millis(options.ping_interval.min(options.ping_timeout));
+    1 << (shorter / 256).max(1).ilog2()
 }
 
 /// Whose GET waits under which exchange.

@@ -87,7 +87,7 @@ impl Session {
 
     /// Whether the WebSocket takes something now.
     fn judge(&self, state: &mut State, flags: SendFlags, effects: &mut Vec<Effect>) -> Verdict {
-        let Some(carrier) = state.carrier else {
+        let Some(carrier) = state.carrier() else {
             return Verdict::Done(Err(ErrorCode::Closed.into()));
         };
         if flags.volatile && event_loop::has_unsent(carrier.id()) {
@@ -136,7 +136,7 @@ impl Session {
             let mut state = me.state.lock();
             state.batches -= 1;
             let form = Form::of(&state.machine);
-            if let Some(carrier) = state.carrier {
+            if let Some(carrier) = state.carrier() {
                 unit.messages(&mut |data| ignore(form.send(carrier, data, None)));
             }
         }));

@@ -10,6 +10,7 @@ use super::{Engine, Handshake, SessionHandler};
 use crate::engineio::server::{NEVER, Session as Machine};
 use crate::engineio::{Sid, Transport};
 use crate::event_loop::{Home, Timed};
+use crate::handle::Id;
 use crate::websocket::WebSocket;
 use crate::ws::Millis;
 
@@ -25,7 +26,7 @@ pub(crate) struct Session {
 pub(super) struct State {
     pub(super) machine: Machine,
     /// The WebSocket that carries it.
-    pub(super) carrier: Option<WebSocket>,
+    carrier: Option<Id>,
     pub(super) polling: Option<Box<PollingSide>>,
     pub(super) home: Home,
     pub(super) hearer: Option<Arc<dyn SessionHandler>>,
@@ -107,7 +108,7 @@ impl Session {
     /// The bytes that were accepted for sending and have not left.
     pub(crate) fn buffered(&self) -> u64 {
         let state = self.state.lock();
-        let on_websocket = state.carrier.map_or(0, WebSocket::buffered_amount);
+        let on_websocket = state.carrier().map_or(0, WebSocket::buffered_amount);
         on_websocket + state.machine.buffered() as u64
     }
 
@@ -126,7 +127,7 @@ impl Session {
 
     /// Has the session looked at when its machine wants to.
     pub(super) fn arm(&self, state: &mut State) {
-        let deadline = state.machine.deadline();
+        let deadline = self.engine.rounded(state.machine.deadline());
         if deadline < state.armed {
             state.armed = deadline;
             let me: Weak<Session> = self.me.clone();
@@ -144,6 +145,14 @@ impl Keyed for Arc<Session> {
 }
 
 impl State {
+    pub(super) fn carrier(&self) -> Option<WebSocket> {
+        self.carrier.map(|id| WebSocket::new(id, 0))
+    }
+
+    pub(super) fn set_carrier(&mut self, carrier: Option<WebSocket>) {
+        self.carrier = carrier.map(WebSocket::id);
+    }
+
     pub(super) fn is_probe(&self, ws: WebSocket) -> bool {
         self.polling
             .as_ref()
