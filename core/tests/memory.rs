@@ -225,9 +225,10 @@ fn compression_without_contexts_costs_an_idle_connection_nothing() {
         ..Compression::server()
     };
     let (without, with) = (each_idle_with(None), each_idle_with(Some(compression)));
-    // What is counted of compression, five numbers; and the loop's own buffers come and go, which is a few bytes each.
+    // What was agreed on; what is counted of compression, five numbers; and the loop's own buffers come and go, which is a
+    // few bytes each.
     assert!(
-        with <= without + 40 + 24,
+        with <= without + 32 + 40 + 24,
         "{with} bytes for each connection, {without} without"
     );
 }
@@ -430,8 +431,9 @@ fn io_server(on_loop: &Loop) -> sockline::Server {
 }
 
 #[test]
-fn an_idle_socket_io_client_costs_less_than_1400_bytes() {
-    const COUNT: usize = 2000;
+fn an_idle_socket_io_client_costs_at_most_a_kibibyte() {
+    // So many fill the tables less than 10,000 do, because these have just grown.
+    const COUNT: usize = 4000;
     let _turn = ONE_AT_A_TIME.lock();
     allow_descriptors(2 * COUNT as u64 + 200);
     let on_loop = started();
@@ -444,6 +446,6 @@ fn an_idle_socket_io_client_costs_less_than_1400_bytes() {
     all.extend((0..COUNT).map(|_| io_client(port(server))));
     barrier(server);
     let each = (heap() - before - own) / COUNT as isize;
-    assert!(each < 1400, "{each} bytes for each client");
+    assert!(each <= 1024, "{each} bytes for each client");
     drop((all, warm));
 }

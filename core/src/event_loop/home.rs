@@ -236,10 +236,7 @@ impl LoopCore {
             BTreeEntry::Occupied(mut others) => return others.get_mut().push(timed),
             BTreeEntry::Vacant(first) => drop(first.insert(vec![timed])),
         }
-        self.set_timer(Entry {
-            deadline,
-            key: TIMED,
-        });
+        self.set_timer(Entry { deadline, key: TIMED });
     }
 
     /// A timer that is no handle's has fired.

@@ -71,7 +71,7 @@ impl Connection {
     /// Tells the client that it can't be connected; its other namespaces go on.
     fn refuse(&self, name: &str, message: &str, data: Option<&str>) {
         let mut payload = String::new();
-        if self.is_old {
+        if self.is_old() {
             socketio::error_v4(message, data, &mut payload);
         } else {
             socketio::connect_error(message, data, &mut payload);
@@ -147,10 +147,10 @@ impl Connection {
 
     /// An old client's sockets are named after its session; others must not know each other's session.
     fn new_id(&self, namespace: &str) -> SocketId {
-        match self.session.upgrade() {
-            Some(session) if self.is_old && namespace == "/" => session.sid().into(),
-            Some(session) if self.is_old => format!("{namespace}#{}", session.sid()).as_str().into(),
-            _ => ids::fresh().as_ref().into(),
+        match self.session.upgrade().filter(|_| self.is_old()) {
+            Some(session) if namespace == "/" => session.sid().into(),
+            Some(session) => format!("{namespace}#{}", session.sid()).as_str().into(),
+            None => ids::fresh().as_ref().into(),
         }
     }
 

@@ -1,6 +1,5 @@
 //! One client's session, as Socket.IO sees it: packets are read and given to the sockets.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -19,9 +18,6 @@ pub(super) struct Connection {
     pub(super) me: Weak<Connection>,
     pub(super) core: Arc<Core>,
     pub(super) session: Weak<Session>,
-    /// Clients of Socket.IO 1 and 2 speak revision 4 of the protocol over Engine.IO 3.
-    pub(super) is_old: bool,
-    is_polling: AtomicBool,
     pub(super) state: Mutex<State>,
     /// Its place among those who have to join a namespace in time.
     pub(super) place: u64,
@@ -39,6 +35,7 @@ pub(super) struct State {
     pub(super) has_joined: bool,
     /// Nothing that comes is looked at any more.
     pub(super) is_closed: bool,
+    is_polling: bool,
 }
 
 impl State {
@@ -70,19 +67,18 @@ impl Connection {
             me: me.clone(),
             core: core.clone(),
             session: Arc::downgrade(session),
-            is_old: session.version() == 3,
             place: super::registry::fresh(),
-            is_polling: AtomicBool::new(session.transport() == Transport::Polling),
             state: Mutex::new(State {
                 decoder: core.common.parser.decoder(),
                 sockets: FewSockets::default(),
                 asked: None,
                 has_joined: false,
                 is_closed: false,
+                is_polling: session.transport() == Transport::Polling,
             }),
         });
         core.expects_to_join(&connection);
-        if connection.is_old {
+        if connection.is_old() {
             // Revision 4 of the protocol: the server connects everybody to "/" without being asked.
             connection.run(|connection| connection.connect("/", None));
         }
@@ -167,9 +163,15 @@ impl Connection {
         self.break_off(DisconnectReason::ForcedClose, &error.to_string());
     }
 
+    /// Clients of Socket.IO 1 and 2 speak revision 4 of the protocol over Engine.IO 3. Asked seldom, so it isn't kept here.
+    pub(super) fn is_old(&self) -> bool {
+        let session = self.session.upgrade();
+        session.is_some_and(|session| session.version() == 3)
+    }
+
     pub(super) fn namespace_of<'a>(&self, name: &'a str) -> (&'a str, Option<&'a str>) {
         match name.split_once('?') {
-            Some((name, query)) if self.is_old => (name, Some(query)),
+            Some((name, query)) if self.is_old() => (name, Some(query)),
             _ => (name, None),
         }
     }
@@ -186,7 +188,8 @@ impl Connection {
     }
 
     fn stopped_polling(&self) {
-        if self.is_polling.swap(false, Ordering::Relaxed) {
+        let was_polling = std::mem::take(&mut self.state.lock().is_polling);
+        if was_polling {
             self.core.stopped_polling();
         }
     }

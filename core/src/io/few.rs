@@ -19,7 +19,9 @@ impl FewSockets {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Socket> {
-        self.first.iter().chain(self.others.iter().flat_map(|others| others.iter()))
+        self.first
+            .iter()
+            .chain(self.others.iter().flat_map(|others| others.iter()))
     }
 
     /// Whether it was there.

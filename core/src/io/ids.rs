@@ -52,7 +52,12 @@ mod tests {
 
     #[test]
     fn an_id_is_kept_whatever_its_length() {
-        for text in ["", "abcdefghijklmnopqrst", "ähijklmnopqrstuvwxy", "/chat#abcdefghijklmnopqrst"] {
+        for text in [
+            "",
+            "abcdefghijklmnopqrst",
+            "ähijklmnopqrstuvwxy",
+            "/chat#abcdefghijklmnopqrst",
+        ] {
             assert_eq!(SocketId::from(text).as_str(), text);
         }
         assert_eq!(size_of::<SocketId>(), 24);

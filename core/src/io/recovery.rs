@@ -146,9 +146,7 @@ impl Socket {
         self.tell_connected(Some(&pid));
         more.pid = Some(pid);
         more.since = since;
-        self.0
-            .sent_number
-            .store(now.since.saturating_sub(1), Ordering::Relaxed);
+        more.sent = now.since.saturating_sub(1);
         self.move_to_connected()
     }
 
@@ -179,15 +177,15 @@ impl Socket {
                 since: coming.progress.since,
                 sent: u64::MAX,
             },
-            None => Progress {
-                since: more.as_ref().map_or(0, |more| more.since),
-                sent: self.0.sent_number.load(Ordering::Relaxed),
-            },
+            None => more.as_ref().map_or_else(Progress::default, |more| Progress {
+                since: more.since,
+                sent: more.sent,
+            }),
         }
     }
 
     pub(super) fn has_been_sent(&self, number: u64) {
-        self.0.sent_number.fetch_max(number, Ordering::Relaxed);
+        self.more(|more| more.sent = more.sent.max(number));
     }
 
     fn send_missed(&self, missed: &[BroadcastPacket]) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -43,8 +43,6 @@ pub(super) struct SocketInner {
     hears_outgoing: AtomicBool,
     /// It can be found by its number.
     is_numbered: AtomicBool,
-    /// The number of the latest kept event that was sent to it.
-    pub(super) sent_number: AtomicU64,
     pub(super) more: Mutex<Option<Box<More>>>,
 }
 
@@ -115,7 +113,6 @@ impl Socket {
             recovered,
             hears_outgoing: AtomicBool::new(false),
             is_numbered: AtomicBool::new(false),
-            sent_number: AtomicU64::new(0),
             more: Mutex::new(None),
         }))
     }

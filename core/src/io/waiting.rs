@@ -23,6 +23,8 @@ pub(super) struct More {
     pub(super) pid: Option<Box<str>>,
     /// The number of the first event that it can have missed.
     pub(super) since: u64,
+    /// The number of the latest kept event that was sent to it.
+    pub(super) sent: u64,
     /// Of a client that comes back, until its socket is connected.
     pub(super) coming: Option<Box<Coming>>,
 }

@@ -26,7 +26,8 @@ use super::{
 pub struct Connection {
     receiver: Receiver,
     liveness: Liveness,
-    pub(super) deflate: Option<Deflate>,
+    /// Apart, because most connections have none.
+    pub(super) deflate: Option<Box<Deflate>>,
     /// Whole messages shorter than this are sent as they are, without another question: 0 unless the state is open and no
     /// message is being sent in parts, the threshold with permessage-deflate.
     pub(super) plain_below: u32,
@@ -73,7 +74,7 @@ impl Connection {
         let deflate = Deflate::new(role, agreed, wanted);
         Connection {
             plain_below: deflate.threshold(),
-            deflate: Some(deflate),
+            deflate: Some(Box::new(deflate)),
             ..Connection::new(role, now)
         }
     }
@@ -142,7 +143,7 @@ impl Connection {
         let rules = Rules {
             role: self.role,
             max_message: config.max_message,
-            deflate: self.deflate.as_mut(),
+            deflate: self.deflate.as_deref_mut(),
         };
         let read = if config.message_parts {
             self.receiver.receive_part(input, rules, scratch)
@@ -580,6 +581,6 @@ mod tests {
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn is_small() {
-        assert_eq!(size_of::<Connection>(), 168);
+        assert_eq!(size_of::<Connection>(), 144);
     }
 }

@@ -99,7 +99,7 @@ fn attachments_stay_with_their_message() {
 /// The system takes no more, also when the loop has had its turns, or the session has ended. What only waits for the loop
 /// to take it doesn't count.
 fn is_stuck(session: &Session) -> bool {
-    let carrier = session.state.lock().carrier;
+    let carrier = session.state.lock().carrier();
     (0..3).all(|_| {
         let (turned, turn) = unbounded();
         session.home().run(Box::new(move || turned.send(()).unwrap()));
