@@ -1,81 +1,17 @@
 //! What connections cost, counted by the allocator. One test after the other, because all share its count.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicIsize, Ordering};
-
 use parking_lot::Mutex;
 use sockline::{Compression, Loop, LoopOptions, ServerOptions, Settings};
 
+#[path = "support/heap.rs"]
+mod heap;
 mod support;
 
+use heap::{allow_descriptors, heap, peak_above};
 use support::routes::{get, ok, response, routed};
 use support::{Peer, barrier, local, masked, port, recorder, serve, started};
 
-struct Counting;
-
-static HEAP: AtomicIsize = AtomicIsize::new(0);
-static PEAK: AtomicIsize = AtomicIsize::new(0);
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-fn count(bytes: isize) {
-    let now = HEAP.fetch_add(bytes, Ordering::Relaxed) + bytes;
-    PEAK.fetch_max(now, Ordering::Relaxed);
-}
-
-// SAFETY: the system's allocator does the work; counting changes nothing of it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size as isize - layout.size() as isize);
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn heap() -> isize {
-    HEAP.load(Ordering::Relaxed)
-}
-
-/// The most that was in use above `before` since this was called with it.
-fn peak_above(before: isize, act: impl FnOnce()) -> isize {
-    PEAK.store(heap(), Ordering::Relaxed);
-    act();
-    PEAK.load(Ordering::Relaxed) - before
-}
-
-/// Each of the two ends of a connection in this process needs a descriptor.
-fn allow_descriptors(count: u64) {
-    use nix::libc;
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: valid places for the limit.
-    unsafe {
-        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
-        limit.rlim_cur = limit.rlim_max.min(count.max(limit.rlim_cur));
-        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
-    }
-    assert!(
-        limit.rlim_cur >= count,
-        "{count} descriptors are needed, {} are allowed",
-        limit.rlim_max
-    );
-}
 
 /// `count` connections that have exchanged a message, and a handler that records nothing.
 fn connections(server_port: u16, count: usize) -> Vec<Peer> {
