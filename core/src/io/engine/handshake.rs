@@ -20,11 +20,13 @@ pub struct Handshake {
     issued: u64,
 }
 
-/// A client's address in half of the room that an `Option<SocketAddr>` takes, as long as it is one of IPv4.
+/// A client's address in half of the room that an `Option<SocketAddr>` takes, as long as the client has IPv4.
 #[derive(Debug, Clone)]
 enum Address {
     Unknown,
     V4(SocketAddrV4),
+    /// As a listener for IPv4 and IPv6 sees it: `::ffff:a.b.c.d`.
+    Mapped(SocketAddrV4),
     V6(Box<SocketAddrV6>),
 }
 
@@ -33,9 +35,21 @@ impl From<Option<SocketAddr>> for Address {
         match address {
             None => Address::Unknown,
             Some(SocketAddr::V4(address)) => Address::V4(address),
-            Some(SocketAddr::V6(address)) => Address::V6(Box::new(address)),
+            Some(SocketAddr::V6(address)) => match mapped(&address) {
+                Some(address) => Address::Mapped(address),
+                None => Address::V6(Box::new(address)),
+            },
         }
     }
+}
+
+fn mapped(address: &SocketAddrV6) -> Option<SocketAddrV4> {
+    let v4 = SocketAddrV4::new(address.ip().to_ipv4_mapped()?, address.port());
+    (from_mapped(v4) == *address).then_some(v4)
+}
+
+fn from_mapped(address: SocketAddrV4) -> SocketAddrV6 {
+    SocketAddrV6::new(address.ip().to_ipv6_mapped(), address.port(), 0, 0)
 }
 
 const HTTPS: &str = "https";
@@ -106,6 +120,7 @@ impl Handshake {
         match &self.address {
             Address::Unknown => None,
             Address::V4(address) => Some(SocketAddr::V4(*address)),
+            Address::Mapped(address) => Some(SocketAddr::V6(from_mapped(*address))),
             Address::V6(address) => Some(SocketAddr::V6(**address)),
         }
     }
@@ -172,8 +187,15 @@ mod tests {
         );
         assert_eq!(handshake.header("X-ONE"), Some("1"));
         assert!(handshake.secure() && !handshake.xdomain() && handshake.issued() > 1_600_000_000_000);
-        for address in [None, Some("1.2.3.4:5"), Some("[fe80::1%7]:8")] {
-            let address = address.map(|address| address.parse().unwrap());
+        for text in [
+            "",
+            "1.2.3.4:5",
+            "[::ffff:1.2.3.4]:5",
+            "[::ffff:1.2.3.4%6]:5",
+            "[fe80::1%7]:8",
+        ] {
+            let address = text.parse().ok();
+            assert_eq!(address.is_some(), !text.is_empty());
             let handshake = Handshake::new(&head, address, false);
             assert_eq!((handshake.address(), handshake.secure()), (address, false));
         }
