@@ -28,6 +28,12 @@ pub trait Route: Send + Sync {
     /// in their order, before the server's `path`, its metrics and its files; the first that says yes has the request.
     fn matches(&self, path: &str) -> bool;
 
+    /// Whether upgrades to WebSocket for its paths are this route's, too. Where they are not, they are answered as if it was
+    /// not there, and [`Route::on_upgrade`] is never called.
+    fn takes_upgrades(&self) -> bool {
+        true
+    }
+
     /// How many bytes the body of a request may have; counted while it arrives, whether or not its length was
     /// declared.
     fn max_body(&self) -> u64;
@@ -132,6 +138,17 @@ impl Exchange {
     /// a header with a line end, a length given by hand) is logged, and the client gets 500.
     pub fn respond(mut self, answer: HttpAnswer) {
         self.settle(answer);
+    }
+
+    /// Leaves the request to the server, which answers as if it had no routes: with its metrics, a file, or a refusal. `head`
+    /// is what the request has come with; its body is over. Any thread, as for [`Exchange::respond`]. A request that
+    /// another HTTP server has read gets status 404.
+    pub fn pass(mut self, head: Request) {
+        match self.owed_to.take() {
+            Some(Client::Ours(connection)) => event_loop::pass(connection, self.id, head),
+            Some(Client::Foreign(give)) => give(HttpAnswer::new(404)),
+            None => {}
+        }
     }
 
     /// The answer to a request that another HTTP server has read: `answer` is called with it once, on the thread that

@@ -54,6 +54,7 @@ impl LoopCore {
             }
             Command::WorkerClosed(id) => self.worker_closed(id),
             Command::Answer(id, exchange, answer) => self.answer(id, exchange, *answer),
+            Command::Pass(id, exchange, head) => self.pass(id, exchange, *head),
             Command::Run(life, job) => self.run_job(life, job),
             Command::Timed(life, deadline, timed) => self.set_queued_timed(life, deadline, timed),
             Command::Stop => self.stopping.set(true),

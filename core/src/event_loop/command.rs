@@ -13,6 +13,7 @@ use super::messages::Form;
 use super::requesting::Asking;
 use crate::handle::Id;
 use crate::handler::Handler;
+use crate::http::Request;
 use crate::route::HttpAnswer;
 use crate::server::{Accept, Publication, Refusal};
 use crate::ws::{Millis, SharedMessage};
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     WorkerClosed(Id),
     /// The answer to a request: to which exchange of a connection's.
     Answer(Id, u64, Box<HttpAnswer>),
+    /// A request that its route leaves to the server.
+    Pass(Id, u64, Box<Request>),
     /// A job, and which life of the loop it is for.
     Run(u64, Job),
     Timed(u64, Millis, Weak<dyn Timed>),

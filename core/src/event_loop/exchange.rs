@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ::http::HeaderValue;
+use ::http::header::CONNECTION;
 use bytes::Bytes;
 
 use super::command::Command;
@@ -77,6 +79,20 @@ pub(crate) fn answer(connection: Id, exchange: u64, answer: HttpAnswer) {
             core.ask_for_flush();
         }
         None => shared.push(Command::Answer(connection, exchange, Box::new(answer))),
+    }
+}
+
+/// Has the server answer a request that a route leaves to it: as [`answer`] does.
+pub(crate) fn pass(connection: Id, exchange: u64, head: Request) {
+    let Ok(shared) = Shared::at(connection) else {
+        return;
+    };
+    match shared.enter() {
+        Some(core) => {
+            core.pass(connection, exchange, head);
+            core.ask_for_flush();
+        }
+        None => shared.push(Command::Pass(connection, exchange, Box::new(head))),
     }
 }
 
@@ -242,6 +258,26 @@ impl LoopCore {
         }
     }
 
+    /// Has the server answer, if the answer is still owed.
+    pub(crate) fn pass(&self, id: Id, exchange: u64, mut head: Request) {
+        let owed = self.with_conn(id, |conn| conn.take_owed(exchange));
+        let Some(Some(owed)) = owed else { return };
+        let site = self.with_conn(id, |conn| {
+            let serving = conn.serving()?;
+            serving.requests = serving.requests.saturating_sub(1); // it is counted again
+            Some(serving.site.clone())
+        });
+        let Some(Some(site)) = site else { return };
+        if !owed.keep_alive {
+            head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        self.own_request(id, &site, &head);
+        if self.corked.get() != id.slot() {
+            self.with_conn(id, Conn::leave_later);
+        }
+        self.arm(id);
+    }
+
     /// An answer is in the cork, which is flushed if it is full, or the answer the last: unless something waits then, the
     /// next request can come. What the client has sent already is behind this one in the same input.
     fn answer_corked(&self, id: Id, keep_alive: bool) {
@@ -319,6 +355,18 @@ impl Conn {
         Some(Cut { route, exchange })
     }
 
+    /// An answer lies in the outbox, out of the connection's turn: what the client has sent meanwhile comes behind it.
+    fn leave_later(&mut self) {
+        if let Some(serving) = self.serving()
+            && matches!(serving.phase, Phase::Reading)
+        {
+            serving.phase = Phase::Leaving {
+                keep_alive: true,
+                left: usize::MAX,
+            };
+        }
+    }
+
     fn take_owed(&mut self, exchange: u64) -> Option<Owed> {
         let phase = &mut self.serving()?.phase;
         match phase {
@@ -372,9 +420,10 @@ struct Branched<'a> {
 }
 
 impl Site {
-    /// The index of the route that a path belongs to.
-    pub(super) fn branch_of(&self, path: &str) -> Option<usize> {
-        self.branches.iter().position(|branch| branch.route.matches(path))
+    /// The index of the route that a request belongs to.
+    pub(super) fn branch_of(&self, path: &str, is_upgrade: bool) -> Option<usize> {
+        let takes = |route: &dyn Route| (!is_upgrade || route.takes_upgrades()) && route.matches(path);
+        self.branches.iter().position(|branch| takes(&*branch.route))
     }
 
     fn branched(&self, branch: usize) -> Option<Branched<'_>> {

@@ -82,7 +82,7 @@ pub(crate) use self::adopting::adopt;
 pub(crate) use self::command::Call;
 pub(crate) use self::connecting::{ConnectPlan, Purpose};
 pub(crate) use self::draining::drain;
-pub(crate) use self::exchange::answer;
+pub(crate) use self::exchange::{answer, pass};
 pub(crate) use self::home::Resident;
 pub use self::home::{Home, Timed};
 pub use self::memory::{memory_in_use, set_memory_budget};

@@ -148,13 +148,16 @@ impl LoopCore {
 
     /// A request's head is complete.
     pub(super) fn request(&self, id: Id, site: &Site, request: Request) {
-        if let Some(branch) = site.branch_of(request.path()) {
-            return match handshake::is_upgrade(&request) {
-                true => self.upgrade(id, site, &request, Some(branch)),
-                false => self.route_request(id, site, branch, request),
-            };
+        let is_upgrade = handshake::is_upgrade(&request);
+        match site.branch_of(request.path(), is_upgrade) {
+            Some(branch) if is_upgrade => self.upgrade(id, site, &request, Some(branch)),
+            Some(branch) => self.route_request(id, site, branch, request),
+            None => self.own_request(id, site, &request),
         }
-        let request = &request;
+    }
+
+    /// A request that is no route's.
+    pub(super) fn own_request(&self, id: Id, site: &Site, request: &Request) {
         let at_endpoint = site
             .options
             .path

@@ -26,6 +26,7 @@ mod limits;
 mod liveness;
 mod metrics;
 mod parts;
+mod passing;
 mod processes;
 mod proxies;
 mod queue;

@@ -17,6 +17,10 @@ pub struct Recorded {
     pub settings: Option<Settings>,
     /// Answers each request at once: with its body, or its target if it has none.
     pub echoes: bool,
+    /// Matches all paths, and takes no upgrades.
+    pub is_hook: bool,
+    /// Passes each request at once.
+    pub passes: bool,
 }
 
 /// What a route has heard.
@@ -37,6 +41,8 @@ pub fn recorded(change: impl FnOnce(&mut Recorded)) -> (Arc<dyn Route>, Heard) {
         max_body: 1 << 20,
         settings: None,
         echoes: false,
+        is_hook: false,
+        passes: false,
     };
     change(&mut route);
     (Arc::new(route), Heard(receiver))
@@ -54,7 +60,11 @@ pub fn routed(change: impl FnOnce(&mut Recorded)) -> (ServerOptions, Heard) {
 
 impl Route for Recorded {
     fn matches(&self, path: &str) -> bool {
-        path.starts_with("/r")
+        self.is_hook || path.starts_with("/r")
+    }
+
+    fn takes_upgrades(&self) -> bool {
+        !self.is_hook
     }
 
     fn max_body(&self) -> u64 {
@@ -66,6 +76,9 @@ impl Route for Recorded {
     }
 
     fn on_request(&self, request: HttpRequest) {
+        if self.passes {
+            return request.exchange.pass(request.head);
+        }
         if self.echoes {
             let body = match request.body.len() {
                 0 => request.head.target.clone().into_bytes(),
