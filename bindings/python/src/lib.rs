@@ -27,6 +27,7 @@ mod memory;
 mod message;
 mod options;
 mod receive;
+mod requests;
 mod server;
 mod socket;
 mod threads;
@@ -50,6 +51,8 @@ mod _native {
     use crate::memory::{memory_in_use, set_memory_budget};
     #[pymodule_export]
     use crate::receive::{Done, Receive};
+    #[pymodule_export]
+    use crate::requests::HttpExchange;
     #[pymodule_export]
     use crate::server::Server;
     #[pymodule_export]

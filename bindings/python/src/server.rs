@@ -6,8 +6,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use sockline::{
-    Accept, Address, ErrorCode, Handler, Loop, QueuedUpgrade, Refusal, Server as Listener, ServerHandler,
-    ServerMetrics, ServerOptions, UpgradeRequest, WebSocket,
+    Accept, Address, ErrorCode, Handler, HttpRequest, Loop, QueuedUpgrade, Refusal, Server as Listener,
+    ServerHandler, ServerMetrics, ServerOptions, UpgradeRequest, WebSocket,
 };
 
 use crate::driver::Driver;
@@ -18,6 +18,7 @@ use crate::hub::{Hub, Keeper};
 use crate::io::IoServer;
 use crate::message;
 use crate::options::{Limits, duration, limit, wait};
+use crate::requests::{HttpExchange, Requests};
 use crate::threads::{Answerer, Threads};
 use crate::tls::ServerTls;
 
@@ -50,6 +51,7 @@ struct Listening {
     threads: usize,
     metrics_path: Option<String>,
     socketio: Option<Py<IoServer>>,
+    asks_requests: bool,
     limits: Limits,
 }
 
@@ -76,7 +78,7 @@ impl Server {
             Some(path) => Address::Unix(path),
             None => Address::Tcp(listening.host, listening.port),
         };
-        let options = ServerOptions {
+        let mut options = ServerOptions {
             path: listening.path,
             static_folder: listening.static_folder,
             backlog: listening.backlog,
@@ -95,13 +97,19 @@ impl Server {
             server_handler: events.clone(),
             ..ServerOptions::new(at)
         };
+        let asks = listening.asks_requests;
         let count = listening.threads;
         let core = driver.get().core(py)?;
         let listener = match count {
-            0 => sockline::listen(Some(&core), options, None),
+            0 => {
+                if asks {
+                    options.routes.push(Arc::new(Requests::new(events.clone(), None)));
+                }
+                sockline::listen(Some(&core), options, None)
+            }
             _ => slf
                 .get()
-                .listen_on_threads(py, driver.get(), &core, count, options, &events),
+                .listen_on_threads(py, driver.get(), &core, count, options, (&events, asks)),
         };
         let listener = listener.map_err(|error| raise(py, &error))?;
         hub.keep(py, listener.raw(), events);
@@ -263,11 +271,15 @@ impl Server {
         driver: &Driver,
         core: &Loop,
         count: usize,
-        options: ServerOptions,
-        events: &Arc<ServerEvents>,
+        mut options: ServerOptions,
+        (events, asks): (&Arc<ServerEvents>, bool),
     ) -> sockline::Result<Listener> {
         let threads = Arc::new(Threads::start(core.waker())?);
         threads.set_answerer(py, events.clone());
+        if asks {
+            let hears = Requests::new(events.clone(), Some(threads.clone()));
+            options.routes.push(Arc::new(hears));
+        }
         let options = ServerOptions {
             threads: count,
             server_handler: threads.queue(),
@@ -285,7 +297,7 @@ impl Server {
 }
 
 /// The core's way to a server.
-struct ServerEvents {
+pub(crate) struct ServerEvents {
     server: Py<Server>,
     hub: Arc<Hub>,
 }
@@ -320,6 +332,34 @@ impl ServerEvents {
     }
 }
 
+impl ServerEvents {
+    /// Asks Python about a request that is no upgrade.
+    pub(crate) fn request(&self, py: Python<'_>, request: HttpRequest) {
+        if self.hub.is_over(py) {
+            return;
+        }
+        let HttpRequest {
+            head,
+            remote,
+            exchange,
+            ..
+        } = request;
+        let method = head.method.as_str().to_owned();
+        let headers = head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let asked = (head.target.clone(), owned(headers), method, remote.map(address));
+        let exchange = HttpExchange::new(exchange, head);
+        let server = self.server.bind(py);
+        let called = Bound::new(py, exchange)
+            .and_then(|exchange| server.call_method1(intern!(py, "_request"), (exchange, asked)));
+        if let Err(error) = called {
+            self.hub.report(py, error, Some(server));
+        }
+    }
+}
+
 fn owned<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<(String, String)> {
     latin1_values(
         headers
@@ -338,6 +378,10 @@ impl Answerer for ServerEvents {
             upgrade.remote_address().map(address),
         );
         self.ask(py, ws, asked);
+    }
+
+    fn request(&self, py: Python<'_>, request: HttpRequest) {
+        self.request(py, request);
     }
 
     fn closed(&self, py: Python<'_>, server: Listener) {

@@ -2,11 +2,12 @@
 //! them when it turns its driver. Nothing over there calls Python.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use sockline::{
-    EventQueue, Handler, Loop, LoopOptions, LoopWaker, Queued, QueuedEvent, QueuedUpgrade, WebSocket,
+    EventQueue, Handler, HttpRequest, Loop, LoopOptions, LoopWaker, Queued, QueuedEvent, QueuedUpgrade,
+    WebSocket,
 };
 
 use crate::guarded::Guarded;
@@ -25,11 +26,15 @@ pub(crate) struct Threads {
     /// Who hears the events of a connection, by its handle.
     handlers: Guarded<HashMap<u64, Arc<dyn Handler>>>,
     answerer: Guarded<Option<Arc<dyn Answerer>>>,
+    /// Requests to ask about; at most one of each connection.
+    asked: Mutex<Vec<HttpRequest>>,
+    driver: LoopWaker,
 }
 
 /// A server's own events.
 pub(crate) trait Answerer: Send + Sync {
     fn upgrade(&self, py: Python<'_>, ws: WebSocket, upgrade: &QueuedUpgrade);
+    fn request(&self, py: Python<'_>, request: HttpRequest);
     fn closed(&self, py: Python<'_>, server: sockline::Server);
 }
 
@@ -43,6 +48,8 @@ impl Threads {
             queue: EventQueue::new(MAX_EVENTS, MAX_BYTES, move || driver.wake()),
             handlers: Guarded::new(HashMap::new()),
             answerer: Guarded::new(None),
+            asked: Mutex::default(),
+            driver,
         })
     }
 
@@ -67,8 +74,27 @@ impl Threads {
         drop(self.handlers.with(py, |handlers| handlers.remove(&raw)));
     }
 
+    /// Has Python asked about a request, when its turn comes. Any thread.
+    pub(crate) fn ask(&self, request: HttpRequest) {
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(request);
+        self.driver.wake();
+    }
+
+    fn take_asked(&self) -> Vec<HttpRequest> {
+        std::mem::take(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Hands on what waits; says whether that was all, and whether the server has ended.
     pub(crate) fn pull(&self, py: Python<'_>) -> Pulled {
+        for request in self.take_asked() {
+            let answerer = self.answerer.with(py, |answerer| answerer.clone());
+            if let Some(answerer) = answerer {
+                answerer.request(py, request);
+            }
+        }
         for _ in 0..A_TURN {
             match self.queue.pop() {
                 None => return Pulled::All,
@@ -108,7 +134,7 @@ impl Threads {
     /// Pulls no more.
     pub(crate) fn end(&self, py: Python<'_>) {
         self.queue.close();
-        let left = (self.handlers.take(py), self.answerer.take(py));
+        let left = (self.handlers.take(py), self.answerer.take(py), self.take_asked());
         drop(left);
     }
 }

@@ -17,6 +17,7 @@ __all__ = [
     "Done",
     "Driver",
     "Handle",
+    "HttpExchange",
     "IoAck",
     "IoAuth",
     "IoClient",
@@ -161,6 +162,11 @@ class Server:
     ) -> None: ...
     def _refuse(self, request: int, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
     def _close(self, code: int | None, reason: str) -> None: ...
+
+@final
+class HttpExchange:
+    def respond(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
+    def pass_on(self) -> None: ...
 
 @final
 class IoServer:

@@ -77,6 +77,8 @@ class Listening(NamedTuple):
     threads: int = 0
     metrics_path: str | None = None
     socketio: IoServer | None = None
+    asks_requests: bool = False
+    """Whether ``_request`` hears of requests that are no upgrades."""
 
 
 def marks(name: str, limit: Limit) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import http
 import logging
 import re
 import ssl as ssl_module
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -280,21 +280,50 @@ class Server(_native.Server):
         remote: tuple[str, int] | None,
     ) -> None:
         """A client asks for a connection: answers at once, unless a coroutine has to be asked."""
-        connection = self._factory(self, *self._queue)
-        request = connection.request = Request(target, Headers(headers))
-        connection._remote_address = remote
-        verdict = None
-        if self._process_request is not None:
-            try:
-                verdict = self._process_request(connection, request)
-            except Exception:
-                verdict = self._handshake_failed(connection, "process_request failed")
+        request = Request(target, Headers(headers))
+        connection = self._asking(request, remote)
+        verdict = self._verdict(connection, request)
         if isinstance(verdict, Awaitable) or self._process_response is not None:
-            task = self._loop.create_task(self._answer_later(request_id, connection, request, offered, verdict))
-            self._answers.add(task)
-            task.add_done_callback(self._answers.discard)
+            self._settle(self._answer_later(request_id, connection, request, offered, verdict))
         else:
             self._answer(request_id, connection, offered, verdict or self._response(connection, request, offered))
+
+    def _request(
+        self,
+        exchange: _native.HttpExchange,
+        asked: tuple[str, list[tuple[str, str]], str, tuple[str, int] | None],
+    ) -> None:
+        """A client asks for anything else, and ``process_request`` may have an answer."""
+        target, headers, method, remote = asked
+        request = Request(target, Headers(headers), method)
+        connection = self._asking(request, remote)
+        verdict = self._verdict(connection, request)
+        if isinstance(verdict, Awaitable) or (verdict is not None and self._process_response is not None):
+            self._settle(self._respond_later(exchange, connection, request, verdict))
+        else:
+            _respond(exchange, verdict)
+
+    def _asking(self, request: Request, remote: tuple[str, int] | None) -> ServerConnection:
+        connection = self._factory(self, *self._queue)
+        connection.request = request
+        connection._remote_address = remote
+        return connection
+
+    def _verdict(
+        self, connection: ServerConnection, request: Request
+    ) -> Awaitable[Response | None] | Response | None:
+        """What ``process_request`` says, or will."""
+        if self._process_request is None:
+            return None
+        try:
+            return self._process_request(connection, request)
+        except Exception:
+            return self._handshake_failed(connection, "process_request failed")
+
+    def _settle(self, answer: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(answer)
+        self._answers.add(task)
+        task.add_done_callback(self._answers.discard)
 
     async def _answer_later(
         self,
@@ -304,18 +333,38 @@ class Server(_native.Server):
         offered: list[str],
         verdict: Awaitable[Response | None] | Response | None,
     ) -> None:
+        response = await self._awaited(connection, verdict) or self._response(connection, request, offered)
+        self._answer(request_id, connection, offered, await self._processed(connection, request, response))
+
+    async def _respond_later(
+        self,
+        exchange: _native.HttpExchange,
+        connection: ServerConnection,
+        request: Request,
+        verdict: Awaitable[Response | None] | Response | None,
+    ) -> None:
+        response = await self._awaited(connection, verdict)
+        if response is not None:
+            response = await self._processed(connection, request, response)
+        _respond(exchange, response)
+
+    async def _awaited(
+        self, connection: ServerConnection, verdict: Awaitable[Response | None] | Response | None
+    ) -> Response | None:
         try:
-            response = await verdict if isinstance(verdict, Awaitable) else verdict
+            return await verdict if isinstance(verdict, Awaitable) else verdict
         except Exception:
-            response = self._handshake_failed(connection, "process_request failed")
-        response = response or self._response(connection, request, offered)
-        if self._process_response is not None:
-            try:
-                changed = self._process_response(connection, request, response)
-                response = (await changed if isinstance(changed, Awaitable) else changed) or response
-            except Exception:
-                response = self._handshake_failed(connection, "process_response failed")
-        self._answer(request_id, connection, offered, response)
+            return self._handshake_failed(connection, "process_request failed")
+
+    async def _processed(self, connection: ServerConnection, request: Request, response: Response) -> Response:
+        """What ``process_response`` makes of a response."""
+        if self._process_response is None:
+            return response
+        try:
+            changed = self._process_response(connection, request, response)
+            return (await changed if isinstance(changed, Awaitable) else changed) or response
+        except Exception:
+            return self._handshake_failed(connection, "process_response failed")
 
     def _response(self, connection: ServerConnection, request: Request, offered: list[str]) -> Response:
         """What to answer to a request that nobody objected to."""
@@ -451,6 +500,8 @@ def serve(
     of the sockets, ``max_connections``, ``max_connections_per_address`` and ``max_requests`` (for files, on one
     connection), above which there is status 503, ``threads`` with a number of threads of the engine's for input and
     output, TLS and compression, ``metrics_path`` where :meth:`Server.metrics_text` is to be had, and ``static_folder``, whose files are served to plain HTTP requests on the same port.
+    ``process_request`` also hears GETs that are no handshakes, but for those of Socket.IO: with a :class:`~sockline.Response`
+    it answers them, with ``None`` the server goes on, with its metrics, a file, or a refusal.
     ``socketio``, an :class:`~sockline.socketio.AsyncServer`, is served at its path on the same port, too; not with ``threads``.
 
     Raises :exc:`OSError` if it can't listen, :exc:`NotImplementedError` for what this version does not support.
@@ -474,6 +525,7 @@ def serve(
         max_requests=max_requests,
         threads=threads,
         metrics_path=metrics_path,
+        asks_requests=process_request is not None,
     )
     return Server(
         running_driver(),
@@ -495,6 +547,17 @@ def serve(
 def unix_serve(handler: Handler, path: PathLike, **kwargs: Any) -> Server:
     """The same as :func:`serve` on a Unix socket at ``path``."""
     return serve(handler, unix_path=path, **kwargs)
+
+
+def _respond(exchange: _native.HttpExchange, response: Response | None) -> None:
+    """Answers a request that is no upgrade; without a response, the engine does."""
+    if response is None:
+        exchange.pass_on()
+        return
+    headers = Headers(response.headers)
+    for name in ("Content-Length", "Transfer-Encoding"):
+        headers.pop(name, None)
+    exchange.respond(response.status_code, header_list(headers), bytes(response.body))
 
 
 def _listen_error(error: SocklineError) -> Exception:

@@ -333,5 +333,7 @@ async def _nobody(connection: ServerConnection) -> None:
     await connection.close(1008, "there is nothing here")
 
 
-def _there_is_nothing_else(connection: ServerConnection, request: Request) -> Response:
+def _there_is_nothing_else(connection: ServerConnection, request: Request) -> Response | None:
+    if "Upgrade" not in request.headers:
+        return None  # there may be files
     return connection.respond(404, "There is no WebSocket here.\n")
