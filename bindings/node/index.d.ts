@@ -383,6 +383,12 @@ declare namespace WebSocket {
     path?: string;
     /** A folder whose files are served to GET and HEAD on the same port. sockline's own. */
     static?: string;
+    /**
+     * Answers HTTP requests that are no upgrades, at once or by a promise; nothing leaves a request to the server, which goes
+     * on with its metrics, a file, or a refusal. What it throws is uncaught, and answered with 500. Bodies may have 1 MiB.
+     * The requests of `io` are not heard. sockline's own.
+     */
+    request?: (request: HttpRequest) => HttpAnswer | PromiseLike<HttpAnswer>;
     /** Whether `clients` is kept. Default: true. */
     clientTracking?: boolean;
     verifyClient?: VerifyClient;
@@ -409,6 +415,30 @@ declare namespace WebSocket {
     /** The class of the server's WebSockets. */
     WebSocket?: typeof WebSocket;
   }
+
+  /** A request with all of its body, in the shape of http.IncomingMessage but for that. */
+  export interface HttpRequest {
+    readonly method: string;
+    readonly url: string;
+    readonly httpVersion: string;
+    readonly headers: Record<string, string>;
+    readonly rawHeaders: string[];
+    readonly socket: Pick<Peer, 'remoteAddress' | 'remotePort' | 'remoteFamily' | 'encrypted'>;
+    readonly connection: HttpRequest['socket'];
+    readonly body: Buffer;
+  }
+
+  /** Status 200 and no headers are the default; Content-Length is written by the engine. Or a Response of the Fetch standard. */
+  export type HttpAnswer =
+    | {
+        status?: number;
+        headers?: Record<string, string | number | readonly string[]>;
+        body?: string | ArrayBuffer | ArrayBufferView;
+      }
+    | globalThis.Response
+    | null
+    | undefined
+    | void;
 
   export interface VerifyInfo {
     origin: string | undefined;

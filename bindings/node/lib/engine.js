@@ -73,6 +73,7 @@ const KIND = Object.freeze({
   IO_ENCODE: 58,
   IO_DECODE: 59,
   IO_DECODER_GONE: 60,
+  REQUEST: 61,
 });
 /** What a Socket.IO server tells only to who wants it: as `Wants` in src/io/heard.rs. */
 const WANTS = Object.freeze({ REQUESTS: 1, HEADERS: 2, ROOMS: 4, SESSIONS: 8 });

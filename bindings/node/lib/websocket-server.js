@@ -9,6 +9,7 @@ const { TOKEN } = require('./client');
 const { KIND, addTarget, engine, removeTarget } = require('./engine');
 const { ENGINE_CODE, calling, withCode } = require('./errors');
 const { flatten } = require('./headers');
+const { HttpRequest, answer } = require('./http-request');
 const { amount, serverLimits } = require('./options');
 const { publication } = require('./payloads');
 const { identities, serverContext } = require('./tls');
@@ -33,6 +34,9 @@ class WebSocketServer extends EventEmitter {
     this.options = { clientTracking: true, WebSocket, ...options };
     const limits = serverLimits(this.options);
     this._context = this.options.tls ? serverContext(this.options.tls) : undefined;
+    if (this.options.request !== undefined && typeof this.options.request !== 'function') {
+      throw new TypeError('The "request" option must be a function');
+    }
     if (this.options.port == null) throw new TypeError('The "port" option must be specified');
     if (this.options.clientTracking) this.clients = new Set();
     this._resource = new AsyncResource('SocklineWebSocketServer');
@@ -59,6 +63,7 @@ class WebSocketServer extends EventEmitter {
       maxConnectionsPerAddress: amount(this.options, 'maxConnectionsPerAddress', 0),
       maxRequests: amount(this.options, 'maxRequests', 0),
       origins: [this.options.origins ?? []].flat().map(String),
+      asksRequests: this.options.request !== undefined,
       io: [this.options.io ?? []].flat().map((server) => server._attached(this)),
       limits,
     };
@@ -160,6 +165,8 @@ class WebSocketServer extends EventEmitter {
     if (kind === KIND.UPGRADE) {
       const { handle, request } = UpgradeRequest.fromRecord(data.latin1Slice());
       this._upgrade(handle, request);
+    } else if (kind === KIND.REQUEST) {
+      answer(this.options.request, HttpRequest.fromRecord(data));
     } else if (kind === KIND.SERVER_CLOSED) {
       setImmediate(() => this._closed()); // after the ends of its connections, which come as late
     }

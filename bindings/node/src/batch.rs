@@ -110,6 +110,8 @@ pub(crate) enum Kind {
     IoDecode = 59,
     // A record again.
     IoDecoderGone = 60,
+    /// A request that is no upgrade; what its payload is says `requests.rs`.
+    Request = 61,
 }
 
 struct Spilled {

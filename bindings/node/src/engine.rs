@@ -14,6 +14,7 @@ use crate::host::{Host, HostPointer};
 use crate::js;
 use crate::listener::Listener;
 use crate::options::{ConnectOptions, ListenOptions, pairs};
+use crate::requests::{Hook, Requests};
 use crate::sending::{send, send_with};
 use crate::threads::Crew;
 use crate::tls::{ClientContext, ServerContext};
@@ -70,14 +71,19 @@ impl Engine {
         let host = self.host.get();
         let (on_loop, handler) = host.start().map_err(|text| unsupported(&text))?;
         let (key, has_threads) = (options.key, options.threads > 0);
+        let asks = options.asks_requests == Some(true);
         let mut options = options.into_core()?;
         options.tls = context.map(|context| context.tls.clone());
         let server = if has_threads {
-            let (crew, server) = Crew::listen(key, options, on_loop.waker())?;
+            let (crew, server) = Crew::listen(key, options, on_loop.waker(), asks)?;
             host.crews.borrow_mut().push(Rc::new(crew));
             server
         } else {
             options.server_handler = Arc::new(Listener { host: self.host, key });
+            if asks {
+                let hook = Hook { host: self.host, key };
+                options.routes.push(Arc::new(Requests(Arc::new(hook))));
+            }
             sockline::listen(Some(on_loop), options, Some(handler)).map_err(failure)?
         };
         host.retain();

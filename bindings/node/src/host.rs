@@ -27,6 +27,7 @@ use crate::io::Io;
 use crate::js::{self, Kept, Scope};
 use crate::listener::Connections;
 use crate::logging;
+use crate::requests::Owed;
 use crate::threads::{self, Crew};
 use crate::uv::{self, Watcher};
 
@@ -52,6 +53,8 @@ pub(crate) struct Host {
     pub(crate) scratch: RefCell<Vec<u8>>,
     /// What it keeps for Socket.IO.
     pub(crate) io: Io,
+    /// The answers to requests that JavaScript owes.
+    pub(crate) owed: Owed,
     /// Servers with threads of their own.
     pub(crate) crews: RefCell<Vec<Rc<Crew>>>,
     /// What JavaScript knows the log by, while it listens to that.
@@ -116,6 +119,7 @@ impl Host {
             due: Cell::new(None),
             scratch: RefCell::default(),
             io: Io::default(),
+            owed: Owed::default(),
             crews: RefCell::default(),
             log: Cell::new(None),
             answer: Cell::default(),

@@ -6,6 +6,7 @@
 //! | `info` | what JavaScript may know of connections and servers |
 //! | `options` | what JavaScript says about connections and servers, as the core takes it |
 //! | `threads` | servers whose loops have threads of their own |
+//! | `requests` | HTTP requests that the application answers |
 //! | `logging` | the core's log lines |
 //! | `serving` | what a server does besides accepting |
 //! | `tls` | certificates, keys and whom to trust |
@@ -28,6 +29,7 @@ mod js;
 mod listener;
 mod logging;
 mod options;
+mod requests;
 mod sending;
 mod serving;
 mod threads;

@@ -109,6 +109,8 @@ pub struct ListenOptions {
     pub max_connections_per_address: f64,
     pub max_requests: u32,
     pub origins: Vec<String>,
+    /// Whether JavaScript is asked about requests that are no upgrades.
+    pub asks_requests: Option<bool>,
     /// Socket.IO servers that answer on the same port, by their handles.
     pub io: Vec<f64>,
     pub limits: Limits,

@@ -15,6 +15,7 @@ use crate::batch::{Batch, Kind};
 use crate::errors::{Result, failure};
 use crate::host::HostPointer;
 use crate::listener::{Connections, upgrade_record};
+use crate::requests::{Happened, Requests, Waiting, forget, tell as tell_of_request};
 
 /// How much waits for JavaScript before connections are paused.
 const MAX_EVENTS: usize = 16 << 10;
@@ -27,21 +28,33 @@ pub(crate) struct Crew {
     /// What JavaScript knows the server by.
     pub(crate) key: u32,
     pub(crate) queue: Arc<EventQueue>,
+    /// Requests to ask about.
+    requests: Arc<Waiting>,
     /// The first of the loops; the core starts and ends the others with the server.
     _first: Loop,
 }
 
 impl Crew {
     /// Listens on so many threads.
-    pub(crate) fn listen(key: u32, mut options: ServerOptions, waker: LoopWaker) -> Result<(Crew, Server)> {
+    pub(crate) fn listen(
+        key: u32,
+        mut options: ServerOptions,
+        waker: LoopWaker,
+        asks: bool,
+    ) -> Result<(Crew, Server)> {
         let first = Loop::new(LoopOptions::default()).map_err(failure)?;
         first.start().map_err(failure)?;
         let queue = EventQueue::new(MAX_EVENTS, MAX_BYTES, move || waker.wake());
         options.server_handler = queue.clone();
+        let requests = Waiting::new(waker);
+        if asks {
+            options.routes.push(Arc::new(Requests(requests.clone())));
+        }
         let server = sockline::listen(Some(&first), options, Some(queue.clone())).map_err(failure)?;
         let crew = Crew {
             key,
             queue,
+            requests,
             _first: first,
         };
         Ok((crew, server))
@@ -49,6 +62,12 @@ impl Crew {
 
     /// Takes what there is, up to a turn's share; true if there may be more.
     fn take(&self, host: HostPointer) -> bool {
+        for happened in self.requests.take() {
+            match happened {
+                Happened::Asked(request) => tell_of_request(host, self.key, *request),
+                Happened::Cut(exchange) => forget(host, exchange),
+            }
+        }
         for _ in 0..EVENTS_A_TURN {
             match self.queue.pop() {
                 Some(Queued::Connection(ws, event)) => tell(host, self.key, ws, &event),

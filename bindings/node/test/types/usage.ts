@@ -39,6 +39,11 @@ limited.on('connection', (socket) => socket.subscribe('a/+'));
 limited.publish('a/b', new Uint8Array(1), { binary: false });
 limited.drain(1000, () => console.log('drained'));
 
+new WebSocketServer({ port: 0, request: ({ url, body }) => (url === '/' ? { headers: { 'X-A': 1 }, body } : undefined) });
+new WebSocketServer({ port: 0, request: async ({ socket }) => new Response(socket.remoteAddress, { status: 201 }) });
+// @ts-expect-error: the body is none
+new WebSocketServer({ port: 0, request: () => ({ body: 5 }) });
+
 async function stream(): Promise<number> {
   const stream = new WebSocketStream('ws://localhost', { signal: AbortSignal.timeout(1) });
   const { readable, writable } = await stream.opened;
