@@ -1,8 +1,14 @@
 'use strict';
-// Passes every chat message on to everybody, and serves the page: node chat_server.js PORT
+// The chat's server: node chat_server.js PORT. On one port: Socket.IO for the page, plain WebSockets at /ws, the page's files, and
+// a ticker that the page "three ways" compares polling, long-polling and push with. What is said on one side reaches both.
 
 const path = require('path');
 const WebSocket = require('sockline');
+const { Server } = require('sockline/socket.io');
+
+const { Ticker, wait } = require('./ticker');
+
+const ECHO_MARK = ' (from server)';
 
 const port = Number(process.argv[2]);
 if (process.argv.length !== 3 || !Number.isInteger(port)) {
@@ -10,31 +16,87 @@ if (process.argv.length !== 3 || !Number.isInteger(port)) {
   process.exit(2);
 }
 
-const web = path.join(__dirname, '../web');
-const server = new WebSocket.WebSocketServer({ port, path: '/ws', static: web, maxPayload: 64 << 10 });
+const io = new Server(); // on the port of the next line
+const server = new WebSocket.WebSocketServer({ port, path: '/ws', static: path.join(__dirname, '../web'), io, request });
+const ticker = new Ticker();
+const ticking = io.of('/ticker');
 
-/** The message as it is passed on; null if it is none. */
-function chatMessage(data) {
+// Over Socket.IO, which also serves the client's bundle
+
+io.on('connection', (socket) => {
+  socket.on('chat message', (text, name) => {
+    if (typeof text !== 'string') return ignore();
+    const author = [name, socket.handshake.auth.name].find(isName) ?? 'Anonymous';
+    tellPlain(author, text);
+    socket.broadcast.emit('chat message', text, author);
+    socket.emit('chat message', text + ECHO_MARK, author);
+  });
+});
+
+function isName(name) {
+  return typeof name === 'string' && name !== '';
+}
+
+// Over plain WebSockets, in JSON {"name", "text"}
+
+server.on('connection', (socket) => {
+  socket.on('error', (error) => console.error(`chat_server: ${error.message}`));
+  socket.on('message', (data, isBinary) => {
+    const message = isBinary ? null : read(data);
+    if (message === null) return ignore();
+    tellPlain(message.name, message.text);
+    io.emit('chat message', message.text, message.name);
+  });
+});
+
+/** The message; null if it is none. */
+function read(data) {
   try {
     const { name, text } = JSON.parse(data);
-    return typeof name === 'string' && typeof text === 'string' ? JSON.stringify({ name, text }) : null;
+    return typeof name === 'string' && typeof text === 'string' ? { name, text } : null;
   } catch {
     return null;
   }
 }
 
-server.on('listening', () => console.log(`chatting at http://localhost:${server.address().port}/`));
+function tellPlain(name, text) {
+  console.log(`${name}: ${text}`);
+  server.broadcast(JSON.stringify({ name, text }));
+}
+
+function ignore() {
+  console.error('a message that is no chat message was ignored');
+}
+
+// Over HTTP
+
+/** GET /ticker is the latest news; the rest are files. */
+function request({ method, url }) {
+  if (method !== 'GET' || url.split('?', 1)[0] !== '/ticker') return undefined;
+  const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' };
+  return { headers, body: JSON.stringify({ ...ticker.news, now: Date.now() }) };
+}
+
+// The ticker, the beginning and the end
+
+function tick() {
+  ticker.advance();
+  ticking.emit('tick', ticker.news);
+  setTimeout(tick, wait()).unref();
+}
+
+server.on('listening', () => {
+  const { port: bound } = server.address();
+  console.log(`chatting at http://localhost:${bound}/ and ws://localhost:${bound}/ws`);
+  setTimeout(tick, wait()).unref();
+});
 server.on('error', (error) => {
   console.error(`chat_server: ${error.message}`);
   process.exit(1);
 });
-server.on('connection', (socket) => {
-  socket.on('error', (error) => console.error(`chat_server: ${error.message}`));
-  socket.on('message', (data, isBinary) => {
-    const message = isBinary ? null : chatMessage(data);
-    if (message === null) return;
-    for (const client of server.clients) {
-      if (client.readyState === WebSocket.OPEN) client.send(message);
-    }
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    for (const socket of server.clients) socket.close(1001);
+    io.close(); // and with it the server that it is on
   });
-});
+}

@@ -34,10 +34,10 @@ NOT_MESSAGES = [
 
 
 class Chatting(ServerTest):
-    """The tests over plain WebSockets; the classes below name the server."""
+    """The tests; the classes below name the server."""
 
     language: str
-    pages: dict[str, str] = {}  # by their names, with the query that they are opened with
+    pages = {"page": "", "polling page": "?transport=polling"}  # by their names, with the query that they are opened with
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -73,6 +73,11 @@ class Chatting(ServerTest):
             mark = ECHO_MARK if name == sender and name in self.pages else ""
             with self.subTest(sender=sender, client=name):
                 self.assertEqual(client.line(), f"{sender}: {text}{mark}")
+
+    def join_over_io(self, *name: str) -> Process:
+        client = self.start([*IO_CLIENT, self.server.url(scheme="http"), *name])
+        self.assertEqual(client.line(), "connected")
+        return client
 
     def get(self, path: str) -> tuple[http.client.HTTPResponse, bytes]:
         connection = http.client.HTTPConnection("localhost", self.server.port)
@@ -144,17 +149,6 @@ class Chatting(ServerTest):
                 client.end_input()
                 self.assertEqual(client.wait(), 0, str(client))
                 self.assertEqual(client.rest(), [f"Ada: {line}" for line in lines])
-
-
-class ChattingOverIo(Chatting):
-    """The same with pages, which speak Socket.IO, and what else there is of that."""
-
-    pages = {"page": "", "polling page": "?transport=polling"}
-
-    def join_over_io(self, *name: str) -> Process:
-        client = self.start([*IO_CLIENT, self.server.url(scheme="http"), *name])
-        self.assertEqual(client.line(), "connected")
-        return client
 
     def test_who_gives_no_name(self) -> None:
         listener = self.join("listener", example("c", "chat_client"), self.server.url("/ws"))
@@ -233,7 +227,7 @@ class ChattingOverIo(Chatting):
             self.assertEqual((page.wait(), page.rest(), page.errors), (0, [], ""))
 
 
-class CChat(ChattingOverIo):
+class CChat(Chatting):
     language = "c"
 
 
