@@ -24,6 +24,18 @@ struct Client {
 }
 
 impl Client {
+    fn end_if_done(&self, socket: &ClientSocket) {
+        if self.answered.load(Ordering::Relaxed) < self.count {
+            return;
+        }
+        let took = self.began.lock().map(|began| began.elapsed()).unwrap_or_default();
+        let took = took.as_secs_f64();
+        let rate = self.count as f64 / took.max(1e-9);
+        println!("{} events in {took:.3} s: {rate:.0} events/s", self.count);
+        socket.disconnect();
+        self.on_loop.stop();
+    }
+
     fn send(&self, socket: &ClientSocket) {
         let number = self.sent.fetch_add(1, Ordering::Relaxed);
         if number >= self.count {
@@ -44,7 +56,7 @@ fn text(number: u64) -> String {
 }
 
 fn give_up(why: &str) {
-    eprintln!("{why}");
+    eprintln!("io_echo_client: {why}");
     exit(1);
 }
 
@@ -52,6 +64,7 @@ impl ClientHandler for Client {
     fn on_connect(&self, socket: &ClientSocket) {
         *self.began.lock() = Some(Instant::now());
         (0..PIPELINE).for_each(|_| self.send(socket));
+        self.end_if_done(socket);
     }
 
     fn on_connect_error(&self, _: &ClientSocket, error: ConnectError<'_>) {
@@ -65,13 +78,8 @@ impl ClientHandler for Client {
             other => give_up(&format!("{token} was answered {other:?}")),
         }
         self.send(socket);
-        if self.answered.fetch_add(1, Ordering::Relaxed) + 1 == self.count {
-            let took = self.began.lock().map(|began| began.elapsed()).unwrap_or_default();
-            let rate = self.count as f64 / took.as_secs_f64();
-            println!("{} events, {rate:.0} events/s", self.count);
-            socket.disconnect();
-            self.on_loop.stop();
-        }
+        self.answered.fetch_add(1, Ordering::Relaxed);
+        self.end_if_done(socket);
     }
 
     fn on_disconnect(&self, _: &ClientSocket, reason: ClientReason, detail: &str) {

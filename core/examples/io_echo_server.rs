@@ -57,7 +57,7 @@ fn serve(port: u16) -> sockline::Result<()> {
     options.routes.push(io.route());
     let server = listen(Some(&on_loop), options, None)?;
     if let Some(address) = server.local_address() {
-        println!("Socket.IO at http://localhost:{}", address.port());
+        println!("echoing at http://localhost:{}", address.port());
     }
     on_loop.run()
 }

@@ -16,6 +16,7 @@ enum { IN_FLIGHT = 16 }; /* at most so many events are on their way at once */
 struct client {
     sockline_loop *loop;
     unsigned long long count, sent, received;
+    double start; /* when it was connected */
     bool failed;
 };
 
@@ -49,7 +50,17 @@ static void stop_when_done(struct client *client, sockline_io_client socket) {
         emit_more(client, socket);
 }
 
-static void on_connect(sockline_io_client socket, void *user_data) { stop_when_done(user_data, socket); }
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void on_connect(sockline_io_client socket, void *user_data) {
+    struct client *client = user_data;
+    client->start = seconds();
+    stop_when_done(client, socket);
+}
 
 static void on_ack(sockline_io_client socket, const sockline_io_ack_event *event, void *user_data) {
     struct client *client = user_data;
@@ -68,7 +79,8 @@ static void on_ack(sockline_io_client socket, const sockline_io_ack_event *event
 
 static void on_connect_error(sockline_io_client socket, const sockline_io_connect_error *error, void *user_data) {
     (void)socket;
-    fail(user_data, error->message.data, error->message.len);
+    sockline_string why = error->error ? error->error->text : error->message;
+    fail(user_data, why.data, why.len);
 }
 
 static void on_disconnect(sockline_io_client socket, int32_t reason, sockline_string detail, void *user_data) {
@@ -98,12 +110,6 @@ static sockline_status run(struct client *client, const char *url) {
     return status;
 }
 
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 int main(int argc, char **argv) {
     struct client client = {0};
     char *end = NULL;
@@ -112,13 +118,12 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: io_echo_client URL COUNT\n");
         return 2;
     }
-    double start = seconds();
     sockline_status status = sockline_loop_new(NULL, &client.loop);
     if (status == SOCKLINE_OK) status = run(&client, argv[1]);
     if (status < 0) fprintf(stderr, "io_echo_client: %s\n", sockline_last_error_text());
     sockline_loop_free(client.loop);
     if (status < 0 || client.failed) return 1;
-    double taken = seconds() - start;
+    double taken = seconds() - client.start;
     printf("%llu events in %.3f s: %.0f events/s\n", client.count, taken, (double)client.count / taken);
     return 0;
 }

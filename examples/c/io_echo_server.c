@@ -54,7 +54,7 @@ static sockline_status serve(sockline_loop *loop, uint32_t port) {
     sockline_server server;
     status = sockline_listen(loop, &options, NULL, NULL, &server);
     if (status < 0) return status;
-    printf("echoing at http://localhost:%u/socket.io/\n", sockline_server_port(server));
+    printf("echoing at http://localhost:%u\n", sockline_server_port(server));
     fflush(stdout);
     return sockline_loop_start(loop);
 }

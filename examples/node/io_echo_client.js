@@ -3,7 +3,7 @@
 
 const { io } = require('sockline/socket.io-client');
 
-const IN_FLIGHT = 64; // at most so many events are on their way at once
+const IN_FLIGHT = 16; // at most so many events are on their way at once
 
 const [url, ...numbers] = process.argv.slice(2);
 const count = Number(numbers[0]);

@@ -9,7 +9,7 @@ if (process.argv.length !== 3 || !Number.isInteger(port)) {
   process.exit(2);
 }
 
-const io = new Server(port, { maxHttpBufferSize: 64 << 20 });
+const io = new Server(port);
 
 io.httpServer.on('listening', () => console.log(`echoing at http://localhost:${io.httpServer.address().port}`));
 io.httpServer.on('error', (error) => {

@@ -37,6 +37,8 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("count", type=int)
     options = parser.parse_args()
+    if options.count < 0:
+        parser.error("COUNT can't be negative")
     try:
         took = asyncio.run(run(options.url, options.count))
     except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """Where the programs are that the interop tests start."""
 
+import json
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -34,20 +35,31 @@ FOREIGN_CLIENTS = {
 }
 
 
-# The servers of Socket.IO, for which the scenarios of the clients below are written; with a parser's name behind the port.
+NODE_PACKAGE = CHECKOUT / "bindings/node"
+# The servers of Socket.IO, for which the scenarios of the clients below are written.
 SOCKETIO_SERVERS = {
+    "socket.io": ["node", PEERS / "node/socketio_server.js", "0"],
     "c": [CHECKOUT / "target/interop/socketio_server", "0"],
+    "node": ["env", f"SOCKETIO={NODE_PACKAGE}/socket.io.mjs", "node", PEERS / "node/socketio_server.js", "0"],
 }
 SOCKETIO_CLIENTS = {
     "socket.io-client": ["node", PEERS / "node/socketio_client.js"],
     "python-socketio": [PEERS_PYTHON, PEERS / "python/socketio_client.py"],
     "socket.io-client@2": ["node", PEERS / "node/socketio_v2_client.js"],
+    "node": ["env", f"SOCKETIO_CLIENT={NODE_PACKAGE}/socket.io-client.mjs", "node", PEERS / "node/socketio_client.js"],
 }
 # Servers of others that do what the examples io_echo_server do.
 SOCKETIO_ECHO_SERVERS = {
     "socket.io": ["node", PEERS / "node/socketio_echo_server.js", "0"],
     "python-socketio": [PEERS_PYTHON, PEERS / "python/socketio_echo_server.py", "0"],
 }
+
+
+def socketio_server(name: str, parser: str) -> list[str | Path]:
+    """A server of the above, that also takes clients of version 2."""
+    other = {} if parser == "json" else {"parser": parser}
+    options = [*other.values()] if name == "c" else [json.dumps({**other, "allowEIO3": True})]
+    return [*SOCKETIO_SERVERS[name], *options]
 
 
 def example(language: str, program: str) -> list[str | Path]:

@@ -8,25 +8,31 @@ import unittest
 from unittest import mock
 
 from processes import ProcessTest, Server
-from programs import SOCKETIO_CLIENTS, SOCKETIO_ECHO_SERVERS, SOCKETIO_SERVERS, example
+from programs import SOCKETIO_CLIENTS, SOCKETIO_ECHO_SERVERS, example, socketio_server
 
 TRANSPORTS = ("polling", "websocket", "upgrade")
 COUNT = 500  # events of an echo
 
 
-class Serving(ProcessTest):
-    """Our servers; the classes below name one."""
+class Scenarios(ProcessTest):
+    """What the clients do, one scenario after the other, by each transport."""
 
-    language: str
-
-    def run_client(self, client: str, parser: str = "json") -> None:
-        command = SOCKETIO_SERVERS[self.language]
-        server = self.serve([*command, *([parser] if parser != "json" else [])])
+    def run_scenarios(self, client: str, server_name: str, parser: str) -> None:
+        server = self.serve(socketio_server(server_name, parser))
         with mock.patch.dict(os.environ, {"PARSER": parser}):
             for transport in TRANSPORTS:
                 with self.subTest(transport=transport):
                     done = self.run_to_end([*SOCKETIO_CLIENTS[client], server.url("/", scheme="http"), transport])
                     self.assertGreater(len([line for line in done.rest() if line.startswith("ok ")]), 5)
+
+
+class Serving(Scenarios):
+    """Our servers; the classes below name one."""
+
+    language: str
+
+    def run_client(self, client: str, parser: str = "json") -> None:
+        self.run_scenarios(client, self.language, parser)
 
     def test_socket_io_client(self) -> None:
         self.run_client("socket.io-client")
@@ -46,6 +52,35 @@ class Serving(ProcessTest):
 
 class CServer(Serving):
     language = "c"
+
+
+class NodeServer(Serving):
+    language = "node"
+
+
+class NodeClient(Scenarios):
+    """Our client with the API of the official one."""
+
+    def run_server(self, server: str, parser: str = "json") -> None:
+        self.run_scenarios("node", server, parser)
+
+    def test_socket_io(self) -> None:
+        self.run_server("socket.io")
+
+    def test_socket_io_with_msgpack(self) -> None:
+        self.run_server("socket.io", "msgpack")
+
+    def test_ours_in_c(self) -> None:
+        self.run_server("c")
+
+    def test_ours_in_c_with_msgpack(self) -> None:
+        self.run_server("c", "msgpack")
+
+    def test_ours_in_node(self) -> None:
+        self.run_server("node")
+
+    def test_ours_in_node_with_msgpack(self) -> None:
+        self.run_server("node", "msgpack")
 
 
 class Echoing(ProcessTest):
@@ -76,12 +111,27 @@ class Echoing(ProcessTest):
         self.assertTrue(re.match(r"io_echo_client: \w+", done.errors), done.errors)
 
 
-LANGUAGES = ("c",)
+LANGUAGES = ("c", "python", "node", "rust")
 
 
 class CEcho(Echoing):
     language = "c"
 
 
+class PythonEcho(Echoing):
+    language = "python"
+
+
+class NodeEcho(Echoing):
+    language = "node"
+
+
+class RustEcho(Echoing):
+    language = "rust"
+
+
+CASES = (CServer, NodeServer, NodeClient, CEcho, PythonEcho, NodeEcho, RustEcho)
+
+
 def load_tests(loader: unittest.TestLoader, found: unittest.TestSuite, pattern: str | None) -> unittest.TestSuite:
-    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (CServer, CEcho))
+    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in CASES)

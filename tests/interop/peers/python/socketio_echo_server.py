@@ -32,7 +32,7 @@ async def main() -> None:
     sio.attach(application)
     runner = web.AppRunner(application)
     await runner.setup()
-    site = web.TCPSite(runner, port=int(sys.argv[1]))
+    site = web.TCPSite(runner, "127.0.0.1", int(sys.argv[1]))  # without, each family has a free port of its own
     await site.start()
     print(f"listening {site._server.sockets[0].getsockname()[1]}", flush=True)
     await asyncio.Event().wait()
