@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::clock::{Clocks, Mark, Span};
 use crate::connection::Connection;
 use crate::frames::Frames;
-use crate::histogram::Histogram;
+use crate::measured::{Course, Measured};
 use crate::options::Options;
 use crate::socket::{self, Opened, Opening};
 use crate::transport::Transport;
@@ -24,14 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let opened = Opening::new(options)?.open(options.connections)?;
     let mut load = Load::new(options, opened)?;
-    let span = load.run(options)?;
-    println!(
-        "{{{}, \"reply_bytes\": {}, \"p50_us\": {:.2}, \"p99_us\": {:.2}}}",
-        span.json(load.measured.messages),
-        load.measured.bytes,
-        load.measured.latencies.quantile_us(0.50),
-        load.measured.latencies.quantile_us(0.99),
-    );
+    load.run(options)?;
     if !options.raw {
         socket::close(&mut load.into_blocking()?)?;
     }
@@ -49,22 +41,6 @@ struct Load {
     in_flight: usize,
     receive: Vec<u8>,
     measured: Measured,
-}
-
-/// What is counted between the two marks.
-#[derive(Default)]
-struct Measured {
-    running: bool,
-    messages: u64,
-    /// Of replies, with their headers.
-    bytes: u64,
-    latencies: Histogram,
-}
-
-enum Phase {
-    WarmUp,
-    Measured(Mark),
-    Draining(Span),
 }
 
 impl Load {
@@ -93,37 +69,23 @@ impl Load {
         })
     }
 
-    fn run(&mut self, options: &Options) -> io::Result<Span> {
-        let clocks = Clocks::of_server(options.server)?;
+    fn run(&mut self, options: &Options) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
-        let mut phase = Phase::WarmUp;
-        let mut began = Instant::now();
+        let mut course = Course::begin(options)?;
+        let now = Instant::now();
         for index in 0..self.connections.len() {
-            self.send(index, began)?;
+            self.send(index, now)?;
         }
         loop {
             self.turn(&mut events)?;
-            phase = match phase {
-                Phase::WarmUp if began.elapsed() >= options.warmup => {
-                    self.measured.running = true;
-                    began = Instant::now();
-                    Phase::Measured(clocks.mark()?)
+            course.advance(&mut self.measured)?;
+            if let Some(span) = course.measured_span() {
+                self.pipeline = 0;
+                if self.connections.iter().all(Connection::is_idle) {
+                    println!("{}", self.measured.json(span));
+                    return Ok(());
                 }
-                Phase::Measured(start) if self.is_enough(options, began) => {
-                    self.measured.running = false;
-                    self.pipeline = 0;
-                    Phase::Draining(clocks.since(&start)?)
-                }
-                Phase::Draining(span) if self.connections.iter().all(Connection::is_idle) => return Ok(span),
-                unchanged => unchanged,
-            };
-        }
-    }
-
-    fn is_enough(&self, options: &Options, began: Instant) -> bool {
-        match options.count {
-            Some(count) => self.measured.messages >= count,
-            None => began.elapsed() >= options.duration,
+            }
         }
     }
 
@@ -174,20 +136,5 @@ impl Load {
         streams
             .map(|stream| stream.socket().set_nonblocking(false).map(|()| stream))
             .collect()
-    }
-}
-
-impl Measured {
-    fn record(&mut self, latency: Duration) {
-        if self.running {
-            self.messages += 1;
-            self.latencies.record(latency);
-        }
-    }
-
-    fn add_bytes(&mut self, bytes: usize) {
-        if self.running {
-            self.bytes += bytes as u64;
-        }
     }
 }

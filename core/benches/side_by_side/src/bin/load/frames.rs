@@ -12,7 +12,11 @@ use crate::texts;
 /// About as much payload as stays in the second-level cache beside the buffers.
 const RING_BYTES: usize = 256 * 1024;
 const MAX_FRAMES: usize = 64;
-const TEXT: u8 = 0x81;
+/// What no encoder of JSON escapes.
+const LETTERS: [&str; 16] = [
+    "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p",
+];
+pub const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 /// The first reserved bit: the message is compressed (RFC 7692 section 6).
 pub const RSV1: u8 = 0x40;
@@ -61,6 +65,28 @@ impl Frames {
         }
     }
 
+    /// Socket.IO events with a string of `size` bytes: `msg`, which is acknowledged with that, or in a `room` `bc`,
+    /// which comes back as it is.
+    pub fn socket_io(size: usize, pipeline: usize, room: bool) -> Self {
+        let mut random = Random::new();
+        let (mut requests, mut replies) = (Vec::new(), Vec::new());
+        for (event, acknowledgement) in events(&mut random, size) {
+            let (event, reply) = if room {
+                let event = event.replacen(EVENT_WITH_ACK, EVENT_TO_ROOM, 1);
+                (event.clone(), event)
+            } else {
+                (event, acknowledgement)
+            };
+            requests.push(masked(TEXT, event.as_bytes(), random.key()));
+            replies.push([header(TEXT, reply.len(), 0), reply.into_bytes()].concat());
+        }
+        Self {
+            count: requests.len(),
+            requests: Ring::new(&requests, pipeline),
+            replies: Replies::Bytes(Ring::new(&replies, 1)),
+        }
+    }
+
     /// Texts of `size` bytes, each compressed without reference to the ones before: that is allowed whether or not
     /// context takeover was agreed on.
     pub fn deflated(size: usize, pipeline: usize) -> Self {
@@ -77,6 +103,23 @@ impl Frames {
             count,
         }
     }
+}
+
+/// The packets of Engine.IO and Socket.IO before the event's name and its argument.
+const EVENT_WITH_ACK: &str = r#"421["msg","#;
+const EVENT_TO_ROOM: &str = r#"42["bc","#;
+
+/// Socket.IO events with a string of `size` bytes, each with its acknowledgement, as they are in a text frame or in the
+/// body of a request. All have the same id, since it is for the client to know what it uses them for.
+pub fn events(random: &mut Random, size: usize) -> Vec<(String, String)> {
+    let pairs = (0..count(size)).map(|_| {
+        let text: String = (0..size).map(|_| random.of(&LETTERS)).collect();
+        (
+            format!(r#"{EVENT_WITH_ACK}"{text}"]"#),
+            format!(r#"431["{text}"]"#),
+        )
+    });
+    pairs.collect()
 }
 
 fn count(size: usize) -> usize {
@@ -135,7 +178,7 @@ fn deflated(text: &[u8]) -> Vec<u8> {
     out
 }
 
-fn masked(first: u8, payload: &[u8], key: [u8; 4]) -> Vec<u8> {
+pub fn masked(first: u8, payload: &[u8], key: [u8; 4]) -> Vec<u8> {
     let mut frame = header(first, payload.len(), MASKED);
     frame.extend(key);
     frame.extend(
@@ -159,6 +202,15 @@ fn header(first: u8, size: usize, masked: u8) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Replies {
+        fn bytes(&self) -> &Ring {
+            match self {
+                Self::Bytes(replies) => replies,
+                Self::Texts(_) => panic!("not compressed"),
+            }
+        }
+    }
 
     fn plain(size: usize) -> (Ring, Ring) {
         let frames = Frames::new(size, 16, false);
@@ -193,6 +245,22 @@ mod tests {
                 assert_eq!(requests.piece(start, run).len(), run.min(most));
             }
         }
+    }
+
+    #[test]
+    fn events_are_answered_by_their_argument() {
+        let frames = Frames::socket_io(8, 1, false);
+        let reply = frames.replies.bytes().piece(0, 16);
+        assert_eq!(reply[..7], *b"\x81\x0F431[\"");
+        let room = Frames::socket_io(8, 1, true);
+        let (request, reply) = (
+            room.requests.piece(0, 6 + 19),
+            room.replies.bytes().piece(0, 2 + 19),
+        );
+        let unmasked = request[6..].iter().zip(request[2..6].iter().cycle());
+        let unmasked: Vec<u8> = unmasked.map(|(byte, key)| byte ^ key).collect();
+        assert_eq!(unmasked, reply[2..]);
+        assert_eq!(reply[..11], *b"\x81\x1342[\"bc\",\"");
     }
 
     #[test]

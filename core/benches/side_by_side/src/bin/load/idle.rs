@@ -7,6 +7,7 @@ use crate::clock::Clocks;
 use crate::frames::Frames;
 use crate::options::Options;
 use crate::replies::Check;
+use crate::session;
 use crate::socket::Opening;
 use crate::transport::Transport;
 
@@ -29,15 +30,21 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         }
         let start = clocks.mark()?;
         for (stream, check) in opened.streams.iter_mut().zip(&mut checks) {
-            exchange(stream, check, &frames, round as u64)?;
+            exchange(stream, check, &frames, round as u64, options.io)?;
         }
         println!("{{{}}}", clocks.since(&start)?.json(opened.streams.len() as u64));
     }
     Ok(())
 }
 
-/// One message there and back.
-fn exchange(stream: &mut Transport, check: &mut Check, frames: &Frames, message: u64) -> io::Result<()> {
+/// One message there and back. Before the reply to it there may be pings of Socket.IO, which come every 25 seconds.
+fn exchange(
+    stream: &mut Transport,
+    check: &mut Check,
+    frames: &Frames,
+    message: u64,
+    io: bool,
+) -> io::Result<()> {
     let start = frames.requests.position(message);
     let length = frames.requests.position(message + 1) - start;
     stream.write_all(frames.requests.piece(start, length as usize))?;
@@ -49,7 +56,11 @@ fn exchange(stream: &mut Transport, check: &mut Check, frames: &Frames, message:
         if length == 0 {
             return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server hung up"));
         }
-        replies = check.take(frames, &buffer[..length])?;
+        let mut received = &buffer[..length];
+        if io {
+            received = session::answer_pings(stream, received)?;
+        }
+        replies = check.take(frames, received)?;
     }
     Ok(())
 }

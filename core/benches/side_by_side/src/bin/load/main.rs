@@ -10,10 +10,14 @@ mod connection;
 mod echo;
 mod frames;
 mod histogram;
+mod http;
 mod idle;
+mod measured;
 mod options;
+mod polling;
 mod random;
 mod replies;
+mod session;
 mod socket;
 mod texts;
 mod transport;
@@ -31,8 +35,11 @@ usage: load MODE --port PORT --server PID [option value]…
   idle     opens --connections and prints a line; sends and checks one message on each for a line
            \"echo\" on stdin, prints a line; keeps them until stdin ends
   connect  --count handshakes and closes, --connections at a time
+  polling  the closed loop over Socket.IO's long polling: each connection posts an event, then gets its
+           acknowledgement; counted are such pairs. Options as for echo, without --pipeline
 all of them: --tls FILE speaks TLS to a server with that certificate; --deflate 1 agrees on
-permessage-deflate and sends compressed JSON";
+permessage-deflate and sends compressed JSON; --io 1 speaks Socket.IO: the messages are events with
+acknowledgements, or with --topic 1 events for a room";
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
@@ -56,5 +63,6 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Mode::Echo => echo::run(options),
         Mode::Idle => idle::run(options),
         Mode::Connect => churn::run(options),
+        Mode::Polling => polling::run(options),
     }
 }

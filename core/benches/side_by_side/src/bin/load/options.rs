@@ -12,6 +12,7 @@ pub enum Mode {
     Echo,
     Idle,
     Connect,
+    Polling,
 }
 
 pub struct Options {
@@ -36,6 +37,8 @@ pub struct Options {
     pub tls: Option<String>,
     /// Only the first connection sends, and every message comes back on all.
     pub topic: bool,
+    /// Socket.IO over WebSocket.
+    pub io: bool,
 }
 
 impl Options {
@@ -44,6 +47,7 @@ impl Options {
             Some("echo") => Mode::Echo,
             Some("idle") => Mode::Idle,
             Some("connect") => Mode::Connect,
+            Some("polling") => Mode::Polling,
             other => return Err(format!("unknown mode {other:?}")),
         };
         let mut options = Self::defaults(mode);
@@ -69,6 +73,7 @@ impl Options {
             deflate: false,
             tls: None,
             topic: false,
+            io: false,
         }
     }
 
@@ -86,6 +91,7 @@ impl Options {
             "--deflate" => self.deflate = parsed::<u8>(name, value)? != 0,
             "--tls" => self.tls = Some(value.into()),
             "--topic" => self.topic = parsed::<u8>(name, value)? != 0,
+            "--io" => self.io = parsed::<u8>(name, value)? != 0,
             _ => return Err(format!("unknown option {name}")),
         }
         Ok(())
@@ -101,6 +107,9 @@ impl Options {
             () if self.deflate && (self.size < MIN_TEXT || self.raw) => Err(format!(
                 "--deflate needs --size {MIN_TEXT} at least, and no --raw"
             )),
+            () if self.io && (self.deflate || self.raw) => {
+                Err("--io goes with neither --deflate nor --raw".into())
+            }
             () if self.topic && self.pipeline > 1 => Err("--topic has one message in flight".into()),
             () => Ok(self),
         }
@@ -109,6 +118,8 @@ impl Options {
     pub fn frames(&self) -> Frames {
         if self.deflate {
             Frames::deflated(self.size, self.pipeline)
+        } else if self.io {
+            Frames::socket_io(self.size, self.pipeline, self.topic)
         } else {
             Frames::new(self.size, self.pipeline, self.raw)
         }

@@ -123,7 +123,7 @@ impl Inflater {
 }
 
 /// Where the payload of the unmasked frame at the start of `bytes` begins and ends, once all of it is there.
-fn frame(bytes: &[u8]) -> Option<(usize, usize)> {
+pub fn frame(bytes: &[u8]) -> Option<(usize, usize)> {
     let (header, length) = match *bytes.get(1)? {
         126 => (4, u64::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?]))),
         127 => (10, u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)),

@@ -10,6 +10,7 @@ use rustls::ClientConfig;
 use socket2::{Domain, Socket, Type};
 
 use crate::options::Options;
+use crate::session;
 use crate::transport::{self, Transport};
 
 /// Key and answer are those of RFC 6455 section 1.3: a server that computes the answer cannot tell, and the
@@ -21,6 +22,7 @@ const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_wi
 const DEFLATE: &str = "permessage-deflate";
 const NO_CONTEXT_TAKEOVER: &str = "server_no_context_takeover";
 const CLOSE: &[u8] = &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8]; // code 1000, masked with zeros
+const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 const MAX_HEAD: usize = 16 << 10;
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Connections whose handshakes are under way together.
@@ -32,6 +34,7 @@ const SOURCES: usize = 8;
 pub struct Opening {
     port: u16,
     raw: bool,
+    io: bool,
     deflate: bool,
     tls: Option<Arc<ClientConfig>>,
 }
@@ -47,12 +50,13 @@ impl Opening {
         Ok(Self {
             port: options.port,
             raw: options.raw,
+            io: options.io,
             deflate: options.deflate,
             tls: options.tls.as_deref().map(transport::tls).transpose()?,
         })
     }
 
-    /// Opens `count` connections, upgraded to WebSocket unless `raw`.
+    /// Opens `count` connections, upgraded to WebSocket unless `raw`, with a session of Socket.IO if `io`.
     pub fn open(&self, count: usize) -> io::Result<Opened> {
         let mut streams = Vec::with_capacity(count);
         let mut takeover = false;
@@ -71,9 +75,10 @@ impl Opening {
     /// Says whether the server keeps its context; all answer alike.
     fn upgrade(&self, streams: &mut [Transport]) -> io::Result<bool> {
         let port = self.port;
+        let path = if self.io { session::WEBSOCKET_PATH } else { "/" };
         let offer = if self.deflate { OFFER } else { "" };
         let request = format!(
-            "GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{offer}\r\n"
         );
         for stream in &mut *streams {
@@ -81,8 +86,17 @@ impl Opening {
             stream.flush()?;
         }
         let mut takeover = false;
-        for stream in streams {
-            takeover = self.check_response(&response(stream)?)?;
+        for stream in &mut *streams {
+            let (head, early) = response(stream)?;
+            takeover = self.check_response(&head)?;
+            if self.io {
+                session::connect(stream, early)?;
+            } else if !early.is_empty() {
+                return Err(invalid("something came behind the handshake response"));
+            }
+        }
+        if self.io {
+            streams.iter_mut().try_for_each(session::await_connected)?;
         }
         Ok(takeover)
     }
@@ -125,7 +139,7 @@ pub fn close(streams: &mut [Transport]) -> io::Result<()> {
     Ok(())
 }
 
-fn connect(port: u16, index: usize) -> io::Result<TcpStream> {
+pub fn connect(port: u16, index: usize) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     let source = Ipv4Addr::new(127, 0, 0, 1 + (index % SOURCES) as u8);
     socket.bind(&SocketAddr::from((source, 0)).into())?;
@@ -136,18 +150,24 @@ fn connect(port: u16, index: usize) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// The head of the response to an upgrade; the server sends nothing behind it.
-fn response(stream: &mut Transport) -> io::Result<Vec<u8>> {
+/// The head of the response to an upgrade, and what came behind it.
+fn response(stream: &mut Transport) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let mut head = Vec::new();
     let mut buffer = [0; 1024];
-    while !head.ends_with(b"\r\n\r\n") {
+    loop {
+        let end = head
+            .windows(END_OF_HEAD.len())
+            .position(|window| window == END_OF_HEAD);
+        if let Some(end) = end {
+            let early = head.split_off(end + END_OF_HEAD.len());
+            return Ok((head, early));
+        }
         let length = stream.read(&mut buffer)?;
         head.extend_from_slice(&buffer[..length]);
         if length == 0 || head.len() > MAX_HEAD {
             return Err(invalid("the handshake response has no end"));
         }
     }
-    Ok(head)
 }
 
 fn invalid(text: &str) -> io::Error {

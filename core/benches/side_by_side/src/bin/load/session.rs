@@ -1,0 +1,57 @@
+//! How a Socket.IO session begins (Engine.IO protocol 4, Socket.IO protocol 5): the server opens it, the client connects
+//! to the namespace `/`, and the server says that it has.
+
+use std::io::{self, ErrorKind, Read, Write};
+
+use crate::frames::{TEXT, masked};
+use crate::replies::frame;
+use crate::transport::Transport;
+
+pub const WEBSOCKET_PATH: &str = "/socket.io/?EIO=4&transport=websocket";
+pub const OPENED: &str = "0{";
+pub const CONNECT: &str = "40";
+pub const CONNECTED: &str = "40{";
+const PING: &[u8] = &[TEXT, 1, b'2'];
+const PONG: &[u8] = b"3";
+
+/// Awaits that the session is open, and connects. `early` came behind the response to the upgrade.
+pub fn connect(stream: &mut Transport, early: Vec<u8>) -> io::Result<()> {
+    await_text(stream, early, OPENED)?;
+    stream.write_all(&masked(TEXT, CONNECT.as_bytes(), [0; 4]))?;
+    stream.flush()
+}
+
+/// Awaits that the namespace is connected.
+pub fn await_connected(stream: &mut Transport) -> io::Result<()> {
+    await_text(stream, Vec::new(), CONNECTED)
+}
+
+/// Answers what pings stand at the start of `received`, and gives the rest.
+pub fn answer_pings<'a>(stream: &mut Transport, mut received: &'a [u8]) -> io::Result<&'a [u8]> {
+    while let Some(rest) = received.strip_prefix(PING) {
+        stream.write_all(&masked(TEXT, PONG, [0; 4]))?;
+        stream.flush()?;
+        received = rest;
+    }
+    Ok(received)
+}
+
+/// Awaits one text that begins so. Behind it there can be nothing as yet.
+fn await_text(stream: &mut Transport, mut received: Vec<u8>, start: &str) -> io::Result<()> {
+    let mut buffer = [0; 1024];
+    let (header, end) = loop {
+        if let Some(found) = frame(&received) {
+            break found;
+        }
+        let length = stream.read(&mut buffer)?;
+        if length == 0 {
+            return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server hung up"));
+        }
+        received.extend_from_slice(&buffer[..length]);
+    };
+    if received[0] != TEXT || end != received.len() || !received[header..].starts_with(start.as_bytes()) {
+        let text = format!("not {start:?} but {:?}", String::from_utf8_lossy(&received));
+        return Err(io::Error::new(ErrorKind::InvalidData, text));
+    }
+    Ok(())
+}
