@@ -9,13 +9,13 @@ from typing import Callable, Iterable, Sequence
 
 FLOOR = "raw_tcp"
 OURS = "sockline_rust"
-REFERENCES = {"echo": FLOOR, "deflate": OURS, "tls": OURS, "topic": OURS}
+REFERENCES = {"echo": FLOOR}  # by kind; in the others it is ours
 
 
 @dataclass(frozen=True)
 class Case:
-    """One closed loop: `connections` with `pipeline` messages of `size` bytes in flight on each; with the kind "topic"
-    one connection sends, and all receive."""
+    """One closed loop: `connections` with `pipeline` messages of `size` bytes in flight on each; with the kinds "topic"
+    and "io-room" one connection sends, and all receive."""
 
     name: str
     size: int
@@ -27,12 +27,17 @@ class Case:
         size = f"{self.size} B" if self.size < 1024 else f"{self.size // 1024} KiB"
         if self.kind == "topic":
             return f"{self.name}: {size}, one topic with {self.connections:,} subscribers"
-        return f"{self.name}: {size}, {self.connections} connections, pipeline {self.pipeline}"
+        if self.kind == "io-room":
+            return f"{self.name}: {size}, a Socket.IO room of {self.connections:,}"
+        if self.kind == "io-polling":
+            return f"{self.name}: {size}, a POST and a GET, {self.connections} Socket.IO clients with long polling"
+        clients = "Socket.IO clients, events with acknowledgements" if self.kind == "io" else "connections"
+        return f"{self.name}: {size}, {self.connections} {clients}, pipeline {self.pipeline}"
 
     @property
     def reference(self) -> str:
         """The row that the others' costs are divided by."""
-        return REFERENCES[self.kind]
+        return REFERENCES.get(self.kind, OURS)
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class IdleCase:
 
     @property
     def reference(self) -> str:
-        return REFERENCES[self.kind]
+        return REFERENCES.get(self.kind, OURS)
 
 
 @dataclass(frozen=True)
@@ -113,8 +118,10 @@ class Estimate:
         return f"{self.median:.3f} [{self.low:.3f} … {self.high:.3f}]"
 
 
-IDLE_LIMITS = {"idle": 512, "tls-idle": 5 * 1024}  # bytes of user memory for an idle connection
+IDLE_LIMITS = {"idle": 512, "tls-idle": 5 * 1024, "io-idle": 1024}  # bytes of user memory for an idle connection
 NATIVE_ROWS = ("sockline_rust", "sockline_c")
+PYTHON_SOCKETIO_ROWS = ("python_socketio", "python_socketio_uvicorn")  # which is faster depends on the case
+IO_CASES = ("io64-d1", "io64-d16", "io-room1000", "io-polling")
 
 TARGETS = [
     *(Target("echo64-d1", row, FLOOR, 1.08) for row in NATIVE_ROWS),
@@ -132,6 +139,9 @@ TARGETS = [
     Target("tls64-d1", "sockline_node", "node_ws", 1.00),
     Target("tls16k-d1", "sockline_node", "node_ws", 1.00),
     *(Target("topic1000", row, "node_ws", 1.00) for row in (*NATIVE_ROWS, "sockline_node")),
+    *(Target(case, row, "socketioxide", 1.00) for case in IO_CASES for row in NATIVE_ROWS),
+    *(Target(case, "sockline_node", "socket_io", 1 / 2) for case in IO_CASES),
+    *(Target(case, "sockline_python", row, 1 / 6) for case in IO_CASES for row in PYTHON_SOCKETIO_ROWS),
 ]
 
 
@@ -160,7 +170,7 @@ def costs(slices: Sequence[Slice], case: str, row: str) -> dict[int, float]:
 
 def case_table(case: Case, names: Sequence[str], slices: Sequence[Slice], failures: dict[str, str]) -> str:
     """`failures` gives the rows without figures and why."""
-    what = "delivery" if case.kind == "topic" else "msg"
+    what = UNITS.get(case.kind, "msg")
     header = ["server", f"CPU µs/{what}", f"× {case.reference}", "95 % interval", "messages/s", "p50 µs", "p99 µs",
               "server busy", "load busy", *MORE.get(case.kind, {})]  # fmt: skip
     lines = [case_line(case, name, slices, failures.get(name, "")) for name in names]
@@ -186,10 +196,15 @@ def case_line(case: Case, name: str, slices: Sequence[Slice], failure: str) -> l
     ]
 
 
+# What a message is, where it is not one.
+UNITS = {"topic": "delivery", "io-room": "delivery", "io": "event", "io-polling": "pair"}
 # Columns of some kinds only.
 MORE: dict[str, dict[str, Callable[[Slice], float]]] = {
     "deflate": {"bytes/reply": lambda part: part.reply_bytes / part.messages},
     "topic": {"deliveries/CPU s": lambda part: 1e6 / part.cost},
+    "io-room": {"deliveries/CPU s": lambda part: 1e6 / part.cost},
+    "io": {"events/CPU s": lambda part: 1e6 / part.cost},
+    "io-polling": {"pairs/CPU s": lambda part: 1e6 / part.cost},
 }
 
 
@@ -227,11 +242,11 @@ def target_line(target: Target, slices: Sequence[Slice]) -> list[str]:
     name = f"{target.case}: {target.row} / {target.reference}"
     measured = ratio(slices, target.case, target.row, target.reference)
     if measured is None:
-        return [name, f"{target.limit:.2f}", "not measured", ""]
+        return [name, f"{target.limit:.3f}", "not measured", ""]
     verdict = "met" if measured.median <= target.limit else "MISSED"
     if measured.low <= target.limit < measured.high:
         verdict += ", but the limit lies within the interval"
-    return [name, f"{target.limit:.2f}", str(measured), verdict]
+    return [name, f"{target.limit:.3f}", str(measured), verdict]
 
 
 def idle_target_line(case: str, row: str, limit: int, idle: Idle | None) -> list[str]:

@@ -78,6 +78,27 @@ def topic_rows() -> list[Row]:
     ]
 
 
+def io_rows() -> list[Row]:
+    """Servers that all do what the examples `io_echo_server` do."""
+    rust_example = ROOT / "target/release/examples/io_echo_server"
+    c_example = ROOT / "examples/c/build/io_echo_server"
+    node_example = ROOT / "examples/node/io_echo_server.js"
+    python_example = ROOT / "examples/python/io_echo_server.py"
+    node_peer, python_peer = NODE_PEER / "io_echo_server.js", PYTHON_PEER / "socketio_echo.py"
+    addon = ROOT / "examples/node/node_modules"
+    return [
+        Row("sockline_rust", "sockline from Rust", (str(rust_example),), rust_example, always=True),
+        Row("sockline_c", "sockline from C", (str(c_example),), c_example),
+        Row("socketioxide", "socketioxide 0.18 on axum", (str(BIN / "socketioxide_echo"),), BIN),
+        Row("sockline_node", "sockline from Node", (NODE, str(node_example)), addon),
+        Row("socket_io", "npm socket.io with bufferutil", (NODE, str(node_peer)), PEERS, build=build_node),
+        Row("sockline_python", "sockline from Python", (OURS_PYTHON, str(python_example)), python_example),
+        Row("python_socketio", "python-socketio on aiohttp", (PYTHON, str(python_peer)), PEERS, build=build_python),
+        Row("python_socketio_uvicorn", "python-socketio on uvicorn", (PYTHON, str(python_peer)), PEERS, ("uvicorn",),
+            build=build_python),
+    ]  # fmt: skip
+
+
 def ours(mode: str, suffix: str = "", always: bool = True, arguments: tuple[str, ...] = ()) -> list[Row]:
     """sockline in each language, by the benchmark's own servers. The others are compared with that in Rust."""
     rust, node, python = BIN / "sockline_server", OURS / "server.js", OURS / "server.py"
@@ -96,4 +117,7 @@ ROWS: dict[str, Callable[[], list[Row]]] = {
     "deflate": deflate_rows,
     "tls": tls_rows,
     "topic": topic_rows,
+    "io": io_rows,
+    "io-room": io_rows,
+    "io-polling": io_rows,
 }

@@ -43,11 +43,16 @@ CASES = [
     Case("tls64-d16", 64, 64, 16, "tls"),
     Case("tls16k-d1", 16384, 64, 1, "tls"),
     Case("topic1000", 64, 1000, 1, "topic"),
+    Case("io64-d1", 64, 64, 1, "io"),
+    Case("io64-d16", 64, 64, 16, "io"),
+    Case("io-room1000", 64, 1000, 1, "io-room"),
+    Case("io-polling", 64, 64, 1, "io-polling"),
 ]
 IDLE_CASES = [
     IdleCase("idle", 64, 10_000),
     IdleCase("deflate1k-idle", 1024, 1_000, "deflate"),
     IdleCase("tls-idle", 64, 1_000, "tls"),
+    IdleCase("io-idle", 64, 10_000, "io"),
 ]
 NAMES = [case.name for case in (*CASES, *IDLE_CASES)]
 # How the load generator talks to the servers of a kind.
@@ -56,6 +61,9 @@ LOAD_OPTIONS = {
     "deflate": ["--deflate", "1"],
     "tls": ["--tls", str(servers.CERTIFICATE)],
     "topic": ["--topic", "1"],
+    "io": ["--io", "1"],
+    "io-room": ["--io", "1", "--topic", "1"],
+    "io-polling": [],
 }
 DEFAULT_ROUNDS = 13
 WARM_UP = 0.10  # seconds before the measured part of a slice
@@ -138,7 +146,7 @@ class Bench:
         """Round 0 is thrown away."""
         row = server.row
         progress(f"{case.name}: round {number} of {self.rounds}: {row.name}")
-        command = self.load_command("echo", server, case) + [
+        command = self.load_command("polling" if case.kind == "io-polling" else "echo", server, case) + [
             "--pipeline", str(case.pipeline),
             "--warmup", str(WARM_UP if number else FIRST_WARM_UP),
             "--seconds", str(MEASURED),
