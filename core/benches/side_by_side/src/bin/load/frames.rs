@@ -36,6 +36,8 @@ pub struct Frames {
     pub requests: Ring,
     pub replies: Replies,
     pub count: usize,
+    /// Whether pings of Socket.IO may stand between the replies.
+    pub pings: bool,
 }
 
 pub enum Replies {
@@ -62,6 +64,7 @@ impl Frames {
             requests: Ring::new(&requests, pipeline),
             replies: Replies::Bytes(Ring::new(replies, 1)),
             count,
+            pings: false,
         }
     }
 
@@ -84,6 +87,7 @@ impl Frames {
             count: requests.len(),
             requests: Ring::new(&requests, pipeline),
             replies: Replies::Bytes(Ring::new(&replies, 1)),
+            pings: true,
         }
     }
 
@@ -101,6 +105,7 @@ impl Frames {
             requests: Ring::new(&requests, pipeline),
             replies: Replies::Texts(texts),
             count,
+            pings: false,
         }
     }
 }

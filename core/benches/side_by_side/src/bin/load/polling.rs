@@ -16,10 +16,12 @@ use crate::http::response;
 use crate::measured::{Course, Measured};
 use crate::options::Options;
 use crate::random::Random;
-use crate::session::{CONNECT, CONNECTED, OPENED};
+use crate::session::{CONNECT, CONNECTED, OPENED, PING, PONG};
 use crate::socket;
 
 const PATH: &str = "/socket.io/?EIO=4&transport=polling";
+/// Stands between the packets in a body.
+const SEPARATOR: char = '\x1e';
 const RECEIVE_BUFFER: usize = 64 * 1024;
 /// A server that answers nothing for so long has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -146,7 +148,14 @@ impl Client {
         };
         let get = format!("GET {PATH}&sid={sid} {host}\r\n").into_bytes();
         exchange(&mut stream, &post(CONNECT))?;
-        let connected = exchange(&mut stream, &get)?;
+        let mut connected = exchange(&mut stream, &get)?;
+        if without_ping(&connected) != connected {
+            connected = without_ping(&connected).into();
+            exchange(&mut stream, &post(PONG))?;
+            if connected.is_empty() {
+                connected = exchange(&mut stream, &get)?;
+            }
+        }
         if !connected.starts_with(CONNECTED) {
             return Err(invalid(format!("the namespace was not connected: {connected}")));
         }
@@ -178,7 +187,15 @@ impl Client {
             State::Getting => &acknowledgements[self.event],
             State::Idle => return Err(invalid("a response to no request".into())),
         };
-        if response.length != self.received.len() || !response.body.eq_ignore_ascii_case(wanted.as_bytes()) {
+        let body = String::from_utf8_lossy(&response.body);
+        let body = without_ping(&body);
+        let whole = response.length == self.received.len();
+        if whole && body.is_empty() && self.state == State::Getting {
+            self.received.clear();
+            self.stream.write_all(&self.get)?;
+            return Ok(None);
+        }
+        if !whole || !body.eq_ignore_ascii_case(wanted) {
             return Err(invalid(format!(
                 "not {wanted:?} but {}",
                 String::from_utf8_lossy(&self.received)
@@ -194,6 +211,18 @@ impl Client {
         self.event = (self.event + 1) % acknowledgements.len();
         Ok(Some(self.began.elapsed()))
     }
+}
+
+/// The body without a ping before or behind the packet in it: some servers send the first at once.
+fn without_ping(body: &str) -> &str {
+    let body = body
+        .strip_prefix(PING)
+        .filter(|rest| rest.is_empty() || rest.starts_with(SEPARATOR))
+        .unwrap_or(body);
+    let body = body.trim_start_matches(SEPARATOR);
+    body.strip_suffix(PING)
+        .and_then(|rest| rest.strip_suffix(SEPARATOR))
+        .unwrap_or(body)
 }
 
 /// A request and the body of the response to it, blocking.

@@ -11,8 +11,9 @@ pub const WEBSOCKET_PATH: &str = "/socket.io/?EIO=4&transport=websocket";
 pub const OPENED: &str = "0{";
 pub const CONNECT: &str = "40";
 pub const CONNECTED: &str = "40{";
-const PING: &[u8] = &[TEXT, 1, b'2'];
-const PONG: &[u8] = b"3";
+pub const PING: &str = "2";
+pub const PING_FRAME: &[u8] = &[TEXT, 1, b'2'];
+pub const PONG: &str = "3";
 
 /// Awaits that the session is open, and connects. `early` came behind the response to the upgrade.
 pub fn connect(stream: &mut Transport, early: Vec<u8>) -> io::Result<()> {
@@ -28,20 +29,21 @@ pub fn await_connected(stream: &mut Transport) -> io::Result<()> {
 
 /// Answers what pings stand at the start of `received`, and gives the rest.
 pub fn answer_pings<'a>(stream: &mut Transport, mut received: &'a [u8]) -> io::Result<&'a [u8]> {
-    while let Some(rest) = received.strip_prefix(PING) {
-        stream.write_all(&masked(TEXT, PONG, [0; 4]))?;
+    while let Some(rest) = received.strip_prefix(PING_FRAME) {
+        stream.write_all(&masked(TEXT, PONG.as_bytes(), [0; 4]))?;
         stream.flush()?;
         received = rest;
     }
     Ok(received)
 }
 
-/// Awaits one text that begins so. Behind it there can be nothing as yet.
+/// Awaits one text that begins so. Around it there can be pings: some servers send the first at once.
 fn await_text(stream: &mut Transport, mut received: Vec<u8>, start: &str) -> io::Result<()> {
     let mut buffer = [0; 1024];
-    let (header, end) = loop {
-        if let Some(found) = frame(&received) {
-            break found;
+    let text = loop {
+        received = answer_pings(stream, &received)?.to_vec();
+        if let Some((header, end)) = frame(&received) {
+            break header..end;
         }
         let length = stream.read(&mut buffer)?;
         if length == 0 {
@@ -49,9 +51,10 @@ fn await_text(stream: &mut Transport, mut received: Vec<u8>, start: &str) -> io:
         }
         received.extend_from_slice(&buffer[..length]);
     };
-    if received[0] != TEXT || end != received.len() || !received[header..].starts_with(start.as_bytes()) {
-        let text = format!("not {start:?} but {:?}", String::from_utf8_lossy(&received));
-        return Err(io::Error::new(ErrorKind::InvalidData, text));
+    let rest = answer_pings(stream, &received[text.end..])?;
+    if received[0] == TEXT && received[text].starts_with(start.as_bytes()) && rest.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let text = format!("not {start:?} but {:?}", String::from_utf8_lossy(&received));
+    Err(io::Error::new(ErrorKind::InvalidData, text))
 }
