@@ -95,7 +95,8 @@ pub(super) fn request(handshake: &Handshake, out: &mut String) {
         None => Default::default(),
     };
     let secure = if handshake.secure() { "1" } else { "0" };
-    let identity = identity(handshake).to_string();
+    // A client's port has one request at a time: with the time, that tells it from others, but for one that is the same in all.
+    let identity = format!("{}-{address}-{port}", handshake.issued());
     out.push_str(&[identity.as_str(), handshake.url(), &address, &port, secure].join("\0"));
     for (name, value) in handshake.headers() {
         out.extend(["\0", name, "\0", value]);
@@ -109,9 +110,4 @@ pub(super) fn unknown_request(request: &Request, out: &mut String) {
         out.extend(["\0", name.as_str(), "\0"]);
         out.push_str(&latin1(value.as_bytes()));
     }
-}
-
-/// A session keeps the one handshake that it began with, so its place in memory is a name for as long as that lasts.
-pub(super) fn identity(handshake: &Handshake) -> usize {
-    std::ptr::from_ref(handshake).addr()
 }
