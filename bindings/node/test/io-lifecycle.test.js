@@ -162,7 +162,7 @@ for (const { Server, connect, name } of [
         answer('at once');
       });
     });
-    const { socket } = await pair(connect, server, { retries: 3, ackTimeout: 50 });
+    const { socket } = await pair(connect, server, { retries: 3, ackTimeout: 400 });
     const answers = ['first', 'second'].map(
       (event) => new Promise((resolve) => socket.emit(event, (...args) => resolve(args))),
     );
