@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use sockline::io::{AckResult, ClientReason, DisconnectReason, Transport};
+use sockline::io::{AckResult, Transport};
 
 use crate::guard::guard_value;
 
@@ -118,56 +118,45 @@ pub enum sockline_io_room_event {
     SOCKLINE_IO_ROOM_DELETED = 3,
 }
 
-const REASONS: [(DisconnectReason, &CStr); 9] = [
-    (DisconnectReason::TransportError, c"transport error"),
-    (DisconnectReason::TransportClose, c"transport close"),
-    (DisconnectReason::PingTimeout, c"ping timeout"),
-    (DisconnectReason::ParseError, c"parse error"),
-    (
-        DisconnectReason::ServerNamespaceDisconnect,
-        c"server namespace disconnect",
-    ),
-    (
-        DisconnectReason::ClientNamespaceDisconnect,
-        c"client namespace disconnect",
-    ),
-    (DisconnectReason::ServerShuttingDown, c"server shutting down"),
-    (DisconnectReason::ForcedClose, c"forced close"),
-    (DisconnectReason::ForcedServerClose, c"forced server close"),
+/// By their numbers.
+const REASONS: [&CStr; 9] = [
+    c"transport error",
+    c"transport close",
+    c"ping timeout",
+    c"parse error",
+    c"server namespace disconnect",
+    c"client namespace disconnect",
+    c"server shutting down",
+    c"forced close",
+    c"forced server close",
+];
+const CLIENT_REASONS: [&CStr; 7] = [
+    c"io server disconnect",
+    c"io client disconnect",
+    c"ping timeout",
+    c"transport close",
+    c"transport error",
+    c"parse error",
+    c"forced close",
 ];
 
 /// The official server's words for one of enum sockline_io_reason, ended by a NUL; "" for another number. Static. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn sockline_io_reason_text(reason: i32) -> *const c_char {
-    guard_value(c"".as_ptr(), || {
-        let is_meant = |(known, _): &&(DisconnectReason, &CStr)| *known as i32 == reason;
-        REASONS
-            .iter()
-            .find(is_meant)
-            .map_or(c"".as_ptr(), |(_, text)| text.as_ptr())
-    })
+    words(&REASONS, reason)
 }
-
-const CLIENT_REASONS: [(ClientReason, &CStr); 7] = [
-    (ClientReason::IoServerDisconnect, c"io server disconnect"),
-    (ClientReason::IoClientDisconnect, c"io client disconnect"),
-    (ClientReason::PingTimeout, c"ping timeout"),
-    (ClientReason::TransportClose, c"transport close"),
-    (ClientReason::TransportError, c"transport error"),
-    (ClientReason::ParseError, c"parse error"),
-    (ClientReason::ForcedClose, c"forced close"),
-];
 
 /// The official client's words for one of enum sockline_io_client_reason, ended by a NUL; "" for another number. Static.
 /// Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn sockline_io_client_reason_text(reason: i32) -> *const c_char {
+    words(&CLIENT_REASONS, reason)
+}
+
+fn words(known: &[&'static CStr], number: i32) -> *const c_char {
     guard_value(c"".as_ptr(), || {
-        let is_meant = |(known, _): &&(ClientReason, &CStr)| *known as i32 == reason;
-        CLIENT_REASONS
-            .iter()
-            .find(is_meant)
-            .map_or(c"".as_ptr(), |(_, text)| text.as_ptr())
+        let found = usize::try_from(number).ok().and_then(|number| known.get(number));
+        found.copied().unwrap_or(c"").as_ptr()
     })
 }
 
@@ -190,21 +179,44 @@ pub(crate) fn transport_number(transport: Transport) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use sockline::io::{ClientReason, DisconnectReason};
+
     use super::*;
 
     #[test]
     fn each_reason_has_the_core_s_number_and_words() {
-        for (number, (reason, text)) in REASONS.iter().enumerate() {
-            assert_eq!(*reason as usize, number);
-            assert_eq!(text.to_str(), Ok(reason.as_str()));
-        }
-        assert_eq!(
-            sockline_io_reason::SOCKLINE_IO_FORCED_SERVER_CLOSE as usize,
-            REASONS.len() - 1
-        );
-        for (number, (reason, text)) in CLIENT_REASONS.iter().enumerate() {
-            assert_eq!(*reason as usize, number);
-            assert_eq!(text.to_str(), Ok(reason.as_str()));
+        use DisconnectReason as Reason;
+        let reasons = [
+            Reason::TransportError,
+            Reason::TransportClose,
+            Reason::PingTimeout,
+            Reason::ParseError,
+            Reason::ServerNamespaceDisconnect,
+            Reason::ClientNamespaceDisconnect,
+            Reason::ServerShuttingDown,
+            Reason::ForcedClose,
+            Reason::ForcedServerClose,
+        ];
+        assert_eq!(reasons.map(|reason| REASONS[reason as usize].to_str()), reasons.map(|reason| Ok(reason.as_str())));
+        use ClientReason as Client;
+        let reasons = [
+            Client::IoServerDisconnect,
+            Client::IoClientDisconnect,
+            Client::PingTimeout,
+            Client::TransportClose,
+            Client::TransportError,
+            Client::ParseError,
+            Client::ForcedClose,
+        ];
+        let said = reasons.map(|reason| CLIENT_REASONS[reason as usize].to_str());
+        assert_eq!(said, reasons.map(|reason| Ok(reason.as_str())));
+    }
+
+    #[test]
+    fn other_numbers_have_no_words() {
+        for number in [-1, i32::MAX, REASONS.len() as i32] {
+            // SAFETY: a static text, ended by a NUL.
+            assert!(unsafe { CStr::from_ptr(sockline_io_reason_text(number)) }.is_empty());
         }
     }
 }
