@@ -1,8 +1,9 @@
 //! Any bytes as Socket.IO's packets in MessagePack: what is taken becomes well-formed JSON within the bounds, and said
 //! again it stays as it is. Included by the fuzz target and by the tests.
 
+use sockline::json;
 use sockline::socketio::msgpack::{decode, encode};
-use sockline::socketio::{Content, Limits, Outgoing, Packet, PacketType, check_placeholders, json};
+use sockline::socketio::{Content, Limits, Outgoing, Packet, PacketType, check_placeholders};
 
 const LIMITS: Limits = Limits {
     max_attachments: 10,

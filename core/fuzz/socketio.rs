@@ -2,8 +2,9 @@
 //! as the same, and can be said in MessagePack. Included by the fuzz target and by the tests.
 
 use sockline::engineio::Data;
+use sockline::json;
 use sockline::socketio::{
-    Content, Encoded, Limits, Outgoing, Packet, PacketType, ParseError, ParserKind, check_placeholders, json,
+    Content, Encoded, Limits, Outgoing, Packet, PacketType, ParseError, ParserKind, check_placeholders,
 };
 
 /// A byte for the number of attachments allowed, then messages: a byte that says text or binary, one for the length, and

@@ -16,6 +16,7 @@ pub mod adapter;
 pub mod engineio;
 pub mod http;
 pub mod io;
+pub mod json;
 pub mod requests;
 pub mod socketio;
 pub mod ws;

@@ -22,7 +22,7 @@ use crate::adapter::RoomEvent;
 use crate::engineio::server::Reason;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::Timed;
-use crate::socketio::json::{self, Tokens, push_string};
+use crate::json::{self, Tokens, push_string};
 use crate::ws::Millis;
 
 /// How often the sums are shown, as in the official one.

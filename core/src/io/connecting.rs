@@ -7,6 +7,7 @@ use super::questions::{self, ConnectQuestion, NamespaceQuestion};
 use super::sending::{self, Head, Payload};
 use super::socket::Beginning;
 use super::{Namespace, Socket, registry};
+use crate::json::push_string;
 use crate::socketio::{self, PacketType};
 
 /// How many namespaces a client may wait for at once. Programs have a handful.
@@ -298,9 +299,9 @@ fn query_as_json(query: &str) -> String {
         if json.len() > 1 {
             json.push(',');
         }
-        socketio::json::push_string(key, &mut json);
+        push_string(key, &mut json);
         json.push(':');
-        socketio::json::push_string(value, &mut json);
+        push_string(value, &mut json);
     }
     json.push('}');
     json

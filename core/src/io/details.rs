@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::{Handshake, Socket};
-use crate::socketio::json::push_string;
+use crate::json::push_string;
 
 /// A handshake as the official server shows it.
 pub(super) fn handshake_json(socket: &Socket, with_auth: bool) -> String {

@@ -12,8 +12,9 @@ use super::sending::Payload;
 use super::{Namespace, Recovery, Socket};
 use crate::adapter::{Adapter, BroadcastFlags, BroadcastPacket, Progress, RecoveryLimits, Restored, Session};
 use crate::event_loop::Timed;
+use crate::json;
 use crate::settings::millis;
-use crate::socketio::{self, PacketType, json};
+use crate::socketio::{self, PacketType};
 use crate::ws::Millis;
 
 /// Events that a client that comes back misses while the application thinks about it. Past that it isn't let in.

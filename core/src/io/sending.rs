@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::engineio::Data;
 use crate::error::{Error, ErrorCode, Result};
-use crate::socketio::json::{Token, Tokens};
+use crate::json::{Token, Tokens};
 use crate::socketio::{self, Encoded, Outgoing, PacketType, ParseError, ParserKind, is_reserved};
 use crate::websocket::Sent;
 

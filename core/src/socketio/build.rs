@@ -1,6 +1,6 @@
 //! Payloads, put together from what applications say.
 
-use super::json::push_string;
+use crate::json::push_string;
 
 /// Names that applications must not give to events: they stand for what happens to a connection, or for what Node's
 /// event emitters say of themselves.
@@ -20,7 +20,7 @@ pub fn is_reserved(name: &str) -> bool {
 }
 
 /// Writes an event's payload: `["name",args]`. `args` are JSON values with commas between them, without brackets; they
-/// aren't checked: [`are_valid_args`](super::json::are_valid_args).
+/// aren't checked: [`are_valid_args`](crate::json::are_valid_args).
 pub fn event_array(name: &str, args: &str, out: &mut String) {
     out.reserve(name.len() + args.len() + 5);
     out.push('[');
@@ -131,7 +131,7 @@ mod tests {
         ] {
             let mut array = array.to_owned();
             push_element(&mut array, "\"x\"");
-            assert!(super::super::json::is_valid(&array));
+            assert!(crate::json::is_valid(&array));
             assert_eq!(array.replace(' ', ""), expected.replace(' ', ""));
         }
     }

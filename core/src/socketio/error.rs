@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::json;
+
 /// Why a packet can't be read or must not be written. A connection that sent one is closed, with the reason
 /// "parse error" (Socket.IO protocol, "Packet encoding").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +21,7 @@ pub enum ParseError {
     Namespace,
     /// The payload is no well-formed JSON, or no well-formed msgpack.
     Json,
-    /// Arrays and objects are nested deeper than [`MAX_DEPTH`](super::json::MAX_DEPTH).
+    /// Arrays and objects are nested deeper than [`MAX_DEPTH`](crate::json::MAX_DEPTH).
     TooDeep,
     /// The payload is not what packets of this type have.
     Payload,
@@ -37,6 +39,16 @@ pub enum ParseError {
     TooLarge,
     /// A custom parser's reason.
     Custom(&'static str),
+}
+
+impl From<json::Error> for ParseError {
+    fn from(error: json::Error) -> ParseError {
+        match error {
+            json::Error::Malformed => ParseError::Json,
+            json::Error::TooDeep => ParseError::TooDeep,
+            json::Error::NoEvent => ParseError::Payload,
+        }
+    }
 }
 
 impl fmt::Display for ParseError {

@@ -14,7 +14,6 @@ mod build;
 pub mod client;
 mod decoder;
 mod error;
-pub mod json;
 pub mod msgpack;
 mod packet;
 mod parser;

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::json::{Token, Tokens, check_event, is_space};
-use super::{ParseError, is_reserved, json};
+use super::{ParseError, is_reserved};
+use crate::json;
+use crate::json::{Token, Tokens, check_event, is_space};
 
 /// What a packet is for; the number is that of the protocol. An event or an acknowledgement with attachments is a type
 /// of its own (5 and 6) only on its way.
@@ -197,7 +198,7 @@ impl<'a> Content<'a> {
 /// What a text begins with, after it has been checked to its end.
 fn first_token(text: &str) -> Result<Option<Token<'_>>, ParseError> {
     json::check(text)?;
-    Tokens::new(text).next()
+    Ok(Tokens::new(text).next()?)
 }
 
 /// A packet that is to be sent.

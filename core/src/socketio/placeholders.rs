@@ -1,7 +1,7 @@
 //! Placeholders: where in a payload its attachments belong. `{"_placeholder":true,"num":0}` stands for the first one.
 
 use super::ParseError;
-use super::json::{Token, Tokens};
+use crate::json::{Token, Tokens};
 
 /// The names of a placeholder's members.
 pub(super) const MARK: &str = "_placeholder";

@@ -1,8 +1,9 @@
 //! Socket.IO's packets in MessagePack.
 
 use bytes::Bytes;
+use sockline::json;
 use sockline::socketio::msgpack::{decode, encode};
-use sockline::socketio::{Content, Limits, Outgoing, PacketType, ParseError, json};
+use sockline::socketio::{Content, Limits, Outgoing, PacketType, ParseError};
 
 fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b' ').collect();

@@ -197,7 +197,10 @@ mod tests {
             Reason::ForcedClose,
             Reason::ForcedServerClose,
         ];
-        assert_eq!(reasons.map(|reason| REASONS[reason as usize].to_str()), reasons.map(|reason| Ok(reason.as_str())));
+        assert_eq!(
+            reasons.map(|reason| REASONS[reason as usize].to_str()),
+            reasons.map(|reason| Ok(reason.as_str()))
+        );
         use ClientReason as Client;
         let reasons = [
             Client::IoServerDisconnect,

@@ -1,7 +1,7 @@
 //! The OPEN packet (Engine.IO protocol, "Handshake").
 
 use super::super::{Body, Packet, Transport};
-use crate::socketio::json::{Token, Tokens, member, string};
+use crate::json::{Token, Tokens, member, string};
 use crate::ws::Millis;
 
 /// Longer ids are nobody's, and would be repeated in each request.

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::super::{ConnectQuestion, Socket};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop;
-use crate::socketio::json;
+use crate::json;
 
 /// Checking a password takes a thread tens of milliseconds, on purpose. So many may be busy with it.
 const MAX_CHECKS: usize = 2;

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use super::ClientSocket;
 use crate::error::{Error, ErrorCode, Result};
 use crate::io::registry::{self, Registry};
+use crate::json::{Token, Tokens, are_valid_args};
 use crate::socketio::client::{AckId, State};
-use crate::socketio::json::{Token, Tokens, are_valid_args};
 use crate::socketio::{Outgoing, ack_array};
 use crate::websocket::Sent;
 

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
-use super::super::json::{member, push_string, string};
 use super::super::{Content, EventData, Packet, PacketType};
 use super::sending::{Pending, Queued};
 use super::{
     AckId, Action, Client, Delivery, Event, OwnedEvent, OwnedPacket, Reason, SocketKey, SocketSettings, State,
 };
+use crate::json::{member, push_string, string};
 use crate::ws::Millis;
 
 #[derive(Debug)]
@@ -357,7 +357,7 @@ impl Socket {
 
 /// The last value of the array, if that is a string; the name counts, too.
 fn last_string(data: &EventData<'_>) -> Option<Box<str>> {
-    use super::super::json::{Token, Tokens};
+    use crate::json::{Token, Tokens};
     let array = data.array().trim_end();
     if !array.strip_suffix(']')?.trim_end().ends_with('"') {
         return None; // the usual case without recovery's offset costs nothing

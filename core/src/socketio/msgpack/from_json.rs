@@ -1,8 +1,8 @@
 //! From JSON text and attachments to MessagePack.
 
-use super::super::json::{Text, Token, Tokens};
 use super::super::placeholders::read_placeholder;
 use super::ParseError;
+use crate::json::{Text, Token, Tokens};
 
 /// An array or a map whose end, and therefore length, isn't known yet.
 struct Open {

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 
-use super::super::json::{MAX_DEPTH, push_string};
 use super::super::placeholders::{MARK, push_placeholder};
 use super::date::push_date;
 use super::read::{Head, Reader};
 use super::{ATTACHMENT, ParseError};
+use crate::json::{MAX_DEPTH, push_string};
 
 /// Turns one value into text, and collects what is binary. An array or a map waits on a list of its own, not on the
 /// stack.

@@ -4,7 +4,7 @@
 //! first element ends, and where attachments belong. A tokenizer without recursion gives all three. It takes what
 //! `JSON.parse` takes, to a depth of [`MAX_DEPTH`].
 
-use super::super::ParseError;
+use super::Error;
 use super::scan::{escape_end, number_end, plain_until};
 use super::text::Text;
 
@@ -73,7 +73,7 @@ impl<'a> Tokens<'a> {
     /// The next token; `None` behind the last, when nothing but white space follows.
     #[inline]
     #[allow(clippy::should_implement_trait)] // an Iterator of Results would go on after an error
-    pub fn next(&mut self) -> Result<Option<Token<'a>>, ParseError> {
+    pub fn next(&mut self) -> Result<Option<Token<'a>>, Error> {
         let mut byte = self.skip_space();
         if self.expected == Expected::CommaOrEnd && byte == Some(b',') {
             self.at += 1;
@@ -87,23 +87,23 @@ impl<'a> Tokens<'a> {
         let Some(byte) = byte else {
             return match self.expected {
                 Expected::Nothing => Ok(None),
-                _ => Err(ParseError::Json),
+                _ => Err(Error::Malformed),
             };
         };
         match self.expected {
             Expected::Value | Expected::ValueOrEnd => self.value(byte).map(Some),
             Expected::Key | Expected::KeyOrEnd if byte == b'"' => self.key().map(Some),
             Expected::CommaOrEnd | Expected::KeyOrEnd => self.end(byte).map(Some),
-            Expected::Key | Expected::Nothing => Err(ParseError::Json),
+            Expected::Key | Expected::Nothing => Err(Error::Malformed),
         }
     }
 
     /// Reads the value that comes next to its end.
-    pub fn skip_value(&mut self) -> Result<(), ParseError> {
+    pub fn skip_value(&mut self) -> Result<(), Error> {
         let depth = self.depth;
         loop {
             match self.next()? {
-                None => return Err(ParseError::Json),
+                None => return Err(Error::Malformed),
                 Some(Token::Key(_)) => {}
                 Some(_) if self.depth <= depth => return Ok(()),
                 Some(_) => {}
@@ -112,7 +112,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// Reads all that is left.
-    pub fn finish(mut self) -> Result<(), ParseError> {
+    pub fn finish(mut self) -> Result<(), Error> {
         while self.next()?.is_some() {}
         Ok(())
     }
@@ -140,7 +140,7 @@ impl<'a> Tokens<'a> {
     }
 
     #[inline]
-    fn value(&mut self, byte: u8) -> Result<Token<'a>, ParseError> {
+    fn value(&mut self, byte: u8) -> Result<Token<'a>, Error> {
         match byte {
             b'"' => {
                 let text = self.string()?;
@@ -154,14 +154,14 @@ impl<'a> Tokens<'a> {
             b't' => self.word("true", Token::Bool(true)),
             b'f' => self.word("false", Token::Bool(false)),
             b'n' => self.word("null", Token::Null),
-            _ => Err(ParseError::Json),
+            _ => Err(Error::Malformed),
         }
     }
 
-    fn key(&mut self) -> Result<Token<'a>, ParseError> {
+    fn key(&mut self) -> Result<Token<'a>, Error> {
         let text = self.string()?;
         if self.skip_space() != Some(b':') {
-            return Err(ParseError::Json);
+            return Err(Error::Malformed);
         }
         self.at += 1;
         self.expected = Expected::Value;
@@ -169,10 +169,10 @@ impl<'a> Tokens<'a> {
     }
 
     #[inline]
-    fn open(&mut self, object: bool) -> Result<Token<'a>, ParseError> {
+    fn open(&mut self, object: bool) -> Result<Token<'a>, Error> {
         let (word, bit) = (self.depth / 64, 1 << (self.depth % 64));
         let Some(word) = self.objects.get_mut(word) else {
-            return Err(ParseError::TooDeep);
+            return Err(Error::TooDeep);
         };
         self.at += 1;
         self.depth += 1;
@@ -188,11 +188,11 @@ impl<'a> Tokens<'a> {
     }
 
     #[inline]
-    fn end(&mut self, byte: u8) -> Result<Token<'a>, ParseError> {
+    fn end(&mut self, byte: u8) -> Result<Token<'a>, Error> {
         let token = match (byte, self.depth > 0, self.in_object()) {
             (b'}', true, true) => Token::ObjectEnd,
             (b']', true, false) => Token::ArrayEnd,
-            _ => return Err(ParseError::Json),
+            _ => return Err(Error::Malformed),
         };
         self.at += 1;
         self.depth -= 1;
@@ -218,27 +218,27 @@ impl<'a> Tokens<'a> {
         };
     }
 
-    fn word(&mut self, word: &str, token: Token<'a>) -> Result<Token<'a>, ParseError> {
+    fn word(&mut self, word: &str, token: Token<'a>) -> Result<Token<'a>, Error> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         if !rest.starts_with(word.as_bytes()) {
-            return Err(ParseError::Json);
+            return Err(Error::Malformed);
         }
         self.at += word.len();
         self.value_done();
         Ok(token)
     }
 
-    fn number(&mut self) -> Result<Token<'a>, ParseError> {
+    fn number(&mut self) -> Result<Token<'a>, Error> {
         let start = self.at;
         self.at = number_end(self.text.as_bytes(), start)?;
         self.value_done();
-        let digits = self.text.get(start..self.at).ok_or(ParseError::Json)?;
+        let digits = self.text.get(start..self.at).ok_or(Error::Malformed)?;
         Ok(Token::Number(digits))
     }
 
     /// RFC 8259 §7: what is between the quotes, the first of which comes next.
     #[inline]
-    fn string(&mut self) -> Result<Text<'a>, ParseError> {
+    fn string(&mut self) -> Result<Text<'a>, Error> {
         let bytes = self.text.as_bytes();
         let start = self.at + 1;
         let mut at = start;
@@ -251,11 +251,11 @@ impl<'a> Tokens<'a> {
                     escaped = true;
                     at = escape_end(bytes, at)?;
                 }
-                _ => return Err(ParseError::Json), // a control character, or the end
+                _ => return Err(Error::Malformed), // a control character, or the end
             }
         }
         self.at = at + 1;
-        let raw = self.text.get(start..at).ok_or(ParseError::Json)?;
+        let raw = self.text.get(start..at).ok_or(Error::Malformed)?;
         Ok(Text::new(raw, escaped))
     }
 }
@@ -329,13 +329,10 @@ mod tests {
     fn depth_is_bounded_and_costs_no_stack() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(is_valid(&nested(MAX_DEPTH)));
-        assert_eq!(
-            Tokens::new(&nested(MAX_DEPTH + 1)).finish(),
-            Err(ParseError::TooDeep)
-        );
+        assert_eq!(Tokens::new(&nested(MAX_DEPTH + 1)).finish(), Err(Error::TooDeep));
         assert_eq!(
             Tokens::new(&"{\"a\":[".repeat(1 << 20)).finish(),
-            Err(ParseError::TooDeep)
+            Err(Error::TooDeep)
         );
         // Levels that were objects can be arrays later, and the other way round.
         assert!(is_valid(r#"[{"a":[[]]},[[{"a":{}}]],[{}]]"#));

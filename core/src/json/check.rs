@@ -1,6 +1,6 @@
 //! Is it well-formed? The one question that is asked of every event, so this goes over the bytes with nothing between.
 
-use super::super::ParseError;
+use super::Error;
 use super::scan::{self, byte_at, plain_until};
 use super::text::Text;
 use super::tokens::MAX_DEPTH;
@@ -8,7 +8,7 @@ use super::tokens::MAX_DEPTH;
 const WORDS: usize = MAX_DEPTH / 64;
 
 /// Checks that a text is one JSON value.
-pub(super) fn check(text: &str) -> Result<(), ParseError> {
+pub(super) fn check(text: &str) -> Result<(), Error> {
     let checker = Checker {
         bytes: text.as_bytes(),
         at: 0,
@@ -21,7 +21,7 @@ pub(super) fn check(text: &str) -> Result<(), ParseError> {
 /// Checks that a text is one array that begins with a string or a number, as the arrays of events do: that element as it
 /// is written, without quotes; whether it has escapes; and the place behind it.
 #[inline]
-pub(in super::super) fn check_event(text: &str) -> Result<(Text<'_>, usize), ParseError> {
+pub(crate) fn check_event(text: &str) -> Result<(Text<'_>, usize), Error> {
     let mut checker = Checker {
         bytes: text.as_bytes(),
         at: 0,
@@ -30,7 +30,7 @@ pub(in super::super) fn check_event(text: &str) -> Result<(Text<'_>, usize), Par
     };
     if checker.next_byte() != b'[' {
         check(text)?;
-        return Err(ParseError::Payload);
+        return Err(Error::NoEvent);
     }
     checker.at += 1;
     let (start, end, escaped) = match checker.next_byte() {
@@ -47,11 +47,11 @@ pub(in super::super) fn check_event(text: &str) -> Result<(Text<'_>, usize), Par
         }
         _ => {
             check(text)?;
-            return Err(ParseError::Payload);
+            return Err(Error::NoEvent);
         }
     };
     let behind = checker.at;
-    let raw = text.get(start..end).ok_or(ParseError::Json)?;
+    let raw = text.get(start..end).ok_or(Error::Malformed)?;
     checker.run(false)?;
     Ok((Text::new(raw, escaped), behind))
 }
@@ -66,7 +66,7 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     #[inline]
-    fn run(mut self, mut before_value: bool) -> Result<(), ParseError> {
+    fn run(mut self, mut before_value: bool) -> Result<(), Error> {
         let mut in_object = false;
         loop {
             if before_value {
@@ -91,7 +91,7 @@ impl Checker<'_> {
                     b't' => self.word(b"rue")?,
                     b'f' => self.word(b"alse")?,
                     b'n' => self.word(b"ull")?,
-                    _ => return Err(ParseError::Json),
+                    _ => return Err(Error::Malformed),
                 }
             }
             before_value = false;
@@ -100,7 +100,7 @@ impl Checker<'_> {
                 return if self.at == self.bytes.len() {
                     Ok(())
                 } else {
-                    Err(ParseError::Json)
+                    Err(Error::Malformed)
                 };
             }
             let byte = self.next_byte();
@@ -114,7 +114,7 @@ impl Checker<'_> {
                 }
                 b'}' if in_object => in_object = self.close(),
                 b']' if !in_object => in_object = self.close(),
-                _ => return Err(ParseError::Json),
+                _ => return Err(Error::Malformed),
             }
         }
     }
@@ -131,14 +131,14 @@ impl Checker<'_> {
     }
 
     #[inline]
-    fn key(&mut self) -> Result<(), ParseError> {
+    fn key(&mut self) -> Result<(), Error> {
         if self.next_byte() != b'"' {
-            return Err(ParseError::Json);
+            return Err(Error::Malformed);
         }
         self.at += 1;
         self.string()?;
         if self.next_byte() != b':' {
-            return Err(ParseError::Json);
+            return Err(Error::Malformed);
         }
         self.at += 1;
         Ok(())
@@ -146,7 +146,7 @@ impl Checker<'_> {
 
     /// The rest of a string; whether it has escapes.
     #[inline]
-    fn string(&mut self) -> Result<bool, ParseError> {
+    fn string(&mut self) -> Result<bool, Error> {
         let mut escaped = false;
         loop {
             self.at = plain_until(self.bytes, self.at);
@@ -159,26 +159,26 @@ impl Checker<'_> {
                     escaped = true;
                     self.at = scan::escape_end(self.bytes, self.at)?;
                 }
-                _ => return Err(ParseError::Json), // a control character, or the end
+                _ => return Err(Error::Malformed), // a control character, or the end
             }
         }
     }
 
     #[inline]
-    fn word(&mut self, rest: &[u8]) -> Result<(), ParseError> {
+    fn word(&mut self, rest: &[u8]) -> Result<(), Error> {
         match self.bytes.get(self.at..) {
             Some(bytes) if bytes.starts_with(rest) => {
                 self.at += rest.len();
                 Ok(())
             }
-            _ => Err(ParseError::Json),
+            _ => Err(Error::Malformed),
         }
     }
 
     #[inline]
-    fn open(&mut self, object: bool) -> Result<(), ParseError> {
+    fn open(&mut self, object: bool) -> Result<(), Error> {
         let bit = 1 << (self.depth % 64);
-        let word = self.objects.get_mut(self.depth / 64).ok_or(ParseError::TooDeep)?;
+        let word = self.objects.get_mut(self.depth / 64).ok_or(Error::TooDeep)?;
         *word = if object { *word | bit } else { *word & !bit };
         self.depth += 1;
         Ok(())

@@ -1,6 +1,9 @@
-//! JSON as far as Socket.IO needs it: users' JSON is handed on as text, checked and looked into in place.
+//! JSON where it is handed on as text, checked and looked into in place, as Socket.IO does with users' JSON.
+
+#![forbid(unsafe_code)]
 
 mod check;
+mod error;
 mod scan;
 mod text;
 mod tokens;
@@ -8,11 +11,10 @@ mod tokens;
 use std::borrow::Cow;
 use std::fmt::Write;
 
-pub(super) use check::check_event;
+pub(crate) use check::check_event;
+pub use error::Error;
 pub use text::Text;
 pub use tokens::{MAX_DEPTH, Token, Tokens};
-
-use super::ParseError;
 
 /// Whether a text is one well-formed JSON value, and nothing else.
 pub fn is_valid(text: &str) -> bool {
@@ -73,7 +75,7 @@ pub fn string(text: &str) -> Option<Cow<'_, str>> {
 /// # Errors
 ///
 /// It is not, or is nested too deep.
-pub fn check(text: &str) -> Result<(), ParseError> {
+pub fn check(text: &str) -> Result<(), Error> {
     check::check(text)
 }
 

@@ -1,6 +1,6 @@
 //! Where the parts of JSON end (RFC 8259).
 
-use super::super::ParseError;
+use super::Error;
 
 /// The byte at a place; 0, which nothing in JSON is, behind the end.
 #[inline]
@@ -36,20 +36,20 @@ pub(super) fn plain_until(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// §7: behind the escape whose backslash is at `at`.
-pub(super) fn escape_end(bytes: &[u8], at: usize) -> Result<usize, ParseError> {
+pub(super) fn escape_end(bytes: &[u8], at: usize) -> Result<usize, Error> {
     match bytes.get(at + 1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
         Some(b'u') => match bytes.get(at + 2..at + 6) {
             Some(hex) if hex.iter().all(u8::is_ascii_hexdigit) => Ok(at + 6),
-            _ => Err(ParseError::Json),
+            _ => Err(Error::Malformed),
         },
-        _ => Err(ParseError::Json),
+        _ => Err(Error::Malformed),
     }
 }
 
 /// §6: behind the number that begins at `at`, with a digit or a minus.
 #[inline]
-pub(super) fn number_end(bytes: &[u8], at: usize) -> Result<usize, ParseError> {
+pub(super) fn number_end(bytes: &[u8], at: usize) -> Result<usize, Error> {
     let mut at = at + usize::from(byte_at(bytes, at) == b'-');
     // No leading zeros.
     at = if byte_at(bytes, at) == b'0' {
@@ -69,12 +69,12 @@ pub(super) fn number_end(bytes: &[u8], at: usize) -> Result<usize, ParseError> {
 
 /// Behind the digits at `at`, of which there has to be one.
 #[inline]
-fn digits_end(bytes: &[u8], at: usize) -> Result<usize, ParseError> {
+fn digits_end(bytes: &[u8], at: usize) -> Result<usize, Error> {
     let mut end = at;
     while byte_at(bytes, end).is_ascii_digit() {
         end += 1;
     }
-    if end > at { Ok(end) } else { Err(ParseError::Json) }
+    if end > at { Ok(end) } else { Err(Error::Malformed) }
 }
 
 #[cfg(test)]
