@@ -58,6 +58,20 @@
 //! All objects here are cheap to clone and may be used on any thread, from inside handlers too. No call blocks, and none calls
 //! back: what a call brings about is heard after the handler that called has returned. No lock is held while a handler runs.
 
+// The rooms of this house; `engine` knows nothing of Socket.IO, and the server's rooms nothing of `client`.
+//
+// | room | what happens there |
+// |---|---|
+// | `server`, `namespace`, `socket`, `operator`, `options`, `handler` | what applications hold and hear |
+// | `core`, `connection`, `few` | what a server is inside: its namespaces, its clients' sessions, their sockets |
+// | `connecting`, `questions`, `leaving` | a socket's way in, what is asked on it, and its way out |
+// | `events`, `acks`, `broadcast_acks`, `waiting`, `sending` | packets in, answers owed both ways, packets out |
+// | `host`, `details`, `recovery` | a namespace as the adapter sees it: who is there, and who comes back |
+// | `admin` | the admin UI's namespace |
+// | `registry`, `ids`, `counters`, `shared` | numbers for hosts, public names, counts; what both ends have in common |
+// | `engine` | the Engine.IO server on the event loop |
+// | `client` | managers and their sockets |
+
 mod acks;
 mod admin;
 mod broadcast_acks;
