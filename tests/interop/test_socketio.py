@@ -2,13 +2,12 @@
 servers, and ours with each other, by each transport.
 """
 
-import os
 import re
 import unittest
-from unittest import mock
 
 from processes import ProcessTest, Server
 from programs import SOCKETIO_CLIENTS, SOCKETIO_ECHO_SERVERS, example, socketio_server
+from variants import in_environment
 
 TRANSPORTS = ("polling", "websocket", "upgrade")
 COUNT = 500  # events of an echo
@@ -19,11 +18,11 @@ class Scenarios(ProcessTest):
 
     def run_scenarios(self, client: str, server_name: str, parser: str) -> None:
         server = self.serve(socketio_server(server_name, parser))
-        with mock.patch.dict(os.environ, {"PARSER": parser}):
-            for transport in TRANSPORTS:
-                with self.subTest(transport=transport):
-                    done = self.run_to_end([*SOCKETIO_CLIENTS[client], server.url("/", scheme="http"), transport])
-                    self.assertGreater(len([line for line in done.rest() if line.startswith("ok ")]), 5)
+        command = in_environment({"PARSER": parser}, SOCKETIO_CLIENTS[client])
+        for transport in TRANSPORTS:
+            with self.subTest(transport=transport):
+                done = self.run_to_end([*command, server.url("/", scheme="http"), transport])
+                self.assertGreater(len([line for line in done.rest() if line.startswith("ok ")]), 5)
 
 
 class Serving(Scenarios):
