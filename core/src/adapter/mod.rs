@@ -10,6 +10,8 @@ mod host;
 mod local;
 mod memberships;
 mod recovery;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod rooms;
 
 use std::fmt;

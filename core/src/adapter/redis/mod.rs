@@ -1,0 +1,8 @@
+//! A cluster over Redis: nodes tell each other by what they publish and append there.
+//!
+//! What the nodes say is one thing, how it gets there another: between the two is the [`Bus`].
+
+mod bus;
+pub mod memory;
+
+pub use bus::{Bus, Entry, Fields, Follower, Listener, RedisEvents, Subscription};
