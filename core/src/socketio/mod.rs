@@ -30,5 +30,7 @@ pub use decoder::JsonDecoder;
 pub use error::ParseError;
 pub use packet::{Content, EventData, Outgoing, Packet, PacketType};
 pub use parser::{Decoder, Encoded, Limits, Messages, Parser, ParserDecoder, ParserKind};
+#[cfg(feature = "redis")]
+pub(crate) use placeholders::replace_placeholders;
 pub use placeholders::{check_placeholders, push_placeholder};
 pub use text::encode;

@@ -83,6 +83,35 @@ pub(super) fn read_placeholder<'a>(tokens: &Tokens<'a>) -> Option<(usize, Tokens
     }
 }
 
+/// The payload, which is well-formed, with something else in the place of each placeholder; what that is `write` appends.
+///
+/// # Errors
+///
+/// What is wrong with the JSON if it isn't well-formed.
+#[cfg(feature = "redis")]
+pub(crate) fn replace_placeholders(
+    payload: &str,
+    mut write: impl FnMut(usize, &mut String),
+) -> Result<String, ParseError> {
+    let mut tokens = Tokens::new(payload);
+    let (mut out, mut copied) = (String::new(), 0);
+    loop {
+        let before = tokens;
+        let Some(token) = tokens.next()? else { break };
+        if token == Token::ObjectStart
+            && let Some((number, behind)) = read_placeholder(&before)
+        {
+            let start = tokens.position().saturating_sub(1);
+            out.push_str(payload.get(copied..start).unwrap_or_default());
+            write(number, &mut out);
+            copied = behind.position();
+            tokens = behind;
+        }
+    }
+    out.push_str(payload.get(copied..).unwrap_or_default());
+    Ok(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

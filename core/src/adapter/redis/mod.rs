@@ -4,5 +4,6 @@
 
 mod bus;
 pub mod memory;
+pub mod values;
 
 pub use bus::{Bus, Entry, Fields, Follower, Listener, RedisEvents, Subscription};

@@ -6,6 +6,32 @@ use std::fmt::Write;
 const MAX_MILLIS: i64 = 8_640_000_000_000_000;
 const DAY: i64 = 86_400_000;
 
+/// The type of MessagePack's timestamps.
+pub(super) const TIMESTAMP: i8 = -1;
+
+/// Milliseconds since 1970 of a timestamp (MessagePack, "Timestamp extension type"), without fractions, as a Date has
+/// them; `None` if it is none.
+pub(super) fn timestamp(data: &[u8]) -> Option<i64> {
+    let (seconds, nanos) = match data.len() {
+        4 => (i64::from(u32::from_be_bytes(data.try_into().ok()?)), 0),
+        8 => {
+            let both = u64::from_be_bytes(data.try_into().ok()?);
+            ((both & 0x3_ffff_ffff) as i64, (both >> 34) as u32)
+        }
+        12 => {
+            let (nanos, seconds) = data.split_first_chunk::<4>()?;
+            let seconds = i64::from_be_bytes(seconds.try_into().ok()?);
+            (seconds, u32::from_be_bytes(*nanos))
+        }
+        _ => return None,
+    };
+    Some(
+        seconds
+            .saturating_mul(1000)
+            .saturating_add(i64::from(nanos / 1_000_000)),
+    )
+}
+
 /// Writes what `JSON.stringify` makes of a Date: `"2026-11-26T05:25:30.000Z"`, or `null` if there is no such date.
 pub(super) fn push_date(millis: i64, out: &mut String) {
     if millis.unsigned_abs() > MAX_MILLIS.unsigned_abs() {
@@ -43,6 +69,22 @@ fn civil(days: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn timestamps_have_three_lengths() {
+        let hex = |text: &str| data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap();
+        for (data, millis) in [
+            ("00000000", Some(0)),
+            ("6b07db1a", Some(1_795_676_954_000)),
+            ("1d5353006b07db1a", Some(1_795_676_954_123)),
+            ("0754d4c0ffffffffffffffff", Some(-877)),
+            ("000000007fffffffffffffff", Some(i64::MAX)),
+            ("", None),
+            ("0000", None),
+        ] {
+            assert_eq!(timestamp(&hex(data)), millis, "{data}");
+        }
+    }
 
     #[test]
     fn dates_are_those_of_javascript() {

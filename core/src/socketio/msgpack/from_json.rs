@@ -13,7 +13,11 @@ struct Open {
 }
 
 /// Appends a JSON value. Placeholders that name one of the attachments become binary.
-pub(super) fn push_json(json: &str, attachments: &[&[u8]], out: &mut Vec<u8>) -> Result<(), ParseError> {
+pub(crate) fn push_json<A: AsRef<[u8]>>(
+    json: &str,
+    attachments: &[A],
+    out: &mut Vec<u8>,
+) -> Result<(), ParseError> {
     let mut tokens = Tokens::new(json);
     let mut open: Vec<Open> = Vec::new();
     loop {
@@ -35,7 +39,7 @@ pub(super) fn push_json(json: &str, attachments: &[&[u8]], out: &mut Vec<u8>) ->
                 if let Some((number, behind)) = found
                     && let Some(data) = attachments.get(number)
                 {
-                    push_bin(data, out)?;
+                    push_bin(data.as_ref(), out)?;
                     tokens = behind;
                     continue;
                 }
@@ -56,7 +60,7 @@ pub(super) fn push_json(json: &str, attachments: &[&[u8]], out: &mut Vec<u8>) ->
 }
 
 /// Appends a string.
-pub(super) fn push_str(text: &str, out: &mut Vec<u8>) -> Result<(), ParseError> {
+pub(crate) fn push_str(text: &str, out: &mut Vec<u8>) -> Result<(), ParseError> {
     let len = u32::try_from(text.len()).map_err(|_| ParseError::TooLarge)?;
     // Writing to memory does not fail.
     let _ = rmp::encode::write_str_len(out, len);

@@ -31,9 +31,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::{Content, Limits, Outgoing, Packet, PacketType, ParseError};
-use from_json::push_json;
-use read::{Head, Reader};
-use to_json::Transcoder;
+pub(crate) use from_json::{push_json, push_str};
+pub(crate) use read::{Head, Reader};
+pub(crate) use to_json::Transcoder;
 
 /// Bytes that an attachment costs beside its own.
 const ATTACHMENT: usize = 64;
@@ -129,16 +129,16 @@ pub fn encode(packet: &Outgoing<'_>, out: &mut Vec<u8>) -> Result<(), ParseError
     out.reserve(packet.payload.map_or(0, str::len) + packet.namespace.len() + attachments + 32);
     // Writing to memory does not fail.
     let _ = rmp::encode::write_map_len(out, members);
-    from_json::push_str("type", out)?;
+    push_str("type", out)?;
     let _ = rmp::encode::write_uint(out, packet.packet_type as u64);
-    from_json::push_str("nsp", out)?;
-    from_json::push_str(packet.namespace, out)?;
+    push_str("nsp", out)?;
+    push_str(packet.namespace, out)?;
     if let Some(payload) = packet.payload {
-        from_json::push_str("data", out)?;
+        push_str("data", out)?;
         push_json(payload, packet.attachments, out)?;
     }
     if let Some(id) = packet.id {
-        from_json::push_str("id", out)?;
+        push_str("id", out)?;
         let _ = rmp::encode::write_uint(out, id);
     }
     Ok(())

@@ -6,7 +6,7 @@ use super::ParseError;
 
 /// What a value begins with; those without others inside are whole.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Head<'a> {
+pub(crate) enum Head<'a> {
     Nil,
     /// fixext 1 of type 0, whatever its byte.
     Undefined,
@@ -26,21 +26,22 @@ pub(super) enum Head<'a> {
     Map(u32),
 }
 
-pub(super) struct Reader<'a> {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(data: &'a [u8]) -> Reader<'a> {
+    pub(crate) fn new(data: &'a [u8]) -> Reader<'a> {
         Reader { rest: data }
     }
 
-    pub(super) fn is_at_end(&self) -> bool {
+    pub(crate) fn is_at_end(&self) -> bool {
         self.rest.is_empty()
     }
 
     #[inline]
-    pub(super) fn head(&mut self) -> Result<Head<'a>, ParseError> {
+    pub(crate) fn head(&mut self) -> Result<Head<'a>, ParseError> {
         let marker = Marker::from_u8(self.number::<1>()? as u8);
         Ok(match marker {
             Marker::FixPos(number) => Head::Uint(number.into()),
@@ -81,6 +82,23 @@ impl<'a> Reader<'a> {
             Marker::Ext32 => self.ext::<4>()?,
             Marker::Reserved => return Err(ParseError::Json),
         })
+    }
+
+    /// A whole value, as it is written.
+    #[cfg(feature = "redis")]
+    pub(crate) fn value(&mut self) -> Result<&'a [u8], ParseError> {
+        let start = self.rest;
+        let mut left: u64 = 1;
+        while left > 0 {
+            left -= 1;
+            left += match self.head()? {
+                Head::Array(len) => u64::from(len),
+                Head::Map(len) => 2 * u64::from(len),
+                _ => 0,
+            };
+        }
+        let len = start.len() - self.rest.len();
+        start.get(..len).ok_or(ParseError::Json)
     }
 
     /// A number of N bytes, at most eight; zeros above it.

@@ -3,20 +3,21 @@
 use bytes::Bytes;
 
 use super::super::placeholders::{MARK, push_placeholder};
-use super::date::push_date;
+use super::date::{TIMESTAMP, push_date, timestamp};
 use super::read::{Head, Reader};
 use super::{ATTACHMENT, ParseError};
 use crate::json::{MAX_DEPTH, push_string};
 
 /// Turns one value into text, and collects what is binary. An array or a map waits on a list of its own, not on the
 /// stack.
-pub(super) struct Transcoder {
+pub(crate) struct Transcoder {
     text: String,
     attachments: Vec<Bytes>,
     /// What text and attachments may take together.
     max_bytes: usize,
     attached: usize,
     open: Vec<Open>,
+    has_timestamps: bool,
 }
 
 /// An array or a map that isn't at its end.
@@ -27,23 +28,33 @@ struct Open {
 }
 
 impl Transcoder {
-    pub(super) fn new(max_bytes: usize) -> Transcoder {
+    pub(crate) fn new(max_bytes: usize) -> Transcoder {
         Transcoder {
             text: String::new(),
             attachments: Vec::new(),
             max_bytes,
             attached: 0,
             open: Vec::new(),
+            has_timestamps: false,
+        }
+    }
+
+    /// MessagePack's own timestamps (ext of type -1) are dates, too, as the encoders of today write them.
+    #[cfg(feature = "redis")]
+    pub(crate) fn with_timestamps(self) -> Transcoder {
+        Transcoder {
+            has_timestamps: true,
+            ..self
         }
     }
 
     /// The text and the attachments.
-    pub(super) fn finish(self) -> (String, Vec<Bytes>) {
+    pub(crate) fn finish(self) -> (String, Vec<Bytes>) {
         (self.text, self.attachments)
     }
 
     /// Reads a whole value; whether it is more than `undefined`.
-    pub(super) fn value(&mut self, reader: &mut Reader<'_>) -> Result<bool, ParseError> {
+    pub(crate) fn value(&mut self, reader: &mut Reader<'_>) -> Result<bool, ParseError> {
         let head = reader.head()?;
         if head == Head::Undefined {
             return Ok(false);
@@ -123,6 +134,9 @@ impl Transcoder {
             Head::Bool(false) => self.text.push_str("false"),
             Head::Date(millis) => push_date(millis, &mut self.text),
             Head::Bin(data) | Head::ArrayBuffer(data) => self.attach(data)?,
+            Head::Ext(TIMESTAMP, data) if self.has_timestamps => {
+                push_date(timestamp(data).ok_or(ParseError::Json)?, &mut self.text);
+            }
             Head::Ext(kind, data) => {
                 self.text.push('[');
                 self.text.push_str(itoa::Buffer::new().format(kind));
