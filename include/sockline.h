@@ -1865,8 +1865,9 @@ typedef struct sockline_io_client_handlers {
     /** What has become of an event that was emitted with wants_ack: exactly once for each that was accepted. */
     void (*on_ack)(sockline_io_client socket, const sockline_io_ack_event *event, void *user_data);
     /**
-     * The socket is connected no longer. reason: one of enum sockline_io_client_reason. Whether it will come back says
-     * sockline_io_client_active. detail says more, for people, or is empty; borrowed.
+     * The socket is connected no longer, or the connection has ended before the server had taken it in. reason: one of
+     * enum sockline_io_client_reason. Whether it will come back says sockline_io_client_active. detail says more, for
+     * people, or is empty; borrowed.
      */
     void (*on_disconnect)(sockline_io_client socket,
                           int32_t reason,

@@ -58,7 +58,8 @@ static void serve_ack(sockline_io_socket socket, const sockline_io_ack_event *ev
     sockline_io_emit(socket, sockline_str("answer"), event->args, NULL, 0, NULL);
 }
 
-static void open_scene(struct scene *scene) {
+/* With the time after which a client that joins no namespace is closed; 0 for the default. */
+static void open_scene_with(struct scene *scene, uint64_t connect_timeout) {
     memset(scene, 0, sizeof *scene);
     scene->loop = new_loop();
     sockline_io_handlers handlers = SOCKLINE_IO_HANDLERS_INIT;
@@ -66,13 +67,17 @@ static void open_scene(struct scene *scene) {
     handlers.on_connecting = serve_connecting;
     handlers.on_event = serve_event;
     handlers.on_ack = serve_ack;
-    CHECK_STATUS(SOCKLINE_OK, sockline_io_server_new(scene->loop, NULL, &handlers, scene, &scene->io));
+    sockline_io_server_options io_options = SOCKLINE_IO_SERVER_OPTIONS_INIT;
+    io_options.connect_timeout_ms = connect_timeout;
+    CHECK_STATUS(SOCKLINE_OK, sockline_io_server_new(scene->loop, &io_options, &handlers, scene, &scene->io));
     sockline_server_options options = SOCKLINE_SERVER_OPTIONS_INIT;
     options.host = sockline_str("127.0.0.1");
     options.io = &scene->io;
     options.io_count = 1;
     CHECK_STATUS(SOCKLINE_OK, sockline_listen(scene->loop, &options, NULL, NULL, &scene->server));
 }
+
+static void open_scene(struct scene *scene) { open_scene_with(scene, 0); }
 
 /* ── the client ─────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -226,6 +231,22 @@ static void a_refusal_is_told_with_its_data(void) {
     ends_here(&scene, socket);
 }
 
+/* The question is never answered, so that CONNECT is never sent; the server waits for it so long and then closes. */
+static void a_socket_on_its_way_hears_of_the_connection_s_end(void) {
+    struct scene scene;
+    open_scene_with(&scene, 20);
+    sockline_io_manager_options options = SOCKLINE_IO_MANAGER_OPTIONS_INIT;
+    options.reconnection = -1;
+    sockline_io_socket_options asking = SOCKLINE_IO_SOCKET_OPTIONS_INIT;
+    asking.ask_auth = 1;
+    sockline_io_client_handlers handlers = recording_client();
+    sockline_io_client socket = 0;
+    CHECK_STATUS(SOCKLINE_OK, sockline_io_connect(scene.loop, io_url(&scene, "/"), &options, &asking, &handlers, &scene.client, &socket));
+    UNTIL(scene.loop, strcmp(scene.client.events, "qd") == 0);
+    CHECK(scene.client.reason == SOCKLINE_IO_CLIENT_TRANSPORT_CLOSE && sockline_io_client_active(socket) == 1);
+    ends_here(&scene, socket);
+}
+
 static void on_open(sockline_io_manager manager, void *user_data) {
     (void)manager;
     hear(user_data, 'o');
@@ -313,6 +334,7 @@ int main(void) {
     RUN(events_and_answers_go_both_ways);
     RUN(the_server_disconnects_and_the_client_comes_again);
     RUN(a_refusal_is_told_with_its_data);
+    RUN(a_socket_on_its_way_hears_of_the_connection_s_end);
     RUN(a_manager_tries_as_often_as_it_is_told);
     RUN(what_it_says_of_itself_is_asked_for);
     RUN(what_can_t_be_is_refused);

@@ -137,6 +137,22 @@ for (const { Server, connect, name } of [
     assert.ok(names.indexOf('open') < names.indexOf('reconnect'));
   });
 
+  test(`${name}: a socket that has never been connected hears of the connection's end`, async () => {
+    const server = await serve(Server, { connectTimeout: 50 });
+    server.use(() => {}); // never says whether it may come in
+    for (const transports of [['polling'], ['websocket']]) {
+      const socket = client(connect, server.url, { transports });
+      const told = [];
+      for (const event of ['connect', 'connect_error', 'disconnect']) {
+        socket.on(event, (reason) => told.push([event, reason, socket.active]));
+      }
+      await Promise.all([next(socket.io, 'close'), next(socket, 'disconnect')]);
+      assert.deepStrictEqual(told, [['disconnect', 'transport close', true]]);
+      socket.disconnect();
+      assert.strictEqual(told.length, 1);
+    }
+  });
+
   test(`${name}: it gives up after so many attempts`, async () => {
     const server = await serve(Server);
     const { socket } = await pair(connect, server, { reconnection: true, reconnectionAttempts: 2, reconnectionDelay: 10 });

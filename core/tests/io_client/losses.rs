@@ -31,6 +31,24 @@ fn a_lost_websocket_is_made_again_and_auth_is_asked_anew() {
 }
 
 #[test]
+fn a_socket_that_was_never_taken_in_hears_of_the_connections_end() {
+    let scene = Scene::with(
+        |options| {
+            options.transports = vec![Transport::WebSocket];
+            options.reconnection.enabled = false;
+        },
+        |_, _| {},
+    );
+    let socket = scene.socket("/");
+    let (_, mut peer) = scene.server.websocket();
+    say(&mut peer, HANDSHAKE);
+    assert_eq!(hear(&mut peer), "40");
+    drop(peer);
+    scene.hears(&["open", "close transport close", "disconnect transport close"]);
+    assert!(socket.active() && !socket.connected());
+}
+
+#[test]
 fn events_wait_for_the_next_connection_and_sent_ones_are_settled() {
     let scene = Scene::websocket();
     let (socket, mut peer) = scene.on_websocket();

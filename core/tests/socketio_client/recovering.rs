@@ -50,6 +50,33 @@ fn a_lost_connection_is_made_again_with_growing_delays() {
 }
 
 #[test]
+fn sockets_on_their_way_hear_of_the_end_too_and_those_that_were_refused_do_not() {
+    let mut scene = Scene::connected();
+    for (key, name) in [(1, "/asked"), (2, "/sent"), (3, "/refused"), (4, "/never")] {
+        assert_eq!(scene.socket(name), key);
+    }
+    for key in [2, 3, 1] {
+        scene.client.connect(key, 0);
+    }
+    scene.client.authenticate(2, 2, None);
+    scene.client.authenticate(3, 3, None);
+    scene.receive(r#"4/refused,{"message":"no"}"#);
+    scene.said();
+    scene.client.closed(Reason::TransportClose, "", 0);
+    assert_eq!(
+        scene.said(),
+        [
+            "close",
+            "closed transport close",
+            "disconnected 0 transport close",
+            "disconnected 1 transport close",
+            "disconnected 2 transport close",
+            "next 1 in 1000"
+        ]
+    );
+}
+
+#[test]
 fn the_number_of_attempts_can_be_limited() {
     let mut scene = Scene::with(Settings {
         attempts: Some(2),

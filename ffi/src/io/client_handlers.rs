@@ -70,8 +70,9 @@ pub struct sockline_io_client_handlers {
             user_data: *mut c_void,
         ),
     >,
-    /// The socket is connected no longer. reason: one of enum sockline_io_client_reason. Whether it will come back says
-    /// sockline_io_client_active. detail says more, for people, or is empty; borrowed.
+    /// The socket is connected no longer, or the connection has ended before the server had taken it in. reason: one of
+    /// enum sockline_io_client_reason. Whether it will come back says sockline_io_client_active. detail says more, for
+    /// people, or is empty; borrowed.
     pub on_disconnect: Option<
         unsafe extern "C" fn(
             socket: sockline_io_client,

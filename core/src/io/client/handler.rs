@@ -28,8 +28,9 @@ pub trait ClientHandler: Send + Sync {
     fn on_event(&self, socket: &ClientSocket, event: ClientEvent<'_>) {}
     /// What has become of an event that was sent with this token: exactly once for each that was accepted.
     fn on_ack(&self, socket: &ClientSocket, token: u64, result: AckResult<'_>) {}
-    /// The socket is connected no longer. Whether it will come back says [`ClientSocket::active`]. `detail` says more of
-    /// the reason, for people; it may be empty. Acknowledgements that will not come any more are settled after this.
+    /// The socket is connected no longer, or the connection has ended before the server had taken it in. Whether it will
+    /// come back says [`ClientSocket::active`]. `detail` says more of the reason, for people; it may be empty.
+    /// Acknowledgements that will not come any more are settled after this.
     fn on_disconnect(&self, socket: &ClientSocket, reason: ClientReason, detail: &str) {}
 }
 

@@ -176,7 +176,7 @@ pub enum Event {
     Event(SocketKey, OwnedEvent),
     /// What has become of the event with this token.
     Ack(SocketKey, u64, AckOutcome),
-    /// It is connected no more.
+    /// It is connected no more, or the connection has ended on its way there.
     Disconnected(SocketKey, Reason, String),
     /// There is a connection.
     Opened,

@@ -189,10 +189,13 @@ class Socket extends Emitter {
     this.emitReserved('connect_error', Object.assign(new Error(message), { data }));
   }
 
+  /** Also while it was still on its way: whoever is active hears of the connection's end. */
   #disconnected(reason, detail) {
+    if (!this.active) return; // left meanwhile, and told then
     this.receiveBuffer = [];
+    if (reason === 'io client disconnect') return; // told at once, and connected again meanwhile
     if (reason === 'io server disconnect') this.#deactivate();
-    if (this.connected) this.#close(reason, detail ? new Error(detail) : undefined);
+    this.#close(reason, detail ? new Error(detail) : undefined);
   }
 
   #close(reason, description) {
