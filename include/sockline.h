@@ -710,7 +710,8 @@ typedef struct sockline_options {
 } sockline_options;
 
 /**
- * The answer to an HTTP request that is owed: a number, to be used once by sockline_respond. It ends by that, and with on_cut.
+ * The answer to an HTTP request that is owed: a number, to be used once, by sockline_respond or sockline_pass. It ends by that, and
+ * with on_cut.
  */
 typedef uint64_t sockline_exchange;
 
@@ -749,7 +750,8 @@ typedef struct sockline_route {
     /** The longest body to accept, in bytes; a longer one is answered with 413. Default: 1 MiB. */
     uint64_t max_body;
     /**
-     * A request has come, whole. Answer with sockline_respond, here or later from any thread; no timeout runs meanwhile. Not NULL.
+     * A request has come, whole. Answer with sockline_respond, or leave it to the server with sockline_pass, here or
+     * later from any thread; no timeout runs meanwhile. Not NULL.
      */
     void (*on_request)(sockline_exchange exchange,
                        const sockline_http_request *request,
@@ -1217,6 +1219,103 @@ typedef enum sockline_io_parser {
     SOCKLINE_IO_MSGPACK = 1,
 } sockline_io_parser;
 
+/** What a packet is for. */
+typedef enum sockline_io_packet_type {
+    /** To join a namespace: the payload is an object or absent. Also the answer that it has been joined. */
+    SOCKLINE_IO_PACKET_CONNECT = 0,
+    /** To leave a namespace: no payload. */
+    SOCKLINE_IO_PACKET_DISCONNECT = 1,
+    /** An event: an array that begins with its name. */
+    SOCKLINE_IO_PACKET_EVENT = 2,
+    /** The answer to an event with an id: an array. */
+    SOCKLINE_IO_PACKET_ACK = 3,
+    /** A namespace can't be joined: an object or a string. */
+    SOCKLINE_IO_PACKET_CONNECT_ERROR = 4,
+} sockline_io_packet_type;
+
+/** A packet, which a parser makes messages of, and of messages. */
+typedef struct sockline_io_packet {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** One of enum sockline_io_packet_type. */
+    int32_t packet_type;
+    /** 1 if it has an id. */
+    int32_t has_id;
+    /** The acknowledgement id: of an event that asks for an answer, or of an answer. */
+    uint64_t id;
+    /** The namespace, with its "/". */
+    sockline_string nsp;
+    /**
+     * The payload as JSON; its data is NULL if there is none. A binary value is {"_placeholder":true,"num":0} with the number
+     * of its attachment.
+     */
+    sockline_string payload;
+    /** The binary values, attachment_count of them. */
+    const sockline_bytes *attachments;
+    /** How many those are. */
+    size_t attachment_count;
+} sockline_io_packet;
+
+/** What one packet may cost whoever receives it. */
+typedef struct sockline_io_limits {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** The most attachments: max_attachments of the options. */
+    size_t max_attachments;
+    /** The most bytes, those of the attachments included. */
+    size_t max_bytes;
+} sockline_io_limits;
+
+/** The messages of one packet, for sockline_io_add_message; borrowed until encode returns. */
+typedef struct sockline_io_messages sockline_io_messages;
+
+/**
+ * A parser of your own, in place of enum sockline_io_parser's; both sides have to use the same. Start from
+ * SOCKLINE_IO_CUSTOM_PARSER_INIT and set at least encode and decode. It is copied by the call that takes it.
+ *
+ * Its functions run within other calls, and on the threads that turn loops, encode on several at once. They must not block, and may
+ * call nothing of this library but sockline_io_add_message. What they get is borrowed until they return. No C++ exception and no
+ * longjmp may leave them.
+ */
+typedef struct sockline_io_custom_parser {
+    /** sizeof(sockline_io_custom_parser), as the INIT macro sets it. */
+    size_t size;
+    /**
+     * Makes messages of a packet, with sockline_io_add_message, at least one; they are sent with nothing in between. Returns 0, or
+     * below 0 if it can't be encoded: the call that sends it returns SOCKLINE_ERR_INVALID_ARGUMENT then.
+     */
+    int32_t (*encode)(const sockline_io_packet *packet,
+                      sockline_io_messages *messages,
+                      void *user_data);
+    /** Makes what decode keeps between the messages of one connection. Default: decode is given NULL. */
+    void *(*new_decoder)(void *user_data);
+    /**
+     * Takes the next message of a connection: message_type is one of enum sockline_message_type. Returns 1 and fills in packet if
+     * that was the last of one, 0 if more have to come, and below 0 if it can't be part of a packet: the connection is closed,
+     * by a server with "forced close", by a client with "parse error".
+     *
+     * packet: all but size is 0; an empty nsp stands for "/". What it is made to point to has to be there until this decoder's
+     * next call, and may be in data. It is checked as far as the library relies on it. limits: what packet may be, and what a
+     * decoder may keep. For one decoder this is never called by two threads at once.
+     */
+    int32_t (*decode)(void *decoder,
+                      int32_t message_type,
+                      const void *data,
+                      size_t len,
+                      const sockline_io_limits *limits,
+                      sockline_io_packet *packet,
+                      void *user_data);
+    /** Frees what new_decoder has made: the connection has ended. */
+    void (*free_decoder)(void *decoder, void *user_data);
+    /**
+     * The server or manager that was given the parser is gone, and all decoders are freed: none of these functions is called any
+     * more, and user_data may be freed. Exactly once for each call that took it, unless that returned an error. On any thread.
+     */
+    void (*on_freed)(void *user_data);
+    /** Yours, given to all of these. */
+    void *user_data;
+} sockline_io_custom_parser;
+
 /** What has become of an event that asks for an answer. */
 typedef enum sockline_io_outcome {
     /** The answer is here. */
@@ -1398,6 +1497,8 @@ typedef struct sockline_io_server_options {
     int64_t parser;
     /** The most binary values that an event may bring. Default: 10. */
     uint64_t max_attachments;
+    /** A parser of your own, in place of parser. Default: NULL, none. */
+    const sockline_io_custom_parser *custom_parser;
 } sockline_io_server_options;
 
 /**
@@ -1805,6 +1906,8 @@ typedef struct sockline_io_manager_options {
      * number. Default: 16 MiB.
      */
     uint64_t send_buffer;
+    /** A parser of your own, in place of parser. Default: NULL, none. */
+    const sockline_io_custom_parser *custom_parser;
 } sockline_io_manager_options;
 
 /** How one socket connects and sends. Start from SOCKLINE_IO_SOCKET_OPTIONS_INIT; a field of 0 means its default. */
@@ -1989,6 +2092,10 @@ inline sockline_options sockline_options_init() {
     sockline_options fresh = sockline_options(); fresh.size = sizeof(fresh); return fresh;
 }
 #define SOCKLINE_OPTIONS_INIT sockline_options_init()
+inline sockline_io_custom_parser sockline_io_custom_parser_init() {
+    sockline_io_custom_parser fresh = sockline_io_custom_parser(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_IO_CUSTOM_PARSER_INIT sockline_io_custom_parser_init()
 inline sockline_io_cors sockline_io_cors_init() {
     sockline_io_cors fresh = sockline_io_cors(); fresh.size = sizeof(fresh); return fresh;
 }
@@ -2076,6 +2183,7 @@ inline sockline_refusal sockline_refusal_init() {
 #define SOCKLINE_TLS_INFO_INIT {.size = sizeof(sockline_tls_info)}
 #define SOCKLINE_LOOP_OPTIONS_INIT {.size = sizeof(sockline_loop_options)}
 #define SOCKLINE_OPTIONS_INIT {.size = sizeof(sockline_options)}
+#define SOCKLINE_IO_CUSTOM_PARSER_INIT {.size = sizeof(sockline_io_custom_parser)}
 #define SOCKLINE_IO_CORS_INIT {.size = sizeof(sockline_io_cors)}
 #define SOCKLINE_IO_COOKIE_INIT {.size = sizeof(sockline_io_cookie)}
 #define SOCKLINE_IO_RECOVERY_INIT {.size = sizeof(sockline_io_recovery)}
@@ -2543,6 +2651,12 @@ sockline_status sockline_respond(
     size_t body_len);
 
 /**
+ * Leaves an HTTP request to the server, which answers as if it had no routes: with its metrics, a file of static_folder, or a
+ * refusal. Errors: SOCKLINE_ERR_ALREADY_ANSWERED also once it was cut. Any thread.
+ */
+sockline_status sockline_pass(sockline_exchange exchange);
+
+/**
  * Stops listening. With a code, all connections get the closing handshake with that code and reason; with 0 they
  * live on. on_server_closed comes when the last of them has ended. Arguments and errors as for sockline_close.
  * Any thread.
@@ -2594,6 +2708,16 @@ sockline_status sockline_io_answer_request(sockline_io_question question, int32_
  * on_headers.
  */
 sockline_status sockline_io_add_header(sockline_io_headers *headers, sockline_string name, sockline_string value);
+
+/**
+ * Adds a message to those of a packet: text or binary, by enum sockline_message_type. Copied.
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_INVALID_UTF8. Only within encode.
+ */
+sockline_status sockline_io_add_message(
+    sockline_io_messages *messages,
+    int32_t message_type,
+    const void *data,
+    size_t len);
 
 /**
  * Adds a namespace that the official admin UI connects to; options not NULL, copied.

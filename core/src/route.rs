@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use parking_lot::Mutex;
 
@@ -117,6 +117,8 @@ impl HttpAnswer {
 pub struct Exchange {
     id: u64,
     owed_to: Option<Client>,
+    /// What the request has come with, for [`Exchange::pass_kept`].
+    head: Option<Arc<Request>>,
 }
 
 /// Those that have become numbers.
@@ -148,6 +150,19 @@ impl Exchange {
             Some(Client::Ours(connection)) => event_loop::pass(connection, self.id, head),
             Some(Client::Foreign(give)) => give(HttpAnswer::new(404)),
             None => {}
+        }
+    }
+
+    /// Keeps what the request has come with, for hosts that turn the exchange into a number and pass it on by that.
+    pub fn keep(&mut self, head: Arc<Request>) {
+        self.head = Some(head);
+    }
+
+    /// [`Exchange::pass`], with what was given to [`Exchange::keep`]; without that, it answers 404.
+    pub fn pass_kept(mut self) {
+        match self.head.take() {
+            Some(head) => self.pass(Arc::unwrap_or_clone(head)),
+            None => self.respond(HttpAnswer::new(404)),
         }
     }
 
@@ -192,6 +207,7 @@ impl Exchange {
         Exchange {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             owed_to: Some(client),
+            head: None,
         }
     }
 

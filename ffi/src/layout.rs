@@ -12,6 +12,7 @@ use crate::io::client_handlers::{
     sockline_io_client_handlers, sockline_io_connect_error, sockline_io_manager_handlers,
 };
 use crate::io::client_options::{sockline_io_manager_options, sockline_io_socket_options};
+use crate::io::custom_parser::{sockline_io_custom_parser, sockline_io_limits, sockline_io_packet};
 use crate::io::handlers::{
     sockline_io_ack_event, sockline_io_broadcast_ack_event, sockline_io_connection_error, sockline_io_event,
     sockline_io_handlers, sockline_io_response,
@@ -78,7 +79,10 @@ layout!(sockline_refusal: 6 words, size at 0, body_len at 40);
 layout!(sockline_io_cors: 11 words, size at 0, origins at 8, max_age at 80);
 layout!(sockline_io_cookie: 12 words, size at 0, name at 8, same_site at 72, max_age at 88);
 layout!(sockline_io_recovery: 4 words, size at 0, max_bytes at 24);
-layout!(sockline_io_server_options: 22 words, size at 0, transports at 72, cors at 96, client_folder at 120, recovery at 144, max_attachments at 168);
+layout!(sockline_io_server_options: 23 words, size at 0, transports at 72, cors at 96, client_folder at 120, recovery at 144, max_attachments at 168, custom_parser at 176);
+layout!(sockline_io_packet: 9 words, size at 0, packet_type at 8, has_id at 12, id at 16, nsp at 24, payload at 40, attachments at 56);
+layout!(sockline_io_limits: 3 words, size at 0, max_bytes at 16);
+layout!(sockline_io_custom_parser: 7 words, size at 0, encode at 8, decode at 24, on_freed at 40, user_data at 48);
 layout!(sockline_io_admin_options: 12 words, size at 0, nsp at 8, no_auth at 56, is_production at 88);
 layout!(sockline_io_metrics: 12 words, size at 0, recovered at 88);
 layout!(sockline_io_emit_options: 6 words, size at 0, compress at 16, token at 32, timeout_ms at 40);
@@ -91,7 +95,7 @@ layout!(sockline_io_response: 4 words, args at 0, attachments at 16);
 layout!(sockline_io_broadcast_ack_event: 6 words, size at 0, responses at 16, timed_out at 40);
 layout!(sockline_io_connection_error: 7 words, size at 0, message at 16, context at 32, request at 48);
 layout!(sockline_io_handlers: 19 words, size at 0, on_connection at 8, on_disconnect at 48, on_request at 88, on_room at 136, on_server_closed at 144);
-layout!(sockline_io_manager_options: 25 words, size at 0, options at 8, transports at 40, reconnection at 120, timeout_ms at 160, send_buffer at 192);
+layout!(sockline_io_manager_options: 26 words, size at 0, options at 8, transports at 40, reconnection at 120, timeout_ms at 160, send_buffer at 192, custom_parser at 200);
 layout!(sockline_io_socket_options: 6 words, size at 0, auth at 8, ack_timeout_ms at 40);
 layout!(sockline_io_connect_error: 6 words, size at 0, message at 8, data at 24, error at 40);
 layout!(sockline_io_client_handlers: 8 words, size at 0, on_connect at 8, on_event at 24, on_auth at 48, on_freed at 56);

@@ -13,7 +13,8 @@ use crate::settings::SOCKLINE_UNLIMITED;
 use crate::status::{OK, sockline_status};
 use crate::types::{sockline_bytes, sockline_header, sockline_string};
 
-/// The answer to an HTTP request that is owed: a number, to be used once by sockline_respond. It ends by that, and with on_cut.
+/// The answer to an HTTP request that is owed: a number, to be used once, by sockline_respond or sockline_pass. It ends by that, and
+/// with on_cut.
 pub type sockline_exchange = u64;
 
 /// An HTTP request, and all that it points to: borrowed until on_request returns.
@@ -52,7 +53,8 @@ pub struct sockline_route {
     pub is_prefix: i64,
     /// The longest body to accept, in bytes; a longer one is answered with 413. Default: 1 MiB.
     pub max_body: u64,
-    /// A request has come, whole. Answer with sockline_respond, here or later from any thread; no timeout runs meanwhile. Not NULL.
+    /// A request has come, whole. Answer with sockline_respond, or leave it to the server with sockline_pass, here or
+    /// later from any thread; no timeout runs meanwhile. Not NULL.
     pub on_request: Option<
         unsafe extern "C" fn(
             exchange: sockline_exchange,
@@ -97,6 +99,16 @@ pub unsafe extern "C" fn sockline_respond(
             body: unsafe { bytes(body, body_len) }?.to_vec(),
         };
         Exchange::from_raw(exchange)?.respond(answer);
+        Ok(OK)
+    })
+}
+
+/// Leaves an HTTP request to the server, which answers as if it had no routes: with its metrics, a file of static_folder, or a
+/// refusal. Errors: SOCKLINE_ERR_ALREADY_ANSWERED also once it was cut. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn sockline_pass(exchange: sockline_exchange) -> sockline_status {
+    guard(|| {
+        Exchange::from_raw(exchange)?.pass_kept();
         Ok(OK)
     })
 }
@@ -179,9 +191,11 @@ impl Route for Answering {
         self.max_body
     }
 
-    fn on_request(&self, request: HttpRequest) {
-        let parts = RequestParts::of(&request.head, request.remote);
-        let shown = parts.request(&request.head, &request.body, request.secure);
+    fn on_request(&self, mut request: HttpRequest) {
+        let head = Arc::new(request.head);
+        let parts = RequestParts::of(&head, request.remote);
+        let shown = parts.request(&head, &request.body, request.secure);
+        request.exchange.keep(head.clone());
         let exchange = request.exchange.into_raw();
         // SAFETY: the header asks for a function of this type; what it gets is good until it returns.
         unsafe { (self.route.on_request)(exchange, &raw const shown, self.route.user_data as *mut c_void) }

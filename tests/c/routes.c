@@ -1,4 +1,7 @@
-/* HTTP requests that the application answers itself, at once and later, from another thread, and those that are cut. */
+/* HTTP requests that the application answers itself or leaves to the server, at once and later, from another thread, and those that
+ * are cut. */
+
+#define _DEFAULT_SOURCE /* mkdtemp */
 
 #include "support.h"
 
@@ -13,6 +16,7 @@ struct site {
     sockline_exchange owed, cut;
     char seen[256]; /* method, path, query, the header X-Test, body */
     int requests;
+    char folder[32]; /* with the file page.html, in which is "a file" */
 };
 
 static void see(struct site *site, const sockline_http_request *request) {
@@ -40,12 +44,40 @@ static void owe(sockline_exchange exchange, const sockline_http_request *request
     site->owed = exchange;
 }
 
+static void leave(sockline_exchange exchange, const sockline_http_request *request, void *user_data) {
+    see(user_data, request);
+    CHECK_STATUS(SOCKLINE_OK, sockline_pass(exchange));
+    CHECK_STATUS(SOCKLINE_ERR_ALREADY_ANSWERED, sockline_pass(exchange));
+    CHECK_STATUS(SOCKLINE_ERR_ALREADY_ANSWERED, sockline_respond(exchange, 200, NULL, 0, NULL, 0));
+}
+
 static void cut(sockline_exchange exchange, void *user_data) { ((struct site *)user_data)->cut = exchange; }
+
+static void in_folder(const struct site *site, const char *name, char *path) {
+    snprintf(path, 64, "%s/%s", site->folder, name);
+}
+
+static void make_folder(struct site *site) {
+    char path[64];
+    strcpy(site->folder, "/tmp/sockline-routes-XXXXXX");
+    CHECK(mkdtemp(site->folder));
+    in_folder(site, "page.html", path);
+    FILE *file = fopen(path, "w");
+    CHECK(file && fputs("a file", file) >= 0 && fclose(file) == 0);
+}
+
+static void close_site(struct site *site) {
+    char path[64];
+    sockline_loop_free(site->loop);
+    in_folder(site, "page.html", path);
+    CHECK(unlink(path) == 0 && rmdir(site->folder) == 0);
+}
 
 static void open_site(struct site *site) {
     memset(site, 0, sizeof *site);
     site->loop = new_loop();
-    sockline_route routes[2] = {SOCKLINE_ROUTE_INIT, SOCKLINE_ROUTE_INIT};
+    make_folder(site);
+    sockline_route routes[3] = {SOCKLINE_ROUTE_INIT, SOCKLINE_ROUTE_INIT, SOCKLINE_ROUTE_INIT};
     routes[0].path = sockline_str("/now");
     routes[0].on_request = answer;
     routes[0].max_body = 8;
@@ -53,11 +85,15 @@ static void open_site(struct site *site) {
     routes[1].is_prefix = 1;
     routes[1].on_request = owe;
     routes[1].on_cut = cut;
-    routes[0].user_data = routes[1].user_data = site;
+    routes[2].path = sockline_str("/p");
+    routes[2].is_prefix = 1;
+    routes[2].on_request = leave;
+    routes[0].user_data = routes[1].user_data = routes[2].user_data = site;
     sockline_server_options options = SOCKLINE_SERVER_OPTIONS_INIT;
     options.host = sockline_str("127.0.0.1");
     options.routes = routes;
-    options.route_count = 2;
+    options.route_count = 3;
+    options.static_folder = sockline_str(site->folder);
     CHECK_STATUS(SOCKLINE_OK, sockline_listen(site->loop, &options, NULL, NULL, &site->server));
 }
 
@@ -98,7 +134,7 @@ static void a_request_is_answered_at_once(void) {
     fd = ask(&site, "GET /now/more HTTP/1.1\r\nHost: x\r\n\r\n");
     EXPECT(&site, fd, "HTTP/1.1 4", "");
     CHECK(site.requests == 1);
-    sockline_loop_free(site.loop);
+    close_site(&site);
 }
 
 static void *answer_from_another_thread(void *owed) {
@@ -116,7 +152,7 @@ static void a_request_is_answered_later_from_another_thread(void) {
     EXPECT(&site, fd, "HTTP/1.1 200 ", "\r\n\r\nlate");
     pthread_join(thread, NULL);
     CHECK(site.cut == 0);
-    sockline_loop_free(site.loop);
+    close_site(&site);
 }
 
 static void a_client_that_goes_cuts_its_request(void) {
@@ -127,7 +163,38 @@ static void a_client_that_goes_cuts_its_request(void) {
     close(fd);
     UNTIL(site.loop, site.cut == site.owed);
     CHECK_STATUS(SOCKLINE_ERR_ALREADY_ANSWERED, sockline_respond(site.owed, 200, NULL, 0, NULL, 0));
-    sockline_loop_free(site.loop);
+    close_site(&site);
+}
+
+static void a_request_is_left_to_the_server(void) {
+    struct site site;
+    open_site(&site);
+    int fd = ask(&site, "GET /page.html HTTP/1.1\r\nHost: x\r\n\r\nGET /pages HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    char text[1024];
+    size_t len = 0;
+    UNTIL(site.loop, answered(fd, text, &len, "HTTP/1.1 200 ", "") && strstr(text, "HTTP/1.1 404 "));
+    CHECK(strstr(text, "\r\n\r\na file") && site.requests == 2);
+    close(fd);
+    close_site(&site);
+}
+
+static void *leave_on_another_thread(void *owed) {
+    CHECK_STATUS(SOCKLINE_OK, sockline_pass(*(sockline_exchange *)owed));
+    return NULL;
+}
+
+static void a_request_is_left_later_on_another_thread(void) {
+    struct site site;
+    open_site(&site);
+    int fd = ask(&site, "GET /later/x HTTP/1.1\r\nHost: x\r\n\r\n");
+    UNTIL(site.loop, site.owed != 0);
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, leave_on_another_thread, &site.owed) == 0);
+    EXPECT(&site, fd, "HTTP/1.1 404 ", "");
+    pthread_join(thread, NULL);
+    CHECK(site.cut == 0);
+    CHECK_STATUS(SOCKLINE_ERR_ALREADY_ANSWERED, sockline_pass(site.owed));
+    close_site(&site);
 }
 
 static void a_route_that_can_t_be_is_refused(void) {
@@ -149,6 +216,8 @@ int main(void) {
     RUN(a_request_is_answered_at_once);
     RUN(a_request_is_answered_later_from_another_thread);
     RUN(a_client_that_goes_cuts_its_request);
+    RUN(a_request_is_left_to_the_server);
+    RUN(a_request_is_left_later_on_another_thread);
     RUN(a_route_that_can_t_be_is_refused);
     return 0;
 }

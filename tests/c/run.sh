@@ -62,7 +62,7 @@ compile() {
     certificates
     folder=$build/$1; shift
     mkdir -p "$folder"
-    for test in contract calls io_client io_server options queue reconnect routes secure server threads upgrade; do
+    for test in contract calls io_client io_parser io_server options queue reconnect routes secure server threads upgrade; do
         gcc -g -std=c11 $strict "$@" $test.c -o "$folder/$test" $(link)
     done
     gcc -g -std=gnu11 $strict "$@" unload.c -o "$folder/unload" -ldl -lpthread
@@ -72,7 +72,7 @@ compile() {
 # Runs the tests of a folder; the rest is put before each command.
 run() {
     folder=$build/$1; messages=$2; shift 2
-    for test in contract calls io_client io_server options queue reconnect routes server upgrade hpp; do "$@" "$folder/$test"; done
+    for test in contract calls io_client io_parser io_server options queue reconnect routes server upgrade hpp; do "$@" "$folder/$test"; done
     "$@" "$folder/secure" "$build/certificates"
     "$@" "$folder/threads" "$messages"
     "$@" "$folder/unload" "$target/libsockline.so.0"

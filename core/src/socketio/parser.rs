@@ -204,6 +204,11 @@ impl Encoded {
         self.end_binary(start);
     }
 
+    /// Whether there is no message.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
     fn clear(&mut self) {
         self.text.clear();
         self.binary.clear();

@@ -1,5 +1,6 @@
 //! Requests that a route leaves to the server, and upgrades that it does not take.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -188,4 +189,23 @@ fn passing_from_other_threads_and_for_clients_that_have_gone() {
     let (sender, answers) = unbounded();
     Exchange::foreign(Box::new(move |answer| sender.send(answer).unwrap())).pass(head);
     assert_eq!(answers.try_recv(), Ok(HttpAnswer::new(404)));
+}
+
+#[test]
+fn a_number_passes_what_was_kept_for_it() {
+    let (options, heard, _folder) = hooked(|_| {});
+    let on_loop = started();
+    let server = serve(&on_loop, options, recorder().0);
+    let mut peer = connect(server);
+    for (keeps, status) in [(true, 200), (false, 404)] {
+        peer.send(&get("/file.txt"));
+        let mut request = heard.request();
+        if keeps {
+            request.exchange.keep(Arc::new(request.head));
+        }
+        let number = request.exchange.into_raw();
+        Exchange::from_raw(number).unwrap().pass_kept();
+        let (head, _) = response(&mut peer);
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+    }
 }

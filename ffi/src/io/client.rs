@@ -47,11 +47,12 @@ pub unsafe extern "C" fn sockline_io_manager_new(
         // with what they point to.
         unsafe {
             write_out(manager, 0);
-            let options = read_manager_options(options)?;
+            let (options, written) = read_manager_options(options)?;
             let handler = read_manager_handlers(handlers, user_data)?;
             let on_loop = share(r#loop);
             let on_loop = on_loop.as_ref().map(|on_loop| on_loop.inner());
             let made = Manager::new(on_loop, read_url(url)?, options, handler)?;
+            written.taken();
             made.keep();
             write_out(manager, made.raw());
         }
@@ -170,7 +171,7 @@ pub unsafe extern "C" fn sockline_io_connect(
         unsafe {
             write_out(socket, 0);
             let handlers = read_struct(handlers)?.ok_or_else(|| invalid("handlers is NULL".to_owned()))?;
-            let options = read_manager_options(options)?;
+            let (options, written) = read_manager_options(options)?;
             let socket_options = read_socket_options(socket_options, user_data as usize)?;
             let on_loop = share(r#loop);
             let on_loop = on_loop.as_ref().map(|on_loop| on_loop.inner());
@@ -178,6 +179,7 @@ pub unsafe extern "C" fn sockline_io_connect(
             let made =
                 sockline::io::connect(on_loop, read_url(url)?, options, socket_options, handler.clone())?;
             handler.belongs_to(&made);
+            written.taken();
             made.keep();
             write_out(socket, made.raw());
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sockline::Result;
 use sockline::io::{Auth, ManagerOptions, Reconnection, SocketOptions};
 
+use super::custom_parser::{Given, sockline_io_custom_parser};
 use super::options::{millis, parser, transports};
 use crate::abi::{Versioned, headers, invalid, optional_string, read_struct, string};
 use crate::client::{client_options, sockline_options};
@@ -67,6 +68,8 @@ pub struct sockline_io_manager_options {
     /// How many bytes of events may wait, in all sockets together, while there is no connection; SOCKLINE_UNLIMITED for any
     /// number. Default: 16 MiB.
     pub send_buffer: u64,
+    /// A parser of your own, in place of parser. Default: NULL, none.
+    pub custom_parser: *const sockline_io_custom_parser,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -101,18 +104,19 @@ unsafe impl Versioned for sockline_io_socket_options {
 /// `given` is NULL or a struct as long as its size says, and what it points to is readable.
 pub(super) unsafe fn read_manager_options(
     given: *const sockline_io_manager_options,
-) -> Result<ManagerOptions> {
+) -> Result<(ManagerOptions, Given)> {
     let defaults = ManagerOptions::default();
     // SAFETY: the caller's promise covers the struct and all that it points to.
     unsafe {
         let Some(given) = read_struct(given)? else {
-            return Ok(defaults);
+            return Ok((defaults, Given::NONE));
         };
+        let written = Given::read(given.custom_parser)?;
         let mut transports = transports(given.transports, defaults.transports)?;
         if given.websocket_first != 0 {
             transports.reverse();
         }
-        Ok(ManagerOptions {
+        let options = ManagerOptions {
             client: match read_struct(given.options)? {
                 Some(given) => client_options(&given)?,
                 None => defaults.client,
@@ -133,11 +137,12 @@ pub(super) unsafe fn read_manager_options(
                 millis => optional_millis(millis),
             },
             auto_connect: switch("auto_connect", given.auto_connect, true)?,
-            parser: parser(given.parser)?,
+            parser: written.kind(parser(given.parser)?),
             max_attachments: limit(given.max_attachments, defaults.max_attachments, usize::MAX),
             send_buffer: limit(given.send_buffer, defaults.send_buffer, 0),
             ..defaults
-        })
+        };
+        Ok((options, written))
     }
 }
 

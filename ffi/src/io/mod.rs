@@ -6,6 +6,7 @@ pub mod broadcast;
 pub mod client;
 pub mod client_handlers;
 pub mod client_options;
+pub mod custom_parser;
 pub mod handlers;
 pub mod namespace;
 pub mod options;

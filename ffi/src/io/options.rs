@@ -5,6 +5,7 @@ use std::time::Duration;
 use sockline::Result;
 use sockline::io::{Cookie, Cors, ParserKind, Recovery, SameSite, ServerOptions, Transport};
 
+use super::custom_parser::{Given, sockline_io_custom_parser};
 use super::types::{sockline_io_parser, sockline_io_transport};
 use crate::abi::{Versioned, invalid, optional_string, read_struct, strings};
 use crate::settings::{SOCKLINE_UNLIMITED, limit, read_settings, sockline_settings, switch, timeout};
@@ -134,6 +135,8 @@ pub struct sockline_io_server_options {
     pub parser: i64,
     /// The most binary values that an event may bring. Default: 10.
     pub max_attachments: u64,
+    /// A parser of your own, in place of parser. Default: NULL, none.
+    pub custom_parser: *const sockline_io_custom_parser,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -143,14 +146,17 @@ unsafe impl Versioned for sockline_io_server_options {
 
 /// # Safety
 /// `given` is NULL or a struct as long as its size says, and what it points to is readable.
-pub(super) unsafe fn read_options(given: *const sockline_io_server_options) -> Result<ServerOptions> {
+pub(super) unsafe fn read_options(
+    given: *const sockline_io_server_options,
+) -> Result<(ServerOptions, Given)> {
     let defaults = ServerOptions::default();
     // SAFETY: the caller's promise covers the struct and all that it points to.
     unsafe {
         let Some(given) = read_struct(given)? else {
-            return Ok(defaults);
+            return Ok((defaults, Given::NONE));
         };
-        Ok(ServerOptions {
+        let written = Given::read(given.custom_parser)?;
+        let options = ServerOptions {
             path: optional_string(given.path)?.unwrap_or(defaults.path),
             add_trailing_slash: switch("add_trailing_slash", given.add_trailing_slash, true)?,
             ping_interval: millis(given.ping_interval_ms, defaults.ping_interval),
@@ -176,10 +182,11 @@ pub(super) unsafe fn read_options(given: *const sockline_io_server_options) -> R
                 given.cleanup_empty_child_namespaces,
                 false,
             )?,
-            parser: parser(given.parser)?,
+            parser: written.kind(parser(given.parser)?),
             max_attachments: limit(given.max_attachments, defaults.max_attachments, usize::MAX),
             ..defaults
-        })
+        };
+        Ok((options, written))
     }
 }
 

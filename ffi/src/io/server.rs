@@ -38,7 +38,8 @@ pub unsafe extern "C" fn sockline_io_server_new(
             write_out(server, 0);
             let handlers =
                 read_struct(handlers)?.ok_or_else(|| crate::abi::invalid("handlers is NULL".to_owned()))?;
-            let options = asking(read_options(options)?, &handlers);
+            let (options, written) = read_options(options)?;
+            let options = asking(options, &handlers);
             let asks_namespaces = handlers.on_namespace.is_some();
             let on_loop = share(r#loop);
             let hearing = Arc::new(Hearing {
@@ -46,6 +47,7 @@ pub unsafe extern "C" fn sockline_io_server_new(
                 user_data: user_data as usize,
             });
             let made = Server::new(on_loop.as_ref().map(|on_loop| on_loop.inner()), options, hearing)?;
+            written.taken();
             made.set_dynamic_namespaces(asks_namespaces);
             write_out(server, made.raw());
             kept().push(made);
