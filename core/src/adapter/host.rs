@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::ws::Millis;
 
 use super::{
-    BroadcastAcks, BroadcastOptions, BroadcastPacket, Directory, Progress, RoomEvent, Rooms, SocketDetails,
+    Answer, BroadcastAcks, BroadcastOptions, BroadcastPacket, Directory, Progress, Reply, RoomEvent, Rooms,
+    SocketDetails,
 };
 
 /// A namespace on this node, as its adapter sees it.
@@ -46,6 +47,12 @@ pub trait Host: Directory<Self::Member> + Send + Sync {
     /// Rooms have changed. Called with no lock held, and only if [`LocalAdapter::tell_of_rooms`](super::LocalAdapter::tell_of_rooms) was called.
     fn on_room_events(&self, events: Vec<RoomEvent>) {
         drop(events);
+    }
+
+    /// Another node's application has emitted this event, whose array is well-formed and begins with a string or a
+    /// number. With `reply` it waits for an answer, which may be given later or never.
+    fn on_server_side_emit(&self, packet: BroadcastPacket, reply: Option<Reply<Answer>>) {
+        drop((packet, reply));
     }
 
     /// Milliseconds since any fixed time.

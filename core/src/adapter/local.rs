@@ -1,6 +1,7 @@
 //! The adapter of a single node; and each node's own part of a cluster's.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,8 +9,8 @@ use parking_lot::{ReentrantMutex, RwLock};
 
 use super::host::Everybody;
 use super::{
-    Adapter, AdapterError, BroadcastAcks, BroadcastOptions, BroadcastPacket, Host, Progress, Recipients,
-    Recovery, Reply, Restored, RoomEvent, Rooms, Session, SocketDetails,
+    Adapter, AdapterError, Answer, Answered, BroadcastAcks, BroadcastOptions, BroadcastPacket, ClusterReply,
+    Host, Progress, Recipients, Recovery, Reply, Restored, RoomEvent, Rooms, Session, SocketDetails,
 };
 
 /// The rooms of one namespace on this node, and its recovery store if it has one.
@@ -54,6 +55,11 @@ impl<H: Host> LocalAdapter<H> {
             .iter()
             .map(|(name, count)| (Arc::clone(name), count))
             .collect()
+    }
+
+    /// Whether some socket of this node is in a room.
+    pub fn has_room(&self, room: &str) -> bool {
+        self.rooms.read().has(room) || self.host.find(room).is_some()
     }
 
     /// Whether a socket is in a room.
@@ -132,7 +138,7 @@ impl<H: Host> LocalAdapter<H> {
         });
     }
 
-    fn all_rooms(&self, member: &H::Member, id: &str) -> Vec<Arc<str>> {
+    fn rooms_of(&self, member: &H::Member, id: &str) -> Vec<Arc<str>> {
         let joined = self.rooms.read().of(member);
         [id.into()].into_iter().chain(joined).collect()
     }
@@ -188,37 +194,39 @@ impl<H: Host> Adapter for LocalAdapter<H> {
 
     fn socket_rooms(&self, id: &str) -> Vec<Arc<str>> {
         match self.host.find(id) {
-            Some(member) => self.all_rooms(&member, id),
+            Some(member) => self.rooms_of(&member, id),
             None => Vec::new(),
         }
     }
 
-    fn sockets(&self, rooms: &[Arc<str>], reply: Reply<Result<Vec<String>, AdapterError>>) {
+    fn sockets(&self, rooms: &[Arc<str>], reply: ClusterReply<Vec<String>>) {
         let options = BroadcastOptions {
             rooms: rooms.to_vec(),
             ..BroadcastOptions::default()
         };
         let members = self.members(&options);
-        reply(Ok(members
-            .iter()
-            .map(|member| self.host.id(member).to_string())
-            .collect()));
+        let ids = members.iter().map(|member| self.host.id(member).to_string());
+        reply(Ok(Answered::whole(ids.collect())));
     }
 
-    fn fetch_sockets(
-        &self,
-        options: &BroadcastOptions,
-        reply: Reply<Result<Vec<SocketDetails>, AdapterError>>,
-    ) {
+    fn all_rooms(&self, reply: ClusterReply<Vec<String>>) {
+        let joined = self.rooms();
+        let mut names: BTreeSet<String> = joined.iter().map(|(name, _)| name.to_string()).collect();
+        let own = self.members(&BroadcastOptions::default());
+        names.extend(own.iter().map(|member| self.host.id(member).to_string()));
+        reply(Ok(Answered::whole(names.into_iter().collect())));
+    }
+
+    fn fetch_sockets(&self, options: &BroadcastOptions, reply: ClusterReply<Vec<SocketDetails>>) {
         let members = self.members(options);
         let details = members.iter().map(|member| {
-            let rooms = self.all_rooms(member, self.host.id(member));
+            let rooms = self.rooms_of(member, self.host.id(member));
             SocketDetails {
                 rooms: rooms.iter().map(ToString::to_string).collect(),
                 ..self.host.details(member)
             }
         });
-        reply(Ok(details.collect()));
+        reply(Ok(Answered::whole(details.collect())));
     }
 
     fn add_sockets(&self, options: &BroadcastOptions, rooms: &[&str]) {
@@ -245,13 +253,9 @@ impl<H: Host> Adapter for LocalAdapter<H> {
     }
 
     /// There are no others.
-    fn server_side_emit(
-        &self,
-        _packet: &BroadcastPacket,
-        reply: Option<Reply<Result<Vec<String>, AdapterError>>>,
-    ) {
+    fn server_side_emit(&self, _packet: &BroadcastPacket, reply: Option<ClusterReply<Vec<Answer>>>) {
         if let Some(reply) = reply {
-            reply(Ok(Vec::new()));
+            reply(Ok(Answered::whole(Vec::new())));
         }
     }
 
@@ -430,27 +434,45 @@ mod tests {
     fn questions_are_answered() {
         let adapter = adapter(&["x", "y"], false);
         adapter.add_all("y", &["a"]);
-        let (told, asked) = (Arc::new(Mutex::new(Vec::new())), 4);
+        let (told, asked) = (Arc::new(Mutex::new(Vec::new())), 5);
         let tell = || {
             let told = Arc::clone(&told);
             move |answer: String| told.lock().push(answer)
         };
         let say = tell();
-        adapter.sockets(&[Arc::from("a")], Box::new(move |ids| say(format!("{ids:?}"))));
+        adapter.sockets(
+            &[Arc::from("a")],
+            Box::new(move |ids| say(format!("{:?}", ids.unwrap().value))),
+        );
+        let say = tell();
+        adapter.all_rooms(Box::new(move |names| say(format!("{:?}", names.unwrap().value))));
         let say = tell();
         let rooms =
             |sockets: Vec<SocketDetails>| format!("{:?}", sockets.first().map(|one| one.rooms.clone()));
-        adapter.fetch_sockets(&to(&["a"]), Box::new(move |found| say(rooms(found.unwrap()))));
+        adapter.fetch_sockets(
+            &to(&["a"]),
+            Box::new(move |found| say(rooms(found.unwrap().value))),
+        );
         let say = tell();
         adapter.server_count(Box::new(move |count| say(format!("{count:?}"))));
         let say = tell();
         adapter.server_side_emit(
             &packet("x"),
-            Some(Box::new(move |answers| say(format!("{answers:?}")))),
+            Some(Box::new(move |answers| say(format!("{:?}", answers.unwrap())))),
         );
         let told = told.lock();
         assert_eq!(told.len(), asked);
-        assert_eq!(*told, [r#"Ok(["y"])"#, r#"Some(["y", "a"])"#, "Ok(1)", "Ok([])"]);
+        assert_eq!(
+            *told,
+            [
+                r#"["y"]"#,
+                r#"["a", "x", "y"]"#,
+                r#"Some(["y", "a"])"#,
+                "Ok(1)",
+                "Answered { value: [], missing: 0 }"
+            ]
+        );
+        assert!(adapter.has_room("a") && adapter.has_room("x") && !adapter.has_room("b"));
     }
 
     #[derive(Default)]

@@ -123,6 +123,35 @@ impl fmt::Display for AdapterError {
 
 impl std::error::Error for AdapterError {}
 
+/// An answer that is put together from those of several nodes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answered<T> {
+    /// What has come.
+    pub value: T,
+    /// So many nodes, of those that were asked, have not answered in time. If it isn't known how many there are, at
+    /// least one.
+    pub missing: usize,
+}
+
+impl<T> Answered<T> {
+    /// Nobody is missing.
+    pub fn whole(value: T) -> Answered<T> {
+        Answered { value, missing: 0 }
+    }
+}
+
+/// A [`Reply`] with the answers of several nodes; an error if nothing at all can be said.
+pub type ClusterReply<T> = Reply<Result<Answered<T>, AdapterError>>;
+
+/// What another node's application has answered to [`Adapter::server_side_emit`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// A JSON value, well-formed.
+    pub value: String,
+    /// What its placeholders stand for.
+    pub attachments: Vec<Bytes>,
+}
+
 /// What a session needs to go on after a short loss, and what its client has missed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
@@ -159,14 +188,18 @@ pub trait Adapter: Send + Sync {
     fn socket_rooms(&self, id: &str) -> Vec<Arc<str>>;
 
     /// The ids of all sockets in these rooms, on all nodes.
-    fn sockets(&self, rooms: &[Arc<str>], reply: Reply<Result<Vec<String>, AdapterError>>);
+    fn sockets(&self, rooms: &[Arc<str>], reply: ClusterReply<Vec<String>>);
+
+    /// The names of all rooms on all nodes, those of sockets' own ids included. Not every adapter can ask that of other
+    /// nodes.
+    fn all_rooms(&self, reply: ClusterReply<Vec<String>>) {
+        reply(Err(AdapterError(
+            "this adapter doesn't tell other nodes' rooms".to_owned(),
+        )));
+    }
 
     /// All sockets that the options mean.
-    fn fetch_sockets(
-        &self,
-        options: &BroadcastOptions,
-        reply: Reply<Result<Vec<SocketDetails>, AdapterError>>,
-    );
+    fn fetch_sockets(&self, options: &BroadcastOptions, reply: ClusterReply<Vec<SocketDetails>>);
 
     /// Adds all sockets that the options mean to rooms.
     fn add_sockets(&self, options: &BroadcastOptions, rooms: &[&str]);
@@ -177,15 +210,23 @@ pub trait Adapter: Send + Sync {
     /// Disconnects all sockets that the options mean; with `close` their connections, too.
     fn disconnect_sockets(&self, options: &BroadcastOptions, close: bool);
 
-    /// Sends an event to the other nodes' applications; with `reply`, for their answers, each a JSON value.
-    fn server_side_emit(
-        &self,
-        packet: &BroadcastPacket,
-        reply: Option<Reply<Result<Vec<String>, AdapterError>>>,
-    );
+    /// Sends an event to the other nodes' applications ([`Host::on_server_side_emit`]); with `reply`, for their answers.
+    fn server_side_emit(&self, packet: &BroadcastPacket, reply: Option<ClusterReply<Vec<Answer>>>);
 
     /// How many nodes there are, this one included.
     fn server_count(&self, reply: Reply<Result<usize, AdapterError>>);
+
+    /// How long answers of other nodes' clients are waited for if [`BroadcastFlags::timeout`] doesn't say; `None`: there
+    /// are no other nodes.
+    fn ack_timeout(&self) -> Option<Millis> {
+        None
+    }
+
+    /// Whether a session may be recovered on another node, so that an event for a single socket of this node has to be
+    /// broadcast as those for many are.
+    fn recovers_elsewhere(&self) -> bool {
+        false
+    }
 
     /// What a socket that connects now begins its [`Progress`] with.
     fn progress(&self) -> Progress {

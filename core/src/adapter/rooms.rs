@@ -119,6 +119,11 @@ impl<M: Clone + Eq + Hash> Rooms<M> {
         self.room(room).is_some_and(|room| room.members.contains(member))
     }
 
+    /// Whether somebody has joined a room.
+    pub fn has(&self, room: &str) -> bool {
+        self.names.contains_key(room)
+    }
+
     /// All rooms that somebody has joined, with how many have. Rooms of members' own ids are not among them unless
     /// somebody else is there too.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, usize)> {

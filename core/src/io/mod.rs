@@ -115,5 +115,6 @@ pub use shared::{AckResult, EmitOptions};
 pub use socket::Socket;
 
 pub use self::engine::{ConnectionError, Handshake};
+pub use crate::adapter::Answered;
 pub use crate::engineio::{Cookie, CookiePriority, Cors, CorsOrigin, OriginCheck, SameSite, Transport};
 pub use crate::socketio::{Parser, ParserKind};

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::broadcast_acks::Gathering;
 use super::sending::Payload;
 use super::{Namespace, Outgoing, Socket};
-use crate::adapter::{Adapter, BroadcastOptions, BroadcastPacket, Directory};
+use crate::adapter::{self, Adapter, Answered, BroadcastOptions, BroadcastPacket, Directory};
 use crate::error::{Error, ErrorCode, Result};
 use crate::settings::millis;
 
@@ -118,16 +118,21 @@ impl BroadcastOperator {
     }
 
     /// Looks for the sockets, in other processes too. `done` is called exactly once, later, on the thread of the server's
-    /// loop: with an error if another server didn't answer in time.
-    pub fn fetch_sockets(&self, done: impl FnOnce(Result<Vec<SocketDetails>>) + Send + 'static) {
+    /// loop; [`Answered::missing`] says how many servers didn't answer in time.
+    pub fn fetch_sockets(&self, done: impl FnOnce(Result<Answered<Vec<SocketDetails>>>) + Send + 'static) {
         let Some(core) = self.namespace.core() else {
             return log::debug!("sockets of a server that has gone can't be fetched");
         };
         let namespace = self.namespace.clone();
-        let reply = move |found: std::result::Result<Vec<crate::adapter::SocketDetails>, _>| {
+        let reply = move |found: std::result::Result<Answered<Vec<adapter::SocketDetails>>, _>| {
             let home = core.home;
             home.run(Box::new(move || {
-                done(found.map_or_else(not_answered, |all| Ok(namespace.details(all))))
+                done(found.map_or_else(not_answered, |found| {
+                    Ok(Answered {
+                        value: namespace.details(found.value),
+                        missing: found.missing,
+                    })
+                }))
             }));
         };
         self.namespace
@@ -220,12 +225,12 @@ fn packet(payload: Payload<'_>, attachments: &[&[u8]]) -> BroadcastPacket {
     }
 }
 
-fn not_answered<T>(error: crate::adapter::AdapterError) -> Result<T> {
+pub(super) fn not_answered<T>(error: adapter::AdapterError) -> Result<T> {
     Err(Error::new(ErrorCode::PeerDead, error.to_string()))
 }
 
 impl Namespace {
-    fn details(&self, found: Vec<crate::adapter::SocketDetails>) -> Vec<SocketDetails> {
+    fn details(&self, found: Vec<adapter::SocketDetails>) -> Vec<SocketDetails> {
         let details = found.into_iter().map(|found| SocketDetails {
             socket: self.adapter().host().find(&found.id),
             id: found.id,

@@ -184,7 +184,7 @@ pub unsafe extern "C" fn sockline_io_fetch_sockets(
         let context = context as usize;
         target.fetch_sockets(move |result| {
             let (status, sockets) = match result {
-                Ok(sockets) => (OK, sockets),
+                Ok(found) => (OK, found.value),
                 Err(error) => (error.code() as sockline_status, Vec::new()),
             };
             let rooms: Vec<Vec<sockline_string>> = sockets.iter().map(rooms_of).collect();

@@ -47,7 +47,7 @@ impl Engine {
         let key = namespace(handle).map_or(0, |namespace| namespace.user_data() as u32);
         operator.fetch_sockets(move |found| {
             let (failed, text) = match found {
-                Ok(sockets) => (0, fetched(&sockets)),
+                Ok(found) => (0, fetched(&found.value)),
                 Err(error) => (1, error.to_string()),
             };
             let parts = [&token.to_le_bytes()[..], text.as_bytes()];
