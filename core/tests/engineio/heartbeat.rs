@@ -131,6 +131,28 @@ fn a_client_of_revision_3_does() {
 }
 
 #[test]
+fn one_pong_waits_for_a_client_that_pings_and_does_not_poll() {
+    let mut scene = Scene::on_polling(Version::V3);
+    let _ = scene.send("a");
+    scene.hear("2");
+    let waiting = scene.session.buffered();
+    for _ in 0..1000 {
+        scene.hear("2");
+    }
+    assert_eq!(scene.session.buffered(), waiting);
+    let _ = scene.send("b");
+    assert!(scene.poll());
+    assert_eq!(scene.said(), ["200 2:4a1:32:4b"]);
+    scene.hear("2");
+    assert!(scene.poll());
+    assert_eq!(
+        scene.said(),
+        ["200 1:3"],
+        "each that is asked for anew is answered"
+    );
+}
+
+#[test]
 fn another_clock_goes_on_where_the_old_one_was() {
     let mut scene = Scene::on_websocket(Version::V4);
     scene.pass(INTERVAL - 10);

@@ -106,3 +106,28 @@ fn new_clients_are_served_beside_them() {
         (Got::Binary(b"\x04x".to_vec()), Got::Binary(b"x".to_vec()))
     );
 }
+
+#[test]
+fn pongs_do_not_pile_up_for_a_client_that_reads_nothing() {
+    let fixture = serve_with(|options| {
+        options.allow_eio3 = true;
+        options.settings.high_water_mark = 10_000;
+    });
+    let mut client = client(&fixture);
+    client.gets(&["40"]);
+    let socket = fixture.socket();
+    let text = format!("\"{}\"", "x".repeat(1 << 20));
+    while socket.buffered_amount() < 10_000_000 {
+        let _ = socket.emit("e", &text, &[], &Default::default()).unwrap();
+    }
+    fixture.skip();
+    for _ in 0..1000 {
+        client.say("2");
+    }
+    client.say("42[\"behind\"]");
+    fixture.hears(&["event behind []"]);
+    while client.text() != "3" {}
+    client.gets_nothing_more(&fixture, &socket);
+    client.say("2");
+    client.gets(&["3"]);
+}

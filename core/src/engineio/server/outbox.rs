@@ -95,12 +95,20 @@ impl Entry {
 pub(super) struct Outbox {
     entries: VecDeque<Entry>,
     bytes: usize,
+    has_pong: bool,
 }
 
 impl Outbox {
     pub(super) fn push(&mut self, entry: Entry) {
         self.bytes += entry.len();
         self.entries.push_back(entry);
+    }
+
+    /// One pong answers all pings that came before it has left: a client that never polls has nothing pile up.
+    pub(super) fn push_pong(&mut self) {
+        if !std::mem::replace(&mut self.has_pong, true) {
+            self.push(Entry::Control(PacketType::Pong, "".into()));
+        }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -125,8 +133,7 @@ impl Outbox {
     }
 
     pub(super) fn take(&mut self) -> VecDeque<Entry> {
-        self.bytes = 0;
-        std::mem::take(&mut self.entries)
+        std::mem::take(self).entries
     }
 
     /// All of it as one payload, and a packet without data behind it.

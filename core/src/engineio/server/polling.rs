@@ -95,7 +95,10 @@ impl Session {
     pub(super) fn send_control(&mut self, kind: PacketType, effects: &mut Vec<Effect>) {
         match &mut self.polling {
             Some(polling) => {
-                polling.outbox.push(Entry::Control(kind, "".into()));
+                match kind {
+                    PacketType::Pong => polling.outbox.push_pong(),
+                    kind => polling.outbox.push(Entry::Control(kind, "".into())),
+                }
                 self.flush(effects);
             }
             None => effects.push(Effect::Frame(kind)),

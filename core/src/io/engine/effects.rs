@@ -123,10 +123,16 @@ impl Session {
         }
     }
 
-    fn send_digit(&self, state: &State, kind: PacketType) {
-        if let Some(carrier) = state.carrier() {
-            ignore(carrier.send_checked(MessageType::Text, &[kind.digit()]));
+    fn send_digit(&self, state: &mut State, kind: PacketType) {
+        let Some(carrier) = state.carrier() else { return };
+        if kind == PacketType::Pong {
+            // A client waits for the pong before it pings again: one that reads nothing gets one behind all that waits.
+            let is_late = carrier.buffered_amount() > self.engine.config.high_water_mark as u64;
+            if std::mem::replace(&mut state.late_pong, is_late) && is_late {
+                return;
+            }
         }
+        ignore(carrier.send_checked(MessageType::Text, &[kind.digit()]));
     }
 
     fn send_entries(&self, state: &mut State, entries: &[Entry]) {

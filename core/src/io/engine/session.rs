@@ -36,6 +36,8 @@ pub(super) struct State {
     pub(super) batches: u32,
     /// The application was told that too much waits on the WebSocket.
     pub(super) over_mark: bool,
+    /// Revision 3: a pong waits behind more than the mark.
+    pub(super) late_pong: bool,
 }
 
 /// What only polling needs.
@@ -70,6 +72,7 @@ impl Session {
                 armed: NEVER,
                 batches: 0,
                 over_mark: false,
+                late_pong: false,
             }),
         })
     }

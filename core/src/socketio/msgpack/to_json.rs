@@ -110,6 +110,10 @@ impl Transcoder {
                 push_string(&String::from_utf8_lossy(text), &mut self.text);
                 return Ok(());
             }
+            Head::Float(number) if !number.is_finite() => {
+                push_string(not_finite(number), &mut self.text);
+                return Ok(());
+            }
             Head::Nil | Head::Bool(_) | Head::Uint(_) | Head::Int(_) | Head::Float(_) => {}
             _ => return Err(ParseError::Json),
         }
@@ -129,6 +133,9 @@ impl Transcoder {
             Head::Float(number) if number.is_finite() => {
                 self.text.push_str(zmij::Buffer::new().format_finite(number));
             }
+            // Beyond all floats, as parsers read it, JavaScript's and Python's among them: JSON has no word for it.
+            Head::Float(f64::INFINITY) => self.text.push_str("1e999"),
+            Head::Float(f64::NEG_INFINITY) => self.text.push_str("-1e999"),
             Head::Nil | Head::Undefined | Head::Float(_) => self.text.push_str("null"),
             Head::Bool(true) => self.text.push_str("true"),
             Head::Bool(false) => self.text.push_str("false"),
@@ -176,5 +183,14 @@ impl Transcoder {
             true => Ok(()),
             false => Err(ParseError::TooLarge),
         }
+    }
+}
+
+/// JavaScript's word for it.
+fn not_finite(number: f64) -> &'static str {
+    match number {
+        f64::INFINITY => "Infinity",
+        f64::NEG_INFINITY => "-Infinity",
+        _ => "NaN",
     }
 }
