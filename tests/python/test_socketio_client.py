@@ -354,7 +354,7 @@ def test_shutdown_stops_coming_back(run: Run) -> None:
             await client.connect(url, wait_timeout=WAIT)
             await client.emit("drop me")
             await heard(client, "disconnect")
-            await until(lambda: client._reconnect_task)
+            await until(lambda: client._comeback.is_running)
             await client.shutdown()
             assert finals == [1]
             await asyncio.wait_for(client.wait(), WAIT)

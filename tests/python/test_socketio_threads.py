@@ -242,7 +242,7 @@ def test_a_client_gives_up_and_may_be_stopped(unused_port: int) -> None:
     sio = echo_server()
     with serving(sio) as url:
         client.connect(url, wait_timeout=WAIT)
-    until(lambda: client._reconnect_thread)
+    until(lambda: client._comeback.is_running)
     client.shutdown()
     client.wait()
 

@@ -77,7 +77,7 @@ class BaseClient(Handlers):
         self._is_leaving = False
         self._wait_timeout: float = 1
         self._farewells: dict[str, str] = {}
-        """The namespaces that are lost with the connection and have not been told yet, with their reasons."""
+        """The namespaces that were lost with the last connection, with their reasons, for whoever tells them."""
         self._tokens = itertools.count(1)
         self._callbacks: dict[int, Callable[..., Any]] = {}
         self._set_up()
@@ -165,9 +165,9 @@ class BaseClient(Handlers):
         """Whether every namespace is connected or refused."""
         return len(self.namespaces) + len(set(self.failed_namespaces)) >= len(self.connection_namespaces)
 
-    def _check_namespaces(self) -> ConnectionError | None:
-        """What is wrong if not all are connected."""
-        if set(self.namespaces) == set(self.connection_namespaces):
+    def _what_is_missing(self, wait: bool) -> ConnectionError | None:
+        """What is wrong if the connection, and with ``wait`` that to a namespace, is not there."""
+        if self._is_open and (not wait or set(self.namespaces) == set(self.connection_namespaces)):
             return None
         if self.failed_namespaces:
             names = ", ".join(self.failed_namespaces)
@@ -209,13 +209,15 @@ class BaseClient(Handlers):
     # What the engine asks and tells
 
     def _note_loss(self, reason: str) -> bool:
-        """The connection has ended. Says whether it is to be made again."""
+        """The connection has ended. Says whether it is to be made again; whoever is still connecting is told otherwise."""
+        was_connected = self.connected
         self._is_open = False
-        self._farewells = dict.fromkeys(self.namespaces, reason) if self.connected else {}
+        self._farewells = dict.fromkeys(self.namespaces, reason) if was_connected else {}
         self.namespaces = {}
         self.connected = False
         self.sid = None
-        return self.reconnection and not self._is_leaving and reason == self.reason.TRANSPORT_ERROR
+        is_lost = not self._is_leaving and reason == self.reason.TRANSPORT_ERROR
+        return self.reconnection and was_connected and is_lost
 
     def _note_expulsion(self, namespace: str) -> bool:
         """The server has put it out of a namespace. Says whether that is news: with the last one the connection ends,

@@ -10,6 +10,8 @@ from typing import Any
 from .. import _native
 from .._drivers import running_driver
 from ._base_client import BaseClient, error_arguments
+from ._comeback import AsyncComeback
+from ._connection import AsyncConnection
 from ._handlers import is_coroutine
 from ._running import Runners, report
 from ._waiting import AsyncAnswer
@@ -32,11 +34,12 @@ class AsyncClient(BaseClient):
     def _set_up(self) -> None:
         self._runners = Runners()
         self._run = self._runners.run
-        self._reconnect_task: asyncio.Task[None] | None = None
-        self._opening: asyncio.Future[None] | None = None
+        self._comeback = AsyncComeback(self._reconnect)
+        self._connection: AsyncConnection | None = None
+        """The last one, or the attempt at one."""
+        self._attempts = asyncio.Lock()
+        """Held by who connects: one at a time."""
         self._settled = asyncio.Event()
-        self._is_gone = asyncio.Event()
-        self._is_gone.set()
         self._has_room = asyncio.Event()
         self._has_room.set()
 
@@ -68,21 +71,30 @@ class AsyncClient(BaseClient):
         await self._connect(wait, retry)
 
     async def _connect(self, wait: bool, retry: bool) -> None:
-        try:
-            await self._open()
-        except ConnectionError as error:
-            for namespace in self.connection_namespaces:
-                await self._trigger_and_wait("connect_error", namespace, error.args[0])
-            if retry:
-                await self._reconnect()
-                if self._is_open:
-                    return
-            raise
-        if wait:
-            await self._wait_for_namespaces()
-        self.connected = self._is_open
+        async with self._attempts:
+            await self._end_what_is_left()
+            try:
+                connection = await self._open()
+            except ConnectionError as error:
+                failure = error
+            else:
+                await self._establish(connection, wait)
+                return
+        for namespace in self.connection_namespaces:
+            await self._trigger_and_wait("connect_error", namespace, failure.args[0])
+        if retry:
+            await self._retry()
+            if self.connected:
+                return
+        raise failure
 
-    async def _open(self) -> None:
+    async def _end_what_is_left(self) -> None:
+        """Waits for the end of a connection that has no namespaces any more. Raises :exc:`ConnectionError` if it has."""
+        if self.connected:
+            raise ConnectionError("Already connected")
+        await self.disconnect()
+
+    async def _open(self) -> AsyncConnection:
         """Makes the connection. Raises :exc:`ConnectionError`."""
         url = await _value(self.connection_url)
         headers = await _value(self.connection_headers)
@@ -91,13 +103,26 @@ class AsyncClient(BaseClient):
             native = self._prepare(running_driver(), url, headers or {})
         except ValueError as error:
             raise ConnectionError(str(error)) from error
-        opening = self._opening = asyncio.get_running_loop().create_future()
+        connection = self._connection = AsyncConnection()
         native.open(self.connection_namespaces)
         try:
-            await opening
+            await connection.wait_until_made()
         except asyncio.CancelledError:
             native.close()
             raise
+        return connection
+
+    async def _establish(self, connection: AsyncConnection, wait: bool) -> None:
+        """Says that it is connected. Raises :exc:`ConnectionError` if it isn't any more, or where it was to be."""
+        if wait:
+            await self._wait_for_namespaces()
+        error = self._what_is_missing(wait)
+        if error is None:
+            self.connected = True
+            return
+        connection.is_unwanted = True
+        await self.disconnect()
+        raise error
 
     async def _wait_for_namespaces(self) -> None:
         try:
@@ -107,19 +132,15 @@ class AsyncClient(BaseClient):
                     await self._settled.wait()
         except TimeoutError:
             pass
-        error = self._check_namespaces()
-        if error is not None:
-            await self.disconnect()
-            raise error
 
     async def wait(self) -> None:
         """Waits until the connection has ended and is not coming back."""
         while True:
-            await self._is_gone.wait()
-            task = self._reconnect_task
-            if task is not None:
-                await asyncio.wait([task])
-            if not self._is_open:
+            connection = self._connection
+            if connection is not None:
+                await connection.gone.wait()
+            await self._comeback.wait()
+            if connection is self._connection:
                 return
 
     async def emit(
@@ -156,19 +177,23 @@ class AsyncClient(BaseClient):
 
     async def disconnect(self) -> None:
         """Disconnects, and waits until the handlers of ``disconnect`` have ended."""
-        if self._is_open and self._native is not None:
+        connection = self._connection
+        if self._is_open and self._native is not None and connection is not None:
             self._is_leaving = True
             self._native.close()
-            await self._is_gone.wait()
+            await connection.gone.wait()
 
     async def shutdown(self) -> None:
         """Disconnects, or gives up coming back."""
-        task = self._reconnect_task
         if self.connected:
             await self.disconnect()
-        elif task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+            return
+        if self._connection is not None:
+            self._connection.is_unwanted = True
+        self._comeback.abort()
+        if self._comeback.is_running and self._native is not None:
+            self._native.close()  # the attempt that is being made
+        await self._comeback.wait()
 
     def start_background_task(
         self, target: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any
@@ -182,27 +207,45 @@ class AsyncClient(BaseClient):
 
     # Coming back
 
-    async def _reconnect(self) -> None:
+    async def _retry(self) -> None:
+        """Goes on until it is connected, or has given up."""
+        self._comeback.ask()
         try:
-            for delay in self._delays():
-                self.logger.info("Connection failed, new attempt in %.2f seconds", delay)
-                await asyncio.sleep(delay)
-                try:
-                    await self._connect(wait=True, retry=False)
-                except ConnectionError:
-                    continue
-                self.logger.info("Reconnection successful")
-                return
-            self.logger.info("Maximum reconnection attempts reached, giving up")
+            await self._comeback.wait()
         except asyncio.CancelledError:
+            self._comeback.abort()
+            raise
+
+    async def _reconnect(self, is_aborted: asyncio.Event) -> None:
+        if self.connected:
+            return  # by somebody else meanwhile
+        for delay in self._delays():
+            self.logger.info("Connection failed, new attempt in %.2f seconds", delay)
+            if await _is_set(is_aborted, delay):
+                break
+            if not await self._connect_again():
+                continue
+            self.logger.info("Reconnection successful")
+            if is_aborted.is_set():
+                await self.disconnect()
+            return
+        else:
+            self.logger.info("Maximum reconnection attempts reached, giving up")
+        if is_aborted.is_set():
             self.logger.info("Reconnect task aborted")
-            if self._native is not None:
-                self._native.close()
         for namespace in self.connection_namespaces:
             await self._trigger_and_wait("__disconnect_final", namespace)
 
-    def _reconnect_ended(self, task: asyncio.Task[None]) -> None:
-        self._reconnect_task = None
+    async def _connect_again(self) -> bool:
+        """An attempt; says whether it is connected. What functions for URL and headers raise is reported."""
+        try:
+            await self._connect(wait=True, retry=False)
+        except ConnectionError:
+            return self.connected
+        except Exception as error:
+            report(error, None)
+            return False
+        return True
 
     # Handlers
 
@@ -218,37 +261,40 @@ class AsyncClient(BaseClient):
     # What the engine asks and tells
 
     def _opened(self, native: _native.IoClient) -> None:
-        if not self._is_current(native):
+        if not self._is_current(native) or self._connection is None:
             return
         self._is_open = True
-        self._is_gone.clear()
         self.sid = native.engine_id()
-        if self._opening is not None and not self._opening.done():
-            self._opening.set_result(None)
+        self._connection.succeed()
 
     def _failed(self, native: _native.IoClient, message: str) -> None:
-        if self._is_current(native) and self._opening is not None and not self._opening.done():
-            self._opening.set_exception(ConnectionError(message))
+        if self._is_current(native) and self._connection is not None:
+            self._connection.fail(ConnectionError(message))
 
     def _lost(self, native: _native.IoClient, reason: str) -> None:
-        if not self._is_current(native) or not self._is_open:
+        connection = self._connection
+        if not self._is_current(native) or not self._is_open or connection is None:
             return
         comes_back = self._note_loss(reason)
+        farewells = self._farewells
         self._has_room.set()
         self._settled.set()
         # Not before all that the engine has to say of this end has been said.
-        asyncio.get_running_loop().call_soon(lambda: self._run(self._say_goodbye(comes_back)))
+        loop = asyncio.get_running_loop()
+        loop.call_soon(lambda: self._run(self._say_goodbye(connection, farewells, comes_back)))
 
-    async def _say_goodbye(self, comes_back: bool) -> None:
-        farewells, self._farewells = self._farewells, {}
-        for namespace, reason in farewells.items():
+    async def _say_goodbye(
+        self, connection: AsyncConnection, farewells: dict[str, str], comes_back: bool
+    ) -> None:
+        for namespace, reason in list(farewells.items()):
             await self._trigger_and_wait("disconnect", namespace, reason)
             if not comes_back:
                 await self._trigger_and_wait("__disconnect_final", namespace)
-        if comes_back and self._reconnect_task is None and not self._is_open:
-            self._reconnect_task = asyncio.get_running_loop().create_task(self._reconnect())
-            self._reconnect_task.add_done_callback(self._reconnect_ended)
-        self._is_gone.set()
+        if comes_back:
+            self._comeback.ask()
+            if connection.is_unwanted:
+                self._comeback.abort()
+        connection.gone.set()
 
     def _asked_for_auth(self, question: _native.IoAuth) -> None:
         self._run(self._answer_auth(question))
@@ -288,12 +334,12 @@ class AsyncClient(BaseClient):
 
     def _disconnected(self, namespace: str) -> None:
         if self._note_expulsion(namespace):
-            self._run(self._put_out(namespace))
+            self._run(self._put_out(self._connection, namespace))
 
-    async def _put_out(self, namespace: str) -> None:
+    async def _put_out(self, connection: AsyncConnection | None, namespace: str) -> None:
         await self._trigger_and_wait("disconnect", namespace, self.reason.SERVER_DISCONNECT)
         await self._trigger_and_wait("__disconnect_final", namespace)
-        if self._is_leaving and self._native is not None:
+        if connection is self._connection and self._is_leaving and self._native is not None:
             self._native.close()
 
     def _drained(self) -> None:
@@ -306,3 +352,13 @@ async def _value(given: Any) -> Any:
         return given
     value = given()
     return await value if is_coroutine(value) else value
+
+
+async def _is_set(event: asyncio.Event, seconds: float) -> bool:
+    """Waits for an event at most so long; says whether it is set."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
+    return event.is_set()

@@ -12,6 +12,8 @@ from typing import Any
 from .. import _native
 from .._drivers import is_driver_thread, post_to_thread, thread_driver
 from ._base_client import BaseClient, error_arguments
+from ._comeback import Comeback
+from ._connection import Connection
 from ._waiting import ThreadAnswer
 from ._workers import report, run_in_a_thread, start_thread
 from .exceptions import ConnectionError
@@ -32,14 +34,16 @@ class Client(BaseClient):
     """Whether handlers are called on the engine's thread, one after the other; they must not wait then."""
 
     def _set_up(self) -> None:
-        self._reconnect_thread: threading.Thread | None = None
-        self._reconnect_abort = threading.Event()
-        self._opening: _Opening | None = None
+        self._comeback = Comeback(self._reconnect)
+        self._connection: Connection | None = None
+        """The last one, or the attempt at one."""
+        self._attempts = threading.Lock()
+        """Held by who connects: one at a time."""
+        self._state = threading.Lock()
+        """Of what the engine's thread and those who connect both write: ``connected``, ``namespaces``, ``_is_open``."""
         self._settled = threading.Event()
-        self._is_gone = threading.Event()
-        self._is_gone.set()
-        self._has_room = threading.Event()
-        self._has_room.set()
+        self._room = threading.Condition()
+        self._times_drained = 0
         if self.handle_sigint:
             _disconnect_at_sigint(self)
 
@@ -67,22 +71,30 @@ class Client(BaseClient):
         self._connect(wait, retry)
 
     def _connect(self, wait: bool, retry: bool) -> None:
-        try:
-            self._open()
-        except ConnectionError as error:
-            for namespace in self.connection_namespaces:
-                self._trigger_and_report("connect_error", namespace, error.args[0])
-            if retry:
-                self._reconnect_abort.clear()
-                self._reconnect()
-                if self._is_open:
-                    return
-            raise
-        if wait:
-            self._wait_for_namespaces()
-        self.connected = self._is_open
+        with self._attempts:
+            self._end_what_is_left()
+            try:
+                connection = self._open()
+            except ConnectionError as error:
+                failure = error
+            else:
+                self._establish(connection, wait)
+                return
+        for namespace in self.connection_namespaces:
+            self._trigger_and_report("connect_error", namespace, failure.args[0])
+        if retry:
+            self._retry()
+            if self.connected:
+                return
+        raise failure
 
-    def _open(self) -> None:
+    def _end_what_is_left(self) -> None:
+        """Waits for the end of a connection that has no namespaces any more. Raises :exc:`ConnectionError` if it has."""
+        if self.connected:
+            raise ConnectionError("Already connected")
+        self.disconnect()
+
+    def _open(self) -> Connection:
         """Makes the connection. Raises :exc:`ConnectionError`."""
         url = _value(self.connection_url)
         headers = _value(self.connection_headers)
@@ -91,32 +103,42 @@ class Client(BaseClient):
             native = self._prepare(thread_driver(), url, headers or {})
         except ValueError as error:
             raise ConnectionError(str(error)) from error
-        opening = self._opening = _Opening()
+        connection = self._connection = Connection()
         native.open(self.connection_namespaces)
         try:
-            opening.wait()
+            connection.wait_until_made()
         except KeyboardInterrupt:
             native.close()
             raise
+        return connection
+
+    def _establish(self, connection: Connection, wait: bool) -> None:
+        """Says that it is connected. Raises :exc:`ConnectionError` if it isn't any more, or where it was to be."""
+        if wait:
+            self._wait_for_namespaces()
+        with self._state:
+            error = self._what_is_missing(wait)
+            if error is None:
+                self.connected = True
+                return
+            connection.is_unwanted = True
+        self.disconnect()
+        raise error
 
     def _wait_for_namespaces(self) -> None:
         while not self._all_are_settled():
             if not self._settled.wait(self._wait_timeout):
                 break
             self._settled.clear()
-        error = self._check_namespaces()
-        if error is not None:
-            self.disconnect()
-            raise error
 
     def wait(self) -> None:
         """Waits until the connection has ended and is not coming back."""
         while True:
-            self._is_gone.wait()
-            thread = self._reconnect_thread
-            if thread is not None:
-                thread.join()
-            if not self._is_open:
+            connection = self._connection
+            if connection is not None:
+                connection.gone.wait()
+            self._comeback.wait()
+            if connection is self._connection:
                 return
 
     def emit(
@@ -130,10 +152,10 @@ class Client(BaseClient):
 
         ``callback`` gets what the server answers. Raises :exc:`BadNamespaceError` where it isn't connected.
         """
+        times_drained = self._times_drained
         if not self._emit(event, data, namespace or "/", callback) and not is_driver_thread():
-            self._has_room.clear()
-            if self.buffered_amount:
-                self._has_room.wait()
+            with self._room:
+                self._room.wait_for(lambda: self._times_drained != times_drained)
 
     def send(self, data: Any, namespace: str | None = None, callback: Callable[..., Any] | None = None) -> None:
         """Sends an event named ``message``."""
@@ -152,20 +174,29 @@ class Client(BaseClient):
 
     def disconnect(self) -> None:
         """Disconnects, and waits until the handlers of ``disconnect`` have ended."""
-        if self._is_open and self._native is not None:
+        connection = self._connection
+        if self._is_open and self._native is not None and connection is not None:
             self._is_leaving = True
             self._native.close()
             if not is_driver_thread():
-                self._is_gone.wait()
+                connection.gone.wait()
 
     def shutdown(self) -> None:
         """Disconnects, or gives up coming back."""
-        thread = self._reconnect_thread
         if self.connected:
             self.disconnect()
-        elif thread is not None:
-            self._reconnect_abort.set()
-            thread.join()
+            return
+        self._give_up()
+        if not is_driver_thread():
+            self._comeback.wait()
+
+    def _give_up(self) -> None:
+        """The connection is not to come back, whether it is on its way or about to be."""
+        if self._connection is not None:
+            self._connection.is_unwanted = True
+        self._comeback.abort()
+        if self._comeback.is_running and self._native is not None:
+            self._native.close()  # the attempt that is being made
 
     def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> threading.Thread:
         """Starts a thread, which does not keep the interpreter from ending."""
@@ -177,28 +208,45 @@ class Client(BaseClient):
 
     # Coming back
 
-    def _reconnect(self) -> None:
+    def _retry(self) -> None:
+        """Goes on until it is connected, or has given up."""
+        self._comeback.ask()
+        try:
+            self._comeback.wait()
+        except BaseException:
+            self._comeback.abort()
+            raise
+
+    def _reconnect(self, is_aborted: threading.Event) -> None:
+        if self.connected:
+            return  # by somebody else meanwhile
         for delay in self._delays():
             self.logger.info("Connection failed, new attempt in %.2f seconds", delay)
-            if self._reconnect_abort.wait(delay):
-                self.logger.info("Reconnect task aborted")
+            if is_aborted.wait(delay):
                 break
-            try:
-                self._connect(wait=True, retry=False)
-            except ConnectionError:
+            if not self._connect_again():
                 continue
             self.logger.info("Reconnection successful")
+            if is_aborted.is_set():
+                self.disconnect()
             return
         else:
             self.logger.info("Maximum reconnection attempts reached, giving up")
+        if is_aborted.is_set():
+            self.logger.info("Reconnect task aborted")
         for namespace in self.connection_namespaces:
             self._trigger_and_report("__disconnect_final", namespace)
 
-    def _reconnect_in_a_thread(self) -> None:
+    def _connect_again(self) -> bool:
+        """An attempt; says whether it is connected. What functions for URL and headers raise is reported."""
         try:
-            self._reconnect()
-        finally:
-            self._reconnect_thread = None
+            self._connect(wait=True, retry=False)
+        except ConnectionError:
+            return self.connected
+        except Exception:
+            report(sys.exc_info())
+            return False
+        return True
 
     # Handlers
 
@@ -218,38 +266,38 @@ class Client(BaseClient):
     # What the engine asks and tells, on its thread
 
     def _opened(self, native: _native.IoClient) -> None:
-        if not self._is_current(native):
+        if not self._is_current(native) or self._connection is None:
             return
         self._is_open = True
-        self._is_gone.clear()
         self.sid = native.engine_id()
-        if self._opening is not None:
-            self._opening.settle(None)
+        self._connection.succeed()
 
     def _failed(self, native: _native.IoClient, message: str) -> None:
-        if self._is_current(native) and self._opening is not None:
-            self._opening.settle(ConnectionError(message))
+        if self._is_current(native) and self._connection is not None:
+            self._connection.fail(ConnectionError(message))
 
     def _lost(self, native: _native.IoClient, reason: str) -> None:
-        if not self._is_current(native) or not self._is_open:
-            return
-        comes_back = self._note_loss(reason)
-        self._has_room.set()
+        connection = self._connection
+        with self._state:
+            if not self._is_current(native) or not self._is_open or connection is None:
+                return
+            comes_back = self._note_loss(reason)
+            farewells = self._farewells
+        self._drained()
         self._settled.set()
         # Not before all that the engine has to say of this end has been said.
-        post_to_thread(lambda: self._run(self._say_goodbye, comes_back))
+        post_to_thread(lambda: self._run(self._say_goodbye, connection, farewells, comes_back))
 
-    def _say_goodbye(self, comes_back: bool) -> None:
-        farewells, self._farewells = self._farewells, {}
-        for namespace, reason in farewells.items():
+    def _say_goodbye(self, connection: Connection, farewells: dict[str, str], comes_back: bool) -> None:
+        for namespace, reason in list(farewells.items()):
             self._trigger_and_report("disconnect", namespace, reason)
             if not comes_back:
                 self._trigger_and_report("__disconnect_final", namespace)
-        if comes_back and self._reconnect_thread is None and not self._is_open:
-            self._reconnect_abort.clear()
-            self._reconnect_thread = threading.Thread(target=self._reconnect_in_a_thread, daemon=True)
-            self._reconnect_thread.start()
-        self._is_gone.set()
+        if comes_back:
+            self._comeback.ask()
+            if connection.is_unwanted:
+                self._comeback.abort()
+        connection.gone.set()
 
     def _asked_for_auth(self, question: _native.IoAuth) -> None:
         self._run(self._answer_auth, question)
@@ -287,35 +335,21 @@ class Client(BaseClient):
         self._run(callback, *answer)
 
     def _disconnected(self, namespace: str) -> None:
-        if self._note_expulsion(namespace):
-            self._run(self._put_out, namespace)
+        with self._state:
+            is_news = self._note_expulsion(namespace)
+        if is_news:
+            self._run(self._put_out, self._connection, namespace)
 
-    def _put_out(self, namespace: str) -> None:
+    def _put_out(self, connection: Connection, namespace: str) -> None:
         self._trigger_and_report("disconnect", namespace, self.reason.SERVER_DISCONNECT)
         self._trigger_and_report("__disconnect_final", namespace)
-        if self._is_leaving and self._native is not None:
+        if connection is self._connection and self._is_leaving and self._native is not None:
             self._native.close()
 
     def _drained(self) -> None:
-        self._has_room.set()
-
-
-class _Opening:
-    """What becomes of an attempt to connect."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-        self._error: Exception | None = None
-
-    def settle(self, error: Exception | None) -> None:
-        if not self._event.is_set():
-            self._error = error
-            self._event.set()
-
-    def wait(self) -> None:
-        self._event.wait()
-        if self._error is not None:
-            raise self._error
+        with self._room:
+            self._times_drained += 1
+            self._room.notify_all()
 
 
 def _value(given: Any) -> Any:
@@ -336,10 +370,10 @@ def _disconnect_at_sigint(client: Client) -> None:
 
 def _interrupted(number: int, frame: Any) -> Any:
     for client in list(_clients):
-        client._reconnect_abort.set()
+        client._give_up()  # without waiting: this interrupts whatever the main thread does
         if client._is_open and client._native is not None:
             client._is_leaving = True
-            client._native.close()  # without waiting: this interrupts whatever the main thread does
+            client._native.close()
     if callable(_before):
         return _before(number, frame)
     return signal.default_int_handler(number, frame)
