@@ -3,6 +3,7 @@
 //! What the nodes say is one thing, how it gets there another: between the two is the [`Bus`].
 
 mod bus;
+pub mod classic;
 pub mod memory;
 pub mod values;
 

@@ -36,6 +36,11 @@ impl Pack {
         Pack::default()
     }
 
+    /// The same, with memory for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Pack {
+        Pack(Vec::with_capacity(bytes))
+    }
+
     /// What has been written.
     pub fn finish(self) -> Vec<u8> {
         self.0
