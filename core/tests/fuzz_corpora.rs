@@ -6,6 +6,8 @@ use std::path::Path;
 
 #[path = "../fuzz/engineio.rs"]
 mod engineio;
+#[path = "../fuzz/engineio_client.rs"]
+mod engineio_client;
 #[path = "../fuzz/handshake.rs"]
 mod handshake;
 #[path = "../fuzz/http.rs"]
@@ -18,6 +20,8 @@ mod machine;
 mod msgpack;
 #[path = "../fuzz/socketio.rs"]
 mod socketio;
+#[path = "../fuzz/socketio_client.rs"]
+mod socketio_client;
 
 /// SplitMix64.
 struct Random(u64);
@@ -100,4 +104,14 @@ fn packets_in_text() {
 #[test]
 fn packets_in_msgpack() {
     replay("msgpack", msgpack::decode_input);
+}
+
+#[test]
+fn a_client_of_engine_io() {
+    replay("engineio_client", engineio_client::play_input);
+}
+
+#[test]
+fn a_client_of_socket_io() {
+    replay("socketio_client", socketio_client::play_input);
 }

@@ -112,6 +112,23 @@ fn polling_begins_with_a_get_and_goes_on() {
 }
 
 #[test]
+fn one_pong_waits_however_often_a_server_pings() {
+    let mut client = polling();
+    client.send(text("a"), None);
+    assert_eq!(said(&mut client), ["post 1 4a"]);
+    for _ in 0..100 {
+        client.polled(1, Ok("2\x1e2"), 10);
+        assert_eq!(said(&mut client), ["ping", "ping", "get 1"]);
+    }
+    client.send(text("b"), None);
+    client.posted(1, Ok(()));
+    assert_eq!(said(&mut client), ["post 1 3|4b"]);
+    client.polled(1, Ok("2"), 20);
+    client.posted(1, Ok(()));
+    assert_eq!(said(&mut client), ["ping", "get 1", "post 1 3"]);
+}
+
+#[test]
 fn the_query_says_what_the_protocol_asks_for() {
     let query = |client: &Client, transport| {
         let pairs = client.query(transport).into_iter();

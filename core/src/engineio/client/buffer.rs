@@ -19,6 +19,7 @@ pub(super) struct Waiting {
 pub(super) struct Buffer {
     packets: VecDeque<Waiting>,
     bytes: usize,
+    has_pong: bool,
 }
 
 impl OwnedData {
@@ -52,8 +53,16 @@ impl Buffer {
         self.packets.push_back(Waiting { kind, data, compress });
     }
 
+    /// One pong answers all pings that came before it has left, however often a server pings.
+    pub(super) fn push_pong(&mut self) {
+        if !std::mem::replace(&mut self.has_pong, true) {
+            self.push(PacketType::Pong, OwnedData::Text(String::new()), None);
+        }
+    }
+
     pub(super) fn pop(&mut self) -> Option<Waiting> {
         let packet = self.packets.pop_front()?;
+        self.has_pong &= packet.kind != PacketType::Pong;
         self.bytes -= packet.data.borrow().len();
         Some(packet)
     }

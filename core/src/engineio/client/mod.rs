@@ -305,8 +305,7 @@ impl Client {
             (PacketType::Ping, _) => {
                 self.note_ping(now);
                 self.outputs.push_back(Output::Ping);
-                self.buffer
-                    .push(PacketType::Pong, OwnedData::Text(String::new()), None);
+                self.buffer.push_pong();
                 self.flush();
                 None
             }
