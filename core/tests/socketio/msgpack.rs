@@ -200,6 +200,13 @@ fn a_packet_is_its_members_in_any_order() {
         "/",
         None,
     );
+    // As python-socketio writes it.
+    is(
+        &format!("83 {kind} 01 {data} c0 {nsp} a12f"),
+        PacketType::Disconnect,
+        "/",
+        None,
+    );
     is(
         &format!("84 {id} 0c {data} 90 {nsp} a12f {kind} 03"),
         PacketType::Ack,

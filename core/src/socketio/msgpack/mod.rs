@@ -11,6 +11,7 @@
 //! | fixext 1 of type 0 (`undefined`) | `null` in an array; in a map the member is left out |
 //! | fixext 8 of type 0 (a `Date`) | a string as of `Date.toJSON`; `null` if there is no such date |
 //! | other ext | `[type, placeholder]`, as the official parser's array |
+//! | nil as the `data` of a DISCONNECT | no payload: python-socketio writes it so, though the official parser takes it for an error |
 //! | integers of up to 64 bits | all their digits, which JavaScript rounds beyond 2^53 as the official parser does |
 //! | NaN and infinity | `null`, as of `JSON.stringify` |
 //! | a key that is a number, a boolean or nil | that, as a string |
@@ -73,7 +74,10 @@ pub fn decode<'a>(data: &'a [u8], limits: &Limits) -> Result<Packet<'a>, ParseEr
         Some(4) => PacketType::ConnectError,
         _ => return Err(ParseError::UnknownType),
     };
-    let (payload, attachments) = fields.payload.unzip();
+    let (mut payload, attachments) = fields.payload.unzip();
+    if packet_type == PacketType::Disconnect && payload.as_deref() == Some("null") {
+        payload = None;
+    }
     Ok(Packet {
         namespace: fields.namespace.ok_or(ParseError::Namespace)?,
         id: fields.id,
