@@ -40,11 +40,13 @@ NODE_PACKAGE = CHECKOUT / "bindings/node"
 SOCKETIO_SERVERS = {
     "socket.io": ["node", PEERS / "node/socketio_server.js", "0"],
     "c": [CHECKOUT / "target/interop/socketio_server", "0"],
+    "python-socketio": [PEERS_PYTHON, PEERS / "python/socketio_server.py", "0"],
     "node": ["env", f"SOCKETIO={NODE_PACKAGE}/socket.io.mjs", "node", PEERS / "node/socketio_server.js", "0"],
 }
 SOCKETIO_CLIENTS = {
     "socket.io-client": ["node", PEERS / "node/socketio_client.js"],
     "python-socketio": [PEERS_PYTHON, PEERS / "python/socketio_client.py"],
+    "c": [CHECKOUT / "target/interop/socketio_client"],
     "socket.io-client@2": ["node", PEERS / "node/socketio_v2_client.js"],
     "node": ["env", f"SOCKETIO_CLIENT={NODE_PACKAGE}/socket.io-client.mjs", "node", PEERS / "node/socketio_client.js"],
 }
@@ -55,11 +57,15 @@ SOCKETIO_ECHO_SERVERS = {
 }
 
 
-def socketio_server(name: str, parser: str) -> list[str | Path]:
-    """A server of the above, that also takes clients of version 2."""
-    other = {} if parser == "json" else {"parser": parser}
-    options = [*other.values()] if name == "c" else [json.dumps({**other, "allowEIO3": True})]
-    return [*SOCKETIO_SERVERS[name], *options]
+def socketio_server(name: str, parser: str = "json", *, recovery: bool = False) -> list[str | Path]:
+    """A server of the above, that also takes clients of version 2, but for python-socketio, which has no recovery either."""
+    words = [*(["msgpack"] if parser == "msgpack" else []), *(["recovery"] if recovery else [])]
+    options = {
+        "allowEIO3": True,
+        **({} if parser == "json" else {"parser": parser}),
+        **({"connectionStateRecovery": {}} if recovery else {}),
+    }
+    return [*SOCKETIO_SERVERS[name], *(words if name in {"c", "python-socketio"} else [json.dumps(options)])]
 
 
 def example(language: str, program: str) -> list[str | Path]:

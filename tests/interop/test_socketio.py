@@ -57,17 +57,25 @@ class NodeServer(Serving):
     language = "node"
 
 
-class NodeClient(Scenarios):
-    """Our client with the API of the official one."""
+class Connecting(Scenarios):
+    """Our clients; the classes below name one."""
+
+    language: str
 
     def run_server(self, server: str, parser: str = "json") -> None:
-        self.run_scenarios("node", server, parser)
+        self.run_scenarios(self.language, server, parser)
 
     def test_socket_io(self) -> None:
         self.run_server("socket.io")
 
     def test_socket_io_with_msgpack(self) -> None:
         self.run_server("socket.io", "msgpack")
+
+    def test_python_socketio(self) -> None:
+        self.run_server("python-socketio")
+
+    def test_python_socketio_with_msgpack(self) -> None:
+        self.run_server("python-socketio", "msgpack")
 
     def test_ours_in_c(self) -> None:
         self.run_server("c")
@@ -80,6 +88,26 @@ class NodeClient(Scenarios):
 
     def test_ours_in_node_with_msgpack(self) -> None:
         self.run_server("node", "msgpack")
+
+
+class NodeClient(Connecting):
+    """It has the API of the official one."""
+
+    language = "node"
+
+
+class CClient(Connecting):
+    language = "c"
+
+    def test_coming_back_in_time(self) -> None:
+        scenario = "a_client_comes_back_and_has_missed_nothing"
+        for server_name in ("socket.io", "c", "node"):
+            server = self.serve(socketio_server(server_name, recovery=True))
+            for transport in TRANSPORTS:
+                with self.subTest(server=server_name, transport=transport):
+                    url = server.url("/", scheme="http")
+                    done = self.run_to_end([*SOCKETIO_CLIENTS["c"], url, transport, scenario])
+                    self.assertEqual(done.rest(), [f"ok {scenario}"])
 
 
 class Echoing(ProcessTest):
@@ -129,7 +157,7 @@ class RustEcho(Echoing):
     language = "rust"
 
 
-CASES = (CServer, NodeServer, NodeClient, CEcho, PythonEcho, NodeEcho, RustEcho)
+CASES = (CServer, NodeServer, CClient, NodeClient, CEcho, PythonEcho, NodeEcho, RustEcho)
 
 
 def load_tests(loader: unittest.TestLoader, found: unittest.TestSuite, pattern: str | None) -> unittest.TestSuite:

@@ -1,5 +1,5 @@
-/* The Socket.IO server of the interop tests, in C: socketio_server PORT [msgpack]. What its events do is said in
- * ../../peers/README.md. Arguments are taken apart as far as the tests need it: rooms are strings without escapes. */
+/* The Socket.IO server of the interop tests, in C: socketio_server PORT [msgpack] [recovery]. What its events do is
+ * said in ../../peers/README.md. Arguments are taken apart as far as the tests need it: rooms are strings without escapes. */
 
 #define _POSIX_C_SOURCE 200809L
 
@@ -214,7 +214,7 @@ static void on_namespace(sockline_io_question question, sockline_string name, so
     must(sockline_io_answer_namespace(question, digits > 0 && strlen(prefix) + digits == name.len));
 }
 
-static void serve(sockline_loop *loop, uint32_t port, int msgpack) {
+static void serve(sockline_loop *loop, uint32_t port, int msgpack, int recovers) {
     sockline_io_handlers handlers = SOCKLINE_IO_HANDLERS_INIT;
     handlers.on_event = on_event;
     handlers.on_ack = on_ack;
@@ -224,6 +224,8 @@ static void serve(sockline_loop *loop, uint32_t port, int msgpack) {
     sockline_io_server_options options = SOCKLINE_IO_SERVER_OPTIONS_INIT;
     options.parser = msgpack ? SOCKLINE_IO_MSGPACK : SOCKLINE_IO_JSON;
     options.allow_eio3 = 1;
+    sockline_io_recovery recovery = SOCKLINE_IO_RECOVERY_INIT;
+    if (recovers) options.recovery = &recovery;
     sockline_io_server io;
     sockline_io_namespace admin;
     must(sockline_io_server_new(loop, &options, &handlers, NULL, &io));
@@ -239,11 +241,16 @@ static void serve(sockline_loop *loop, uint32_t port, int msgpack) {
     fflush(stdout);
 }
 
+static int says(char **words, const char *wanted) {
+    while (*words && strcmp(*words, wanted) != 0) words++;
+    return *words != NULL;
+}
+
 int main(int argc, char **argv) {
     sockline_loop *loop = NULL;
     if (argc < 2) return 2;
     must(sockline_loop_new(NULL, &loop));
-    serve(loop, (uint32_t)strtoul(argv[1], NULL, 10), argc > 2 && strcmp(argv[2], "msgpack") == 0);
+    serve(loop, (uint32_t)strtoul(argv[1], NULL, 10), says(argv + 2, "msgpack"), says(argv + 2, "recovery"));
     must(sockline_loop_run(loop));
     sockline_loop_free(loop);
     return 0;
