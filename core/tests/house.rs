@@ -10,6 +10,7 @@ fn sources(folder: &str) -> Vec<(PathBuf, Vec<(usize, String)>)> {
         .unwrap()
         .join(folder);
     let mut found = Vec::new();
+    let mut of_tests = Vec::new();
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten() {
@@ -17,13 +18,30 @@ fn sources(folder: &str) -> Vec<(PathBuf, Vec<(usize, String)>)> {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let code = code_of(&fs::read_to_string(&path).unwrap());
-                found.push((path, code));
+                let source = fs::read_to_string(&path).unwrap();
+                of_tests.extend(modules_of_tests(&path, &source));
+                found.push((path, code_of(&source)));
             }
         }
     }
+    found.retain(|(path, _)| !of_tests.iter().any(|module| path.starts_with(module)));
+    found.retain(|(path, _)| !of_tests.contains(&path.with_extension("")));
     assert!(!found.is_empty(), "{} has no sources", root.display());
     found
+}
+
+/// The modules of a source that are there for tests only, as paths without an ending.
+fn modules_of_tests(path: &Path, source: &str) -> Vec<PathBuf> {
+    let folder = match path.file_stem().and_then(|stem| stem.to_str()) {
+        Some("mod" | "lib") => path.parent().unwrap().to_owned(),
+        _ => path.with_extension(""),
+    };
+    let lines = source.lines().zip(source.lines().skip(1));
+    lines
+        .filter(|(line, _)| line.trim() == "#[cfg(test)]")
+        .filter_map(|(_, next)| next.split_once("mod ")?.1.strip_suffix(';'))
+        .map(|name| folder.join(name))
+        .collect()
 }
 
 /// The lines of a source before its tests, which come last, without what is only a comment.
