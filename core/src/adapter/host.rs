@@ -27,7 +27,7 @@ pub trait Host: Directory<Self::Member> + Send + Sync {
     fn send(
         &self,
         packet: &BroadcastPacket,
-        number: Option<u64>,
+        number: Option<u128>,
         recipients: &Recipients<'_, Self>,
         acks: Option<&Arc<dyn BroadcastAcks>>,
     ) -> usize;

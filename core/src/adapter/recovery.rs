@@ -38,13 +38,14 @@ impl Default for RecoveryLimits {
     }
 }
 
-/// What a socket knows of the packets that were sent to it: two numbers of this store's.
+/// What a socket knows of the packets that were sent to it: two numbers of its adapter's. An entry of a Redis stream needs
+/// 128 bits to be numbered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
     /// The first packet that was broadcast after it had connected has this number or a higher one.
-    pub since: u64,
+    pub since: u128,
     /// The last packet that was sent to it; 0 if there was none.
-    pub sent: u64,
+    pub sent: u128,
 }
 
 /// A session whose connection was lost.
@@ -73,7 +74,7 @@ pub struct Recovery {
     packets: VecDeque<Stored>,
     packet_bytes: usize,
     /// The number of the first of `packets`, or of the next one if there is none.
-    first: u64,
+    first: u128,
     sessions: HashMap<String, Lost>,
     /// Private ids in the order in which connections were lost, some of sessions that have come back already.
     lost: VecDeque<(Millis, u64, String)>,
@@ -96,7 +97,7 @@ struct Lost {
     /// Tells this loss from later ones of the same session.
     loss: u64,
     /// The number that the next packet had then.
-    next: u64,
+    next: u128,
     bytes: usize,
 }
 
@@ -124,7 +125,7 @@ impl Recovery {
         packet: &BroadcastPacket,
         options: &BroadcastOptions,
         now: Millis,
-    ) -> (BroadcastPacket, u64) {
+    ) -> (BroadcastPacket, u128) {
         self.expire(now);
         let number = self.next();
         let mut array = String::with_capacity(packet.array.len() + self.prefix.len() + 16);
@@ -182,10 +183,10 @@ impl Recovery {
     /// Takes a session out, with what its client has missed. `offset` is the last one that the client has seen.
     ///
     /// `None` if there is no such session (any more), or packets that it may have missed are not there any more. A
-    /// session can be restored once.
+    /// session can be restored once. Its progress is that of a socket to which what it has missed has been sent.
     pub fn restore(&mut self, pid: &str, offset: Option<&str>, now: Millis) -> Option<(Session, Missed)> {
         self.expire(now);
-        let lost = self.forget(pid)?;
+        let mut lost = self.forget(pid)?;
         let progress = lost.session.progress;
         let seen = match offset {
             Some(offset) => self.number(offset)?,
@@ -199,13 +200,19 @@ impl Recovery {
         let skipped = from.checked_sub(self.first)?;
         let rooms: HashSet<&str> = lost.session.rooms.iter().map(AsRef::as_ref).collect();
         let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
-        let missed = self
-            .packets
-            .iter()
-            .skip(skipped)
-            .filter(|stored| stored.is_for(&rooms))
-            .map(|stored| stored.packet.clone())
-            .collect();
+        let mut last = 0;
+        let mut missed = Vec::new();
+        for (stored, number) in self.packets.iter().zip(self.first..).skip(skipped) {
+            if stored.is_for(&rooms) {
+                missed.push(stored.packet.clone());
+                last = number;
+            }
+        }
+        drop(rooms);
+        lost.session.progress = Progress {
+            since: from,
+            sent: last,
+        };
         Some((lost.session, missed))
     }
 
@@ -243,14 +250,14 @@ impl Recovery {
     }
 
     /// The number of the next packet.
-    fn next(&self) -> u64 {
-        self.first + self.packets.len() as u64
+    fn next(&self) -> u128 {
+        self.first + self.packets.len() as u128
     }
 
     /// The number of an offset that this store has given out.
-    fn number(&self, offset: &str) -> Option<u64> {
+    fn number(&self, offset: &str) -> Option<u128> {
         let digits = offset.strip_prefix(self.prefix.as_str())?;
-        let number = u64::from_str_radix(digits, 16).ok()?;
+        let number = u128::from_str_radix(digits, 16).ok()?;
         (number < self.next() && !digits.starts_with('+')).then_some(number)
     }
 
@@ -305,7 +312,7 @@ mod tests {
         Recovery::new(RecoveryLimits::default(), "p-")
     }
 
-    fn send(store: &mut Recovery, text: &str, rooms: &[&str], now: Millis) -> u64 {
+    fn send(store: &mut Recovery, text: &str, rooms: &[&str], now: Millis) -> u128 {
         let packet = BroadcastPacket {
             array: format!("[\"{text}\"]").into(),
             attachments: Arc::default(),
@@ -329,7 +336,7 @@ mod tests {
         }
     }
 
-    fn missed(store: &mut Recovery, offset: Option<u64>, now: Millis) -> Option<Vec<String>> {
+    fn missed(store: &mut Recovery, offset: Option<u128>, now: Millis) -> Option<Vec<String>> {
         let offset = offset.map(|number| format!("p-{number:x}"));
         let (session, missed) = store.restore("pid", offset.as_deref(), now)?;
         assert_eq!((session.sid.as_str(), session.data.as_str()), ("sid", "{}"));

@@ -171,7 +171,7 @@ impl Host for Sockets {
     fn send(
         &self,
         packet: &BroadcastPacket,
-        number: Option<u64>,
+        number: Option<u128>,
         recipients: &Recipients<'_, Self>,
         acks: Option<&Arc<dyn BroadcastAcks>>,
     ) -> usize {
@@ -191,7 +191,7 @@ impl Host for Sockets {
         };
         let mut sockets = Vec::new();
         recipients.for_each(|socket| {
-            if !socket.connected() && !socket.hold(packet, flags) {
+            if !socket.connected() && !socket.hold(packet, number, flags) {
                 return;
             }
             if let (Some(acks), Some(id)) = (acks, ack_id)

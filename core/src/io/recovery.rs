@@ -23,6 +23,7 @@ const MAX_HELD: usize = 10_000;
 /// What a client that came back has missed, and what comes for it before it is connected again.
 pub(super) struct Coming {
     pub(super) pid: String,
+    /// As if all that it has missed had been sent.
     progress: Progress,
     missed: Vec<BroadcastPacket>,
 }
@@ -136,24 +137,24 @@ impl Socket {
         // Held packets are added under this lock, until the socket is connected.
         let mut more = self.0.more.lock();
         let more = more.get_or_insert_default();
-        let (pid, since) = match more.coming.take() {
+        let (pid, progress) = match more.coming.take() {
             Some(coming) if coming.missed.len() > MAX_HELD => return false,
             Some(coming) => {
                 self.send_missed(&coming.missed);
-                (coming.pid.into_boxed_str(), coming.progress.since)
+                (coming.pid.into_boxed_str(), coming.progress)
             }
-            None => (ids::fresh().as_ref().into(), now.since),
+            None => (ids::fresh().as_ref().into(), now),
         };
         self.tell_connected(Some(&pid));
         more.pid = Some(pid);
-        more.since = since;
-        more.sent = now.since.saturating_sub(1);
+        more.since = progress.since;
+        more.sent = progress.sent;
         self.move_to_connected()
     }
 
     /// A packet comes for a socket that is not connected: one that comes back misses nothing. Whether it is connected after
     /// all.
-    pub(super) fn hold(&self, packet: &BroadcastPacket, flags: BroadcastFlags) -> bool {
+    pub(super) fn hold(&self, packet: &BroadcastPacket, number: Option<u128>, flags: BroadcastFlags) -> bool {
         if !self.namespace().keeps_events() || flags.volatile {
             return false;
         }
@@ -165,6 +166,7 @@ impl Socket {
             && coming.missed.len() <= MAX_HELD
         {
             coming.missed.push(packet.clone());
+            coming.progress.sent = number.unwrap_or(coming.progress.sent);
         }
         false
     }
@@ -176,7 +178,7 @@ impl Socket {
             // Nothing of what it had missed was sent.
             Some(coming) => Progress {
                 since: coming.progress.since,
-                sent: u64::MAX,
+                sent: u128::MAX,
             },
             None => more.as_ref().map_or_else(Progress::default, |more| Progress {
                 since: more.since,
@@ -185,7 +187,7 @@ impl Socket {
         }
     }
 
-    pub(super) fn has_been_sent(&self, number: u64) {
+    pub(super) fn has_been_sent(&self, number: u128) {
         self.more(|more| more.sent = more.sent.max(number));
     }
 

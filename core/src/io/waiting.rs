@@ -22,9 +22,9 @@ pub(super) struct More {
     /// What a client shows to get its state back.
     pub(super) pid: Option<Box<str>>,
     /// The number of the first event that it can have missed.
-    pub(super) since: u64,
+    pub(super) since: u128,
     /// The number of the latest kept event that was sent to it.
-    pub(super) sent: u64,
+    pub(super) sent: u128,
     /// Of a client that comes back, until its socket is connected.
     pub(super) coming: Option<Box<Coming>>,
 }

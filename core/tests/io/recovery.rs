@@ -93,6 +93,33 @@ fn a_client_that_has_never_got_an_event_comes_back_too() {
     client.joined("/");
 }
 
+/// What it would have needed at first is long gone, but it had all of it.
+#[test]
+fn a_client_that_was_idle_while_much_went_by_comes_back_and_again() {
+    let fixture = serve_with(|options| {
+        options.connection_state_recovery = Some(Recovery {
+            max_bytes: 4_000,
+            ..Recovery::default()
+        });
+    });
+    let namespace = fixture.io.of("/");
+    let much = || (0..100).for_each(|_| namespace.to("others").emit("other", "", &[]).unwrap());
+    much();
+    let (client, _) = fixture.joined();
+    let pid = client.pid.clone().unwrap();
+    fixture.hears(&["connecting / {}", "connection /"]);
+    let mut client = client;
+    for _ in 0..2 {
+        much();
+        drop(client);
+        fixture.hears(&["disconnecting transport close 1", "disconnect / transport close"]);
+        client = back(&fixture, &pid, None);
+        client.joined("/");
+        assert_eq!(client.pid.as_ref(), Some(&pid));
+        fixture.hears(&["connection / again"]);
+    }
+}
+
 #[test]
 fn offsets_are_only_where_they_belong() {
     let fixture = recovering();

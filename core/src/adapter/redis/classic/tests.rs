@@ -45,7 +45,7 @@ impl Host for Arc<People> {
     fn send(
         &self,
         packet: &BroadcastPacket,
-        _: Option<u64>,
+        _: Option<u128>,
         recipients: &Recipients<'_, Self>,
         acks: Option<&Arc<dyn BroadcastAcks>>,
     ) -> usize {
