@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{ReentrantMutex, RwLock};
 
@@ -20,7 +20,15 @@ pub struct LocalAdapter<H: Host> {
     /// Locked while packets are sent or a session is restored, so that each session gets packets in the order of their
     /// numbers; reentrant, because who is called may broadcast. Borrowed while nobody is called.
     recovery: Option<ReentrantMutex<RefCell<Recovery>>>,
-    tells: AtomicBool,
+    tells_host: AtomicBool,
+    watcher: OnceLock<Arc<dyn RoomWatcher>>,
+}
+
+/// Hears how a node's rooms change, beside its [`Host`]. Called with no lock held, on the thread that changed them; changes
+/// by several threads may be told in another order than they were made.
+pub trait RoomWatcher: Send + Sync {
+    /// These things have happened.
+    fn on_room_events(&self, events: &[RoomEvent]);
 }
 
 impl<H: Host> LocalAdapter<H> {
@@ -30,17 +38,38 @@ impl<H: Host> LocalAdapter<H> {
             host,
             rooms: RwLock::default(),
             recovery: recovery.map(|recovery| ReentrantMutex::new(RefCell::new(recovery))),
-            tells: AtomicBool::new(false),
+            tells_host: AtomicBool::new(false),
+            watcher: OnceLock::new(),
         }
     }
 
     /// From now on [`Host::on_room_events`] is called.
     pub fn tell_of_rooms(&self) {
-        self.tells.store(true, Ordering::Relaxed);
+        self.tells_host.store(true, Ordering::Relaxed);
     }
 
+    /// From now on this watcher is told, too; the first one stays.
+    pub fn watch_rooms(&self, watcher: Arc<dyn RoomWatcher>) {
+        if self.watcher.set(watcher).is_err() {
+            log::error!("a namespace's rooms are watched already");
+        }
+    }
+
+    /// Whether anybody wants to know of rooms.
     fn tells(&self) -> bool {
-        self.tells.load(Ordering::Relaxed)
+        self.tells_host.load(Ordering::Relaxed) || self.watcher.get().is_some()
+    }
+
+    fn tell(&self, events: Vec<RoomEvent>) {
+        if events.is_empty() {
+            return;
+        }
+        if let Some(watcher) = self.watcher.get() {
+            watcher.on_room_events(&events);
+        }
+        if self.tells_host.load(Ordering::Relaxed) {
+            self.host.on_room_events(events);
+        }
     }
 
     /// The namespace.
@@ -62,6 +91,11 @@ impl<H: Host> LocalAdapter<H> {
         self.rooms.read().has(room) || self.host.find(room).is_some()
     }
 
+    /// Whether somebody has joined a room, which its own socket need not do.
+    pub fn is_joined(&self, room: &str) -> bool {
+        self.rooms.read().has(room)
+    }
+
     /// Whether a socket is in a room.
     pub fn is_in(&self, id: &str, room: &str) -> bool {
         match self.host.find(id) {
@@ -78,7 +112,7 @@ impl<H: Host> LocalAdapter<H> {
                 RoomEvent::Create(Arc::clone(&name)),
                 RoomEvent::Join(Arc::clone(&name), name),
             ];
-            self.host.on_room_events(events);
+            self.tell(events);
         }
     }
 
@@ -86,7 +120,7 @@ impl<H: Host> LocalAdapter<H> {
     pub fn send(
         &self,
         packet: &BroadcastPacket,
-        number: Option<u64>,
+        number: Option<u128>,
         options: &BroadcastOptions,
         acks: Option<&Arc<dyn BroadcastAcks>>,
     ) -> usize {
@@ -125,9 +159,7 @@ impl<H: Host> LocalAdapter<H> {
         }
         let mut events = Vec::new();
         change(&mut self.rooms.write(), Some(&mut events));
-        if !events.is_empty() {
-            self.host.on_room_events(events);
-        }
+        self.tell(events);
     }
 
     fn join(&self, member: &H::Member, id: &str, names: &[&str]) {
@@ -332,7 +364,7 @@ mod tests {
         fn send(
             &self,
             packet: &BroadcastPacket,
-            number: Option<u64>,
+            number: Option<u128>,
             recipients: &Recipients<'_, Self>,
             acks: Option<&Arc<dyn BroadcastAcks>>,
         ) -> usize {
@@ -531,7 +563,7 @@ mod tests {
             Box::new(move |restored| *keep.lock() = restored),
         );
         let restored = found.lock().take().unwrap();
-        assert_eq!(restored.session.progress, Progress { since: 1, sent: 1 });
+        assert_eq!(restored.session.progress, Progress { since: 2, sent: 2 });
         let missed: Vec<&str> = restored.missed.iter().map(|packet| &*packet.array).collect();
         assert_eq!(missed, [r#"["two","-2"]"#]);
     }

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use crate::ws::Millis;
 
 pub use host::{Host, Recipients};
-pub use local::LocalAdapter;
+pub use local::{LocalAdapter, RoomWatcher};
 pub use recovery::{Missed, Progress, Recovery, RecoveryLimits, Session};
 pub use rooms::{Directory, Rooms};
 

@@ -40,6 +40,10 @@ pub type Entry = (String, Fields);
 
 /// Hears what is appended to a stream.
 pub trait Follower: Send + Sync {
+    /// It begins: all entries behind the one with this id will be told, none before. `0-0` if there was none. On the bus'
+    /// thread, once, before the first entry.
+    fn on_begin(&self, id: &str);
+
     /// An entry has come. On the bus' thread, in the order of the ids, each once; must not wait.
     fn on_entry(&self, id: &str, fields: &[(Vec<u8>, Vec<u8>)]);
 }
@@ -80,7 +84,7 @@ pub trait Bus: Send + Sync {
         reply: Reply<Result<String, AdapterError>>,
     );
 
-    /// Hears what is appended to a stream from now on (`XREAD`). After an outage it goes on behind the last entry that
+    /// Hears what is appended to a stream from now on (`XREAD`), or, if Redis can't be reached, from when it can. After an outage it goes on behind the last entry that
     /// was told. A bus has at most one follower per stream: another one replaces the one before.
     fn follow(&self, stream: &str, follower: Arc<dyn Follower>);
 

@@ -4,7 +4,10 @@
 
 mod bus;
 pub mod classic;
+mod cluster;
 pub mod memory;
+pub mod sharded;
+pub mod streams;
 pub mod values;
 
 pub use bus::{Bus, Entry, Fields, Follower, Listener, RedisEvents, Subscription};

@@ -221,9 +221,11 @@ impl State {
         let stream: Arc<str> = stream.into();
         let last = self.streams.get(&stream).map(|stream| stream.last);
         let following = Following {
-            follower,
+            follower: Arc::clone(&follower),
             last: last.unwrap_or_default(),
         };
+        let id = id_text(following.last);
+        self.push(Event::Call(Box::new(move || follower.on_begin(&id))));
         self.nodes[node].followers.insert(stream, following);
     }
 

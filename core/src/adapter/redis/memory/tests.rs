@@ -26,6 +26,10 @@ impl Listener for Log {
 }
 
 impl Follower for Log {
+    fn on_begin(&self, id: &str) {
+        self.add(format!("behind {id}"));
+    }
+
     fn on_entry(&self, id: &str, fields: &[(Vec<u8>, Vec<u8>)]) {
         let value = String::from_utf8_lossy(&fields[0].1);
         self.add(format!("{id} {value}"));
@@ -105,7 +109,7 @@ fn streams_go_on_behind_the_last_entry() {
     server.advance(5);
     two.append("s", 10, vec![("k", b"a".to_vec())], to(&log));
     server.deliver();
-    assert_eq!(log.take(), ["5-0 a", "Ok(\"5-0\")"]);
+    assert_eq!(log.take(), ["behind 0-1", "5-0 a", "Ok(\"5-0\")"]);
     one.cut();
     two.append("s", 10, vec![("k", b"b".to_vec())], ignore());
     server.deliver();

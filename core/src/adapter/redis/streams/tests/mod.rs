@@ -1,0 +1,4 @@
+mod captures;
+mod faults;
+mod random;
+mod recovery;
