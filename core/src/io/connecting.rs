@@ -4,6 +4,7 @@ use super::connection::Connection;
 use super::engine::SendFlags;
 use super::ids::{self, SocketId};
 use super::questions::{self, ConnectQuestion, NamespaceQuestion};
+use super::recovery::{Entered, Found};
 use super::sending::{self, Head, Payload};
 use super::socket::Beginning;
 use super::{Namespace, Socket, registry};
@@ -15,7 +16,7 @@ const MAX_ASKED: usize = 256;
 
 /// A namespace that a client waits to be connected to.
 pub(super) struct Asked {
-    /// The question's number.
+    /// The question's number; if nobody is asked, that of looking for the client's state.
     pub(super) number: u64,
     name: Box<str>,
     auth: Option<Box<str>>,
@@ -114,36 +115,74 @@ impl Connection {
 
     /// The namespace is there, and this client is counted among its users.
     fn begin(&self, namespace: Namespace, auth: Option<&str>) {
-        let Some(session) = self.session.upgrade() else {
+        let Some(beginning) = self.beginning(auth) else {
             return self.core.left(&namespace);
         };
+        let number = registry::fresh();
+        let again = namespace.clone();
+        let begin = move |id| Socket::begin(again, beginning(id), true);
         let connection = self.me.clone();
-        let owned = auth.map(Box::from);
-        let beginning = move |id| Beginning {
-            session,
-            connection,
-            auth: owned,
-            id,
-        };
-        let (begin, again) = (beginning.clone(), namespace.clone());
-        let socket = match namespace.restore(auth, move |id| Socket::begin(again, begin(id), true)) {
-            Some(socket) => socket,
-            None => {
-                let id = self.new_id(namespace.name());
-                let socket = Socket::begin(namespace.clone(), beginning(id), false);
-                if !namespace.adapter().host().insert(&socket) {
-                    // Only an old client can do that, whose ids are its session's: its former socket is about to go.
-                    self.core.left(&namespace);
-                    return self.violated("connected to a namespace that it is about to leave");
-                }
-                socket
+        let later = move |entered| {
+            if let Some(connection) = connection.upgrade() {
+                connection.run(move |connection| connection.was_looked_for(number, entered));
             }
+        };
+        match namespace.restore(auth, begin, later) {
+            Found::Now(entered) => self.enter(entered, auth),
+            // It is heard of on this thread, so after this.
+            Found::Later => self.put(number, namespace.name(), auth, None),
+        }
+    }
+
+    /// It is known at last whether the client comes back to a namespace. On the home thread.
+    fn was_looked_for(&self, number: u64, entered: Entered) {
+        let asked = self.state.lock().take_asked(number);
+        match asked {
+            Some(Asked { auth, .. }) => self.enter(entered, auth.as_deref()),
+            None => log::debug!("a client has gone before its state was found"),
+        }
+    }
+
+    fn enter(&self, entered: Entered, auth: Option<&str>) {
+        let (namespace, socket) = entered.go_on();
+        let Some(socket) = socket.or_else(|| self.new_socket(&namespace, auth)) else {
+            return;
         };
         if self.core.asks_connecting(&socket) {
             self.ask_connecting(socket, auth);
         } else {
             self.join(socket);
         }
+    }
+
+    /// A socket of a client that begins anew; `None` if it may not, or has gone.
+    fn new_socket(&self, namespace: &Namespace, auth: Option<&str>) -> Option<Socket> {
+        let Some(beginning) = self.beginning(auth) else {
+            self.core.left(namespace);
+            return None;
+        };
+        let id = self.new_id(namespace.name());
+        let socket = Socket::begin(namespace.clone(), beginning(id), false);
+        if namespace.adapter().host().insert(&socket) {
+            return Some(socket);
+        }
+        // Only an old client can do that, whose ids are its session's: its former socket is about to go.
+        self.core.left(namespace);
+        self.violated("connected to a namespace that it is about to leave");
+        None
+    }
+
+    /// What a socket of this client begins with; `None` if the client has gone.
+    fn beginning(&self, auth: Option<&str>) -> Option<impl FnOnce(SocketId) -> Beginning + Send + use<>> {
+        let session = self.session.upgrade()?;
+        let connection = self.me.clone();
+        let auth = auth.map(Box::from);
+        Some(move |id| Beginning {
+            session,
+            connection,
+            auth,
+            id,
+        })
     }
 
     /// An old client's sockets are named after its session; others must not know each other's session.
@@ -164,6 +203,11 @@ impl Connection {
 
     fn put_asked(&self, name: &str, auth: Option<&str>, socket: Option<Socket>) -> u64 {
         let number = registry::fresh();
+        self.put(number, name, auth, socket);
+        number
+    }
+
+    fn put(&self, number: u64, name: &str, auth: Option<&str>, socket: Option<Socket>) {
         let asked = Asked {
             number,
             name: name.into(),
@@ -173,7 +217,6 @@ impl Connection {
             verdict: None,
         };
         self.state.lock().asked.get_or_insert_default().push(asked);
-        number
     }
 
     /// The handler that was asked has returned: what it has answered meanwhile is done now.

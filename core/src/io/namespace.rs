@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
-use parking_lot::Mutex;
+use parking_lot::ReentrantMutex;
 
 use super::core::{Common, Core};
 use super::host::Sockets;
@@ -33,8 +33,9 @@ pub(super) struct NamespaceInner {
     ack_ids: AtomicU64,
     /// Connected and connecting sockets; changed under the lock of the server's list.
     users: AtomicUsize,
-    /// Held while what is kept of a client passes from one socket to the next, which has the same id.
-    pub(super) order: Mutex<()>,
+    /// Held while what is kept of a client passes from one socket to the next, which has the same id. Reentrant, because
+    /// adapters answer at once or later.
+    pub(super) order: ReentrantMutex<()>,
     /// Somebody will come to forget what is too old.
     pub(super) is_timed: AtomicBool,
 }
@@ -86,7 +87,7 @@ impl Namespace {
                 user_data: AtomicUsize::new(0),
                 ack_ids: AtomicU64::new(0),
                 users: AtomicUsize::new(0),
-                order: Mutex::new(()),
+                order: ReentrantMutex::new(()),
                 is_timed: AtomicBool::new(false),
             }
         }));

@@ -38,29 +38,103 @@ pub(super) fn store(recovery: &Recovery, unnoticed: Millis) -> crate::adapter::R
     crate::adapter::Recovery::new(limits, &format!("{prefix}."))
 }
 
+/// Whether a client's state was found: its socket, if so.
+pub(super) enum Found {
+    Now(Entered),
+    /// `later` will be called.
+    Later,
+}
+
+/// What `Found::Later` depends on: who comes first, the one who asks or the answer.
+enum Answer<F> {
+    Awaited,
+    Came(Entered),
+    Later(F),
+}
+
+/// A client that has entered a namespace, and its socket if its state was found. It is counted there, until it is
+/// connected or this is dropped.
+pub(super) struct Entered {
+    namespace: Namespace,
+    socket: Option<Socket>,
+    is_done: bool,
+}
+
+impl Entered {
+    /// The client is on its way to be connected.
+    pub(super) fn go_on(mut self) -> (Namespace, Option<Socket>) {
+        self.is_done = true;
+        (self.namespace.clone(), self.socket.take())
+    }
+}
+
+impl Drop for Entered {
+    /// It has gone before anybody heard of it; it may come again.
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        if let Some(socket) = self.socket.take() {
+            self.namespace.remove(&socket, true);
+            socket.set_gone();
+        }
+        if let Some(core) = self.namespace.core() {
+            core.left(&self.namespace);
+        }
+    }
+}
+
 impl Namespace {
     /// Finds the state of a client that sent this to identify itself. `begin` makes the socket, with its former id, while
-    /// nothing can be broadcast.
-    pub(super) fn restore(
+    /// nothing can be broadcast. If that takes time, `later` is called on another thread.
+    pub(super) fn restore<F: FnOnce(Entered) + Send + 'static>(
         &self,
         auth: Option<&str>,
         begin: impl FnOnce(SocketId) -> Socket + Send + 'static,
-    ) -> Option<Socket> {
-        if !self.keeps_events() {
-            return None;
-        }
-        let member = |name| json::member(auth?, name).and_then(json::string);
-        let (pid, offset) = (member("pid")?, member("offset"));
-        let _order = self.0.order.lock();
-        let restored = Arc::new(Mutex::new(None));
-        let (namespace, found) = (self.clone(), restored.clone());
-        let reply = move |state: Option<Restored>| {
-            *found.lock() = state.map(|state| namespace.come_back(state, begin));
+        later: F,
+    ) -> Found {
+        let entered = |socket| Entered {
+            namespace: self.clone(),
+            socket,
+            is_done: false,
         };
-        // The reply comes at once: what is kept is in this process.
+        let member = |name| json::member(auth?, name).and_then(json::string);
+        let pid = member("pid").filter(|_| self.keeps_events());
+        let (Some(pid), offset) = (pid, member("offset")) else {
+            return Found::Now(entered(None));
+        };
+        // Held where the adapter answers at once; and by the answer.
+        let _order = self.0.order.lock();
+        let answer = Arc::new(Mutex::new(Answer::<F>::Awaited));
+        let (namespace, came) = (self.clone(), Arc::clone(&answer));
+        let reply = move |state: Option<Restored>| {
+            let entered = {
+                let _order = namespace.0.order.lock();
+                Entered {
+                    socket: state.map(|state| namespace.come_back(state, begin)),
+                    namespace: namespace.clone(),
+                    is_done: false,
+                }
+            };
+            let mut came = came.lock();
+            match std::mem::replace(&mut *came, Answer::Awaited) {
+                Answer::Later(later) => {
+                    drop(came);
+                    later(entered);
+                }
+                _ => *came = Answer::Came(entered),
+            }
+        };
         self.adapter()
             .restore_session(&pid, offset.as_deref(), Box::new(reply));
-        restored.lock().take()
+        let mut answer = answer.lock();
+        match std::mem::replace(&mut *answer, Answer::Awaited) {
+            Answer::Came(entered) => Found::Now(entered),
+            _ => {
+                *answer = Answer::Later(later);
+                Found::Later
+            }
+        }
     }
 
     fn come_back(&self, state: Restored, begin: impl FnOnce(SocketId) -> Socket) -> Socket {
