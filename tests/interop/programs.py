@@ -36,17 +36,23 @@ FOREIGN_CLIENTS = {
 
 
 NODE_PACKAGE = CHECKOUT / "bindings/node"
+PYTHON_PACKAGE = "SOCKETIO=sockline.socketio"
 # The servers of Socket.IO, for which the scenarios of the clients below are written.
 SOCKETIO_SERVERS = {
     "socket.io": ["node", PEERS / "node/socketio_server.js", "0"],
     "c": [CHECKOUT / "target/interop/socketio_server", "0"],
     "python-socketio": [PEERS_PYTHON, PEERS / "python/socketio_server.py", "0"],
+    "python": ["env", PYTHON_PACKAGE, PYTHON, PEERS / "python/socketio_server.py", "0"],
+    "python_threads": ["env", PYTHON_PACKAGE, PYTHON, PEERS / "python/socketio_threads_server.py", "0"],
     "node": ["env", f"SOCKETIO={NODE_PACKAGE}/socket.io.mjs", "node", PEERS / "node/socketio_server.js", "0"],
 }
 SOCKETIO_CLIENTS = {
     "socket.io-client": ["node", PEERS / "node/socketio_client.js"],
     "python-socketio": [PEERS_PYTHON, PEERS / "python/socketio_client.py"],
+    "python-socketio_threads": ["env", "CLIENT=threads", PEERS_PYTHON, PEERS / "python/socketio_client.py"],
     "c": [CHECKOUT / "target/interop/socketio_client"],
+    "python": ["env", PYTHON_PACKAGE, PYTHON, PEERS / "python/socketio_client.py"],
+    "python_threads": ["env", PYTHON_PACKAGE, "CLIENT=threads", PYTHON, PEERS / "python/socketio_client.py"],
     "socket.io-client@2": ["node", PEERS / "node/socketio_v2_client.js"],
     "node": ["env", f"SOCKETIO_CLIENT={NODE_PACKAGE}/socket.io-client.mjs", "node", PEERS / "node/socketio_client.js"],
 }
@@ -65,7 +71,7 @@ def socketio_server(name: str, parser: str = "json", *, recovery: bool = False) 
         **({} if parser == "json" else {"parser": parser}),
         **({"connectionStateRecovery": {}} if recovery else {}),
     }
-    return [*SOCKETIO_SERVERS[name], *(words if name in {"c", "python-socketio"} else [json.dumps(options)])]
+    return [*SOCKETIO_SERVERS[name], *(words if name == "c" or name.startswith("python") else [json.dumps(options)])]
 
 
 def example(language: str, program: str) -> list[str | Path]:

@@ -45,6 +45,9 @@ class Serving(Scenarios):
     def test_python_socketio_with_msgpack(self) -> None:
         self.run_client("python-socketio", "msgpack")
 
+    def test_python_socketio_with_threads(self) -> None:
+        self.run_client("python-socketio_threads")
+
     def test_socket_io_client_of_version_2(self) -> None:
         self.run_client("socket.io-client@2")
 
@@ -55,6 +58,14 @@ class CServer(Serving):
 
 class NodeServer(Serving):
     language = "node"
+
+
+class PythonServer(Serving):
+    language = "python"
+
+
+class PythonThreadsServer(Serving):
+    language = "python_threads"
 
 
 class Connecting(Scenarios):
@@ -89,6 +100,14 @@ class Connecting(Scenarios):
     def test_ours_in_node_with_msgpack(self) -> None:
         self.run_server("node", "msgpack")
 
+    def test_ours_in_python(self) -> None:
+        self.run_server("python")
+        self.run_server("python_threads")
+
+    def test_ours_in_python_with_msgpack(self) -> None:
+        self.run_server("python", "msgpack")
+        self.run_server("python_threads", "msgpack")
+
 
 class NodeClient(Connecting):
     """It has the API of the official one."""
@@ -108,6 +127,16 @@ class CClient(Connecting):
                     url = server.url("/", scheme="http")
                     done = self.run_to_end([*SOCKETIO_CLIENTS["c"], url, transport, scenario])
                     self.assertEqual(done.rest(), [f"ok {scenario}"])
+
+
+class PythonClient(Connecting):
+    """It has the API of python-socketio."""
+
+    language = "python"
+
+
+class PythonThreadsClient(Connecting):
+    language = "python_threads"
 
 
 class Echoing(ProcessTest):
@@ -157,7 +186,9 @@ class RustEcho(Echoing):
     language = "rust"
 
 
-CASES = (CServer, NodeServer, CClient, NodeClient, CEcho, PythonEcho, NodeEcho, RustEcho)
+SERVERS = (CServer, NodeServer, PythonServer, PythonThreadsServer)
+CLIENTS = (CClient, NodeClient, PythonClient, PythonThreadsClient)
+CASES = (*SERVERS, *CLIENTS, CEcho, PythonEcho, NodeEcho, RustEcho)
 
 
 def load_tests(loader: unittest.TestLoader, found: unittest.TestSuite, pattern: str | None) -> unittest.TestSuite:

@@ -1,24 +1,30 @@
-"""The Socket.IO server of the interop tests in python-socketio: socketio_server.py PORT [msgpack]
+"""The Socket.IO server of the interop tests with the API of python-socketio: socketio_server.py PORT [msgpack]
 
-It prints `listening PORT`. What its events do is said in ../README.md.
+$SOCKETIO names another package, whose servers listen themselves. It prints `listening PORT`. What its events do is said
+in ../README.md.
 """
 
 import asyncio
+import importlib
+import os
 import re
 import sys
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
-import socketio
-from aiohttp import StreamReader, web
-from engineio.payload import Payload
+IS_FOREIGN = "SOCKETIO" not in os.environ
+socketio = importlib.import_module(os.environ.get("SOCKETIO", "socketio"))
+if IS_FOREIGN:
+    from aiohttp import StreamReader, web
+    from engineio.payload import Payload
+
+    Payload.max_decode_packets = 1000  # other clients put more than 16 packets in a request
 
 ANY = "*"  # namespace
 PATIENCE = 5.0  # seconds, for those who are asked
 
-Payload.max_decode_packets = 1000  # other clients put more than 16 packets in a request
 sio = socketio.AsyncServer(
-    async_mode="aiohttp",
+    **({"async_mode": "aiohttp"} if IS_FOREIGN else {"allow_eio3": True}),
     async_handlers=False,  # events are heard in their order
     namespaces=ANY,
     serializer="msgpack" if sys.argv[2:] == ["msgpack"] else "default",
@@ -30,7 +36,7 @@ said: dict[tuple[str, str], object] = {}  # by socket: what it says of itself
 class WholeBody:
     """aiohttp's stream gives what has come so far, which python-engineio takes for all of a body."""
 
-    def __init__(self, stream: StreamReader) -> None:
+    def __init__(self, stream: "StreamReader") -> None:
         self._stream = stream
 
     async def read(self, length: int) -> bytes:
@@ -40,7 +46,7 @@ class WholeBody:
 def read_whole_bodies() -> None:
     translate = sio.eio._async["translate_request"]
 
-    def translated(request: web.Request) -> dict:
+    def translated(request: "web.Request") -> dict:
         return {**translate(request), "wsgi.input": WholeBody(request.content)}
 
     sio.eio._async["translate_request"] = translated
@@ -171,15 +177,26 @@ def members_of(namespace: str, room: str) -> list[str]:
         return []
 
 
-async def main() -> None:
+async def listen_on_aiohttp(port: int) -> int:
+    """The port where it listens."""
     read_whole_bodies()
     application = web.Application()
     sio.attach(application)
     runner = web.AppRunner(application)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", int(sys.argv[1]))  # without, each family has a free port of its own
+    site = web.TCPSite(runner, "127.0.0.1", port)  # without, each family has a free port of its own
     await site.start()
-    print(f"listening {site._server.sockets[0].getsockname()[1]}", flush=True)
+    return site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+
+
+async def main() -> None:
+    port = int(sys.argv[1])
+    if IS_FOREIGN:
+        port = await listen_on_aiohttp(port)
+    else:
+        listener = await sio.listen("127.0.0.1", port)
+        port = listener.sockets[0].getsockname()[1]
+    print(f"listening {port}", flush=True)
     await asyncio.Event().wait()
 
 
