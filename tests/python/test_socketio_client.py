@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -463,3 +466,42 @@ def test_what_belongs_to_other_libraries_is_refused() -> None:
             socketio.AsyncClient(**options)
     with pytest.raises(ValueError):
         socketio.AsyncClient().register_namespace(socketio.ClientNamespace("/sync"))
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_an_interrupt_is_told_to_the_server(tmp_path: Path, loop: str) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import signal, sys\n"
+        f"import {loop} as loop\n"
+        "from sockline import socketio\n"
+        "async def main():\n"
+        "    client = socketio.AsyncClient()\n"
+        "    client.on('disconnect', lambda reason: print(reason, flush=True))\n"
+        "    await client.connect(sys.argv[1], transports=['websocket'], wait_timeout=20)\n"
+        "    await client.disconnect()\n"
+        "    assert signal.getsignal(signal.SIGINT) is not before\n"
+        "    await client.connect(sys.argv[1], transports=['websocket'], wait_timeout=20)\n"
+        "    print('connected', flush=True)\n"
+        "    await client.wait()\n"
+        "before = signal.getsignal(signal.SIGINT)\n"
+        "try:\n"
+        "    loop.run(main())\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+
+    async def main() -> None:
+        async with node_server() as (url, peer):
+            pipe = asyncio.subprocess.PIPE
+            process = await asyncio.create_subprocess_exec(sys.executable, program, url, stdout=pipe)
+            assert process.stdout is not None
+            lines = [await asyncio.wait_for(process.stdout.readline(), WAIT) for _ in range(2)]
+            assert lines == [b"client disconnect\n", b"connected\n"]
+            process.send_signal(signal.SIGINT)
+            rest = await asyncio.wait_for(process.stdout.read(), WAIT)
+            assert rest in (b"client disconnect\ninterrupted\n", b"interrupted\n") and await process.wait() == 0
+            for _ in range(2):
+                assert await peer.expect("disconnect") == ["/", "client namespace disconnect"]
+
+    asyncio.run(main())

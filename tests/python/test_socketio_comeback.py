@@ -28,6 +28,9 @@ class Hook(logging.Handler):
         super().__init__()
         self._message, self._call = message, call
 
+    def createLock(self) -> None:
+        self.lock = None  # others may have something to say meanwhile
+
     def emit(self, record: logging.LogRecord) -> None:
         if record.getMessage().startswith(self._message):
             self._call()

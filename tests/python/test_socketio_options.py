@@ -71,7 +71,7 @@ def test_options_reach_the_engine() -> None:
         async with our_io(sio) as url:
             _, headers, body = await asyncio.to_thread(status, url)
             hello = json.loads(body[1:])
-            assert (hello["pingInterval"], hello["pingTimeout"], hello["maxPayload"]) == (7000, 3000, 5000)
+            assert (hello["pingInterval"], hello["pingTimeout"], hello["maxPayload"]) == (7000, 4000, 5000)
             assert hello["upgrades"] == []
             cookie = headers["Set-Cookie"].split("; ")
             assert cookie[0] == f"sid={hello['sid']}"

@@ -1,48 +1,115 @@
-"""The names of python-socketio: every public method, with its arguments in their order."""
+"""The names of python-socketio: every public class and method, with its arguments, their order and their defaults."""
 
 from __future__ import annotations
 
 import inspect
+import logging
+import re
+from collections.abc import Iterator
 from typing import Any
 
+import engineio
 import pytest
+import requests
 import socketio as foreign
+from conftest import Run
+from io_peers import echo_server, our_io
+from socketio.packet import Packet
 
 from sockline import socketio
+from sockline.socketio._http_session import told
+from sockline.socketio._logs import log_engine
 
-CLASSES = [
-    "AsyncClient",
-    "AsyncClientNamespace",
-    "AsyncNamespace",
-    "AsyncServer",
-    "AsyncSimpleClient",
-    "Client",
-    "ClientNamespace",
-    "Namespace",
-    "Server",
-    "SimpleClient",
-]
-# Of the inside of python-socketio: no documentation speaks of them.
-INNER = {"packet_class", "eio", "client_class"}
+MANAGERS = "several processes are connected by the engine's own adapters, not by client managers"
+FRAMEWORKS = "web applications are served by the listener, not the other way round"
+INNER = "of the inside of python-socketio: no documentation speaks of it"
+
+WITHOUT: dict[str, str] = {
+    "AsyncAioPikaManager": MANAGERS,
+    "AsyncManager": MANAGERS,
+    "AsyncRedisManager": MANAGERS,
+    "KafkaManager": MANAGERS,
+    "KombuManager": MANAGERS,
+    "Manager": MANAGERS,
+    "PubSubManager": MANAGERS,
+    "RedisManager": MANAGERS,
+    "ZmqManager": MANAGERS,
+    "*.client_class": INNER,
+    "*.eio": INNER,
+    "*.packet_class": INNER,
+}
+"""What there is not, and why."""
+
+DIFFERENT: dict[str, str] = {
+    "ASGIApp": FRAMEWORKS,
+    "Middleware": FRAMEWORKS,
+    "WSGIApp": FRAMEWORKS,
+}
+"""Classes whose methods are not compared."""
+
+PASSED_ON = {"Client": engineio.Client, "AsyncClient": engineio.AsyncClient}
+PASSED_ON |= {"Server": engineio.Server, "AsyncServer": engineio.AsyncServer}
+"""Whose options the constructors take as well."""
+
+RENAMED = {"logger": "engineio_logger"}
+"""Options of engineio's that go by another name."""
+
+TAKEN_OVER = {"async_handlers", "json", "handle_sigint"}
+"""Options of engineio's that python-socketio sets itself."""
 
 
-def names(function: Any) -> list[str]:
+def classes() -> Iterator[str]:
+    for name, value in inspect.getmembers(foreign, inspect.isclass):
+        if not name.startswith("_") and name not in WITHOUT:
+            yield name
+
+
+def methods() -> Iterator[tuple[str, str]]:
+    for name in classes():
+        for attribute, value in inspect.getmembers(getattr(foreign, name)):
+            is_public = not attribute.startswith("_") or attribute == "__init__"
+            if is_public and f"*.{attribute}" not in WITHOUT and name not in DIFFERENT:
+                yield name, attribute
+
+
+def arguments(function: Any) -> list[tuple[str, Any]]:
     skipped = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [name for name, value in inspect.signature(function).parameters.items() if value.kind not in skipped]
+    return [(name, value.default) for name, value in inspect.signature(function).parameters.items() if value.kind not in skipped]
 
 
-@pytest.mark.parametrize("name", CLASSES)
-def test_classes_have_the_same_methods(name: str) -> None:
-    theirs, ours = getattr(foreign, name), getattr(socketio, name)
-    for attribute, value in inspect.getmembers(theirs):
-        if attribute.startswith("_") and attribute != "__init__" or attribute in INNER:
-            continue
-        assert hasattr(ours, attribute), attribute
-        if inspect.isfunction(value):
-            mine = getattr(ours, attribute)
-            wanted = names(value)
-            assert names(mine)[: len(wanted)] == wanted, attribute
-            assert inspect.iscoroutinefunction(mine) == inspect.iscoroutinefunction(value), attribute
+def test_there_are_the_same_classes() -> None:
+    assert all(hasattr(socketio, name) for name in classes())
+    assert not any(hasattr(socketio, name) for name in WITHOUT), "the list of what there is not is out of date"
+
+
+@pytest.mark.parametrize(("name", "attribute"), list(methods()))
+def test_methods_have_the_same_arguments_in_the_same_order(name: str, attribute: str) -> None:
+    theirs, ours = getattr(getattr(foreign, name), attribute), getattr(getattr(socketio, name), attribute)
+    if not inspect.isfunction(theirs):
+        return
+    wanted = arguments(theirs)
+    assert arguments(ours)[: len(wanted)] == wanted
+    assert inspect.iscoroutinefunction(ours) == inspect.iscoroutinefunction(theirs)
+    more = list(inspect.signature(ours).parameters.values())[len(wanted) :]
+    assert all(parameter.default is not parameter.empty or parameter.kind in (2, 4) for parameter in more), "more is needed"
+
+
+@pytest.mark.parametrize("name", PASSED_ON)
+def test_what_is_passed_on_to_engineio_is_taken_as_well(name: str) -> None:
+    make: Any = getattr(socketio, name)
+    for option, default in arguments(PASSED_ON[name]):
+        if option not in TAKEN_OVER:
+            make(**{RENAMED.get(option, option): default})
+    with pytest.raises(TypeError):
+        make(no_such_option=1)
+
+
+@pytest.mark.parametrize("name", PASSED_ON)
+def test_reasons_are_the_same(name: str) -> None:
+    theirs, ours = getattr(foreign, name).reason, getattr(socketio, name).reason
+    for reason in vars(theirs):
+        if not reason.startswith("_") and hasattr(ours, reason):
+            assert getattr(ours, reason) == getattr(theirs, reason)
 
 
 def test_exceptions_have_the_same_names() -> None:
@@ -51,16 +118,115 @@ def test_exceptions_have_the_same_names() -> None:
         assert [base.__name__ for base in ours.__mro__] == [base.__name__ for base in value.__mro__]
 
 
-def test_arguments_with_defaults_have_the_same_ones() -> None:
-    for name in ("AsyncClient", "Client"):
-        theirs = inspect.signature(getattr(foreign, name)).parameters
-        ours = inspect.signature(getattr(socketio, name)).parameters
-        for argument, value in theirs.items():
-            if value.default is not inspect.Parameter.empty:
-                assert ours[argument].default == value.default, argument
-    for name in ("AsyncServer", "Server"):
-        for method in ("emit", "send", "call"):
-            theirs = inspect.signature(getattr(getattr(foreign, name), method)).parameters
-            ours = inspect.signature(getattr(getattr(socketio, name), method)).parameters
-            for argument, value in theirs.items():
-                assert ours[argument].default == value.default, argument
+def session(**attributes: Any) -> requests.Session:
+    made = requests.Session()
+    for name, value in attributes.items():
+        setattr(made, name, value)
+    return made
+
+
+REFUSED: list[tuple[Any, dict[str, Any], str]] = [
+    (socketio.Server, {"client_manager": object()}, "client managers"),
+    (socketio.Server, {"serializer": Packet}, "serializer must be"),
+    (socketio.Server, {"async_mode": "gevent"}, "async_mode can be 'threading', not 'gevent'"),
+    (socketio.AsyncServer, {"async_mode": "aiohttp"}, "async_mode can be 'asgi', not 'aiohttp'"),
+    (socketio.Server, {"monitor_clients": False}, "monitor_clients"),
+    (socketio.Client, {"serializer": "pickle"}, "serializer must be"),
+    (socketio.Client, {"websocket_extra_options": {"origin": "a"}}, "websocket_extra_options"),
+    (socketio.Client, {"http_session": object()}, "requests.Session"),
+    (socketio.Client, {"http_session": session(params={"a": "b"})}, "params"),
+    (socketio.Client, {"http_session": session(auth=requests.auth.HTTPDigestAuth("a", "b"))}, "auth"),
+    (socketio.Client, {"http_session": session(proxies={"http": "http://a", "https": "http://b"})}, "proxies"),
+    (socketio.Server().instrument, {"auth": False, "server_stats_interval": 5}, "server_stats_interval"),
+    (socketio.Server().instrument, {"auth": [{"username": "a", "password": "b"}]}, "auth"),
+    (socketio.Server().instrument, {"auth": lambda given: True}, "auth"),
+]
+
+
+@pytest.mark.parametrize(("call", "options", "why"), REFUSED, ids=[f"{next(iter(entry[1]))}-{i}" for i, entry in enumerate(REFUSED)])
+def test_what_can_not_be_done_is_refused_in_so_many_words(call: Any, options: dict[str, Any], why: str) -> None:
+    with pytest.raises(NotImplementedError, match=re.escape(why)):
+        call(**options)
+
+
+def test_what_a_session_of_requests_was_told_is_kept() -> None:
+    kept = told(session(auth=("me", "secret"), proxies={"http": "http://p:1", "https": "http://p:1"}))
+    assert kept.headers == {"Authorization": "Basic bWU6c2VjcmV0"} and kept.proxy == "http://p:1"
+    assert told(session(trust_env=False)).proxy is False and told(session()).proxy is True
+
+
+class Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@pytest.fixture
+def engine_logger() -> Iterator[logging.Logger]:
+    """The engine's, which is left as it was."""
+    logger = logging.getLogger("sockline")
+    level, handlers = logger.level, logger.handlers[:]
+    logger.setLevel(logging.NOTSET)
+    yield logger
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
+
+
+def test_the_engines_lines_go_where_they_are_wanted(engine_logger: logging.Logger) -> None:
+    before = engine_logger.handlers[:]
+    log_engine(None)
+    log_engine(False)
+    assert engine_logger.handlers == before and engine_logger.level == logging.NOTSET
+    mine, lines = logging.Logger("mine", logging.INFO), Lines()
+    mine.addHandler(lines)
+    for _ in range(2):
+        log_engine(mine)
+    engine_logger.info("a %s", "line")
+    engine_logger.debug("another one")
+    assert lines.lines == ["a line"]
+    engine_logger.handlers[:] = before
+    engine_logger.setLevel(logging.NOTSET)
+    log_engine(True)
+    assert engine_logger.level == logging.INFO and len(engine_logger.handlers) == len(before) + 1
+
+
+def test_loggers_are_told_what_goes_on(run: Run) -> None:
+    def logger(name: str) -> tuple[logging.Logger, list[str]]:
+        made, handler = logging.Logger(name, logging.INFO), Lines()
+        made.addHandler(handler)
+        return made, handler.lines
+
+    of_server, of_client = logger("server"), logger("client")
+    sio = echo_server(logger=of_server[0])
+
+    @sio.event
+    async def connect(sid: str, environ: Any) -> None:
+        await sio.enter_room(sid, "room")
+        await sio.emit("welcome", room="room")
+
+    async def main() -> None:
+        async with our_io(sio) as url:
+            client = socketio.AsyncClient(logger=of_client[0])
+            await client.connect(url, namespaces="/")
+            sid = client.get_sid()
+            assert await client.call("echo", 1) == 1
+            await client.disconnect()
+        assert {
+            f"{sid} is entering room room [/]",
+            'emitting event "welcome" to room [/]',
+            f"{sid} is connected [/]",
+            f'received event "echo" from {sid} [/]',
+            f"{sid} is disconnected: client disconnect [/]",
+        } <= set(of_server[1])
+        assert {
+            "Namespace / is connected",
+            'Emitting event "echo" [/]',
+            'Received event "welcome" [/]',
+            "The connection has ended: client disconnect",
+        } <= set(of_client[1])
+
+    run(main())
+    of_server[1].clear(), of_client[1].clear()

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import _native
-from ._base_server import chosen_logger
 from ._codec import Codec, JSONModule, arguments, restore
 from ._handlers import NOT_HANDLED, Handlers
+from ._logs import chosen_logger, log_engine
 from ._options import Connecting, connecting, connecting_now
 from ._waiting import Answer
 from .exceptions import BadNamespaceError, ConnectionError
@@ -56,6 +56,7 @@ class BaseClient(Handlers):
         self.randomization_factor = randomization_factor
         self.handle_sigint = handle_sigint
         self.logger = chosen_logger(logger, default_logger)
+        log_engine(engineio_logger)
         self.connection_url: Any = None
         self.connection_headers: Any = None
         self.connection_auth: Any = None
@@ -191,6 +192,8 @@ class BaseClient(Handlers):
         native = self._native
         if namespace not in self.namespaces or native is None:
             raise BadNamespaceError(f"{namespace} is not a connected namespace.")
+        if self.logger.isEnabledFor(logging.INFO):
+            self.logger.info('Emitting event "%s" [%s]', event, namespace)
         array, attachments = self._codec.encode([event, *arguments(data)])
         if callback is None:
             return native.emit(namespace, array, attachments, None)
@@ -210,6 +213,7 @@ class BaseClient(Handlers):
 
     def _note_loss(self, reason: str) -> bool:
         """The connection has ended. Says whether it is to be made again; whoever is still connecting is told otherwise."""
+        self.logger.info("The connection has ended: %s", reason)
         was_connected = self.connected
         self._is_open = False
         self._farewells = dict.fromkeys(self.namespaces, reason) if was_connected else {}
@@ -270,6 +274,8 @@ class BaseClient(Handlers):
     def _handle(self, namespace: str, data: list[Any]) -> Any:
         """Calls the handler of an event, which may be a coroutine function."""
         event = data[0]
+        if self.logger.isEnabledFor(logging.INFO):
+            self.logger.info('Received event "%s" [%s]', event, namespace)
         if event in self.reserved_events:
             return NOT_HANDLED  # the server's word, not ours
         return self._trigger(event, namespace, tuple(data[1:]))

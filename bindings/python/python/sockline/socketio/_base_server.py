@@ -9,6 +9,7 @@ from typing import Any
 from ._base_namespace import BaseServerNamespace
 from ._codec import Codec, JSONModule, arguments
 from ._environ import environ
+from ._logs import chosen_logger, log_engine
 from ._manager import Manager
 from ._options import serving
 from ._server_core import Key, Rooms, ServerCore
@@ -30,6 +31,9 @@ class BaseServer(ServerCore):
         TRANSPORT_CLOSE = "transport close"
         TRANSPORT_ERROR = "transport error"
 
+    _own_mode = "threading"
+    """The ``async_mode`` of python-socketio's that comes to the same."""
+
     def __init__(
         self,
         client_manager: None = None,
@@ -42,10 +46,13 @@ class BaseServer(ServerCore):
         *,
         engineio_logger: Any = None,
         socketio_path: str = "socket.io",
+        async_mode: str | None = None,
         **options: Any,
     ) -> None:
         if client_manager is not None:
             raise NotImplementedError("client managers are not supported by this version of sockline")
+        if async_mode not in (None, "sockline", self._own_mode):
+            raise NotImplementedError(f"async_mode can be {self._own_mode!r}, not {async_mode!r}: sockline has a listener of its own")
         super().__init__(
             serving(socketio_path=socketio_path, serializer=serializer, **options),
             Codec(json),
@@ -54,6 +61,7 @@ class BaseServer(ServerCore):
             always_connect,
         )
         self.logger = chosen_logger(logger, default_logger)
+        log_engine(engineio_logger)
         self.async_handlers = async_handlers
         self.async_mode = "sockline"
         self.manager = Manager(self)
@@ -137,11 +145,13 @@ class BaseServer(ServerCore):
         """Opens a namespace for the `Socket.IO Admin UI <https://admin.socket.io>`_.
 
         ``auth`` is a dictionary with ``username`` and ``password``, or with a ``password_hash`` of bcrypt's in its place;
-        ``False`` for no authentication. With ``mode`` of ``"production"`` only sums are shown. The engine's interval
-        of statistics is its own, so ``server_stats_interval`` is without effect.
+        ``False`` for no authentication. With ``mode`` of ``"production"`` only sums are shown.
 
-        Raises ``ValueError`` for an ``auth`` that can't be used.
+        Raises ``ValueError`` for an ``auth`` that can't be used, ``NotImplementedError`` for several names and for functions,
+        and for another ``server_stats_interval``.
         """
+        if server_stats_interval != 2:
+            raise NotImplementedError("server_stats_interval must be 2 seconds")
         if mode not in ("development", "production"):
             raise ValueError("mode must be 'development' or 'production'")
         credentials = admin_credentials(auth)
@@ -155,6 +165,8 @@ class BaseServer(ServerCore):
         self, event: str, data: Any, to: Any, skip: Any, namespace: str, callback: Callable[..., Any] | None
     ) -> int | None:
         """Sends an event. With a callback, says to how many clients it went."""
+        if self.logger.isEnabledFor(logging.INFO):
+            self.logger.info('emitting event "%s" to %s [%s]', event, to or "all", namespace)
         array, attachments = self._codec.encode([event, *arguments(data)])
         rooms, skipped = _names(to), _names(skip)
         if self._connecting_clients:
@@ -189,6 +201,7 @@ class BaseServer(ServerCore):
 
     def _enter(self, sid: str, room: Any, namespace: str) -> None:
         room = str(room)
+        self.logger.info("%s is entering room %s [%s]", sid, room, namespace)
         connecting = self._connecting_clients.get((namespace, sid))
         if connecting is not None:
             connecting.rooms.append(room)
@@ -201,6 +214,7 @@ class BaseServer(ServerCore):
 
     def _leave(self, sid: str, room: Any, namespace: str) -> None:
         room = str(room)
+        self.logger.info("%s is leaving room %s [%s]", sid, room, namespace)
         connecting = self._connecting_clients.get((namespace, sid))
         if connecting is not None and room in connecting.rooms:
             connecting.rooms.remove(room)
@@ -210,6 +224,7 @@ class BaseServer(ServerCore):
 
     def _close_room(self, room: Any, namespace: str) -> None:
         room = str(room)
+        self.logger.info("room %s is closing [%s]", room, namespace)
         if self._native is not None:
             if self._native.is_connected(namespace, room):
                 raise ValueError("cannot close a sid room")
@@ -240,21 +255,12 @@ def _names(rooms: Any) -> str | list[str] | None:
     return str(rooms)
 
 
-def chosen_logger(logger: Any, default: logging.Logger) -> logging.Logger:
-    """``True`` asks for a logger that says much, ``False`` for one that says errors only."""
-    if not isinstance(logger, bool):
-        return logger  # type: ignore[no-any-return]
-    if default.level == logging.NOTSET:
-        default.setLevel(logging.INFO if logger else logging.ERROR)
-        if logger:
-            default.addHandler(logging.StreamHandler())
-    return default
-
-
 def admin_credentials(auth: Any) -> tuple[str, str, bool] | None:
     """User name, password, and whether that is its hash; ``None`` for no authentication."""
     if auth is False:
         return None
+    if callable(auth) or isinstance(auth, list):
+        raise NotImplementedError("auth can't be a function or a list: one name and its password may log in")
     if isinstance(auth, dict) and isinstance(auth.get("username"), str):
         for name in ("password", "password_hash"):
             if isinstance(auth.get(name), str):

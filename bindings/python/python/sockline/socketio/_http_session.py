@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import base64
 import ssl
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .._ssl import client_tls
@@ -19,21 +19,49 @@ class Told(NamedTuple):
     tls: ClientTLS | None
     headers: dict[str, str]
     cookies: dict[str, str]
+    proxy: str | bool
+    """``True`` is what the environment says."""
 
 
 def told(session: Any) -> Told:
-    """Of ``requests``: ``verify``, ``cert``, ``headers`` and ``cookies``; of ``aiohttp``: ``headers``, cookies, and the ``ssl`` of its connector.
+    """Of ``requests``: ``verify``, ``cert``, ``headers``, ``cookies``, ``auth`` (a name and a password), ``proxies`` (one for
+    all) and ``trust_env``; of ``aiohttp``: headers, cookies, ``auth``, ``proxy``, ``trust_env``, and the ``ssl`` of its connector.
 
-    Raises ``NotImplementedError`` for other objects.
+    Raises ``NotImplementedError`` for other objects, and for what else they were told.
     """
     if hasattr(session, "verify") and hasattr(session, "cert"):
-        headers = {name: str(value) for name, value in session.headers.items() if name.lower() not in _LEFT_OUT}
-        return Told(_tls_of_requests(session), headers, dict(session.cookies))
+        return _told_requests(session)
     if hasattr(session, "connector") and hasattr(session, "cookie_jar"):
-        cookies = {cookie.key: cookie.value for cookie in session.cookie_jar}
-        given: Mapping[str, str] = getattr(session, "headers", None) or {}
-        return Told(_tls_of_aiohttp(session), dict(given), cookies)
+        return _told_aiohttp(session)
     raise NotImplementedError("http_session must be a requests.Session or an aiohttp.ClientSession; or use tls, cookies, proxy")
+
+
+def _told_requests(session: Any) -> Told:
+    headers = {name: str(value) for name, value in session.headers.items() if name.lower() not in _LEFT_OUT}
+    if session.params:
+        raise NotImplementedError("the params of http_session are not supported: put them into the URL")
+    if isinstance(session.auth, tuple):
+        headers["Authorization"] = _basic(*session.auth)
+    elif session.auth is not None:
+        raise NotImplementedError("the auth of http_session can be a name and a password only")
+    proxies = set(session.proxies.values())
+    if len(proxies) > 1:
+        raise NotImplementedError("the proxies of http_session must be the same for all schemes: use proxy")
+    proxy = proxies.pop() if proxies else session.trust_env
+    return Told(_tls_of_requests(session), headers, dict(session.cookies), proxy)
+
+
+def _told_aiohttp(session: Any) -> Told:
+    cookies = {cookie.key: cookie.value for cookie in session.cookie_jar}
+    headers: dict[str, str] = dict(session.headers or {})
+    if session.auth is not None:
+        headers["Authorization"] = _basic(session.auth.login, session.auth.password)
+    proxy = getattr(session, "_default_proxy", None)
+    return Told(_tls_of_aiohttp(session), headers, cookies, session.trust_env if proxy is None else str(proxy))
+
+
+def _basic(name: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
 
 
 def _tls_of_requests(session: Any) -> ClientTLS | None:

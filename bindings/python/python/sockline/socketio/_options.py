@@ -62,7 +62,6 @@ def serving(
     *,
     socketio_path: str,
     serializer: Any,
-    async_mode: str | None = None,
     ping_interval: float | tuple[float, float] = 25,
     ping_timeout: float = 20,
     max_http_buffer_size: int = 1_000_000,
@@ -87,10 +86,13 @@ def serving(
 ) -> Serving:
     """The options of python-socketio's and python-engineio's servers, and our own.
 
-    Raises ``ValueError`` and ``TypeError`` for what they can't be.
+    Raises ``ValueError`` and ``TypeError`` for what they can't be, ``NotImplementedError`` for what this engine can't do.
     """
     if isinstance(ping_interval, tuple):
-        ping_interval = ping_interval[0]  # the grace period is the network's, which the ping timeout allows for
+        ping_interval, grace = ping_interval
+        ping_timeout += grace  # for both ends, which add the two
+    if monitor_clients is False:
+        raise NotImplementedError("clients that do not answer are always found out: monitor_clients can't be False")
     chosen = Compression.server() if websocket_compression is True else websocket_compression or None
     has_cors = cors_allowed_origins is not None and cors_allowed_origins != []
     return Serving(
@@ -204,6 +206,7 @@ def connecting(
         session = told(http_session)
         tls = tls or session.tls
         headers, cookies = session.headers, {**session.cookies, **cookies}
+        proxy = session.proxy if proxy is True else proxy
     if not ssl_verify:
         tls = tls or ClientTLS(insecure=True)
     chosen = Compression() if websocket_compression is True else websocket_compression or None

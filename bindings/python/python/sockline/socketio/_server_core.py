@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ class ServerCore(Handlers):
     """The engine calls it on the thread that turns it."""
 
     reserved_events = ["connect", "disconnect"]
+    logger: logging.Logger
 
     def __init__(
         self,
@@ -146,6 +148,7 @@ class ServerCore(Handlers):
     def _connected(self, namespace: str, sid: str) -> None:
         """A client is connected, and was told."""
         assert self._native is not None
+        self.logger.info("%s is connected [%s]", sid, namespace)
         connecting = self._connecting_clients.pop((namespace, sid), None)
         self._drop_environ(namespace, sid)
         if self._away and self._native.recovered(namespace, sid):
@@ -196,6 +199,8 @@ class ServerCore(Handlers):
     def _handle(self, namespace: str, sid: str, data: list[Any]) -> Any:
         """Calls the handler of an event, which may be a coroutine function."""
         event = data[0]
+        if self.logger.isEnabledFor(logging.INFO):
+            self.logger.info('received event "%s" from %s [%s]', event, sid, namespace)
         if event in self.reserved_events:
             return NOT_HANDLED  # the client's word, not ours
         of_namespace = self.handlers.get(namespace)
@@ -222,6 +227,7 @@ class ServerCore(Handlers):
     def _leaving(self, namespace: str, sid: str, rooms: list[str], reason: str, may_come_back: bool) -> None:
         """A client is disconnected; what is known of it is forgotten when the handler has returned."""
         key = (namespace, sid)
+        self.logger.info("%s is disconnected: %s [%s]", sid, reason, namespace)
         self._connecting_clients.pop(key, None)
         self._drained(namespace, sid)
         if may_come_back and self._serving.recovery is not None and key in self._sessions:

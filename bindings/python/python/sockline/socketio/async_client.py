@@ -13,6 +13,7 @@ from ._base_client import BaseClient, error_arguments
 from ._comeback import AsyncComeback
 from ._connection import AsyncConnection
 from ._handlers import is_coroutine
+from ._interrupts import unwatch, watch
 from ._running import Runners, report
 from ._waiting import AsyncAnswer
 from .exceptions import ConnectionError
@@ -24,10 +25,11 @@ class AsyncClient(BaseClient):
     """A Socket.IO client for asyncio.
 
     The arguments, and what handlers get, are those of ``socketio.AsyncClient``. Handlers are functions or coroutine
-    functions; the former are called straight from the engine. All is to be called on the loop's thread.
+    functions; the former are called straight from the engine. All is to be called on the loop's thread. With
+    ``handle_sigint``, on the main thread, it is disconnected by Ctrl-C before that goes on its way.
 
-    Of ``http_session`` count the headers, the cookies, and whom TLS trusts. In place of ``websocket_extra_options``: ``tls`` (a :class:`sockline.ClientTLS`), ``proxy``, ``proxy_tls``,
-    ``cookies``, ``tcp``, ``max_size``, ``websocket_compression``, ``high_water_mark`` and ``hard_limit`` as in :class:`sockline.WebSocket`;
+    Of ``http_session`` count the headers, the cookies, a name and a password, the proxy, and whom TLS trusts. In place of
+    ``websocket_extra_options``: ``tls`` (a :class:`sockline.ClientTLS`), ``proxy``, ``proxy_tls``, ``cookies``, ``tcp``, ``max_size``, ``websocket_compression``, ``high_water_mark`` and ``hard_limit`` as in :class:`sockline.WebSocket`;
     and ``max_attachments`` of an event that comes.
     """
 
@@ -35,6 +37,7 @@ class AsyncClient(BaseClient):
         self._runners = Runners()
         self._run = self._runners.run
         self._comeback = AsyncComeback(self._reconnect)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._connection: AsyncConnection | None = None
         """The last one, or the attempt at one."""
         self._attempts = asyncio.Lock()
@@ -68,7 +71,14 @@ class AsyncClient(BaseClient):
         Raises :exc:`ConnectionError`.
         """
         self._remember(url, headers, auth, transports, namespaces, socketio_path, wait_timeout)
-        await self._connect(wait, retry)
+        if self.handle_sigint:
+            self._loop = asyncio.get_running_loop()
+            watch(self)
+        try:
+            await self._connect(wait, retry)
+        finally:
+            if not self.connected:
+                unwatch(self)
 
     async def _connect(self, wait: bool, retry: bool) -> None:
         async with self._attempts:
@@ -188,12 +198,27 @@ class AsyncClient(BaseClient):
         if self.connected:
             await self.disconnect()
             return
+        self._give_up()
+        await self._comeback.wait()
+
+    def _leave_at_once(self) -> None:
+        """On any thread, when a signal has come."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._leave)
+
+    def _leave(self) -> None:
+        self._give_up()
+        if self._is_open and self._native is not None:
+            self._is_leaving = True
+            self._native.close()
+
+    def _give_up(self) -> None:
+        """The connection is not to come back, whether it is on its way or about to be."""
         if self._connection is not None:
             self._connection.is_unwanted = True
         self._comeback.abort()
         if self._comeback.is_running and self._native is not None:
             self._native.close()  # the attempt that is being made
-        await self._comeback.wait()
 
     def start_background_task(
         self, target: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any
@@ -233,6 +258,7 @@ class AsyncClient(BaseClient):
             self.logger.info("Maximum reconnection attempts reached, giving up")
         if is_aborted.is_set():
             self.logger.info("Reconnect task aborted")
+        unwatch(self)
         for namespace in self.connection_namespaces:
             await self._trigger_and_wait("__disconnect_final", namespace)
 
@@ -294,6 +320,8 @@ class AsyncClient(BaseClient):
             self._comeback.ask()
             if connection.is_unwanted:
                 self._comeback.abort()
+        elif connection is self._connection:
+            unwatch(self)
         connection.gone.set()
 
     def _asked_for_auth(self, question: _native.IoAuth) -> None:
@@ -304,6 +332,7 @@ class AsyncClient(BaseClient):
         question.answer(self._codec.encode([auth])[0] if auth else b"")
 
     def _connected(self, namespace: str, sid: str) -> None:
+        self.logger.info("Namespace %s is connected", namespace)
         self.namespaces[namespace] = sid
         self._run(self._welcome(namespace))
 
@@ -312,6 +341,7 @@ class AsyncClient(BaseClient):
         self._settled.set()
 
     def _refused(self, namespace: str, message: str, data: Any) -> None:
+        self.logger.info("Namespace %s is refused: %s", namespace, message)
         self.namespaces.pop(namespace, None)
         self._run(self._say_refused(namespace, error_arguments(message, data)))
 

@@ -58,7 +58,7 @@ class AsyncNamespace(BaseServerNamespace):
         to: str | None = None,
         sid: str | None = None,
         namespace: str | None = None,
-        timeout: float | None = 60,
+        timeout: float | None = None,
         ignore_queue: bool = False,
     ) -> Any:
         """As the server's, for this namespace."""
@@ -129,7 +129,7 @@ class AsyncClientNamespace(BaseClientNamespace):
         event: str,
         data: Any = None,
         namespace: str | None = None,
-        timeout: float | None = 60,
+        timeout: float | None = None,
     ) -> Any:
         """As the client's, for this namespace."""
         return await self.client.call(event, data, namespace or self.namespace, timeout)

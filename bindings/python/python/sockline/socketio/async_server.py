@@ -41,6 +41,8 @@ class AsyncServer(BaseServer):
     each client.
     """
 
+    _own_mode = "asgi"
+
     def __init__(
         self,
         client_manager: None = None,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +12,7 @@ from .._drivers import is_driver_thread, post_to_thread, thread_driver
 from ._base_client import BaseClient, error_arguments
 from ._comeback import Comeback
 from ._connection import Connection
+from ._interrupts import watch
 from ._waiting import ThreadAnswer
 from ._workers import report, run_in_a_thread, start_thread
 from .exceptions import ConnectionError
@@ -45,7 +44,7 @@ class Client(BaseClient):
         self._room = threading.Condition()
         self._times_drained = 0
         if self.handle_sigint:
-            _disconnect_at_sigint(self)
+            watch(self)
 
     def connect(
         self,
@@ -190,6 +189,12 @@ class Client(BaseClient):
         if not is_driver_thread():
             self._comeback.wait()
 
+    def _leave_at_once(self) -> None:
+        self._give_up()
+        if self._is_open and self._native is not None:
+            self._is_leaving = True
+            self._native.close()
+
     def _give_up(self) -> None:
         """The connection is not to come back, whether it is on its way or about to be."""
         if self._connection is not None:
@@ -307,6 +312,7 @@ class Client(BaseClient):
         question.answer(self._codec.encode([auth])[0] if auth else b"")
 
     def _connected(self, namespace: str, sid: str) -> None:
+        self.logger.info("Namespace %s is connected", namespace)
         self.namespaces[namespace] = sid
         self._run(self._welcome, namespace)
 
@@ -315,6 +321,7 @@ class Client(BaseClient):
         self._settled.set()
 
     def _refused(self, namespace: str, message: str, data: Any) -> None:
+        self.logger.info("Namespace %s is refused: %s", namespace, message)
         self.namespaces.pop(namespace, None)
         self._run(self._say_refused, namespace, error_arguments(message, data))
 
@@ -355,25 +362,3 @@ class Client(BaseClient):
 def _value(given: Any) -> Any:
     """What was given, or what the function that was given says now."""
     return given() if callable(given) else given
-
-
-_clients: weakref.WeakSet[Client] = weakref.WeakSet()
-_before: Any = None
-
-
-def _disconnect_at_sigint(client: Client) -> None:
-    global _before
-    _clients.add(client)
-    if _before is None and threading.current_thread() is threading.main_thread():
-        _before = signal.signal(signal.SIGINT, _interrupted)
-
-
-def _interrupted(number: int, frame: Any) -> Any:
-    for client in list(_clients):
-        client._give_up()  # without waiting: this interrupts whatever the main thread does
-        if client._is_open and client._native is not None:
-            client._is_leaving = True
-            client._native.close()
-    if callable(_before):
-        return _before(number, frame)
-    return signal.default_int_handler(number, frame)

@@ -52,7 +52,7 @@ class Namespace(BaseServerNamespace):
         to: str | None = None,
         sid: str | None = None,
         namespace: str | None = None,
-        timeout: float | None = 60,
+        timeout: float | None = None,
         ignore_queue: bool = False,
     ) -> Any:
         """As the server's, for this namespace."""
@@ -119,7 +119,7 @@ class ClientNamespace(BaseClientNamespace):
         event: str,
         data: Any = None,
         namespace: str | None = None,
-        timeout: float | None = 60,
+        timeout: float | None = None,
     ) -> Any:
         """As the client's, for this namespace."""
         return self.client.call(event, data, namespace or self.namespace, timeout)

@@ -1,0 +1,48 @@
+"""What ``logger`` and ``engineio_logger`` ask for."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from .._logging import follow_level
+from .._logging import logger as engine_logger
+
+__all__ = ["chosen_logger", "log_engine"]
+
+
+def chosen_logger(logger: Any, default: logging.Logger) -> logging.Logger:
+    """``True`` asks for a logger that says much, ``False`` for one that says errors only."""
+    if not isinstance(logger, bool):
+        return logger  # type: ignore[no-any-return]
+    if default.level == logging.NOTSET:
+        default.setLevel(logging.INFO if logger else logging.ERROR)
+        if logger:
+            default.addHandler(logging.StreamHandler())
+    return default
+
+
+def log_engine(wanted: Any) -> None:
+    """The engine's lines are those of all connections, and go to ``logging.getLogger("sockline")``: ``True`` has them shown,
+    another logger gets them too.
+    """
+    if wanted is None or wanted is False:
+        return
+    if wanted is True:
+        chosen_logger(True, engine_logger)
+    elif not any(isinstance(handler, _To) and handler.logger is wanted for handler in engine_logger.handlers):
+        engine_logger.addHandler(_To(wanted))
+        if engine_logger.level == logging.NOTSET:
+            engine_logger.setLevel(wanted.getEffectiveLevel())
+    follow_level()
+
+
+class _To(logging.Handler):
+    """Hands lines on to a logger."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        super().__init__()
+        self.logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.logger.log(record.levelno, "%s", record.getMessage())
