@@ -5,9 +5,11 @@
 mod bus;
 pub mod classic;
 mod cluster;
+mod emitter;
 pub mod memory;
 pub mod sharded;
 pub mod streams;
 pub mod values;
 
 pub use bus::{Bus, Entry, Fields, Follower, Listener, RedisEvents, Subscription};
+pub use emitter::{Emitter, EmitterOperator};
