@@ -18,6 +18,9 @@ mod inflate;
 mod machine;
 #[path = "../fuzz/msgpack.rs"]
 mod msgpack;
+#[cfg(feature = "redis")]
+#[path = "../fuzz/redis.rs"]
+mod redis;
 #[path = "../fuzz/socketio.rs"]
 mod socketio;
 #[path = "../fuzz/socketio_client.rs"]
@@ -114,4 +117,10 @@ fn a_client_of_engine_io() {
 #[test]
 fn a_client_of_socket_io() {
     replay("socketio_client", socketio_client::play_input);
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn what_nodes_publish() {
+    replay("redis", redis::read_input);
 }

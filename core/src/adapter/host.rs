@@ -32,6 +32,11 @@ pub trait Host: Directory<Self::Member> + Send + Sync {
         acks: Option<&Arc<dyn BroadcastAcks>>,
     ) -> usize;
 
+    /// What another node has broadcast has been sent to sockets of this one. Called with no lock held.
+    fn on_foreign_broadcast(&self, packet: &BroadcastPacket, options: &BroadcastOptions) {
+        let _ = (packet, options);
+    }
+
     /// What is told of a socket; the adapter adds its rooms.
     fn details(&self, member: &Self::Member) -> SocketDetails;
 

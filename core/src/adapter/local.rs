@@ -116,7 +116,25 @@ impl<H: Host> LocalAdapter<H> {
         }
     }
 
-    /// Sends what has been recorded already, or is not to be recorded: for what other nodes broadcast.
+    /// What another node has broadcast: as [`Adapter::broadcast`], and the host hears where it came from.
+    pub fn receive(&self, packet: &BroadcastPacket, options: &BroadcastOptions) {
+        self.broadcast(packet, options);
+        self.host.on_foreign_broadcast(packet, options);
+    }
+
+    /// The same for [`Adapter::broadcast_with_ack`].
+    pub fn receive_with_ack(
+        &self,
+        packet: &BroadcastPacket,
+        options: &BroadcastOptions,
+        acks: Arc<dyn BroadcastAcks>,
+    ) {
+        self.broadcast_with_ack(packet, options, acks);
+        self.host.on_foreign_broadcast(packet, options);
+    }
+
+    /// Sends what has been recorded already, or is not to be recorded. Who has it from another node tells the host, see
+    /// [`Host::on_foreign_broadcast`].
     pub fn send(
         &self,
         packet: &BroadcastPacket,

@@ -42,8 +42,10 @@ pub(super) struct Admin {
     /// On the clock of the server's loop.
     started: Millis,
     sums: Mutex<Sums>,
-    /// How many look.
+    /// How many look, here.
     viewers: AtomicUsize,
+    /// Others may look on other servers, of which nothing is heard here.
+    is_clustered: bool,
     is_timed: AtomicBool,
     /// What was counted when the sums were last shown.
     packets_out: AtomicU64,
@@ -70,6 +72,7 @@ impl Admin {
             started: core.home.now(),
             sums: Mutex::default(),
             viewers: AtomicUsize::new(0),
+            is_clustered: core.common.has_cluster(),
             is_timed: AtomicBool::new(false),
             packets_out: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
@@ -81,11 +84,15 @@ impl Admin {
             return Err(Error::new(ErrorCode::InvalidArgument, text));
         }
         let _ = admin.namespace.set(namespace);
-        if !core.set_admin(admin) {
+        if !core.set_admin(admin.clone()) {
             return Err(Error::new(
                 ErrorCode::InvalidArgument,
                 "there is an admin namespace already",
             ));
+        }
+        if admin.is_clustered {
+            admin.watch();
+            admin.set_timer();
         }
         Ok(())
     }
@@ -186,7 +193,7 @@ impl Admin {
     }
 
     fn has_viewers(&self) -> bool {
-        self.viewers.load(Ordering::Relaxed) > 0
+        self.is_clustered || self.viewers.load(Ordering::Relaxed) > 0
     }
 
     fn count(&self, sum: Sum, count: u64) {
@@ -225,7 +232,7 @@ impl Admin {
     }
 
     fn went(&self) {
-        if self.viewers.fetch_sub(1, Ordering::Relaxed) == 1 {
+        if self.viewers.fetch_sub(1, Ordering::Relaxed) == 1 && !self.has_viewers() {
             *self.sums.lock() = Sums::default();
         }
         self.watch();

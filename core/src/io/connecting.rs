@@ -163,7 +163,7 @@ impl Connection {
         };
         let id = self.new_id(namespace.name());
         let socket = Socket::begin(namespace.clone(), beginning(id), false);
-        if namespace.adapter().host().insert(&socket) {
+        if namespace.local().host().insert(&socket) {
             return Some(socket);
         }
         // Only an old client can do that, whose ids are its session's: its former socket is about to go.

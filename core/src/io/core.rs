@@ -10,10 +10,14 @@ use super::admin::Admin;
 use super::connection::Connection;
 use super::counters::{Counted, Counters};
 use super::engine::{Engine, EngineHandler, EngineOptions, Question, Session, SessionHandler};
+use super::host::Sockets;
 use super::{
     ConnectionError, Handler, Namespace, Recovery, RequestQuestion, Server, ServerOptions, SessionInfo,
     Socket, Transport,
 };
+#[cfg(feature = "redis")]
+use crate::adapter::redis::Adapters;
+use crate::adapter::{Adapter, LocalAdapter};
 use crate::engineio::server::Reason;
 use crate::error::Result;
 use crate::event_loop::{Home, Timed};
@@ -28,6 +32,9 @@ pub(super) struct Common {
     pub(super) parser: ParserKind,
     pub(super) counters: Counters,
     pub(super) recovery: Option<Recovery>,
+    /// What makes this server one of a cluster.
+    #[cfg(feature = "redis")]
+    adapters: Option<Adapters>,
     /// The application wants to hear what happens to rooms.
     room_events: AtomicBool,
     /// Somebody looks at the admin namespace: bytes are counted, and what is emitted is told.
@@ -42,6 +49,33 @@ pub(super) struct Common {
 }
 
 impl Common {
+    /// Who reaches a namespace's sockets, of other servers too if this is one of a cluster.
+    pub(super) fn adapter(&self, namespace: &str, local: &Arc<LocalAdapter<Sockets>>) -> Arc<dyn Adapter> {
+        #[cfg(feature = "redis")]
+        if let Some(adapters) = &self.adapters {
+            return adapters.adapter(namespace, Arc::clone(local));
+        }
+        let _ = namespace;
+        Arc::<LocalAdapter<Sockets>>::clone(local)
+    }
+
+    /// How sessions are kept in this process, if they are kept there.
+    pub(super) fn recovery_here(&self) -> Option<&Recovery> {
+        #[cfg(feature = "redis")]
+        if self.adapters.as_ref().is_some_and(Adapters::keep_sessions) {
+            return None;
+        }
+        self.recovery.as_ref()
+    }
+
+    /// Whether there may be other servers.
+    pub(super) fn has_cluster(&self) -> bool {
+        #[cfg(feature = "redis")]
+        return self.adapters.is_some();
+        #[cfg(not(feature = "redis"))]
+        false
+    }
+
     #[inline]
     pub(super) fn counts_bytes(&self) -> bool {
         self.counts_bytes.load(Ordering::Relaxed)
@@ -137,6 +171,11 @@ impl Core {
                 parser: options.parser.clone(),
                 counters: Counters::default(),
                 recovery: options.connection_state_recovery.clone(),
+                #[cfg(feature = "redis")]
+                adapters: options
+                    .adapter
+                    .as_ref()
+                    .map(|redis| redis.adapters(max_disconnection(options))),
                 room_events: AtomicBool::new(options.room_events),
                 counts_bytes: AtomicBool::new(false),
                 shows_events: AtomicBool::new(false),
@@ -251,7 +290,9 @@ impl Core {
         if namespace.one_user_less() && self.cleanup && namespace.is_child() {
             let gone = namespaces.remove(namespace.name());
             drop(namespaces);
-            drop(gone);
+            if let Some(gone) = gone {
+                gone.adapter().close();
+            }
         }
     }
 
@@ -337,7 +378,7 @@ impl Core {
 
     fn have_rooms_told(&self) {
         for namespace in self.namespaces() {
-            namespace.adapter().tell_of_rooms();
+            namespace.local().tell_of_rooms();
         }
     }
 
@@ -386,6 +427,9 @@ impl Core {
         let Some(server) = self.until_closed.lock().take() else {
             return;
         };
+        for namespace in self.namespaces() {
+            namespace.adapter().close();
+        }
         self.home
             .run(Box::new(move || server.0.handler.on_server_closed(&server)));
     }
@@ -460,6 +504,13 @@ impl EngineHandler for Core {
     fn on_connection_error(&self, error: &ConnectionError) {
         self.handler.on_connection_error(error);
     }
+}
+
+/// How long a client may be away, if it may.
+#[cfg(feature = "redis")]
+fn max_disconnection(options: &ServerOptions) -> Option<Millis> {
+    let recovery = options.connection_state_recovery.as_ref();
+    recovery.map(|recovery| millis(recovery.max_disconnection))
 }
 
 fn limits(options: &ServerOptions) -> Limits {

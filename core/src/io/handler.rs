@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Ack, AckResult, BroadcastAcks, ConnectQuestion, ConnectionError, Handshake, Namespace, NamespaceQuestion,
-    RequestQuestion, Server, Socket, Transport,
+    RequestQuestion, Server, ServerEvent, Socket, Transport,
 };
 use crate::http::Request;
 
@@ -81,6 +81,10 @@ pub trait Handler: Send + Sync {
     /// Something happened to a room; only with [`ServerOptions::room_events`](super::ServerOptions::room_events). The rooms
     /// that sockets have to themselves, of the same name as their id, count too. On the thread of the server's loop.
     fn on_room(&self, namespace: &Namespace, event: RoomEvent<'_>) {}
+    /// The application of another server of the cluster has emitted an event ([`Namespace::server_side_emit`]) and waits for
+    /// an answer if the event has an ack. Each server hears it, but not the one that has emitted it. On the thread of the
+    /// server's loop.
+    fn on_server_side_emit(&self, namespace: &Namespace, event: ServerEvent<'_>) {}
     /// [`Server::close`] is done: all sockets and sessions have gone. The last event of this server.
     fn on_server_closed(&self, server: &Server) {}
 }

@@ -15,10 +15,10 @@ use super::engine::{SendFlags, send_prepared_many};
 use super::namespace::NamespaceInner;
 use super::sending::{self, Head, Payload};
 use super::waiting::Who;
-use super::{Namespace, RoomEvent, Socket, details};
+use super::{BroadcastOperator, Namespace, RoomEvent, Socket, details};
 use crate::adapter::{
-    self, BroadcastAcks, BroadcastFlags, BroadcastPacket, Directory, Host, Progress, Recipients,
-    SocketDetails,
+    self, Answer, BroadcastAcks, BroadcastFlags, BroadcastOptions, BroadcastPacket, Directory, Host,
+    Progress, Recipients, Reply, SocketDetails,
 };
 use crate::engineio::server::Prepared;
 use crate::error::{ErrorCode, Result};
@@ -251,6 +251,19 @@ impl Host for Sockets {
                 core.handler.on_room(&namespace, event);
             }
         }));
+    }
+
+    fn on_foreign_broadcast(&self, packet: &BroadcastPacket, options: &BroadcastOptions) {
+        let is_told = self.common.shows_events() || self.common.tells_outgoing();
+        if is_told && let Some(namespace) = self.namespace.upgrade() {
+            BroadcastOperator::with(Namespace(namespace), options.clone()).tell_outgoing(packet);
+        }
+    }
+
+    fn on_server_side_emit(&self, packet: BroadcastPacket, reply: Option<Reply<Answer>>) {
+        if let Some(namespace) = self.namespace.upgrade() {
+            Namespace(namespace).hear_server(packet, reply);
+        }
     }
 
     fn now(&self) -> Millis {

@@ -59,7 +59,7 @@ impl Connection {
         let handler = self.handler(socket.namespace());
         handler.on_disconnecting(socket, reason);
         socket.namespace().remove(socket, reason.is_recoverable());
-        socket.namespace().adapter().host().has_one_less();
+        socket.namespace().local().host().has_one_less();
         let waiting = socket.set_gone();
         self.not_answered(socket, waiting, AckResult::Disconnected);
         handler.on_disconnect(socket, reason, detail);

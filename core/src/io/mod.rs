@@ -67,6 +67,7 @@
 // | `connecting`, `questions`, `leaving` | a socket's way in, what is asked on it, and its way out |
 // | `events`, `acks`, `broadcast_acks`, `waiting`, `sending` | packets in, answers owed both ways, packets out |
 // | `host`, `details`, `recovery` | a namespace as the adapter sees it: who is there, and who comes back |
+// | `between_servers` | what applications of a cluster say to each other |
 // | `admin` | the admin UI's namespace |
 // | `registry`, `ids`, `counters`, `shared` | numbers for hosts, public names, counts; what both ends have in common |
 // | `engine` | the Engine.IO server on the event loop |
@@ -74,6 +75,7 @@
 
 mod acks;
 mod admin;
+mod between_servers;
 mod broadcast_acks;
 mod client;
 mod connecting;
@@ -101,6 +103,7 @@ mod socket;
 mod waiting;
 
 pub use acks::{Ack, AckResponse, BroadcastAcks};
+pub use between_servers::{ServerAck, ServerEvent};
 pub use client::{
     Auth, AuthQuestion, ClientAck, ClientEvent, ClientHandler, ClientReason, ClientSocket, ConnectError,
     Manager, ManagerHandler, ManagerOptions, ManagerState, Reconnection, SocketOptions, connect,

@@ -24,7 +24,10 @@ pub(super) struct NamespaceInner {
     name: Box<str>,
     core: Weak<Core>,
     common: Arc<Common>,
-    adapter: LocalAdapter<Sockets>,
+    /// The rooms of this process.
+    local: Arc<LocalAdapter<Sockets>>,
+    /// The rooms of all: `local` itself, unless the server is one of a cluster.
+    adapter: Arc<dyn Adapter>,
     /// Of the library's own namespaces.
     own_handler: Option<Arc<dyn Handler>>,
     is_child: bool,
@@ -71,15 +74,17 @@ impl Namespace {
         own_handler: Option<Arc<dyn Handler>>,
     ) -> Namespace {
         let number = registry::fresh();
-        let recovery = common.recovery.as_ref().filter(|_| own_handler.is_none());
+        let recovery = common.recovery_here().filter(|_| own_handler.is_none());
         let recovery = recovery.map(|recovery| recovery::store(recovery, common.unnoticed));
         let namespace = Namespace(Arc::new_cyclic(|me| {
             let sockets = Sockets::new(name, core.clone(), common.clone(), me.clone());
-            let adapter = LocalAdapter::new(sockets, recovery);
+            let local = Arc::new(LocalAdapter::new(sockets, recovery));
+            let adapter = common.adapter(name, &local);
             NamespaceInner {
                 number,
                 name: name.into(),
                 core,
+                local,
                 adapter,
                 common,
                 own_handler,
@@ -93,7 +98,7 @@ impl Namespace {
         }));
         NAMESPACES.insert(number, Arc::downgrade(&namespace.0));
         if namespace.0.common.room_events() || namespace.0.common.shows_rooms() {
-            namespace.adapter().tell_of_rooms();
+            namespace.local().tell_of_rooms();
         }
         namespace
     }
@@ -164,18 +169,18 @@ impl Namespace {
 
     /// How many sockets are connected to it in this process.
     pub fn socket_count(&self) -> usize {
-        self.adapter().host().connected()
+        self.local().host().connected()
     }
 
     /// The connected socket with this id.
     pub fn socket(&self, id: &str) -> Option<Socket> {
-        self.adapter().host().find(id).filter(Socket::connected)
+        self.local().host().find(id).filter(Socket::connected)
     }
 
     /// The names of its rooms, those that sockets have to themselves included.
     pub fn rooms(&self) -> Vec<String> {
         let own = self.sockets();
-        let named = self.adapter().rooms();
+        let named = self.local().rooms();
         let mut names: Vec<String> = named.iter().map(|(name, _)| name.to_string()).collect();
         let is_named = |id: &str| named.iter().any(|(name, _)| **name == *id);
         names.extend(
@@ -195,14 +200,6 @@ impl Namespace {
         };
         let sockets = self.select(&options);
         sockets.iter().map(|socket| socket.id().to_owned()).collect()
-    }
-
-    /// Sends an event to the other servers of a cluster. In one process there are none: it does nothing.
-    ///
-    /// # Errors
-    /// None so far.
-    pub fn server_side_emit(&self, _name: &str, _args: &str) -> Result<()> {
-        Ok(())
     }
 
     pub(super) fn core(&self) -> Option<Arc<Core>> {
@@ -234,8 +231,14 @@ impl Namespace {
         self.0.users.fetch_sub(1, Ordering::Relaxed) == 1
     }
 
-    pub(super) fn adapter(&self) -> &LocalAdapter<Sockets> {
-        &self.0.adapter
+    /// Who reaches all sockets, of other servers too.
+    pub(super) fn adapter(&self) -> &dyn Adapter {
+        &*self.0.adapter
+    }
+
+    /// Who reaches the sockets of this process.
+    pub(super) fn local(&self) -> &LocalAdapter<Sockets> {
+        &self.0.local
     }
 
     /// Whether events get offsets and are kept.
@@ -246,15 +249,15 @@ impl Namespace {
 
     /// The connected sockets that are meant.
     pub(super) fn select(&self, options: &BroadcastOptions) -> Vec<Socket> {
-        let mut sockets = self.adapter().members(options);
+        let mut sockets = self.local().members(options);
         sockets.retain(Socket::connected);
         sockets
     }
 
     /// A socket is connected.
     pub(super) fn has_connected(&self, socket: &Socket) {
-        self.adapter().host().has_one_more();
-        self.adapter().on_connected(socket.id());
+        self.local().host().has_one_more();
+        self.local().on_connected(socket.id());
     }
 
     /// A socket goes, or will not be connected; `keep`: its client may come back.
@@ -271,6 +274,6 @@ impl Namespace {
         } else {
             self.adapter().del_all(socket.id());
         }
-        self.adapter().host().remove(socket);
+        self.local().host().remove(socket);
     }
 }

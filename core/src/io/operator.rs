@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::broadcast_acks::Gathering;
 use super::sending::Payload;
 use super::{Namespace, Outgoing, Socket};
-use crate::adapter::{self, Adapter, Answered, BroadcastOptions, BroadcastPacket, Directory};
+use crate::adapter::{self, Answered, BroadcastOptions, BroadcastPacket, Directory};
 use crate::error::{Error, ErrorCode, Result};
 use crate::settings::millis;
 
@@ -21,6 +21,10 @@ pub struct BroadcastOperator {
 }
 
 impl BroadcastOperator {
+    pub(super) fn with(namespace: Namespace, options: BroadcastOptions) -> BroadcastOperator {
+        BroadcastOperator { namespace, options }
+    }
+
     pub(super) fn new(namespace: Namespace) -> BroadcastOperator {
         BroadcastOperator {
             namespace,
@@ -99,7 +103,8 @@ impl BroadcastOperator {
 
     /// The same, and waits for the answers: [`Handler::on_broadcast_ack`](super::Handler::on_broadcast_ack) follows with this
     /// token, when all have answered or been disconnected, or when the time of [`BroadcastOperator::timeout`] is up, if there
-    /// is one.
+    /// is one. In a cluster there always is: unless it is said here, the adapter's time for requests. Of other servers'
+    /// clients only the first argument is told.
     ///
     /// # Errors
     /// As for [`BroadcastOperator::emit`]; then nothing follows.
@@ -176,17 +181,27 @@ impl BroadcastOperator {
         let core = self.namespace.core().ok_or(ErrorCode::Closed)?;
         let packet = packet(payload, attachments);
         let gathering = Gathering::new(self.namespace.clone(), core.home, token);
-        let (adapter, timeout) = (self.namespace.adapter(), self.options.flags.timeout);
-        adapter.broadcast_with_ack(&packet, &self.options, gathering.clone());
+        let adapter = self.namespace.adapter();
+        let mut options = self.options.clone();
+        if !options.flags.local && options.flags.timeout.is_none() {
+            // Of other servers nobody hears that a client has gone.
+            options.flags.timeout = adapter.ack_timeout();
+        }
+        adapter.broadcast_with_ack(&packet, &options, gathering.clone());
         let counted = gathering.clone();
-        adapter.server_count(Box::new(move |count| counted.expect_servers(count.unwrap_or(1))));
-        gathering.set_timer(timeout);
+        match options.flags.local {
+            true => counted.expect_servers(1),
+            false => {
+                adapter.server_count(Box::new(move |count| counted.expect_servers(count.unwrap_or(1))));
+            }
+        }
+        gathering.set_timer(options.flags.timeout);
         self.tell_outgoing(&packet);
         Ok(())
     }
 
     /// Tells those of what was sent who want to hear of it.
-    fn tell_outgoing(&self, packet: &BroadcastPacket) {
+    pub(super) fn tell_outgoing(&self, packet: &BroadcastPacket) {
         let common = self.namespace.common();
         if !common.shows_events() && !common.tells_outgoing() {
             return;
@@ -213,7 +228,7 @@ impl BroadcastOperator {
     }
 }
 
-fn packet(payload: Payload<'_>, attachments: &[&[u8]]) -> BroadcastPacket {
+pub(super) fn packet(payload: Payload<'_>, attachments: &[&[u8]]) -> BroadcastPacket {
     let mut array = String::new();
     payload.write(&mut array);
     BroadcastPacket {
@@ -232,7 +247,7 @@ pub(super) fn not_answered<T>(error: adapter::AdapterError) -> Result<T> {
 impl Namespace {
     fn details(&self, found: Vec<adapter::SocketDetails>) -> Vec<SocketDetails> {
         let details = found.into_iter().map(|found| SocketDetails {
-            socket: self.adapter().host().find(&found.id),
+            socket: self.local().host().find(&found.id),
             id: found.id,
             handshake_json: found.handshake,
             rooms: found.rooms,

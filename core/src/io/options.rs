@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(feature = "redis")]
+use crate::adapter::redis::Redis;
 use crate::engineio::{Cookie, Cors, Transport};
 use crate::error::{Error, ErrorCode, Result};
 use crate::settings::Settings;
@@ -48,6 +50,10 @@ pub struct ServerOptions {
     pub settings: Settings,
     /// Keep the state of clients that lose their connection. Default: `None`.
     pub connection_state_recovery: Option<Recovery>,
+    /// Makes this server one of a cluster: its namespaces reach the sockets of all servers. A handle is for one server.
+    /// Default: `None`.
+    #[cfg(feature = "redis")]
+    pub adapter: Option<Redis>,
     /// Namespaces that were made for clients go when their last socket leaves. Default: false.
     pub cleanup_empty_child_namespaces: bool,
     /// How packets are written. Clients have to use the same. Default: [`ParserKind::Json`].
@@ -84,6 +90,8 @@ impl Default for ServerOptions {
             client_folder: None,
             settings: Settings::server(),
             connection_state_recovery: None,
+            #[cfg(feature = "redis")]
+            adapter: None,
             cleanup_empty_child_namespaces: false,
             parser: ParserKind::Json,
             max_attachments: 10,

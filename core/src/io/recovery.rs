@@ -10,7 +10,7 @@ use super::ids::{self, SocketId};
 use super::namespace::NamespaceInner;
 use super::sending::Payload;
 use super::{Namespace, Recovery, Socket};
-use crate::adapter::{Adapter, BroadcastFlags, BroadcastPacket, Progress, RecoveryLimits, Restored, Session};
+use crate::adapter::{BroadcastFlags, BroadcastPacket, Progress, RecoveryLimits, Restored, Session};
 use crate::event_loop::Timed;
 use crate::json;
 use crate::settings::millis;
@@ -149,7 +149,7 @@ impl Namespace {
             more.data = Some(session.data.into());
             more.coming = Some(Box::new(coming));
         });
-        self.adapter().host().insert(&socket);
+        self.local().host().insert(&socket);
         let rooms: Vec<&str> = session.rooms.iter().map(|room| &**room).collect();
         self.adapter().add_all(socket.id(), &rooms);
         socket
@@ -192,7 +192,7 @@ impl Timed for NamespaceInner {
     fn due(self: Arc<Self>, _now: Millis) {
         self.is_timed.store(false, Ordering::Release);
         let namespace = Namespace(self);
-        if namespace.adapter().expire() {
+        if namespace.local().expire() {
             namespace.forget_in_time();
         }
     }

@@ -16,7 +16,6 @@ use super::registry::{self, Registry};
 use super::sending::{self, Head, Payload};
 use super::waiting::{More, Who};
 use super::{BroadcastOperator, DisconnectReason, EmitOptions, Handshake, Namespace, Transport, host};
-use crate::adapter::Adapter;
 use crate::error::{ErrorCode, Result};
 use crate::settings::millis;
 use crate::socketio::PacketType;
@@ -374,14 +373,20 @@ impl Socket {
 
     /// Sends an event by way of the adapter, which keeps it.
     fn emit_kept(&self, payload: Payload<'_>, attachments: &[&[u8]], options: &EmitOptions) -> Result<Sent> {
-        let only_me = self
+        let mut only_me = self
             .namespace()
             .to(self.id())
             .compress(options.compress != Some(false));
+        let is_told_others = self.namespace().adapter().recovers_elsewhere();
+        if !is_told_others {
+            only_me = only_me.local();
+        }
+        host::take_last();
         only_me.broadcast_checked(payload, attachments);
         match host::take_last() {
             Some(Ok(sent)) => Ok(sent),
             Some(Err(code)) => Err(code.into()),
+            None if is_told_others => Ok(Sent::Queued), // it comes back from there
             None => Err(ErrorCode::Closed.into()),
         }
     }

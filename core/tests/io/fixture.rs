@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use parking_lot::Mutex;
 use sockline::io::{
     self, AckResult, BroadcastAcks, ConnectQuestion, DisconnectReason, Event, Handler, Namespace,
-    NamespaceQuestion, Outgoing, RequestQuestion, RoomEvent, SessionInfo, Socket,
+    NamespaceQuestion, Outgoing, RequestQuestion, RoomEvent, ServerEvent, SessionInfo, Socket,
 };
 use sockline::{Loop, ServerOptions};
 
@@ -14,6 +14,7 @@ use crate::support::{PATIENCE, Peer, local, masked, port, started};
 
 type Hook<Q> = Mutex<Option<Box<dyn Fn(Q) + Send + Sync>>>;
 type EventHook = Mutex<Option<Box<dyn Fn(&Socket, Event<'_>) + Send + Sync>>>;
+type ServerEventHook = Mutex<Option<Box<dyn Fn(&Namespace, ServerEvent<'_>) + Send + Sync>>>;
 type SocketHook = Mutex<Option<Box<dyn Fn(&Socket) + Send + Sync>>>;
 
 /// Says what it hears in a line each, and does what it was told to.
@@ -28,6 +29,7 @@ pub struct Recorder {
     pub on_connection: SocketHook,
     pub on_disconnecting: SocketHook,
     pub on_event: EventHook,
+    pub on_server_side_emit: ServerEventHook,
 }
 
 impl Recorder {
@@ -205,6 +207,18 @@ impl Handler for Recorder {
         }
     }
 
+    fn on_server_side_emit(&self, namespace: &Namespace, event: ServerEvent<'_>) {
+        let ack = if event.ack.is_some() { " ack" } else { "" };
+        let (name, args, count) = (&event.name, event.args, event.attachments.len());
+        self.say(format!(
+            "server {} {name} [{args}] {count}{ack}",
+            namespace.name()
+        ));
+        if let Some(hook) = &*self.on_server_side_emit.lock() {
+            hook(namespace, event);
+        }
+    }
+
     fn on_server_closed(&self, _server: &io::Server) {
         self.say("server closed".to_owned());
     }
@@ -247,6 +261,7 @@ pub fn serve_on(threads: usize, change: impl FnOnce(&mut io::ServerOptions)) -> 
         on_connection: Mutex::default(),
         on_disconnecting: Mutex::default(),
         on_event: Mutex::default(),
+        on_server_side_emit: Mutex::default(),
     });
     let io = io::Server::new(Some(&on_loop), io_options, handler.clone()).unwrap();
     let options = ServerOptions {

@@ -7,6 +7,8 @@ mod acks;
 mod admin;
 mod broadcasts;
 mod closing;
+#[cfg(feature = "redis")]
+mod cluster;
 mod connecting;
 mod events;
 mod fixture;

@@ -129,6 +129,7 @@ impl IoOptions {
             ask_headers: true,
             ask_connecting: false,
             room_events: false,
+            ..ServerOptions::default()
         }
     }
 }

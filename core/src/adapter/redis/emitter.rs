@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Bus;
+use super::Redis;
 use super::classic::{Broadcast, Channels, Request, Sender, Whom};
 use super::values::distinct;
 use crate::adapter::{BroadcastOptions, BroadcastPacket};
@@ -19,26 +19,24 @@ use crate::socketio::{ParseError, event_array, is_reserved};
 /// Nothing is answered, and nobody tells whether any node was there. A copy costs little.
 #[derive(Clone)]
 pub struct Emitter {
-    bus: Arc<dyn Bus>,
-    key: Arc<str>,
+    redis: Redis,
     namespace: Arc<str>,
 }
 
 impl fmt::Debug for Emitter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Emitter")
-            .field("key", &self.key)
+            .field("redis", &self.redis)
             .field("namespace", &self.namespace)
             .finish_non_exhaustive()
     }
 }
 
 impl Emitter {
-    /// An emitter for the namespace "/", with this key ("socket.io", if nobody says otherwise).
-    pub fn new(bus: Arc<dyn Bus>, key: &str) -> Emitter {
+    /// An emitter for the namespace "/". It keeps the handle, of whose options only the key matters here.
+    pub fn new(redis: &Redis) -> Emitter {
         Emitter {
-            bus,
-            key: key.into(),
+            redis: redis.clone(),
             namespace: "/".into(),
         }
     }
@@ -98,12 +96,13 @@ impl Emitter {
         let message = request
             .write(Sender::Emitter, None, &self.namespace)
             .map_err(not_json)?;
-        self.bus.publish(&self.channels().request, message, false);
+        let bus = self.redis.bus();
+        bus.publish(&self.channels().request, message, false);
         Ok(())
     }
 
     fn channels(&self) -> Channels {
-        Channels::new(&self.key, &self.namespace)
+        Channels::new(&self.redis.options().key, &self.namespace)
     }
 }
 
@@ -166,11 +165,12 @@ impl EmitterOperator {
             return Err(Error::new(ErrorCode::InvalidArgument, text));
         }
         let packet = packet(name, args, attachments)?;
-        let Emitter { bus, namespace, .. } = &self.emitter;
+        let Emitter { redis, namespace } = &self.emitter;
         let message =
             Broadcast::write(Sender::Emitter, namespace, &packet, &self.options).map_err(not_json)?;
         let rooms = distinct(&self.options.rooms);
-        bus.publish(&self.emitter.channels().for_rooms(&rooms), message, false);
+        let channel = self.emitter.channels().for_rooms(&rooms);
+        redis.bus().publish(&channel, message, false);
         Ok(())
     }
 
@@ -226,6 +226,7 @@ fn not_json(error: ParseError) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::RedisOptions;
     use super::super::memory::MemoryServer;
     use super::*;
 
@@ -253,10 +254,18 @@ mod tests {
             .collect()
     }
 
+    fn emitter(server: &MemoryServer, key: &str) -> Emitter {
+        let options = RedisOptions {
+            key: key.to_owned(),
+            ..RedisOptions::default()
+        };
+        Redis::over(server.node(), options).emitter()
+    }
+
     #[test]
     fn what_is_published_is_what_the_official_emitter_publishes() {
         let server = MemoryServer::new();
-        let emitter = Emitter::new(server.node(), "socket.io");
+        let emitter = emitter(&server, "socket.io");
         emitter.emit("hello", "\"e\"", &[]).unwrap();
         emitter.to("room1").emit("hello", "\"e\"", &[]).unwrap();
         emitter.to("room1").sockets_join(&["x"]);
@@ -273,7 +282,7 @@ mod tests {
     #[test]
     fn options_and_namespaces_go_where_they_belong() {
         let server = MemoryServer::new();
-        let emitter = Emitter::new(server.node(), "key").of("admin");
+        let emitter = emitter(&server, "key").of("admin");
         assert_eq!(emitter.namespace(), "/admin");
         let whom = emitter.to("a").within("b").to("a").except("c");
         whom.clone()
@@ -306,7 +315,7 @@ mod tests {
     #[test]
     fn what_no_event_may_be_is_refused() {
         let server = MemoryServer::new();
-        let emitter = Emitter::new(server.node(), "socket.io");
+        let emitter = emitter(&server, "socket.io");
         assert!(emitter.emit("connect", "", &[]).is_err());
         assert!(emitter.emit("a", "1],[2", &[]).is_err());
         assert!(emitter.server_side_emit("a", "{", &[]).is_err());

@@ -6,10 +6,17 @@ mod bus;
 pub mod classic;
 mod cluster;
 mod emitter;
+mod handle;
+mod making;
 pub mod memory;
+mod options;
 pub mod sharded;
 pub mod streams;
 pub mod values;
 
 pub use bus::{Bus, Entry, Fields, Follower, Listener, RedisEvents, Subscription};
 pub use emitter::{Emitter, EmitterOperator};
+pub use handle::Redis;
+pub use making::Adapters;
+pub use options::{RedisMode, RedisOptions, RedisTls};
+pub use sharded::SubscriptionMode;

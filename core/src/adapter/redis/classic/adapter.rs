@@ -134,7 +134,7 @@ impl<H: Host + 'static> Node<H> {
             return Ok(());
         }
         if let Some(broadcast) = Broadcast::read(payload, &self.uid, &self.namespace)? {
-            self.local.broadcast(&broadcast.packet, &broadcast.options);
+            self.local.receive(&broadcast.packet, &broadcast.options);
         }
         Ok(())
     }

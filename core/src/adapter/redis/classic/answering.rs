@@ -95,7 +95,7 @@ impl<H: Host + 'static> Node<H> {
             }
             Request::Broadcast(packet, options) => {
                 self.local
-                    .broadcast_with_ack(&packet, &options, Arc::new(Passing(asker)));
+                    .receive_with_ack(&packet, &options, Arc::new(Passing(asker)));
             }
             _ => {}
         }

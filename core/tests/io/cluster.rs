@@ -1,0 +1,363 @@
+//! Two servers of one cluster, with clients on each. Between them is a server in memory in the place of Redis.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, unbounded};
+use sockline::ErrorCode;
+use sockline::adapter::redis::memory::{MemoryBus, MemoryServer};
+use sockline::adapter::redis::{Redis, RedisOptions};
+use sockline::io::{self, AdminAuth, AdminOptions, Answered, EmitOptions, Recovery};
+
+use crate::fixture::{Client, Fixture, Got, sent, serve_with, set};
+use crate::support::PATIENCE;
+
+/// Delivers what the nodes publish, on a thread of its own, as a bus does.
+struct Courier {
+    server: MemoryServer,
+    is_done: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Courier {
+    fn new() -> Courier {
+        let (server, is_done) = (MemoryServer::new(), Arc::new(AtomicBool::new(false)));
+        let (carried, done) = (server.clone(), is_done.clone());
+        let carry = move || {
+            while !done.load(Ordering::Acquire) {
+                if carried.deliver() == 0 {
+                    std::thread::park_timeout(Duration::from_millis(1));
+                }
+            }
+        };
+        Courier {
+            server,
+            is_done,
+            thread: Some(std::thread::spawn(carry)),
+        }
+    }
+
+    /// A server that is one of the cluster.
+    fn node(&self, change: impl FnOnce(&mut io::ServerOptions)) -> (Fixture, Arc<MemoryBus>) {
+        let bus = self.server.node();
+        let redis = Redis::over(bus.clone(), RedisOptions::default());
+        let fixture = serve_with(|options| {
+            options.adapter = Some(redis);
+            change(options);
+        });
+        (fixture, bus)
+    }
+}
+
+impl Drop for Courier {
+    fn drop(&mut self) {
+        self.is_done.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+fn two() -> (Courier, Fixture, Fixture) {
+    let courier = Courier::new();
+    let (a, _) = courier.node(|_| {});
+    let (b, _) = courier.node(|_| {});
+    (courier, a, b)
+}
+
+/// Where a result will come.
+fn result<T: Send + 'static>() -> (impl FnOnce(T) + Send + 'static, Receiver<T>) {
+    let (sender, receiver) = unbounded();
+    (move |value| drop(sender.send(value)), receiver)
+}
+
+#[test]
+fn broadcasts_reach_the_clients_of_both() {
+    let (_courier, a, b) = two();
+    let (mut first, socket) = a.joined();
+    let (mut second, other) = b.joined();
+    let (mut third, elsewhere) = b.joined_to("/n");
+    socket.join(&["room"]);
+    other.join(&["room"]);
+    elsewhere.join(&["room"]);
+    a.io.of("/").emit("all", "1", &[]).unwrap();
+    socket.to("room").emit("room", "", &[]).unwrap();
+    a.io.of("/")
+        .to(other.id())
+        .emit("you", "{\"a\":[]}", &[])
+        .unwrap();
+    first.gets(&["42[\"all\",1]"]);
+    second.gets(&["42[\"all\",1]", "42[\"room\"]", "42[\"you\",{\"a\":[]}]"]);
+    b.io.of("/").except(other.id()).emit("rest", "", &[]).unwrap();
+    b.io.of("/").to("room").local().emit("here", "", &[]).unwrap();
+    first.gets(&["42[\"rest\"]"]);
+    second.gets(&["42[\"here\"]"]);
+    let placeholder = r#"{"_placeholder":true,"num":0}"#;
+    a.io.of("/").emit("bin", placeholder, &[b"\x01\x02"]).unwrap();
+    a.io.of("/n").emit("n", "", &[]).unwrap();
+    for client in [&mut first, &mut second] {
+        client.gets(&[&*format!("451-[\"bin\",{placeholder}]")]);
+        assert_eq!(client.got(), Got::Binary(vec![1, 2]));
+    }
+    third.gets(&["42/n,[\"n\"]"]);
+}
+
+#[test]
+fn what_others_broadcast_is_told_to_who_hears_what_goes_out() {
+    let (_courier, a, b) = two();
+    let (mut client, socket) = b.joined();
+    socket.hear_outgoing(true);
+    b.skip();
+    a.io.of("/").emit("x", "", &[]).unwrap();
+    client.gets(&["42[\"x\"]"]);
+    b.hears(&["outgoing [\"x\"]"]);
+}
+
+#[test]
+fn answers_of_all_clients_are_counted() {
+    let (_courier, a, b) = two();
+    let (mut first, _) = a.joined();
+    let (mut second, _) = b.joined();
+    a.skip();
+    let everybody = a.io.of("/").all().timeout(PATIENCE);
+    everybody.emit_with_ack("q", "", &[], 7).unwrap();
+    assert_eq!(first.text(), "420[\"q\"]");
+    assert_eq!(second.text(), "420[\"q\"]");
+    second.say("430[\"two\",2]");
+    first.say("430[\"one\",1]");
+    a.hears(&["acks / 7 2/2 [\"\\\"one\\\",1\", \"\\\"two\\\"\"]"]);
+    // For this server's own clients no other is waited for.
+    everybody.local().emit_with_ack("q", "", &[], 8).unwrap();
+    assert_eq!(first.text(), "421[\"q\"]");
+    first.say("431[]");
+    a.hears(&["acks / 8 1/1 [\"\"]"]);
+}
+
+#[test]
+fn without_a_time_others_are_waited_for_as_long_as_for_requests() {
+    let courier = Courier::new();
+    let bus = courier.server.node();
+    let options = RedisOptions {
+        requests_timeout: 50,
+        ..RedisOptions::default()
+    };
+    let a = serve_with(|io| io.adapter = Some(Redis::over(bus, options)));
+    let (b, _) = courier.node(|_| {});
+    let (_client, _) = b.joined();
+    a.io.of("/").all().emit_with_ack("q", "", &[], 7).unwrap();
+    a.hears(&["acks / 7 0/1 late []"]);
+}
+
+#[test]
+fn sockets_are_found_and_moved_on_both() {
+    let (_courier, a, b) = two();
+    let (mut first, socket) = a.joined();
+    let (mut second, other) = b.joined();
+    other.set_data_json("{\"of\":\"b\"}");
+    a.io.of("/").all().sockets_join(&["room"]);
+    let find = |fixture: &Fixture, room: &str| {
+        let (done, found) = result();
+        fixture.io.of("/").to(room).fetch_sockets(done);
+        let Answered { value, missing } = found.recv_timeout(PATIENCE).unwrap().unwrap();
+        assert_eq!(missing, 0);
+        value
+    };
+    let found = find(&a, "room");
+    let mine: Vec<bool> = found.iter().map(|found| found.socket.is_some()).collect();
+    assert_eq!(mine, [true, false]);
+    assert_eq!(
+        (found[0].id.as_str(), found[1].id.as_str()),
+        (socket.id(), other.id())
+    );
+    assert_eq!(found[1].data_json, "{\"of\":\"b\"}");
+    assert_eq!(found[1].rooms, [other.id(), "room"]);
+    let handshake: serde_json::Value = serde_json::from_str(&found[1].handshake_json).unwrap();
+    assert_eq!(handshake["query"]["transport"], "websocket");
+    let (ids, rooms, count) = (result(), result(), result());
+    b.io.of("/").all_sockets(&["room"], ids.0);
+    b.io.of("/").all_rooms(rooms.0);
+    b.io.of("/").server_count(count.0);
+    let ids = ids.1.recv_timeout(PATIENCE).unwrap().unwrap().value;
+    assert!(ids.len() == 2 && ids.contains(&socket.id().to_owned()));
+    let rooms = rooms.1.recv_timeout(PATIENCE).unwrap().unwrap().value;
+    assert!(rooms.len() == 3 && rooms.contains(&"room".to_owned()));
+    assert_eq!(count.1.recv_timeout(PATIENCE).unwrap().unwrap(), 2);
+    b.io.of("/").to(socket.id()).sockets_leave(&["room"]);
+    let ids: Vec<String> = find(&b, "room").into_iter().map(|found| found.id).collect();
+    assert_eq!(ids, [other.id()]);
+    a.io.of("/").to(other.id()).disconnect_sockets(false);
+    second.gets(&["41"]);
+    b.io.of("/").all().disconnect_sockets(false);
+    first.gets(&["41"]);
+}
+
+#[test]
+fn applications_talk_to_each_other() {
+    let (courier, a, b) = two();
+    let (c, _) = courier.node(|_| {});
+    for fixture in [&b, &c] {
+        fixture.io.of("/n");
+        fixture.hears(&["new namespace /n"]);
+    }
+    a.io.of("/n").server_side_emit("hi", "1,{}", &[]).unwrap();
+    a.hears(&["new namespace /n"]);
+    b.hears(&["server /n hi [1,{}] 0"]);
+    c.hears(&["server /n hi [1,{}] 0"]);
+    set(
+        &b.handler.on_server_side_emit,
+        Box::new(|_, event| {
+            let raw = event.ack.unwrap().into_raw();
+            let ack = io::ServerAck::from_raw(raw).unwrap();
+            assert_eq!(
+                ack.send("1,2", &[]).unwrap_err().code(),
+                ErrorCode::InvalidArgument
+            );
+        }),
+    );
+    set(
+        &c.handler.on_server_side_emit,
+        Box::new(|_, event| event.ack.unwrap().send("{\"c\":true}", &[]).unwrap()),
+    );
+    let (done, answers) = result();
+    a.io.of("/n")
+        .server_side_emit_with_ack("q", "", &[], done)
+        .unwrap();
+    b.hears(&["server /n q [] 0 ack"]);
+    c.hears(&["server /n q [] 0 ack"]);
+    // Until it is asked how late it is, it isn't late.
+    assert!(answers.try_recv().is_err());
+    while courier.server.waiting() > 0 {
+        std::thread::yield_now();
+    }
+    courier.server.advance(5_000);
+    let Answered { value, missing } = answers.recv_timeout(PATIENCE).unwrap().unwrap();
+    let value: Vec<&str> = value.iter().map(|answer| &*answer.args).collect();
+    assert_eq!((value.as_slice(), missing), (&["{\"c\":true}"][..], 1));
+    a.hears_nothing_more();
+    for (name, args) in [("connection", ""), ("x", "{")] {
+        let error = a.io.of("/n").server_side_emit(name, args, &[]).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidArgument);
+    }
+}
+
+#[test]
+fn a_server_without_a_cluster_has_nobody_to_ask() {
+    let fixture = crate::fixture::serve();
+    let namespace = fixture.io.of("/");
+    namespace.server_side_emit("x", "", &[]).unwrap();
+    let (done, answers) = result();
+    namespace.server_side_emit_with_ack("x", "", &[], done).unwrap();
+    assert!(answers.recv_timeout(PATIENCE).unwrap().unwrap().value.is_empty());
+    fixture.hears_nothing_more();
+}
+
+#[test]
+fn a_server_goes_on_without_redis() {
+    let courier = Courier::new();
+    let (a, bus) = courier.node(|_| {});
+    let (b, _) = courier.node(|_| {});
+    let (mut first, _) = a.joined();
+    let (mut second, _) = b.joined();
+    bus.cut();
+    a.io.of("/").emit("alone", "", &[]).unwrap();
+    first.gets(&["42[\"alone\"]"]);
+    a.skip();
+    a.io.of("/").all().emit_with_ack("q", "", &[], 1).unwrap();
+    assert_eq!(first.text(), "420[\"q\"]");
+    first.say("430[]");
+    a.hears(&["acks / 1 1/1 [\"\"]"]);
+    let (done, found) = result();
+    a.io.of("/").all().fetch_sockets(done);
+    let found = found.recv_timeout(PATIENCE).unwrap().unwrap();
+    assert_eq!((found.value.len(), found.missing), (1, 1));
+    bus.restore();
+    a.io.of("/").emit("again", "", &[]).unwrap();
+    second.gets(&["42[\"again\"]"]);
+}
+
+#[test]
+fn what_a_server_is_subscribed_to_ends_with_it() {
+    let courier = Courier::new();
+    let (a, bus) = courier.node(|options| options.cleanup_empty_child_namespaces = true);
+    assert_eq!(bus.subscriptions().len(), 4);
+    a.io.set_dynamic_namespaces(true);
+    set(&a.handler.on_namespace, Box::new(|question| question.allow()));
+    let mut client: Client = a.client();
+    client.join("/child");
+    assert_eq!(bus.subscriptions().len(), 8);
+    client.say("41/child,");
+    while bus.subscriptions().len() != 4 {
+        a.settle();
+    }
+    a.io.close();
+    while !bus.subscriptions().is_empty() {
+        a.settle();
+    }
+}
+
+#[test]
+fn sessions_are_recovered_where_they_were() {
+    let courier = Courier::new();
+    let recovers = |options: &mut io::ServerOptions| {
+        options.connection_state_recovery = Some(Recovery::default());
+    };
+    let (a, _) = courier.node(recovers);
+    let (b, _) = courier.node(recovers);
+    let (mut client, socket) = a.joined();
+    let before = courier.server.published().len();
+    sent(socket.emit("own", "", &[], &EmitOptions::default()));
+    assert_eq!(courier.server.published().len(), before, "others need not know");
+    b.io.of("/").emit("one", "", &[]).unwrap();
+    let own: Vec<serde_json::Value> = serde_json::from_str(&client.text()[2..]).unwrap();
+    assert_eq!(own[0], "own");
+    let one: Vec<serde_json::Value> = serde_json::from_str(&client.text()[2..]).unwrap();
+    let offset = one[1].as_str().unwrap().to_owned();
+    let (pid, id) = (client.pid.clone().unwrap(), client.id.clone());
+    a.skip();
+    drop(client);
+    while !a.next().starts_with("disconnect ") {}
+    b.io.of("/").emit("missed", "", &[]).unwrap();
+    let (done, found) = result();
+    b.io.of("/").all().fetch_sockets(done); // is answered when that has arrived
+    found.recv_timeout(PATIENCE).unwrap().unwrap();
+    let mut client = a.client();
+    client.say(&format!("40{{\"pid\":\"{pid}\",\"offset\":\"{offset}\"}}"));
+    assert!(client.text().starts_with("42[\"missed\",\""));
+    client.joined("/");
+    assert_eq!(client.id, id);
+}
+
+#[test]
+fn an_admin_sees_all_servers() {
+    let courier = Courier::new();
+    let (a, _) = courier.node(|_| {});
+    let (b, _) = courier.node(|_| {});
+    for (fixture, name) in [(&a, "one"), (&b, "two")] {
+        let options = AdminOptions {
+            server_id: name.to_owned(),
+            ..AdminOptions::new(AdminAuth::None)
+        };
+        fixture.io.enable_admin(options).unwrap();
+    }
+    let mut admin = a.client();
+    admin.join("/admin");
+    let (_client, socket) = b.joined();
+    let (mut servers, mut sockets) = (Vec::new(), Vec::new());
+    while servers.len() < 2 || sockets.is_empty() {
+        let text = admin.text();
+        let event: serde_json::Value = serde_json::from_str(&text["42/admin,".len()..]).unwrap();
+        match event[0].as_str().unwrap() {
+            "server_stats" => servers.push(event[1]["serverId"].as_str().unwrap().to_owned()),
+            "socket_connected" if event[1]["nsp"] == "/" => {
+                sockets.push(event[1]["id"].as_str().unwrap().to_owned())
+            }
+            _ => {}
+        }
+        servers.sort();
+        servers.dedup();
+    }
+    assert_eq!(servers, ["one", "two"]);
+    assert_eq!(sockets, [socket.id()]);
+}
