@@ -43,7 +43,9 @@ mod websocket;
 
 pub use client::{ClientOptions, Lookup, Timings, connect};
 pub use error::{Error, ErrorCode, HttpResponse, Result};
-pub use event_loop::{Home, Loop, LoopOptions, LoopWaker, Timed, Turn, memory_in_use, set_memory_budget};
+pub use event_loop::{
+    Home, Loop, LoopOptions, LoopWaker, Timed, TimerKey, Turn, memory_in_use, set_memory_budget,
+};
 pub use event_queue::{EventQueue, Queued, QueuedEvent, QueuedPart, QueuedUpgrade};
 pub use handler::{AcceptAll, CloseEvent, Handler, Message, MessagePart, ServerHandler};
 pub use logging::{LogLevel, LogSink, set_log, write_log};

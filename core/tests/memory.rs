@@ -382,6 +382,8 @@ fn an_idle_socket_io_client_costs_at_most_a_kibibyte() {
     all.extend((0..COUNT).map(|_| io_client(port(server))));
     barrier(server);
     let each = (heap() - before - own) / COUNT as isize;
-    assert!(each <= 1024, "{each} bytes for each client");
+    // Of 10,000 clients the resident memory is to grow by 1,024 bytes each: tables that have grown are half empty, and the
+    // system's allocator has its own share of four blocks.
+    assert!(each <= 864, "{each} bytes for each client");
     drop((all, warm));
 }

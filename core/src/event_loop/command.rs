@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::adopting::Adopted;
 use super::connecting::ConnectPlan;
-use super::home::{Job, Timed};
+use super::home::{Job, Timed, TimerKey};
 use super::listener::Listening;
 use super::messages::Form;
 use super::requesting::Asking;
@@ -69,8 +69,10 @@ pub(crate) enum Command {
     /// A request that its route leaves to the server.
     Pass(Id, u64, Box<Request>),
     /// A job, and which life of the loop it is for.
-    Run(u64, Job),
-    Timed(u64, Millis, Weak<dyn Timed>),
+    Run(u32, Job),
+    Timed(u32, Millis, Weak<dyn Timed>),
+    /// The timer of this object that was set for this time under this key is of no use any more.
+    Forget(u32, Millis, TimerKey, Weak<dyn Timed>),
     Stop,
     Shutdown(Duration),
 }

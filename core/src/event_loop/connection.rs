@@ -111,10 +111,6 @@ pub(crate) struct Conn {
     /// The earliest entry in the wheel that is this connection's.
     pub(crate) armed: Millis,
     pub(crate) flags: Flags,
-    pub(crate) ending: Option<Box<Ending>>,
-    pub(crate) held: Option<Box<Held>>,
-    /// Of a client that comes back when its connection is lost.
-    pub(crate) returning: Option<Box<Returning>>,
     /// What few connections have.
     rare: Option<Box<Rare>>,
 }
@@ -132,6 +128,10 @@ pub(crate) struct Rare {
     pub(crate) stash: Option<Stash>,
     /// What is counted as kept besides what waits to be sent.
     aside: usize,
+    pub(crate) ending: Option<Box<Ending>>,
+    pub(crate) held: Option<Box<Held>>,
+    /// Of a client that comes back when its connection is lost.
+    pub(crate) returning: Option<Box<Returning>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -266,9 +266,6 @@ impl Conn {
             user_data: 0,
             armed: NEVER,
             flags: Flags::default(),
-            ending: None,
-            held: None,
-            returning: None,
             rare: None,
         }
     }
@@ -291,8 +288,8 @@ impl Conn {
     /// Whether earlier input waits to be let in, at the end of the turn in which a call has made way for it: what the
     /// socket has comes after that.
     pub(crate) fn has_waiting(&self) -> bool {
-        self.rare().is_some_and(|rare| rare.stash.is_some())
-            || (self.held.is_some() && self.handler.is_some())
+        self.rare()
+            .is_some_and(|rare| rare.stash.is_some() || (rare.held.is_some() && self.handler.is_some()))
     }
 
     /// When something has to happen if nothing else does.
@@ -337,7 +334,7 @@ impl Conn {
 
     /// Keeps a part of a message for a handler that isn't there yet; without room, drops the message.
     pub(crate) fn hold_part(&mut self, kind: MessageType, payload: &[u8], edges: Edges) {
-        let held = self.held.get_or_insert_default();
+        let held = self.held();
         if !held.hold(kind, payload, Some(edges)) {
             held.drop_unfinished();
             self.flags.skipping = !edges.is_last;
@@ -347,7 +344,8 @@ impl Conn {
 
     /// Counts what is kept for a handler, for reading to go on, and of a message that is not complete.
     pub(crate) fn recount(&mut self) {
-        let held = self.held.as_ref().map_or(0, |held| held.bytes);
+        let held = self.rare().and_then(|rare| rare.held.as_ref());
+        let held = held.map_or(0, |held| held.bytes);
         let stash = self.rare().and_then(|rare| rare.stash.as_ref());
         let stashed = stash.map_or(0, |stash| stash.0.len());
         let arriving = match &self.stage {
@@ -396,17 +394,60 @@ impl Conn {
                 && rare.waiting_pong.is_none()
                 && rare.deferred.is_none()
                 && rare.stash.is_none()
+                && rare.ending.is_none()
+                && rare.held.is_none()
+                && rare.returning.is_none()
         });
     }
 
     /// Nothing is kept any more.
     pub(crate) fn uncount(&mut self) {
-        let aside = self.rare.take().map_or(0, |rare| rare.aside);
+        let Some(rare) = &mut self.rare else { return };
+        // How it ends, and whether it comes back, is not what is kept of its input.
+        let kept = Rare {
+            ending: rare.ending.take(),
+            held: rare.held.take(),
+            returning: rare.returning.take(),
+            ..Rare::default()
+        };
+        let aside = std::mem::replace(&mut **rare, kept).aside;
         self.slot.keeps_aside(aside, 0);
+        self.tidy();
+    }
+
+    /// Of a client that comes back.
+    pub(crate) fn returning(&self) -> Option<&Returning> {
+        self.rare()?.returning.as_deref()
+    }
+
+    pub(crate) fn returning_mut(&mut self) -> Option<&mut Returning> {
+        self.rare.as_mut()?.returning.as_deref_mut()
+    }
+
+    pub(crate) fn held(&mut self) -> &mut Held {
+        self.rare_mut().held.get_or_insert_default()
+    }
+
+    pub(crate) fn take_held(&mut self) -> Option<Box<Held>> {
+        let held = self.rare.as_mut()?.held.take();
+        self.recount();
+        self.tidy();
+        held
+    }
+
+    /// What is known of the end so far.
+    pub(crate) fn known_ending(&self) -> Option<&Ending> {
+        self.rare()?.ending.as_deref()
+    }
+
+    pub(crate) fn take_ending(&mut self) -> Option<Box<Ending>> {
+        let ending = self.rare.as_mut()?.ending.take();
+        self.tidy();
+        ending
     }
 
     pub(crate) fn ending(&mut self) -> &mut Ending {
-        self.ending.get_or_insert_default()
+        self.rare_mut().ending.get_or_insert_default()
     }
 
     /// Keeps input for later.

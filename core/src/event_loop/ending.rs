@@ -262,7 +262,7 @@ impl LoopCore {
 
     fn deliver_last(&self, id: Id) {
         let last = self.with_conn(id, |conn| {
-            let ending = conn.ending.take().unwrap_or_default();
+            let ending = conn.take_ending().unwrap_or_default();
             let handler = conn.handler.take().filter(|_| !conn.flags.silent);
             let lingers = matches!(conn.stage, Stage::Lingering(_));
             let counted = !conn.flags.excess;

@@ -20,9 +20,10 @@ use crate::ws::Millis;
 /// it on any thread; once the loop is freed, it does nothing.
 #[derive(Clone, Copy)]
 pub struct Home {
-    shared: &'static Shared,
-    /// Places in the table of loops are used again.
-    life: u64,
+    /// In the table of loops.
+    place: u32,
+    /// Places are used again.
+    life: u32,
 }
 
 /// Work for a loop's thread.
@@ -30,16 +31,62 @@ pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// An object with a deadline of its own.
 pub trait Timed: Send + Sync {
-    /// A time that was set with [`Home::at`] has come; called on the loop's thread. Each time that was set is announced
-    /// once, also when it is of no more use: the object compares `now` with the deadline that it has by now.
+    /// A time that was set with [`Home::at`] has come; called on the loop's thread. Each time that was set and not taken
+    /// back is announced once, also when it is of no more use: the object compares `now` with the deadline that it has by
+    /// now.
     fn due(self: Arc<Self>, now: Millis);
 }
 
 /// The key of these timers: of a kind that no handle has.
 const TIMED: u64 = 3 << 51;
 
+/// Where a timer is, among those for the same time: with that, [`Home::forget`] takes it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimerKey(u32);
+
+impl TimerKey {
+    /// Of a timer that can't be taken back.
+    pub const NONE: TimerKey = TimerKey(u32::MAX);
+
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) fn of_number(number: u32) -> TimerKey {
+        TimerKey(number)
+    }
+}
+
 /// The objects that wait for a time. Those that wait for the same one share an entry in the wheel.
-pub(crate) type Waiting = BTreeMap<Millis, Vec<Weak<dyn Timed>>>;
+pub(crate) type Waiting = BTreeMap<Millis, Together>;
+
+/// Those that wait for the same time; who has been taken back leaves a gap.
+#[derive(Default)]
+pub(crate) struct Together {
+    all: Vec<Option<Weak<dyn Timed>>>,
+    left: usize,
+}
+
+impl Together {
+    fn push(&mut self, timed: Weak<dyn Timed>) -> TimerKey {
+        let key = u32::try_from(self.all.len()).map_or(TimerKey::NONE, TimerKey);
+        self.all.push(Some(timed));
+        self.left += 1;
+        key
+    }
+
+    /// To be dropped when nothing is borrowed.
+    fn take(&mut self, key: TimerKey, timed: &Weak<dyn Timed>) -> Option<Weak<dyn Timed>> {
+        let place = self.all.get_mut(key.0 as usize)?;
+        // The key may be an older timer's, which has come. While somebody asks for it, no other object has its address.
+        let taken = place.take_if(|other| other.as_ptr().cast::<()>() == timed.as_ptr().cast::<()>())?;
+        self.left -= 1;
+        if self.left == 0 {
+            self.all = Vec::new();
+        }
+        Some(taken)
+    }
+}
 
 /// An object that lives by a loop: kept while it has something to wait for, and told when the loop ends.
 pub(crate) trait Resident: Send + Sync {
@@ -78,37 +125,54 @@ impl Home {
 
     /// Whether this is the thread that turns the loop, where calls on its connections act at once.
     pub fn is_here(self) -> bool {
-        self.is_alive() && self.shared.enter().is_some()
+        self.alive().is_some_and(|shared| shared.enter().is_some())
     }
 
     /// Has the loop's thread do this in its next turn, never at once, in the order in which things are asked of the loop
     /// on this thread. Says whether the loop lives; a job that comes too late all the same is dropped.
     pub fn run(self, job: Box<dyn FnOnce() + Send>) -> bool {
-        let alive = self.is_alive();
-        if alive {
-            self.shared.push(Command::Run(self.life, job));
-        }
-        alive
+        let Some(shared) = self.alive() else { return false };
+        shared.push(Command::Run(self.life, job));
+        true
     }
 
-    /// Has [`Timed::due`] called at this time of the loop's clock, or soon if it is over. There is no way to take a timer
-    /// back, and each costs a little memory until its time: an object keeps the earliest time that it has set, and sets
-    /// another only for an earlier one, or when that one has come. Objects whose times are the same share the most of it.
-    pub fn at(self, deadline: Millis, timed: Weak<dyn Timed>) {
-        if !self.is_alive() {
-            return;
-        }
-        match self.shared.enter() {
+    /// Has [`Timed::due`] called at this time of the loop's clock, or soon if it is over. Each timer costs a little memory
+    /// until its time, the object's own among it: so an object keeps the earliest time that it has set, sets another only
+    /// for an earlier one or when that one has come, and takes its timer back when it ends. Objects whose times are the
+    /// same share the most of it. Set by other threads than the loop's, a timer has no key and can't be taken back.
+    pub fn at(self, deadline: Millis, timed: Weak<dyn Timed>) -> TimerKey {
+        let Some(shared) = self.alive() else {
+            return TimerKey::NONE;
+        };
+        match shared.enter() {
             Some(core) => core.set_timed(deadline, timed),
-            None => self.shared.push(Command::Timed(self.life, deadline, timed)),
+            None => {
+                shared.push(Command::Timed(self.life, deadline, timed));
+                TimerKey::NONE
+            }
+        }
+    }
+
+    /// Takes back what was set for this object, this time and with this key; without effect if that time has come. Any
+    /// thread.
+    pub fn forget(self, deadline: Millis, key: TimerKey, timed: &Weak<dyn Timed>) {
+        let Some(shared) = self.alive().filter(|_| key != TimerKey::NONE) else {
+            return;
+        };
+        match shared.enter() {
+            Some(core) => core.forget_timed(deadline, key, timed),
+            None => shared.push(Command::Forget(self.life, deadline, key, timed.clone())),
         }
     }
 
     /// The loop's clock, in milliseconds, which never goes back. In a turn it stands still on the loop's thread.
     pub fn now(self) -> Millis {
-        match self.shared.enter() {
+        let Some(shared) = Shared::of_index(self.place) else {
+            return 0; // there is no home without a place
+        };
+        match shared.enter() {
             Some(core) => core.now(),
-            None => self.shared.now(),
+            None => shared.now(),
         }
     }
 
@@ -118,45 +182,41 @@ impl Home {
     /// [`ErrorCode::Closed`] when it lives no more, [`ErrorCode::Forked`] in a forked child.
     pub(crate) fn place(self) -> Result<&'static Shared> {
         fork::check()?;
-        if self.is_alive() {
-            Ok(self.shared)
-        } else {
-            Err(ErrorCode::Closed.into())
-        }
+        self.alive().ok_or_else(|| ErrorCode::Closed.into())
     }
 
     /// Keeps an object until [`Home::move_out`] with the same number, or the loop's end; only on the loop's thread.
     pub(crate) fn move_in(self, number: u64, resident: Arc<dyn Resident>) {
-        if self.is_alive()
-            && let Some(core) = self.shared.enter()
-        {
+        if let Some(core) = self.alive().and_then(Shared::enter) {
             core.residents.borrow_mut().insert(number, resident);
         }
     }
 
     /// Gives the object back, to be dropped when the caller likes.
     pub(crate) fn move_out(self, number: u64) -> Option<Arc<dyn Resident>> {
-        if !self.is_alive() {
-            return None;
-        }
-        self.shared.enter()?.residents.borrow_mut().remove(&number)
+        self.alive()?.enter()?.residents.borrow_mut().remove(&number)
     }
 
     pub(crate) fn at_place(shared: &'static Shared) -> Home {
         Home {
-            shared,
+            place: shared.index as u32,
             life: shared.life(),
         }
     }
 
     pub(crate) fn is_alive(self) -> bool {
-        fork::check().is_ok() && self.shared.life() == self.life
+        self.alive().is_some()
+    }
+
+    fn alive(self) -> Option<&'static Shared> {
+        let shared = Shared::of_index(self.place)?;
+        (fork::check().is_ok() && shared.life() == self.life).then_some(shared)
     }
 }
 
 impl PartialEq for Home {
     fn eq(&self, other: &Home) -> bool {
-        (self.shared.index, self.life) == (other.shared.index, other.life)
+        (self.place, self.life) == (other.place, other.life)
     }
 }
 
@@ -164,13 +224,13 @@ impl Eq for Home {}
 
 impl std::hash::Hash for Home {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        (self.shared.index, self.life).hash(state);
+        (self.place, self.life).hash(state);
     }
 }
 
 impl fmt::Debug for Home {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Home").field("index", &self.shared.index).finish()
+        f.debug_struct("Home").field("index", &self.place).finish()
     }
 }
 
@@ -185,9 +245,13 @@ pub(crate) struct AtHome {
 impl AtHome {
     pub(crate) fn enter(shared: &'static Shared) -> AtHome {
         let outer = CURRENT.replace(Some(Home::at_place(shared)));
-        let is_in_turn = |home: &Home| home.shared.enter().is_some_and(|core| core.in_turn.get());
+        let is_in_turn = |home: &Home| {
+            let core = Shared::of_index(home.place).and_then(Shared::enter);
+            core.is_some_and(|core| core.in_turn.get())
+        };
+        let is_other = |home: &Home| home.place as usize != shared.index;
         AtHome {
-            outer: outer.filter(|outer| outer.shared.index != shared.index && is_in_turn(outer)),
+            outer: outer.filter(|outer| is_other(outer) && is_in_turn(outer)),
         }
     }
 }
@@ -202,7 +266,7 @@ impl Drop for AtHome {
 
 impl LoopCore {
     /// Does a job that was meant for this life of the loop.
-    pub(crate) fn run_job(&self, life: u64, job: Job) {
+    pub(crate) fn run_job(&self, life: u32, job: Job) {
         if life == self.shared().life() {
             job();
         }
@@ -225,18 +289,34 @@ impl LoopCore {
     }
 
     /// Sets a timer that was meant for this life of the loop.
-    pub(crate) fn set_queued_timed(&self, life: u64, deadline: Millis, timed: Weak<dyn Timed>) {
+    pub(crate) fn set_queued_timed(&self, life: u32, deadline: Millis, timed: Weak<dyn Timed>) {
         if life == self.shared().life() {
             self.set_timed(deadline, timed);
         }
     }
 
-    pub(crate) fn set_timed(&self, deadline: Millis, timed: Weak<dyn Timed>) {
-        match self.timed.borrow_mut().entry(deadline) {
-            BTreeEntry::Occupied(mut others) => return others.get_mut().push(timed),
-            BTreeEntry::Vacant(first) => drop(first.insert(vec![timed])),
+    pub(crate) fn forget_queued(&self, life: u32, deadline: Millis, key: TimerKey, timed: &Weak<dyn Timed>) {
+        if life == self.shared().life() {
+            self.forget_timed(deadline, key, timed);
         }
+    }
+
+    fn set_timed(&self, deadline: Millis, timed: Weak<dyn Timed>) -> TimerKey {
+        let key = match self.timed.borrow_mut().entry(deadline) {
+            BTreeEntry::Occupied(mut others) => return others.get_mut().push(timed),
+            BTreeEntry::Vacant(first) => first.insert(Together::default()).push(timed),
+        };
         self.set_timer(Entry { deadline, key: TIMED });
+        key
+    }
+
+    /// The wheel's entry stays, and with it the place of those that wait for this time, which may be empty now.
+    fn forget_timed(&self, deadline: Millis, key: TimerKey, timed: &Weak<dyn Timed>) {
+        let taken = match self.timed.borrow_mut().get_mut(&deadline) {
+            Some(together) => together.take(key, timed),
+            None => None,
+        };
+        drop(taken); // unborrowed
     }
 
     /// A timer that is no handle's has fired.
@@ -245,14 +325,14 @@ impl LoopCore {
             return self.cut_when_late();
         }
         // All at once: who is told may set the next timer, for now, which is for the next turn.
-        for timed in self.take_due().into_iter().flatten() {
-            if let Some(timed) = timed.upgrade() {
+        for timed in self.take_due().into_iter().flat_map(|together| together.all) {
+            if let Some(timed) = timed.and_then(|timed| timed.upgrade()) {
                 timed.due(self.now());
             }
         }
     }
 
-    fn take_due(&self) -> Vec<Vec<Weak<dyn Timed>>> {
+    fn take_due(&self) -> Vec<Together> {
         let (mut waiting, mut due) = (self.timed.borrow_mut(), Vec::new());
         while let Some(first) = waiting.first_entry()
             && *first.key() <= self.now()

@@ -48,8 +48,7 @@ impl Kept {
 impl Conn {
     /// When the first of the kept messages is to be dropped.
     pub(super) fn kept_deadline(&self) -> Millis {
-        self.returning
-            .as_ref()
+        self.returning()
             .map_or(NEVER, |returning| returning.kept.earliest)
     }
 
@@ -67,9 +66,10 @@ impl Conn {
     ) -> Option<Result<Sent>> {
         let is_between = self.slot.ready_state() == ReadyState::Connecting && !self.flags.ended;
         // The next connection knows nothing of a message's earlier parts.
+        let high_water_mark = self.profile.high_water_mark;
+        let slot = self.slot;
         let returning = self
-            .returning
-            .as_mut()
+            .returning_mut()
             .filter(|_| is_between && form.part.is_none())?;
         let limit = returning.outbox();
         if limit == 0 {
@@ -87,9 +87,9 @@ impl Conn {
             payload: payload.into(),
             tracking,
         });
-        self.slot.add_buffered(payload.len());
-        Some(Ok(if returning.kept.bytes > self.profile.high_water_mark {
-            self.slot.set_over_mark();
+        slot.add_buffered(payload.len());
+        Some(Ok(if returning.kept.bytes > high_water_mark {
+            slot.set_over_mark();
             Sent::OverMark
         } else {
             Sent::Queued
@@ -98,8 +98,7 @@ impl Conn {
 
     fn take_kept(&mut self) -> Kept {
         let kept = self
-            .returning
-            .as_mut()
+            .returning_mut()
             .map(|returning| std::mem::take(&mut returning.kept));
         let kept = kept.unwrap_or_default();
         self.slot.sub_buffered(kept.bytes);

@@ -84,7 +84,7 @@ pub(crate) use self::connecting::{ConnectPlan, Purpose};
 pub(crate) use self::draining::drain;
 pub(crate) use self::exchange::{answer, pass};
 pub(crate) use self::home::Resident;
-pub use self::home::{Home, Timed};
+pub use self::home::{Home, Timed, TimerKey};
 pub use self::memory::{memory_in_use, set_memory_budget};
 pub(crate) use self::parts::send_part;
 pub(crate) use self::publishing::{broadcast, publish, send_shared, send_shared_many};

@@ -80,7 +80,7 @@ impl Conn {
     /// The time for the closing handshake is up: it begins anew if the peer has taken something meanwhile.
     pub(crate) fn look_at_closing(&mut self, now: Millis) {
         let config = &self.profile.protocol;
-        let (Stage::Open(machine), Some(ending)) = (&self.stage, &self.ending) else {
+        let (Stage::Open(machine), Some(ending)) = (&self.stage, self.known_ending()) else {
             return;
         };
         let is_due = machine.next_timeout(config).is_some_and(|at| at <= now);

@@ -340,7 +340,7 @@ impl LoopCore {
     /// Keeps a message for a handler that isn't there yet.
     fn hold(&self, ws: WebSocket, kind: MessageType, payload: &[u8]) {
         self.with_conn(ws.id(), |conn| {
-            conn.held.get_or_insert_default().hold(kind, payload, None);
+            conn.held().hold(kind, payload, None);
             conn.recount();
         });
     }
@@ -352,7 +352,7 @@ impl LoopCore {
                 return None;
             }
             if conn.handler.is_none() && !conn.flags.reopened {
-                conn.held.get_or_insert_default().open = true;
+                conn.held().open = true;
             }
             let reopened = std::mem::take(&mut conn.flags.reopened);
             let handler = conn.handler.clone()?;
@@ -409,8 +409,7 @@ impl LoopCore {
     pub(crate) fn release_held(&self, id: Id) {
         let held = self.with_conn(id, |conn| {
             let handler = conn.handler.clone()?;
-            let held = conn.held.take()?;
-            conn.recount();
+            let held = conn.take_held()?;
             Some((handler, conn.websocket(), held))
         });
         let Some(Some((handler, ws, held))) = held else {

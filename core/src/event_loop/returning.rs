@@ -152,7 +152,7 @@ impl LoopCore {
     pub(super) fn come_back(&self, id: Id) {
         let asked = self.with_conn(id, |conn| {
             let (handler, ws) = (conn.handler.clone(), conn.websocket());
-            let returning = conn.returning.as_ref()?;
+            let returning = conn.returning()?;
             Some((returning.attempt(), returning.options.clone(), handler, ws))
         });
         let Some(Some((mut attempt, options, handler, ws))) = asked else {
@@ -208,8 +208,8 @@ impl Conn {
 
     /// What to tell the application, if it comes back from this.
     fn reconnecting(&mut self, error: Option<&Error>, now: Millis) -> Option<Reconnecting> {
-        let returning = self.returning.as_mut()?;
-        let received = self.ending.as_ref().and_then(|ending| ending.received.clone());
+        let received = self.known_ending().and_then(|ending| ending.received.clone());
+        let returning = self.returning_mut()?;
         // RFC 6455 §7.1.5: 1006 where no close frame came.
         let (code, reason) = received.unwrap_or((1006, String::new()));
         let delay = returning.lost(code, error, now)?;

@@ -4,7 +4,7 @@
 //! loop without a lock, and a stale one can't reach freed memory.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -43,7 +43,7 @@ pub(crate) struct Shared {
     sites: Mutex<HashMap<Id, Arc<Site>>>,
     pub(crate) turns: Count,
     /// Which of the loops that have had this place has it now.
-    life: AtomicU64,
+    life: AtomicU32,
     /// The beginning of the clock of all of them.
     pub(crate) epoch: Instant,
     core: ReentrantMutex<LoopCore>,
@@ -106,7 +106,7 @@ impl Shared {
             bell: Doorbell::default(),
             sites: Mutex::default(),
             turns: Count::default(),
-            life: AtomicU64::new(0),
+            life: AtomicU32::new(0),
             epoch,
             core: ReentrantMutex::new(LoopCore::new(epoch)),
             affinity: AtomicUsize::new(0),
@@ -131,6 +131,12 @@ impl Shared {
         LOOPS[id.loop_index()]
             .get()
             .ok_or_else(|| ErrorCode::Closed.into())
+    }
+
+    /// The loops that have had this place, if there was one.
+    #[inline]
+    pub(crate) fn of_index(index: u32) -> Option<&'static Shared> {
+        LOOPS.get(index as usize)?.get()
     }
 
     /// The server with this handle. Errors as for [`Shared::of`].
@@ -175,7 +181,7 @@ impl Shared {
         self.life.fetch_add(1, Ordering::Release);
     }
 
-    pub(crate) fn life(&self) -> u64 {
+    pub(crate) fn life(&self) -> u32 {
         self.life.load(Ordering::Acquire)
     }
 

@@ -85,7 +85,7 @@ impl LoopCore {
             let told = self.with_conn(id, |conn| match &conn.handler {
                 Some(handler) => Some((handler.clone(), conn.websocket())),
                 None => {
-                    conn.held.get_or_insert_default().sent.push((token, outcome));
+                    conn.held().sent.push((token, outcome));
                     None
                 }
             });

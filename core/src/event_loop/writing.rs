@@ -68,7 +68,7 @@ impl LoopCore {
             }
             cork.clear();
             (
-                conn.ending.is_some(),
+                conn.known_ending().is_some(),
                 conn.outbox.earliest_deadline() < conn.armed,
             )
         };

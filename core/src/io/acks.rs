@@ -65,12 +65,13 @@ impl Ack {
     /// answered, and when the socket is disconnected; nothing has to be freed.
     pub fn into_raw(self) -> u64 {
         let number = registry::fresh();
-        let mut more = self.socket.0.more.lock();
-        if !self.socket.is_gone() {
-            let socket = Arc::downgrade(&self.socket.0);
-            OWED.insert(number, Owed { socket, id: self.id });
-            more.get_or_insert_default().owed.push(number);
-        }
+        self.socket.with_more(|more| {
+            if !self.socket.is_gone() {
+                let socket = Arc::downgrade(&self.socket.0);
+                OWED.insert(number, Owed { socket, id: self.id });
+                more.get_or_insert_default().owed.push(number);
+            }
+        });
         number
     }
 

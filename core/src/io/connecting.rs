@@ -48,7 +48,7 @@ impl Connection {
             if state.is_closed {
                 return;
             }
-            let asked = state.asked.as_ref().map_or(&[][..], |asked| asked.as_slice());
+            let asked = state.sockets.asked();
             (asked.iter().any(|asked| *asked.name == *name), asked.len())
         };
         match waiting {
@@ -216,7 +216,7 @@ impl Connection {
             is_asking: true,
             verdict: None,
         };
-        self.state.lock().asked.get_or_insert_default().push(asked);
+        self.state.lock().sockets.push_asked(asked);
     }
 
     /// The handler that was asked has returned: what it has answered meanwhile is done now.

@@ -19,18 +19,15 @@ pub(super) struct Connection {
     pub(super) core: Arc<Core>,
     pub(super) session: Weak<Session>,
     pub(super) state: Mutex<State>,
-    /// Its place among those who have to join a namespace in time.
-    pub(super) place: u64,
 }
 
 /// Held for a look only, never while anything else is called that could come back.
 pub(super) struct State {
     decoder: Decoder,
-    /// Connected ones, and those that are about to go.
+    /// Connected ones, and those that are about to go; and namespaces that the client waits to be connected to.
     pub(super) sockets: FewSockets,
-    /// Namespaces that the client waits to be connected to.
-    #[allow(clippy::box_collection)] // seldom there, and then not for long
-    pub(super) asked: Option<Box<Vec<Asked>>>,
+    /// Its place among those who have to join a namespace in time.
+    pub(super) place: u32,
     /// It has been connected to a namespace in time.
     pub(super) has_joined: bool,
     /// Nothing that comes is looked at any more.
@@ -40,18 +37,17 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn asked(&mut self, number: u64) -> Option<&mut Asked> {
-        let asked = self.asked.as_mut()?;
-        asked.iter_mut().find(|asked| asked.number == number)
+        let mut asked = self.sockets.asked_mut().iter_mut();
+        asked.find(|asked| asked.number == number)
     }
 
     pub(super) fn take_asked(&mut self, number: u64) -> Option<Asked> {
-        let asked = self.asked.as_mut()?;
-        let place = asked.iter().position(|asked| asked.number == number)?;
-        let taken = asked.swap_remove(place);
-        if asked.is_empty() {
-            self.asked = None;
-        }
-        Some(taken)
+        let place = self
+            .sockets
+            .asked()
+            .iter()
+            .position(|asked| asked.number == number)?;
+        self.sockets.take_asked(place)
     }
 
     pub(super) fn socket(&self, namespace: &str) -> Option<&Socket> {
@@ -67,11 +63,10 @@ impl Connection {
             me: me.clone(),
             core: core.clone(),
             session: Arc::downgrade(session),
-            place: super::registry::fresh(),
             state: Mutex::new(State {
                 decoder: core.common.parser.decoder(),
                 sockets: FewSockets::default(),
-                asked: None,
+                place: core.next_place(),
                 has_joined: false,
                 is_closed: false,
                 is_polling: session.transport() == Transport::Polling,
@@ -118,12 +113,9 @@ impl Connection {
             let mut state = self.state.lock();
             state.is_closed = true;
             state.decoder = Decoder::default();
-            (
-                std::mem::take(&mut state.sockets),
-                std::mem::take(&mut state.asked),
-            )
+            std::mem::take(&mut state.sockets).into_lists()
         };
-        for asked in asked.into_iter().flat_map(|asked| *asked) {
+        for asked in asked {
             self.abandon(asked);
         }
         for socket in sockets {
@@ -192,6 +184,10 @@ impl Connection {
         if was_polling {
             self.core.stopped_polling();
         }
+    }
+
+    pub(super) fn place(&self) -> u32 {
+        self.state.lock().place
     }
 
     /// Whether this question is still open.

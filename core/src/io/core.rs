@@ -1,7 +1,7 @@
 //! What a server is inside: its options, its namespaces, and the way from the engine to the sockets.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
@@ -139,13 +139,15 @@ pub(super) struct Core {
     until_closed: Mutex<Option<Server>>,
     pub(super) gauges: Gauges,
     unjoined: Mutex<Unjoined>,
+    /// For those.
+    places: AtomicU32,
 }
 
 /// Clients that have to join a namespace in time, in the order of their deadlines on the clock of the server's loop. One
 /// timer serves all, so that who has joined costs nothing any more.
 #[derive(Default)]
 struct Unjoined {
-    clients: BTreeMap<u64, (Millis, Weak<Connection>)>,
+    clients: BTreeMap<u32, (Millis, Weak<Connection>)>,
     is_timed: bool,
 }
 
@@ -199,6 +201,7 @@ impl Core {
             until_closed: Mutex::new(None),
             gauges: Gauges::default(),
             unjoined: Mutex::default(),
+            places: AtomicU32::new(0),
         });
         let me: Weak<Core> = core.me.clone();
         let engine = Engine::new(engine_options(options), home, me)?;
@@ -320,11 +323,16 @@ impl Core {
 
     // ---- clients that have to join a namespace in time
 
+    /// A place for the next client. When all numbers were used once, some clients may have a timeout more.
+    pub(super) fn next_place(&self) -> u32 {
+        self.places.fetch_add(1, Ordering::Relaxed)
+    }
+
     pub(super) fn expects_to_join(&self, connection: &Connection) {
         let deadline = self.home.now().saturating_add(self.connect_timeout);
         let mut unjoined = self.unjoined.lock();
         let client = (deadline, connection.me.clone());
-        unjoined.clients.insert(connection.place, client);
+        unjoined.clients.insert(connection.place(), client);
         if !std::mem::replace(&mut unjoined.is_timed, true) {
             drop(unjoined);
             self.set_join_timer(deadline);
@@ -332,7 +340,8 @@ impl Core {
     }
 
     pub(super) fn has_joined(&self, connection: &Connection) {
-        self.unjoined.lock().clients.remove(&connection.place);
+        let place = connection.place();
+        self.unjoined.lock().clients.remove(&place);
     }
 
     fn set_join_timer(&self, deadline: Millis) {

@@ -69,7 +69,7 @@ impl Connection {
 
 impl Socket {
     fn taken(&self, id: u64) -> Option<Who> {
-        self.0.more.lock().as_mut()?.take(id)
+        self.with_more(|more| more.as_mut()?.take(id))
     }
 }
 
@@ -91,15 +91,15 @@ impl Socket {
             return connection.run(move |_| self.expire_acks(home.now()));
         }
         let socket = self;
-        let (expired, next) = {
-            let mut more = socket.0.more.lock();
-            let Some(more) = more.as_mut() else { return };
+        let expired = socket.with_more(|more| {
+            let more = more.as_mut()?;
             let (expired, next) = more.expire(now);
             if more.timer.is_some_and(|timer| timer <= now) {
                 more.timer = None;
             }
-            (expired, super::socket::earlier(more, next))
-        };
+            Some((expired, super::socket::earlier(more, next)))
+        });
+        let Some((expired, next)) = expired else { return };
         socket.set_timer(next);
         connection.not_answered(&socket, expired, AckResult::Timeout);
     }

@@ -209,21 +209,21 @@ impl Socket {
         let _order = self.namespace().0.order.lock();
         let now = self.namespace().adapter().progress();
         // Held packets are added under this lock, until the socket is connected.
-        let mut more = self.0.more.lock();
-        let more = more.get_or_insert_default();
-        let (pid, progress) = match more.coming.take() {
-            Some(coming) if coming.missed.len() > MAX_HELD => return false,
-            Some(coming) => {
-                self.send_missed(&coming.missed);
-                (coming.pid.into_boxed_str(), coming.progress)
-            }
-            None => (ids::fresh().as_ref().into(), now),
-        };
-        self.tell_connected(Some(&pid));
-        more.pid = Some(pid);
-        more.since = progress.since;
-        more.sent = progress.sent;
-        self.move_to_connected()
+        self.more(|more| {
+            let (pid, progress) = match more.coming.take() {
+                Some(coming) if coming.missed.len() > MAX_HELD => return false,
+                Some(coming) => {
+                    self.send_missed(&coming.missed);
+                    (coming.pid.into_boxed_str(), coming.progress)
+                }
+                None => (ids::fresh().as_ref().into(), now),
+            };
+            self.tell_connected(Some(&pid));
+            more.pid = Some(pid);
+            more.since = progress.since;
+            more.sent = progress.sent;
+            self.move_to_connected()
+        })
     }
 
     /// A packet comes for a socket that is not connected: one that comes back misses nothing. Whether it is connected after
@@ -232,23 +232,23 @@ impl Socket {
         if !self.namespace().keeps_events() || flags.volatile {
             return false;
         }
-        let mut more = self.0.more.lock();
-        if self.connected() {
-            return true;
-        }
-        if let Some(coming) = more.as_mut().and_then(|more| more.coming.as_mut())
-            && coming.missed.len() <= MAX_HELD
-        {
-            coming.missed.push(packet.clone());
-            coming.progress.sent = number.unwrap_or(coming.progress.sent);
-        }
-        false
+        self.with_more(|more| {
+            if self.connected() {
+                return true;
+            }
+            if let Some(coming) = more.as_mut().and_then(|more| more.coming.as_mut())
+                && coming.missed.len() <= MAX_HELD
+            {
+                coming.missed.push(packet.clone());
+                coming.progress.sent = number.unwrap_or(coming.progress.sent);
+            }
+            false
+        })
     }
 
     /// What was sent to it, for the adapter.
     pub(super) fn progress(&self) -> Progress {
-        let more = self.0.more.lock();
-        match more.as_ref().and_then(|more| more.coming.as_ref()) {
+        self.with_more(|more| match more.as_ref().and_then(|more| more.coming.as_ref()) {
             // Nothing of what it had missed was sent.
             Some(coming) => Progress {
                 since: coming.progress.since,
@@ -258,7 +258,7 @@ impl Socket {
                 since: more.since,
                 sent: more.sent,
             }),
-        }
+        })
     }
 
     pub(super) fn has_been_sent(&self, number: u128) {

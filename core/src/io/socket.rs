@@ -14,9 +14,10 @@ use super::engine::{SendFlags, Session};
 use super::ids::SocketId;
 use super::registry::{self, Registry};
 use super::sending::{self, Head, Payload};
-use super::waiting::{More, Who};
+use super::waiting::{More, Place, Who};
 use super::{BroadcastOperator, DisconnectReason, EmitOptions, Handshake, Namespace, Transport, host};
 use crate::error::{ErrorCode, Result};
+use crate::event_loop::Timed;
 use crate::settings::millis;
 use crate::socketio::PacketType;
 use crate::websocket::Sent;
@@ -35,14 +36,15 @@ pub(super) struct SocketInner {
     pub(super) namespace: Namespace,
     pub(super) session: Arc<Session>,
     pub(super) connection: Weak<Connection>,
-    auth: Option<Box<str>>,
+    /// Twice, because few have one.
+    auth: Option<Box<Box<str>>>,
     user_data: AtomicUsize,
     stage: AtomicU8,
     recovered: bool,
     hears_outgoing: AtomicBool,
     /// It can be found by its number.
     is_numbered: AtomicBool,
-    pub(super) more: Mutex<Option<Box<More>>>,
+    more: Mutex<Place>,
 }
 
 /// Where a socket is in its life, as a number in its `stage`.
@@ -106,13 +108,13 @@ impl Socket {
             namespace,
             session,
             connection,
-            auth,
+            auth: auth.map(Box::new),
             user_data: AtomicUsize::new(0),
             stage: AtomicU8::new(CONNECTING),
             recovered,
             hears_outgoing: AtomicBool::new(false),
             is_numbered: AtomicBool::new(false),
-            more: Mutex::new(None),
+            more: Mutex::default(),
         }))
     }
 
@@ -156,7 +158,7 @@ impl Socket {
 
     /// What the client sent to identify itself in this namespace: a JSON object, `{}` if it sent nothing.
     pub fn auth(&self) -> &str {
-        self.0.auth.as_deref().unwrap_or("{}")
+        self.0.auth.as_deref().map_or("{}", |auth| auth)
     }
 
     /// Whether it was recovered: it has the id, rooms and data that it had before its connection was lost, and the events
@@ -257,9 +259,10 @@ impl Socket {
     /// The application's data of this socket (`socket.data`), which [`BroadcastOperator::fetch_sockets`] shows and
     /// recovery keeps: a JSON object, `{}` at first.
     pub fn data_json(&self) -> String {
-        let more = self.0.more.lock();
-        let data = more.as_ref().and_then(|more| more.data.as_deref());
-        data.unwrap_or("{}").to_owned()
+        self.with_more(|more| {
+            let data = more.as_ref().and_then(|more| more.data.as_deref());
+            data.unwrap_or("{}").to_owned()
+        })
     }
 
     /// Sets that data.
@@ -302,7 +305,12 @@ impl Socket {
     }
 
     pub(super) fn more<R>(&self, act: impl FnOnce(&mut More) -> R) -> R {
-        act(self.0.more.lock().get_or_insert_default())
+        self.with_more(|more| act(more.get_or_insert_default()))
+    }
+
+    /// What it keeps, if it keeps anything, under the lock.
+    pub(super) fn with_more<R>(&self, act: impl FnOnce(&mut Option<Box<More>>) -> R) -> R {
+        self.0.more.lock().with(act)
     }
 
     pub(super) fn hears_outgoing(&self) -> bool {
@@ -412,14 +420,13 @@ impl Socket {
     fn wait(&self, who: Who, timeout: Option<Duration>) -> Result<u64> {
         let home = self.0.session.home();
         let deadline = timeout.map(|timeout| home.now().saturating_add(millis(timeout)));
-        let (id, timer) = {
-            let mut more = self.0.more.lock();
+        let (id, timer) = self.with_more(|more| -> Result<_> {
             self.check_connected()?; // under the lock, so that who ends it finds this
             let more = more.get_or_insert_default();
             let id = self.namespace().next_ack_id();
             more.wait(id, who, deadline, 0);
-            (id, earlier(more, deadline))
-        };
+            Ok((id, earlier(more, deadline)))
+        })?;
         self.set_timer(timer);
         Ok(id)
     }
@@ -428,18 +435,20 @@ impl Socket {
     pub(super) fn wait_for_broadcast(&self, id: u64, who: Who, timeout: Option<Millis>) -> bool {
         let now = timeout.map_or(0, |_| self.0.session.home().now());
         let deadline = timeout.map(|timeout| now.saturating_add(timeout));
-        let mut more = self.0.more.lock();
-        if !self.connected() {
-            return false;
-        }
-        more.get_or_insert_default().wait(id, who, deadline, now);
-        true
+        self.with_more(|more| {
+            let is_connected = self.connected();
+            if is_connected {
+                more.get_or_insert_default().wait(id, who, deadline, now);
+            }
+            is_connected
+        })
     }
 
     pub(super) fn set_timer(&self, deadline: Option<Millis>) {
         if let Some(deadline) = deadline {
             let me: Weak<SocketInner> = Arc::downgrade(&self.0);
-            self.0.session.home().at(deadline, me);
+            let key = self.0.session.home().at(deadline, me);
+            self.more(|more| more.timer_key = Some(key));
         }
     }
 
@@ -474,14 +483,21 @@ impl Socket {
 
     /// The end of its life; what still waited for answers.
     pub(super) fn set_gone(&self) -> Vec<Who> {
-        let (waiting, owed) = {
-            let mut more = self.0.more.lock();
+        let (waiting, owed, timer) = self.with_more(|more| {
             self.0.stage.store(GONE, Ordering::Release);
-            match more.as_mut() {
-                Some(more) => (more.take_all(), std::mem::take(&mut more.owed)),
+            match more {
+                Some(more) => {
+                    let timer = more.timer.take().zip(more.timer_key.take());
+                    (more.take_all(), std::mem::take(&mut more.owed), timer)
+                }
                 None => Default::default(),
             }
-        };
+        });
+        if let Some((deadline, key)) = timer {
+            let me: Weak<SocketInner> = Arc::downgrade(&self.0);
+            let me: Weak<dyn Timed> = me;
+            self.0.session.home().forget(deadline, key, &me);
+        }
         super::acks::forget(&owed);
         waiting
     }

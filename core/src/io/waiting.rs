@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::recovery::Coming;
 use crate::adapter::BroadcastAcks;
+use crate::event_loop::TimerKey;
 use crate::ws::Millis;
 
 /// Behind a pointer, because an idle socket has none of it.
@@ -13,8 +14,9 @@ pub(super) struct More {
     /// Answers that the client owes, by their ids in rising order: they come from one counter, and usually are answered in
     /// that order.
     waiting: VecDeque<Waiting>,
-    /// The earliest time that was set with the loop.
+    /// The earliest time that was set with the loop, and the key of the latest timer.
     pub(super) timer: Option<Millis>,
+    pub(super) timer_key: Option<TimerKey>,
     /// Numbers of answers that the application owes.
     pub(super) owed: Vec<u64>,
     /// `socket.data`
@@ -27,6 +29,20 @@ pub(super) struct More {
     pub(super) sent: u128,
     /// Of a client that comes back, until its socket is connected.
     pub(super) coming: Option<Box<Coming>>,
+}
+
+/// Where that pointer is: its alignment leaves no gap beside the lock.
+#[derive(Default)]
+#[repr(Rust, packed(4))]
+pub(super) struct Place(Option<Box<More>>);
+
+impl Place {
+    pub(super) fn with<R>(&mut self, act: impl FnOnce(&mut Option<Box<More>>) -> R) -> R {
+        let Place(mut more) = std::mem::take(self);
+        let result = act(&mut more);
+        *self = Place(more);
+        result
+    }
 }
 
 struct Waiting {

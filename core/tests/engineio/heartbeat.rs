@@ -153,6 +153,25 @@ fn one_pong_waits_for_a_client_that_pings_and_does_not_poll() {
 }
 
 #[test]
+fn one_ping_waits_for_a_client_that_sends_pongs_and_does_not_poll() {
+    let mut scene = Scene::on_polling(Version::V4);
+    scene.pass(INTERVAL);
+    let waiting = scene.session.buffered();
+    assert_ne!(waiting, 0);
+    for _ in 0..100 {
+        scene.hear("3");
+        scene.pass(INTERVAL);
+    }
+    assert_eq!(scene.session.buffered(), waiting);
+    assert!(scene.poll());
+    assert_eq!(scene.said(), ["200 2"]);
+    scene.hear("3");
+    assert!(scene.poll());
+    scene.pass(INTERVAL);
+    assert_eq!(scene.said(), ["200 2"], "each is asked again");
+}
+
+#[test]
 fn another_clock_goes_on_where_the_old_one_was() {
     let mut scene = Scene::on_websocket(Version::V4);
     scene.pass(INTERVAL - 10);

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::thread::{self, ThreadId};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use sockline::{Home, Loop, LoopOptions, Timed};
+use sockline::{Home, Loop, LoopOptions, Timed, TimerKey};
 
 use crate::support::{PATIENCE, pair, settle, started};
 
@@ -86,6 +86,47 @@ fn a_timer_is_due_at_its_time_on_the_loops_thread() {
     assert_eq!(current, Some(home));
     let (second, ..) = rung.recv_timeout(PATIENCE).unwrap();
     assert!(second >= now + 40 && home.now() >= second);
+}
+
+#[test]
+fn a_timer_that_is_taken_back_keeps_nothing_and_is_not_due() {
+    let on_loop = Loop::new(LoopOptions::default()).unwrap();
+    settle(&on_loop);
+    let home = Home::of_loop(&on_loop);
+    let ((first, first_rung), (second, rung)) = (bell(), bell());
+    let weak = |bell: &Arc<dyn Timed>| Arc::downgrade(bell);
+    let at = home.now() + 5;
+    let keys = [&first, &second, &second].map(|bell| home.at(at, weak(bell)));
+    home.forget(at, keys[1], &weak(&first));
+    home.forget(at + 1, keys[0], &weak(&first));
+    assert_eq!(
+        Arc::weak_count(&first),
+        1,
+        "neither another's key nor another time"
+    );
+    home.forget(at, keys[0], &weak(&first));
+    home.forget(at, keys[0], &weak(&first));
+    assert_eq!(Arc::weak_count(&first), 0);
+    // By another thread: the loop hears of it later.
+    let (key, other) = (keys[1], weak(&second));
+    thread::spawn(move || home.forget(at, key, &other))
+        .join()
+        .unwrap();
+    let theirs = weak(&second);
+    let from_elsewhere = thread::spawn(move || home.at(at, theirs)).join().unwrap();
+    assert_eq!(from_elsewhere, TimerKey::NONE);
+    while rung.len() < 2 {
+        on_loop.poll(None).unwrap();
+    }
+    while on_loop.next_timeout().is_some() {
+        on_loop.poll(None).unwrap();
+    }
+    assert_eq!((rung.len(), first_rung.len()), (2, 0));
+    assert_eq!(Arc::weak_count(&second), 0);
+    // That time is over, and the key nobody's: whoever has it next is left alone.
+    let late = home.at(at, weak(&first));
+    home.forget(at, keys[0], &weak(&second));
+    assert_eq!((late, Arc::weak_count(&first)), (keys[0], 1));
 }
 
 #[test]

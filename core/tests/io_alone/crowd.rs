@@ -15,9 +15,8 @@ use crate::support::{PATIENCE, Peer, barrier, local, masked, port, started};
 
 const POLLING: usize = 4000;
 const WEBSOCKETS: usize = 8000;
-/// What the loops keep, in bytes for each client at the most: a place for a connection, which the next one takes, and until
-/// the session would have been looked at next its timer, with the block that the session was in.
-const KEPT: isize = 512;
+/// What the loops keep, in bytes for each client at the most: a place for a connection, which the next one takes.
+const KEPT: isize = 256;
 /// What the process has open besides.
 const OTHERS: u64 = 200;
 

@@ -85,6 +85,28 @@ fn an_answer_to_an_old_question_is_of_no_use() {
 }
 
 #[test]
+fn what_came_early_is_dropped_with_the_session() {
+    let mut scene = Scene::connected();
+    let other = scene.socket("/other");
+    for (question, leaves) in [(2, true), (3, false)] {
+        scene.client.connect(other, 0);
+        scene.client.authenticate(other, question, None);
+        scene.receive(r#"2/other,["early"]"#);
+        assert_eq!(scene.client.waiting(), r#"["early"]"#.len());
+        match leaves {
+            true => scene.client.disconnect(other, 0),
+            false => _ = scene.receive(r#"4/other,{"message":"no"}"#),
+        }
+        assert_eq!(scene.client.waiting(), 0);
+    }
+    scene.client.connect(other, 0);
+    scene.client.authenticate(other, 4, None);
+    scene.said();
+    scene.receive(r#"0/other,{"sid":"id"}"#);
+    assert_eq!(scene.said(), ["connected 1"]);
+}
+
+#[test]
 fn a_refused_socket_stays_away_until_it_is_connected_again() {
     let mut scene = Scene::connected();
     let other = scene.socket("/other");

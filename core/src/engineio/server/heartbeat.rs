@@ -4,7 +4,9 @@ use super::Config;
 use crate::engineio::Version;
 use crate::ws::Millis;
 
+/// Its alignment leaves no gap where it is kept.
 #[derive(Debug, Clone, Copy)]
+#[repr(Rust, packed(4))]
 pub(super) struct Heartbeat {
     /// When the client is given up, while it is `waited` for; else when the next ping goes out.
     at: Millis,

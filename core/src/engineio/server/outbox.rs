@@ -95,6 +95,7 @@ impl Entry {
 pub(super) struct Outbox {
     entries: VecDeque<Entry>,
     bytes: usize,
+    has_ping: bool,
     has_pong: bool,
 }
 
@@ -104,10 +105,16 @@ impl Outbox {
         self.entries.push_back(entry);
     }
 
-    /// One pong answers all pings that came before it has left: a client that never polls has nothing pile up.
-    pub(super) fn push_pong(&mut self) {
-        if !std::mem::replace(&mut self.has_pong, true) {
-            self.push(Entry::Control(PacketType::Pong, "".into()));
+    /// A packet of the protocol's own without data. One ping asks for all, and one pong answers all pings that came before
+    /// it has left: nothing piles up for a client that never polls, but pings, or sends pongs.
+    pub(super) fn push_control(&mut self, kind: PacketType) {
+        let has_one = match kind {
+            PacketType::Ping => std::mem::replace(&mut self.has_ping, true),
+            PacketType::Pong => std::mem::replace(&mut self.has_pong, true),
+            _ => false,
+        };
+        if !has_one {
+            self.push(Entry::Control(kind, "".into()));
         }
     }
 

@@ -3,7 +3,7 @@
 use super::outbox::Outbox;
 use super::session::{Session, State};
 use super::upgrade::Upgrade;
-use super::{Effect, Entry, NEVER, Reason};
+use super::{Effect, NEVER, Reason};
 use crate::engineio::PacketType;
 use crate::ws::Millis;
 
@@ -95,10 +95,7 @@ impl Session {
     pub(super) fn send_control(&mut self, kind: PacketType, effects: &mut Vec<Effect>) {
         match &mut self.polling {
             Some(polling) => {
-                match kind {
-                    PacketType::Pong => polling.outbox.push_pong(),
-                    kind => polling.outbox.push(Entry::Control(kind, "".into())),
-                }
+                polling.outbox.push_control(kind);
                 self.flush(effects);
             }
             None => effects.push(Effect::Frame(kind)),

@@ -247,7 +247,9 @@ impl LoopCore {
         let mut conn = Conn::new(id, slot, NO_SERVER, stage, profile);
         conn.handler = handler;
         conn.user_data = user_data;
-        conn.returning = returning;
+        if returning.is_some() {
+            conn.rare_mut().returning = returning;
+        }
         self.adopt(conn);
         self.start_attempt(id);
     }
@@ -392,7 +394,7 @@ impl LoopCore {
             conn.flags.blocked = false;
             conn.flags.unread = false;
             conn.take_stash();
-            conn.ending = None;
+            conn.take_ending();
             (conn.stream.take(), conn.take_runners())
         });
         let Some((stream, runners)) = left else { return };

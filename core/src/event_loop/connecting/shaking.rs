@@ -147,8 +147,7 @@ impl LoopCore {
             conn.open(Role::Client, now, chosen.compression.as_ref());
             conn.stay_paused();
             conn.flags.reopened = conn
-                .returning
-                .as_mut()
+                .returning_mut()
                 .is_some_and(|returning| returning.opened(now));
             self.mark_dirty(conn); // who was told to wait, before the connection was lost, need not any more
         });

@@ -15,7 +15,7 @@ use super::telling::Tell;
 use super::{ManagerHandler, ManagerOptions};
 use crate::client::ClientOptions;
 use crate::error::{Error, ErrorCode, Result};
-use crate::event_loop::{Home, Resident, Timed};
+use crate::event_loop::{Home, Resident, Timed, TimerKey};
 use crate::io::registry;
 use crate::settings::{SlowConsumer, millis};
 use crate::socketio::client::{Action, Client, Event, OwnedPacket, Settings};
@@ -57,8 +57,9 @@ pub(super) struct State {
     pub(super) numbers: HashSet<u64>,
     encoded: Encoded,
     pub(super) frame: String,
-    /// The earliest timer that is set.
+    /// The timer that is set.
     armed: Millis,
+    timer: TimerKey,
     /// A handler is being called, after which the list is looked at again.
     pub(super) is_telling: bool,
     /// The loop's thread was asked to look.
@@ -109,6 +110,7 @@ impl Core {
                 encoded: Encoded::default(),
                 frame: String::new(),
                 armed: NEVER,
+                timer: TimerKey::NONE,
                 is_telling: false,
                 is_posted: false,
                 is_resident: false,
@@ -217,9 +219,10 @@ impl Core {
         let links = state.links.iter().filter_map(|link| link.engine.deadline());
         let deadline = links.chain(state.machine.deadline()).min().unwrap_or(NEVER);
         if deadline < state.armed {
-            state.armed = deadline;
             let myself: Weak<dyn Timed> = self.myself.clone();
-            self.home.at(deadline, myself);
+            state.disarm(self.home, &myself);
+            state.armed = deadline;
+            state.timer = self.home.at(deadline, myself);
         }
     }
 
@@ -346,6 +349,13 @@ impl State {
         }
     }
 
+    fn disarm(&mut self, home: Home, core: &Weak<dyn Timed>) {
+        let armed = std::mem::replace(&mut self.armed, NEVER);
+        if armed != NEVER {
+            home.forget(armed, self.timer, core);
+        }
+    }
+
     /// Answers that are owed over a connection that has ended are nobody's.
     fn forget_numbers(&mut self) {
         for number in std::mem::take(&mut self.numbers) {
@@ -356,6 +366,8 @@ impl State {
 
 impl Drop for Core {
     fn drop(&mut self) {
+        let myself: Weak<dyn Timed> = self.myself.clone();
+        self.state.get_mut().disarm(self.home, &myself);
         super::manager::forget(self.raw);
     }
 }

@@ -205,9 +205,9 @@ impl Session {
 
     /// The home changes: from here on the session's time is the other loop's.
     fn move_to(&self, state: &mut State, there: Home) {
+        self.disarm(state);
         state.machine.rebase(state.home.now(), there.now());
         state.home = there;
-        state.armed = crate::engineio::server::NEVER;
     }
 }
 

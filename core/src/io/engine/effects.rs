@@ -60,7 +60,10 @@ impl Session {
                     }
                 }
                 Effect::Drained => after.news.drained = true,
-                Effect::Closed(reason, detail) => after.news.closed = Some((reason, detail)),
+                Effect::Closed(reason, detail) => {
+                    self.disarm(state);
+                    after.news.closed = Some((reason, detail));
+                }
             }
         }
         after

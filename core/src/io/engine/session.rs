@@ -1,5 +1,6 @@
 //! A session as the layer above has it.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -9,7 +10,7 @@ use super::registry::Keyed;
 use super::{Engine, Handshake, SessionHandler};
 use crate::engineio::server::{NEVER, Session as Machine};
 use crate::engineio::{Sid, Transport};
-use crate::event_loop::{Home, Timed};
+use crate::event_loop::{Home, Timed, TimerKey};
 use crate::handle::Id;
 use crate::websocket::WebSocket;
 use crate::ws::Millis;
@@ -21,6 +22,8 @@ pub(crate) struct Session {
     request: Handshake,
     pub(super) me: Weak<Session>,
     pub(super) state: Mutex<State>,
+    /// The key of the timer for the time that is `armed`; changed with it. Here, because there is a gap.
+    timer: AtomicU32,
 }
 
 pub(super) struct State {
@@ -30,8 +33,8 @@ pub(super) struct State {
     pub(super) polling: Option<Box<PollingSide>>,
     pub(super) home: Home,
     pub(super) hearer: Option<Arc<dyn SessionHandler>>,
-    /// The earliest time that was set and has not come.
-    pub(super) armed: Millis,
+    /// The time that was set and has not come.
+    armed: Millis,
     /// Messages with attachments that other threads have queued and the home has not sent yet.
     pub(super) batches: u32,
     /// The application was told that too much waits on the WebSocket.
@@ -74,6 +77,7 @@ impl Session {
                 over_mark: false,
                 late_pong: false,
             }),
+            timer: AtomicU32::new(TimerKey::NONE.number()),
         })
     }
 
@@ -132,9 +136,21 @@ impl Session {
     pub(super) fn arm(&self, state: &mut State) {
         let deadline = self.engine.rounded(state.machine.deadline());
         if deadline < state.armed {
+            self.disarm(state);
             state.armed = deadline;
             let me: Weak<Session> = self.me.clone();
-            state.home.at(deadline, me);
+            let key = state.home.at(deadline, me);
+            self.timer.store(key.number(), Ordering::Relaxed);
+        }
+    }
+
+    /// Nothing will be looked at any more, or not by this home.
+    pub(super) fn disarm(&self, state: &mut State) {
+        let armed = std::mem::replace(&mut state.armed, NEVER);
+        if armed != NEVER {
+            let key = TimerKey::of_number(self.timer.load(Ordering::Relaxed));
+            let me: Weak<dyn Timed> = self.me.clone();
+            state.home.forget(armed, key, &me);
         }
     }
 }

@@ -294,6 +294,7 @@ impl Client {
             socket.is_active = false;
             if socket.phase != Phase::Connected {
                 socket.phase = Phase::Apart;
+                self.drop_early(key);
             }
         }
         self.leave_if_unused(now);
@@ -306,11 +307,18 @@ impl Client {
         };
         socket.phase = Phase::Apart;
         socket.id = None;
-        let early: usize = socket.early.drain(..).map(|event| event.len()).sum();
-        self.waiting = self.waiting.saturating_sub(early);
+        self.drop_early(key);
         self.events
             .push_back(Event::Disconnected(key, reason, detail.to_owned()));
         self.clear_acks(key, now);
+    }
+
+    /// What has come early is of a session that will not be taken in any more.
+    fn drop_early(&mut self, key: SocketKey) {
+        if let Some(socket) = self.sockets.get_mut(key) {
+            let early: usize = socket.early.drain(..).map(|event| event.len()).sum();
+            self.waiting = self.waiting.saturating_sub(early);
+        }
     }
 }
 
