@@ -13,7 +13,7 @@ import pytest
 import requests
 import socketio as foreign
 from conftest import Run
-from io_peers import echo_server, our_io
+from io_peers import WAIT, echo_server, our_io
 from socketio.packet import Packet
 
 from sockline import socketio
@@ -191,6 +191,32 @@ def test_the_engines_lines_go_where_they_are_wanted(engine_logger: logging.Logge
     engine_logger.setLevel(logging.NOTSET)
     log_engine(True)
     assert engine_logger.level == logging.INFO and len(engine_logger.handlers) == len(before) + 1
+
+
+def test_a_logger_needs_only_methods(run: Run, engine_logger: logging.Logger) -> None:
+    class Compatible:
+        lines: list[tuple[str, str]] = []
+
+        def __getattr__(self, level: str) -> Any:
+            if level not in ("debug", "info", "warning", "error"):
+                raise AttributeError(level)
+            return lambda text, *values: self.lines.append((level, text % values))
+
+    logger: Any = Compatible()
+    sio, client = echo_server(logger=logger, engineio_logger=logger), socketio.AsyncClient(logger=logger)
+
+    async def main() -> None:
+        async with our_io(sio) as url:
+            await client.connect(url, wait_timeout=WAIT)
+            assert await client.call("echo", 1) == 1
+            await client.disconnect()
+
+    run(main())
+    assert ("info", 'Emitting event "echo" [/]') in logger.lines
+    for level in ("debug", "info", "warning", "error"):
+        engine_logger.setLevel(logging.DEBUG)
+        getattr(engine_logger, level)("a line of %s", "the engine")
+        assert logger.lines[-1] == (level, "a line of the engine")
 
 
 def test_loggers_are_told_what_goes_on(run: Run) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from .. import _native
 from ._codec import Codec, JSONModule, arguments, restore
 from ._handlers import NOT_HANDLED, Handlers
-from ._logs import chosen_logger, log_engine
+from ._logs import chosen_logger, log_engine, takes_info
 from ._options import Connecting, connecting, connecting_now
 from ._waiting import Answer
 from .exceptions import BadNamespaceError, ConnectionError
@@ -56,6 +56,7 @@ class BaseClient(Handlers):
         self.randomization_factor = randomization_factor
         self.handle_sigint = handle_sigint
         self.logger = chosen_logger(logger, default_logger)
+        self._takes = takes_info(self.logger)
         log_engine(engineio_logger)
         self.connection_url: Any = None
         self.connection_headers: Any = None
@@ -192,7 +193,7 @@ class BaseClient(Handlers):
         native = self._native
         if namespace not in self.namespaces or native is None:
             raise BadNamespaceError(f"{namespace} is not a connected namespace.")
-        if self.logger.isEnabledFor(logging.INFO):
+        if self._takes(logging.INFO):
             self.logger.info('Emitting event "%s" [%s]', event, namespace)
         array, attachments = self._codec.encode([event, *arguments(data)])
         if callback is None:
@@ -274,7 +275,7 @@ class BaseClient(Handlers):
     def _handle(self, namespace: str, data: list[Any]) -> Any:
         """Calls the handler of an event, which may be a coroutine function."""
         event = data[0]
-        if self.logger.isEnabledFor(logging.INFO):
+        if self._takes(logging.INFO):
             self.logger.info('Received event "%s" [%s]', event, namespace)
         if event in self.reserved_events:
             return NOT_HANDLED  # the server's word, not ours

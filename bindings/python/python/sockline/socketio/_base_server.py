@@ -9,7 +9,7 @@ from typing import Any
 from ._base_namespace import BaseServerNamespace
 from ._codec import Codec, JSONModule, arguments
 from ._environ import environ
-from ._logs import chosen_logger, log_engine
+from ._logs import chosen_logger, log_engine, takes_info
 from ._manager import Manager
 from ._options import serving
 from ._server_core import Key, Rooms, ServerCore
@@ -61,6 +61,7 @@ class BaseServer(ServerCore):
             always_connect,
         )
         self.logger = chosen_logger(logger, default_logger)
+        self._takes = takes_info(self.logger)
         log_engine(engineio_logger)
         self.async_handlers = async_handlers
         self.async_mode = "sockline"
@@ -165,7 +166,7 @@ class BaseServer(ServerCore):
         self, event: str, data: Any, to: Any, skip: Any, namespace: str, callback: Callable[..., Any] | None
     ) -> int | None:
         """Sends an event. With a callback, says to how many clients it went."""
-        if self.logger.isEnabledFor(logging.INFO):
+        if self._takes(logging.INFO):
             self.logger.info('emitting event "%s" to %s [%s]', event, to or "all", namespace)
         array, attachments = self._codec.encode([event, *arguments(data)])
         rooms, skipped = _names(to), _names(skip)

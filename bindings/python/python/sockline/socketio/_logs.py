@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from .._logging import follow_level
 from .._logging import logger as engine_logger
 
-__all__ = ["chosen_logger", "log_engine"]
+__all__ = ["chosen_logger", "log_engine", "takes_info"]
 
 
 def chosen_logger(logger: Any, default: logging.Logger) -> logging.Logger:
@@ -22,6 +23,11 @@ def chosen_logger(logger: Any, default: logging.Logger) -> logging.Logger:
     return default
 
 
+def takes_info(logger: Any) -> Callable[[int], bool]:
+    """Asked with ``logging.INFO``, whether lines of that level are worth their words; always, for who can't say so."""
+    return getattr(logger, "isEnabledFor", lambda level: True)
+
+
 def log_engine(wanted: Any) -> None:
     """The engine's lines are those of all connections, and go to ``logging.getLogger("sockline")``: ``True`` has them shown,
     another logger gets them too.
@@ -33,16 +39,23 @@ def log_engine(wanted: Any) -> None:
     elif not any(isinstance(handler, _To) and handler.logger is wanted for handler in engine_logger.handlers):
         engine_logger.addHandler(_To(wanted))
         if engine_logger.level == logging.NOTSET:
-            engine_logger.setLevel(wanted.getEffectiveLevel())
+            engine_logger.setLevel(wanted.getEffectiveLevel() if hasattr(wanted, "getEffectiveLevel") else logging.INFO)
     follow_level()
 
 
 class _To(logging.Handler):
-    """Hands lines on to a logger."""
+    """Hands lines on to a logger, or to what has only its methods."""
 
-    def __init__(self, logger: logging.Logger) -> None:
+    def __init__(self, logger: Any) -> None:
         super().__init__()
         self.logger = logger
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.logger.log(record.levelno, "%s", record.getMessage())
+        if record.levelno >= logging.ERROR:
+            self.logger.error("%s", record.getMessage())
+        elif record.levelno >= logging.WARNING:
+            self.logger.warning("%s", record.getMessage())
+        elif record.levelno >= logging.INFO:
+            self.logger.info("%s", record.getMessage())
+        else:
+            self.logger.debug("%s", record.getMessage())

@@ -33,6 +33,7 @@ class ServerCore(Handlers):
 
     reserved_events = ["connect", "disconnect"]
     logger: logging.Logger
+    _takes: Callable[[int], bool]
 
     def __init__(
         self,
@@ -199,7 +200,7 @@ class ServerCore(Handlers):
     def _handle(self, namespace: str, sid: str, data: list[Any]) -> Any:
         """Calls the handler of an event, which may be a coroutine function."""
         event = data[0]
-        if self.logger.isEnabledFor(logging.INFO):
+        if self._takes(logging.INFO):
             self.logger.info('received event "%s" from %s [%s]', event, sid, namespace)
         if event in self.reserved_events:
             return NOT_HANDLED  # the client's word, not ours
