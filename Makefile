@@ -90,7 +90,7 @@ lint:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked --quiet
 
 test-rust:
-	tests/tools/need tinyproxy microsocks dante-server stunnel4 openssl curl
+	tests/tools/need tinyproxy microsocks dante-server stunnel4 openssl curl redis-server
 	$(CARGO) test --locked -p sockline -p sockline-ffi
 
 test-c: lib c cpp

@@ -83,6 +83,8 @@ pub(crate) use self::command::Call;
 pub(crate) use self::connecting::{ConnectPlan, Purpose};
 pub(crate) use self::draining::drain;
 pub(crate) use self::exchange::{answer, pass};
+#[cfg(feature = "redis")]
+pub(crate) use self::fork::{check as check_fork, watch as watch_forks};
 pub(crate) use self::home::Resident;
 pub use self::home::{Home, Timed, TimerKey};
 pub use self::memory::{memory_in_use, set_memory_budget};

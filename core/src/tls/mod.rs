@@ -93,6 +93,17 @@ fn provider() -> std::sync::Arc<rustls::crypto::CryptoProvider> {
     PROVIDER.clone()
 }
 
+/// Makes the cryptography of this build the process' own, unless there is one: for crates that take that.
+#[cfg(all(feature = "tls", feature = "redis"))]
+pub(crate) fn install_provider() {
+    use rustls::crypto::CryptoProvider;
+
+    if CryptoProvider::get_default().is_none() {
+        // Another thread may be faster, with the same.
+        let _ = CryptoProvider::clone(&provider()).install_default();
+    }
+}
+
 #[cfg(feature = "tls")]
 fn sha256(data: &[u8]) -> rustls::crypto::hash::Output {
     #[cfg(feature = "aws-lc-rs")]

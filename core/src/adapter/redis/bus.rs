@@ -68,7 +68,7 @@ pub trait Bus: Send + Sync {
         done: Option<Reply<Result<(), AdapterError>>>,
     );
 
-    /// Hears a channel no longer. No message that comes later is told.
+    /// Hears a channel no longer. A message that is on its way may still be told.
     fn unsubscribe(&self, subscription: &Subscription);
 
     /// How many connections are subscribed to a channel (`PUBSUB NUMSUB`, `PUBSUB SHARDNUMSUB`), on all nodes of a Redis
@@ -88,7 +88,7 @@ pub trait Bus: Send + Sync {
     /// was told. A bus has at most one follower per stream: another one replaces the one before.
     fn follow(&self, stream: &str, follower: Arc<dyn Follower>);
 
-    /// Hears of a stream no longer.
+    /// Hears of a stream no longer. Entries that are on their way may still be told.
     fn unfollow(&self, stream: &str);
 
     /// The entries of a stream from one id to another (`XRANGE`), `count` at most.
@@ -123,4 +123,7 @@ pub trait RedisEvents: Send + Sync {
     fn on_disconnected(&self, why: &AdapterError) {
         let _ = why;
     }
+
+    /// The bus has ended; the last event.
+    fn on_closed(&self) {}
 }

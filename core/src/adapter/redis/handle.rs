@@ -2,21 +2,50 @@
 
 use std::sync::Arc;
 
-use super::{Bus, RedisOptions};
+use crate::error::Result;
+
+use super::super::{AdapterError, Reply};
+use super::connection::Connection;
+use super::{Bus, RedisEvents, RedisOptions};
 
 /// A connection to Redis that namespaces share; a copy is the same one.
+///
+/// When the last copy is dropped, what was published leaves, and the connection ends: whoever has a [`Bus`] of it is told
+/// that Redis can't be reached.
 #[derive(Clone)]
 pub struct Redis(Arc<Inner>);
 
 struct Inner {
     options: RedisOptions,
     bus: Arc<dyn Bus>,
+    /// None if the bus is another one.
+    connection: Option<Arc<Connection>>,
 }
 
 impl Redis {
-    /// A handle over this bus, such as [`MemoryBus`](super::memory::MemoryBus).
+    /// Begins to connect, and tries again until it is closed. Needs no server to be there; `events` hear how it goes.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidUrl`](crate::ErrorCode::InvalidUrl), [`ErrorCode::Tls`](crate::ErrorCode::Tls) for files that
+    /// can't be used, [`ErrorCode::Unsupported`](crate::ErrorCode::Unsupported) for TLS in a build without it,
+    /// [`ErrorCode::OutOfResources`](crate::ErrorCode::OutOfResources) if there can't be another thread,
+    /// [`ErrorCode::Forked`](crate::ErrorCode::Forked) in the child of a process that had loops.
+    pub fn new(options: RedisOptions, events: Option<Arc<dyn RedisEvents>>) -> Result<Redis> {
+        let connection = Arc::new(Connection::open(&options, events)?);
+        Ok(Redis(Arc::new(Inner {
+            options,
+            bus: Arc::<Connection>::clone(&connection),
+            connection: Some(connection),
+        })))
+    }
+
+    /// The same over another bus, such as [`MemoryBus`](super::memory::MemoryBus).
     pub fn over(bus: Arc<dyn Bus>, options: RedisOptions) -> Redis {
-        Redis(Arc::new(Inner { options, bus }))
+        Redis(Arc::new(Inner {
+            options,
+            bus,
+            connection: None,
+        }))
     }
 
     /// What nodes say to each other goes over this.
@@ -27,6 +56,45 @@ impl Redis {
     /// The options that it was made with.
     pub fn options(&self) -> &RedisOptions {
         &self.0.options
+    }
+
+    /// Whether Redis can be reached, as far as is known.
+    pub fn is_connected(&self) -> bool {
+        let connection = self.0.connection.as_ref();
+        connection.is_none_or(|connection| connection.is_connected())
+    }
+
+    /// How many messages and values were dropped, because Redis could not be reached or too much waited for it.
+    pub fn dropped(&self) -> u64 {
+        let connection = self.0.connection.as_ref();
+        connection.map_or(0, |connection| connection.dropped())
+    }
+
+    /// Is told when all that was published before has arrived at Redis, or that it has not.
+    pub fn flush(&self, reply: Reply<Result<(), AdapterError>>) {
+        match &self.0.connection {
+            Some(connection) => connection.flush(reply),
+            None => reply(Ok(())),
+        }
+    }
+
+    /// Ends the connection when all that was published before has left. Does not wait; [`RedisEvents::on_closed`] tells.
+    pub fn close(&self) {
+        self.0.close();
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        if let Some(connection) = &self.connection {
+            connection.close();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

@@ -1,10 +1,12 @@
 //! A cluster over Redis: nodes tell each other by what they publish and append there.
 //!
-//! What the nodes say is one thing, how it gets there another: between the two is the [`Bus`].
+//! What the nodes say is one thing, how it gets there another: between the two is the [`Bus`]. [`Redis`] has one, with the
+//! options.
 
 mod bus;
 pub mod classic;
 mod cluster;
+mod connection;
 mod emitter;
 mod handle;
 mod making;
