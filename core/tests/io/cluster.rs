@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
 use sockline::ErrorCode;
 use sockline::adapter::redis::memory::{MemoryBus, MemoryServer};
-use sockline::adapter::redis::{Redis, RedisOptions};
+use sockline::adapter::redis::{Redis, RedisMode, RedisOptions};
 use sockline::io::{self, AdminAuth, AdminOptions, Answered, EmitOptions, Recovery};
 
 use crate::fixture::{Client, Fixture, Got, sent, serve_with, set};
@@ -41,8 +41,20 @@ impl Courier {
 
     /// A server that is one of the cluster.
     fn node(&self, change: impl FnOnce(&mut io::ServerOptions)) -> (Fixture, Arc<MemoryBus>) {
+        self.node_in(RedisMode::Classic, change)
+    }
+
+    fn node_in(
+        &self,
+        mode: RedisMode,
+        change: impl FnOnce(&mut io::ServerOptions),
+    ) -> (Fixture, Arc<MemoryBus>) {
         let bus = self.server.node();
-        let redis = Redis::over(bus.clone(), RedisOptions::default());
+        let options = RedisOptions {
+            mode,
+            ..RedisOptions::default()
+        };
+        let redis = Redis::over(bus.clone(), options);
         let fixture = serve_with(|options| {
             options.adapter = Some(redis);
             change(options);
@@ -60,11 +72,23 @@ impl Drop for Courier {
     }
 }
 
-fn two() -> (Courier, Fixture, Fixture) {
+const MODES: [RedisMode; 3] = [RedisMode::Classic, RedisMode::Sharded, RedisMode::Streams];
+
+fn two_in(mode: RedisMode) -> (Courier, Fixture, Fixture) {
     let courier = Courier::new();
-    let (a, _) = courier.node(|_| {});
-    let (b, _) = courier.node(|_| {});
+    let (a, _) = courier.node_in(mode, |_| {});
+    let (b, _) = courier.node_in(mode, |_| {});
     (courier, a, b)
+}
+
+/// Returns when that is so.
+#[track_caller]
+fn until(is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "it is not so");
+        std::thread::yield_now();
+    }
 }
 
 /// Where a result will come.
@@ -75,7 +99,13 @@ fn result<T: Send + 'static>() -> (impl FnOnce(T) + Send + 'static, Receiver<T>)
 
 #[test]
 fn broadcasts_reach_the_clients_of_both() {
-    let (_courier, a, b) = two();
+    MODES
+        .into_iter()
+        .for_each(broadcasts_reach_the_clients_of_both_in);
+}
+
+fn broadcasts_reach_the_clients_of_both_in(mode: RedisMode) {
+    let (_courier, a, b) = two_in(mode);
     let (mut first, socket) = a.joined();
     let (mut second, other) = b.joined();
     let (mut third, elsewhere) = b.joined_to("/n");
@@ -106,7 +136,13 @@ fn broadcasts_reach_the_clients_of_both() {
 
 #[test]
 fn what_others_broadcast_is_told_to_who_hears_what_goes_out() {
-    let (_courier, a, b) = two();
+    MODES
+        .into_iter()
+        .for_each(what_others_broadcast_is_told_to_who_hears_what_goes_out_in);
+}
+
+fn what_others_broadcast_is_told_to_who_hears_what_goes_out_in(mode: RedisMode) {
+    let (_courier, a, b) = two_in(mode);
     let (mut client, socket) = b.joined();
     socket.hear_outgoing(true);
     b.skip();
@@ -117,7 +153,11 @@ fn what_others_broadcast_is_told_to_who_hears_what_goes_out() {
 
 #[test]
 fn answers_of_all_clients_are_counted() {
-    let (_courier, a, b) = two();
+    MODES.into_iter().for_each(answers_of_all_clients_are_counted_in);
+}
+
+fn answers_of_all_clients_are_counted_in(mode: RedisMode) {
+    let (_courier, a, b) = two_in(mode);
     let (mut first, _) = a.joined();
     let (mut second, _) = b.joined();
     a.skip();
@@ -152,11 +192,17 @@ fn without_a_time_others_are_waited_for_as_long_as_for_requests() {
 
 #[test]
 fn sockets_are_found_and_moved_on_both() {
-    let (_courier, a, b) = two();
+    MODES.into_iter().for_each(sockets_are_found_and_moved_on_both_in);
+}
+
+fn sockets_are_found_and_moved_on_both_in(mode: RedisMode) {
+    let (_courier, a, b) = two_in(mode);
     let (mut first, socket) = a.joined();
     let (mut second, other) = b.joined();
     other.set_data_json("{\"of\":\"b\"}");
     a.io.of("/").all().sockets_join(&["room"]);
+    // With streams the order comes back first.
+    until(|| a.io.of("/").room("room").len() + b.io.of("/").room("room").len() == 2);
     let find = |fixture: &Fixture, room: &str| {
         let (done, found) = result();
         fixture.io.of("/").to(room).fetch_sockets(done);
@@ -185,6 +231,7 @@ fn sockets_are_found_and_moved_on_both() {
     assert!(rooms.len() == 3 && rooms.contains(&"room".to_owned()));
     assert_eq!(count.1.recv_timeout(PATIENCE).unwrap().unwrap(), 2);
     b.io.of("/").to(socket.id()).sockets_leave(&["room"]);
+    until(|| a.io.of("/").room("room").is_empty());
     let ids: Vec<String> = find(&b, "room").into_iter().map(|found| found.id).collect();
     assert_eq!(ids, [other.id()]);
     a.io.of("/").to(other.id()).disconnect_sockets(false);
@@ -195,8 +242,12 @@ fn sockets_are_found_and_moved_on_both() {
 
 #[test]
 fn applications_talk_to_each_other() {
-    let (courier, a, b) = two();
-    let (c, _) = courier.node(|_| {});
+    MODES.into_iter().for_each(applications_talk_to_each_other_in);
+}
+
+fn applications_talk_to_each_other_in(mode: RedisMode) {
+    let (courier, a, b) = two_in(mode);
+    let (c, _) = courier.node_in(mode, |_| {});
     for fixture in [&b, &c] {
         fixture.io.of("/n");
         fixture.hears(&["new namespace /n"]);
@@ -216,9 +267,13 @@ fn applications_talk_to_each_other() {
             );
         }),
     );
+    let (answered, has_answered) = unbounded();
     set(
         &c.handler.on_server_side_emit,
-        Box::new(|_, event| event.ack.unwrap().send("{\"c\":true}", &[]).unwrap()),
+        Box::new(move |_, event| {
+            event.ack.unwrap().send("{\"c\":true}", &[]).unwrap();
+            answered.send(()).unwrap();
+        }),
     );
     let (done, answers) = result();
     a.io.of("/n")
@@ -226,11 +281,11 @@ fn applications_talk_to_each_other() {
         .unwrap();
     b.hears(&["server /n q [] 0 ack"]);
     c.hears(&["server /n q [] 0 ack"]);
-    // Until it is asked how late it is, it isn't late.
+    has_answered.recv_timeout(PATIENCE).unwrap();
+    let (done, count) = result();
+    a.io.of("/n").server_count(done);
+    count.recv_timeout(PATIENCE).unwrap().unwrap(); // behind that answer
     assert!(answers.try_recv().is_err());
-    while courier.server.waiting() > 0 {
-        std::thread::yield_now();
-    }
     courier.server.advance(5_000);
     let Answered { value, missing } = answers.recv_timeout(PATIENCE).unwrap().unwrap();
     let value: Vec<&str> = value.iter().map(|answer| &*answer.args).collect();
@@ -288,13 +343,9 @@ fn what_a_server_is_subscribed_to_ends_with_it() {
     client.join("/child");
     assert_eq!(bus.subscriptions().len(), 8);
     client.say("41/child,");
-    while bus.subscriptions().len() != 4 {
-        a.settle();
-    }
+    until(|| bus.subscriptions().len() == 4);
     a.io.close();
-    while !bus.subscriptions().is_empty() {
-        a.settle();
-    }
+    until(|| bus.subscriptions().is_empty());
 }
 
 #[test]
@@ -360,4 +411,32 @@ fn an_admin_sees_all_servers() {
     }
     assert_eq!(servers, ["one", "two"]);
     assert_eq!(sockets, [socket.id()]);
+}
+
+#[test]
+fn with_streams_sessions_are_recovered_on_another_server() {
+    let courier = Courier::new();
+    let recovers = |options: &mut io::ServerOptions| {
+        options.connection_state_recovery = Some(Recovery::default());
+    };
+    let (a, _) = courier.node_in(RedisMode::Streams, recovers);
+    let (b, _) = courier.node_in(RedisMode::Streams, recovers);
+    let (mut client, socket) = a.joined();
+    socket.join(&["room"]);
+    sent(socket.emit("own", "", &[], &EmitOptions::default()));
+    let own: Vec<serde_json::Value> = serde_json::from_str(&client.text()[2..]).unwrap();
+    let offset = own[1].as_str().unwrap().to_owned();
+    let (pid, id) = (client.pid.clone().unwrap(), client.id.clone());
+    a.skip();
+    drop((client, socket));
+    while !a.next().starts_with("disconnect ") {}
+    a.io.of("/").to("room").emit("missed", "", &[]).unwrap();
+    b.io.of("/").to("other").emit("not its", "", &[]).unwrap();
+    let mut client = b.client();
+    client.say(&format!("40{{\"pid\":\"{pid}\",\"offset\":\"{offset}\"}}"));
+    assert!(client.text().starts_with("42[\"missed\",\""));
+    client.joined("/");
+    assert_eq!(client.id, id);
+    b.hears(&["connection / again"]);
+    assert!(b.socket().rooms().contains(&"room".to_owned()));
 }

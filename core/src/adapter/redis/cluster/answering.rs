@@ -29,17 +29,15 @@ impl<H: Host + 'static, W: Wire<H>> Cluster<H, W> {
                     node: uid,
                     request,
                 });
-                self.local.broadcast_with_ack(&packet, &options, acks);
+                self.local.receive_with_ack(&packet, &options, acks);
             }
             Message::Fetch { options, request } => {
                 let sockets = self.own_sockets(&options);
                 W::respond(self, &uid, Message::Fetched { request, sockets });
             }
             Message::ServerSideEmit { packet, request } => self.serve(&uid, packet, request),
-            Message::Broadcast { .. }
-            | Message::Join { .. }
-            | Message::Leave { .. }
-            | Message::Disconnect { .. } => self.apply(message),
+            Message::Broadcast { packet, options, .. } => self.local.receive(&packet, &options),
+            Message::Join { .. } | Message::Leave { .. } | Message::Disconnect { .. } => self.apply(message),
             Message::Fetched { .. }
             | Message::ServerSideAnswer { .. }
             | Message::ClientCount { .. }

@@ -186,7 +186,16 @@ impl<H: Host + 'static> Hears for Cluster<H, Stored> {
             return;
         }
         match entry.message() {
-            Ok(message) => self.do_entry(id, message),
+            Ok(message) => {
+                let broadcast = match &message {
+                    Message::Broadcast { packet, options, .. } => Some((packet.clone(), options.clone())),
+                    _ => None,
+                };
+                self.do_entry(id, message);
+                if let Some((packet, options)) = broadcast {
+                    self.local.host().on_foreign_broadcast(&packet, &options);
+                }
+            }
             Err(error) => log::debug!("the entry {} is no message: {error}", id::text(id)),
         }
     }
