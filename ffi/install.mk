@@ -10,12 +10,13 @@ SOCKLINE_SO      := libsockline.so.$(SOCKLINE_VERSION)
 
 install:
 	@test -e $(TARGET)/libsockline.so || { echo "build the library first: cargo build --release" >&2; exit 1; }
-	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/sockline
 	install -m 755 $(TARGET)/libsockline.so $(DESTDIR)$(LIBDIR)/$(SOCKLINE_SO)
 	ln -sf $(SOCKLINE_SO) $(DESTDIR)$(LIBDIR)/libsockline.so.0
 	ln -sf libsockline.so.0 $(DESTDIR)$(LIBDIR)/libsockline.so
 	install -m 644 $(TARGET)/libsockline.a $(DESTDIR)$(LIBDIR)/libsockline.a
 	install -m 644 include/sockline.h include/sockline.hpp $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 include/sockline/*.hpp $(DESTDIR)$(INCLUDEDIR)/sockline
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(SOCKLINE_VERSION)|' \
 	    -e 's|@LIBDIR@|$(patsubst $(PREFIX)%,$${prefix}%,$(LIBDIR))|' \
 	    -e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)%,$${prefix}%,$(INCLUDEDIR))|' \

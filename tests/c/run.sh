@@ -33,6 +33,9 @@ headers() {
         for standard in c++17 c++20; do
             $compiler -x c++ -std=$standard $strict -fsyntax-only hpp.cpp
         done
+        for header in "$root"/include/sockline/*.hpp; do
+            $compiler -x c++ -std=c++17 $strict -fsyntax-only "$header" # each stands alone
+        done
     done
     # shellcheck disable=SC2046
     gcc -std=c99 $strict header.c -o "$build/header" $(link)
@@ -146,6 +149,8 @@ install() {
         pkg-config --define-variable=prefix="$build/stage/opt/sockline" --cflags --libs sockline)
     gcc -std=c99 -Wall -Wextra -pedantic -Werror header.c -o "$build/installed" $flags
     LD_LIBRARY_PATH=$build/stage/opt/sockline/lib "$build/installed"
+    g++ -std=c++17 -Wall -Wextra -pedantic -Werror hpp.cpp -o "$build/installed" $flags
+    LD_LIBRARY_PATH=$build/stage/opt/sockline/lib "$build/installed" | tail -n 1
     flags=$(PKG_CONFIG_PATH=$build/stage/opt/sockline/lib/pkgconfig \
         pkg-config --define-variable=prefix="$build/stage/opt/sockline" --static --libs-only-l sockline | sed 's/-lsockline//')
     gcc -std=c11 $strict contract.c -o "$build/static" "$build/stage/opt/sockline/lib/libsockline.a" $flags

@@ -1,0 +1,57 @@
+// How to connect, and how to listen. Included by sockline.hpp.
+
+#ifndef SOCKLINE_OPTIONS_HPP
+#define SOCKLINE_OPTIONS_HPP
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tls.hpp"
+
+namespace sockline {
+
+/// How to connect: the fields of sockline_options, with C++'s strings. 0 means the default.
+struct Options {
+    std::vector<std::string> subprotocols;
+    Headers headers;
+    std::uint64_t handshake_timeout_ms = 0;
+    sockline_settings settings = SOCKLINE_SETTINGS_INIT;
+    /// In place of what settings points to.
+    std::optional<sockline_compression> compression;
+    std::optional<sockline_tcp_options> tcp;
+    /// Empty text: none. Nothing: what the environment says.
+    std::optional<std::string> proxy;
+    std::string local_address;
+    const Tls *tls = nullptr;
+    const Tls *proxy_tls = nullptr;
+    unsigned max_redirects = 0;
+    Headers cookies;
+    std::optional<sockline_reconnect> reconnect;
+};
+
+/// How to listen: the fields of sockline_server_options, with C++'s strings. 0 means the default.
+struct ServerOptions {
+    std::string host;
+    std::uint16_t port = 0;
+    unsigned threads = 0;
+    std::string unix_socket;
+    std::string path;
+    std::string static_folder;
+    std::uint64_t handshake_timeout_ms = 0;
+    sockline_settings settings = SOCKLINE_SETTINGS_INIT;
+    /// In place of what settings points to.
+    std::optional<sockline_compression> compression;
+    std::optional<sockline_tcp_options> tcp;
+    const Tls *tls = nullptr;
+    std::uint64_t max_connections = 0;
+    std::uint64_t max_connections_per_address = 0;
+    std::uint64_t max_requests = 0;
+    std::vector<std::string> origins;
+    std::string metrics_path;
+};
+
+} // namespace sockline
+
+#endif // SOCKLINE_OPTIONS_HPP
