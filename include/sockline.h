@@ -2029,6 +2029,11 @@ typedef struct sockline_io_manager_handlers {
     void (*on_reconnect_failed)(sockline_io_manager manager, void *user_data);
     /** What waits to be sent fell to half of the high-water mark, after an emit had said SOCKLINE_OVER_MARK. */
     void (*on_drain)(sockline_io_manager manager, void *user_data);
+    /**
+     * The manager and all its sockets were freed, and their connection has ended: no other callback of this manager follows.
+     * It comes on any thread; user_data may be freed.
+     */
+    void (*on_freed)(sockline_io_manager manager, void *user_data);
 } sockline_io_manager_handlers;
 
 /*

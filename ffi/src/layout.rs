@@ -99,4 +99,4 @@ layout!(sockline_io_manager_options: 26 words, size at 0, options at 8, transpor
 layout!(sockline_io_socket_options: 6 words, size at 0, auth at 8, ack_timeout_ms at 40);
 layout!(sockline_io_connect_error: 6 words, size at 0, message at 8, data at 24, error at 40);
 layout!(sockline_io_client_handlers: 8 words, size at 0, on_connect at 8, on_event at 24, on_auth at 48, on_freed at 56);
-layout!(sockline_io_manager_handlers: 13 words, size at 0, on_open at 8, on_reconnect at 72, on_drain at 96);
+layout!(sockline_io_manager_handlers: 14 words, size at 0, on_open at 8, on_reconnect at 72, on_drain at 96, on_freed at 104);

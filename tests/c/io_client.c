@@ -268,6 +268,11 @@ static void on_failed(sockline_io_manager manager, void *user_data) {
     hear(user_data, '!');
 }
 
+static void on_manager_freed(sockline_io_manager manager, void *user_data) {
+    CHECK(manager != 0);
+    hear(user_data, 'f');
+}
+
 static void a_manager_tries_as_often_as_it_is_told(void) {
     struct scene scene;
     open_scene(&scene);
@@ -281,6 +286,7 @@ static void a_manager_tries_as_often_as_it_is_told(void) {
     handlers.on_error = on_error;
     handlers.on_reconnect_attempt = on_number;
     handlers.on_reconnect_failed = on_failed;
+    handlers.on_freed = on_manager_freed;
     char url[64];
     snprintf(url, sizeof url, "http://127.0.0.1:%u", port);
     sockline_io_manager manager = 0;
@@ -292,7 +298,9 @@ static void a_manager_tries_as_often_as_it_is_told(void) {
     CHECK(strcmp(scene.manager.events, "x1x2x!") == 0);
     CHECK(strcmp(scene.client.events, "xxx") == 0);
     CHECK_STATUS(SOCKLINE_OK, sockline_io_manager_free(manager));
+    CHECK(!has_heard(&scene.manager, 'f'));
     ends_here(&scene, socket);
+    CHECK(strcmp(scene.manager.events, "x1x2x!f") == 0);
 }
 
 static void what_it_says_of_itself_is_asked_for(void) {

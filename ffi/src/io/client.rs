@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
 use sockline::Result;
-use sockline::io::{Auth, AuthQuestion, ClientAck, ClientSocket, Manager};
+use sockline::io::{Auth, AuthQuestion, ClientAck, ClientSocket, Manager, ManagerHandler};
 
 use super::attachments;
 use super::client_handlers::{
@@ -51,7 +51,11 @@ pub unsafe extern "C" fn sockline_io_manager_new(
             let handler = read_manager_handlers(handlers, user_data)?;
             let on_loop = share(r#loop);
             let on_loop = on_loop.as_ref().map(|on_loop| on_loop.inner());
-            let made = Manager::new(on_loop, read_url(url)?, options, handler)?;
+            let hears = handler.clone().map(|handler| handler as Arc<dyn ManagerHandler>);
+            let made = Manager::new(on_loop, read_url(url)?, options, hears)?;
+            if let Some(handler) = handler {
+                handler.belongs_to(&made);
+            }
             written.taken();
             made.keep();
             write_out(manager, made.raw());

@@ -166,6 +166,9 @@ pub struct sockline_io_manager_handlers {
         Option<unsafe extern "C" fn(manager: sockline_io_manager, user_data: *mut c_void)>,
     /// What waits to be sent fell to half of the high-water mark, after an emit had said SOCKLINE_OVER_MARK.
     pub on_drain: Option<unsafe extern "C" fn(manager: sockline_io_manager, user_data: *mut c_void)>,
+    /// The manager and all its sockets were freed, and their connection has ended: no other callback of this manager follows.
+    /// It comes on any thread; user_data may be freed.
+    pub on_freed: Option<unsafe extern "C" fn(manager: sockline_io_manager, user_data: *mut c_void)>,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are a number and no functions.
@@ -178,11 +181,17 @@ unsafe impl Versioned for sockline_io_manager_handlers {
 pub(super) unsafe fn read_manager_handlers(
     given: *const sockline_io_manager_handlers,
     user_data: *mut c_void,
-) -> Result<Option<Arc<dyn ManagerHandler>>> {
+) -> Result<Option<Arc<Managing>>> {
     // SAFETY: the caller's promise is the same.
     let handlers = unsafe { read_struct(given) }?;
     let user_data = user_data as usize;
-    Ok(handlers.map(|handlers| Arc::new(Managing { handlers, user_data }) as Arc<dyn ManagerHandler>))
+    Ok(handlers.map(|handlers| {
+        Arc::new(Managing {
+            handlers,
+            user_data,
+            manager: AtomicU64::new(0),
+        })
+    }))
 }
 
 /// Tells C what happens to a socket.
@@ -292,16 +301,34 @@ impl ClientHandler for Connected {
 }
 
 /// Tells C what happens to a manager.
-struct Managing {
+pub(super) struct Managing {
     handlers: sockline_io_manager_handlers,
     user_data: usize,
+    /// The manager's number, once it is made.
+    manager: AtomicU64,
 }
 
 type Plain = Option<unsafe extern "C" fn(sockline_io_manager, *mut c_void)>;
 type Numbered = Option<unsafe extern "C" fn(sockline_io_manager, u32, *mut c_void)>;
 type Failing = Option<unsafe extern "C" fn(sockline_io_manager, *const sockline_error_event, *mut c_void)>;
 
+/// A manager keeps its handler as long as it can have events.
+impl Drop for Managing {
+    fn drop(&mut self) {
+        let manager = self.manager.load(Ordering::Relaxed);
+        if let (Some(call), 1..) = (self.handlers.on_freed, manager) {
+            // SAFETY: as said above.
+            unsafe { call(manager, self.user_data as *mut c_void) }
+        }
+    }
+}
+
 impl Managing {
+    /// Says whose handler this is: of a manager that could not be made, there is nothing to be told.
+    pub(super) fn belongs_to(&self, manager: &Manager) {
+        self.manager.store(manager.raw(), Ordering::Relaxed);
+    }
+
     fn tell(&self, call: Plain, manager: &Manager) {
         if let Some(call) = call {
             // SAFETY: as said above.
