@@ -1779,7 +1779,10 @@ typedef struct sockline_io_handlers {
                     sockline_string room,
                     sockline_string id,
                     void *user_data);
-    /** sockline_io_server_close is done: all sockets and sessions have gone. The last event of this server. */
+    /**
+     * sockline_io_server_close is done: all sockets and sessions have gone. The last event of this server. If its loop has ended
+     * before, it comes on the thread that finds it out.
+     */
     void (*on_server_closed)(sockline_io_server server, void *user_data);
 } sockline_io_handlers;
 

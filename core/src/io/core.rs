@@ -439,8 +439,18 @@ impl Core {
         for namespace in self.namespaces() {
             namespace.adapter().close();
         }
-        self.home
-            .run(Box::new(move || server.0.handler.on_server_closed(&server)));
+        let farewell = Farewell(server);
+        self.home.run(Box::new(move || drop(farewell)));
+    }
+}
+
+/// Tells the application that its server is closed: on the thread of the server's loop, or where that has ended, on the one that
+/// finds it out.
+struct Farewell(Server);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.0.handler.on_server_closed(&self.0);
     }
 }
 

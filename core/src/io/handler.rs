@@ -85,7 +85,8 @@ pub trait Handler: Send + Sync {
     /// an answer if the event has an ack. Each server hears it, but not the one that has emitted it. On the thread of the
     /// server's loop.
     fn on_server_side_emit(&self, namespace: &Namespace, event: ServerEvent<'_>) {}
-    /// [`Server::close`] is done: all sockets and sessions have gone. The last event of this server.
+    /// [`Server::close`] is done: all sockets and sessions have gone. The last event of this server. If its loop has ended before, it
+    /// is heard on the thread that finds it out.
     fn on_server_closed(&self, server: &Server) {}
 }
 

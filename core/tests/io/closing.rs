@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use sockline::{Loop, LoopOptions};
+
 use crate::fixture::{Poller, serve};
 
 #[test]
@@ -41,6 +43,22 @@ fn a_server_without_clients_closes_too() {
     let fixture = serve();
     fixture.io.close();
     fixture.hears(&["server closed"]);
+}
+
+#[test]
+fn a_server_whose_loop_has_ended_says_that_it_is_closed() {
+    for closes_before in [true, false] {
+        let mut fixture = serve();
+        let (_client, _) = fixture.joined();
+        let _poller = Poller::open(fixture.port, "EIO=4");
+        fixture.skip();
+        if closes_before {
+            fixture.io.close();
+        }
+        fixture.on_loop = Loop::new(LoopOptions::default()).unwrap(); // the other ends
+        fixture.io.close();
+        while fixture.next() != "server closed" {}
+    }
 }
 
 #[test]

@@ -261,7 +261,8 @@ pub struct sockline_io_handlers {
             user_data: *mut c_void,
         ),
     >,
-    /// sockline_io_server_close is done: all sockets and sessions have gone. The last event of this server.
+    /// sockline_io_server_close is done: all sockets and sessions have gone. The last event of this server. If its loop has ended
+    /// before, it comes on the thread that finds it out.
     pub on_server_closed: Option<unsafe extern "C" fn(server: sockline_io_server, user_data: *mut c_void)>,
 }
 
