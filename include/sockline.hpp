@@ -8,17 +8,33 @@
 //     sockline::connect(loop, "ws://localhost:3000/", std::move(handlers));
 //     loop.run();
 //
+// Socket.IO is in sockline::io:
+//
+//     sockline::io::ServerHandlers handlers;
+//     handlers.events["hello"] = [](sockline::io::Socket socket, const sockline::io::Event &event) {
+//         event.ack("\"hello to you\"");
+//         socket.to("room").emit("somebody came", event.args);
+//     };
+//     sockline::io::Server io(loop, std::move(handlers));
+//     sockline::ServerOptions options;
+//     options.io = {&io};
+//     sockline::listen(loop, options, {});
+//
 // What things mean, and which thread may do what, is said in sockline.h; here is only what differs:
 //
 //   Ownership  A Loop owns its connections and servers: destroying it ends them. WebSocket and Server are numbers;
-//              copy them freely. Handlers belong to the library until the last callback has returned.
+//              copy them freely. Handlers belong to the library until the last callback has returned. io::Server,
+//              io::Client and io::Manager are owners: destroying one ends it; io::Socket, io::Namespace, io::ClientSocket
+//              and io::ManagerHandle are numbers.
 //   Errors     Calls that can fail throw sockline::Error. send() returns whether to go on sending.
 //   Callbacks  An exception that leaves a callback is logged (sockline_set_log), and its connection is closed with
-//              1011. It never passes through C.
+//              1011, its socket of Socket.IO disconnected. It never passes through C.
 
 #ifndef SOCKLINE_HPP
 #define SOCKLINE_HPP
 
 #include "sockline/connect.hpp"
+#include "sockline/io_client.hpp"
+#include "sockline/io_server.hpp"
 
 #endif // SOCKLINE_HPP

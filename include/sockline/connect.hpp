@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "callbacks.hpp"
+#include "io_server.hpp"
 #include "loop.hpp"
 #include "options.hpp"
 #include "queue.hpp"
@@ -27,30 +28,44 @@ template <typename Given> sockline_settings settings(const Given &given) noexcep
     return out;
 }
 
+/// The struct of C's, with what it points to; it borrows from what is given.
+struct RawOptions {
+    explicit RawOptions(const Options &given)
+        : subprotocols(borrow(given.subprotocols)), headers(borrow(given.headers)), cookies(borrow(given.cookies)),
+          settings(detail::settings(given)) {
+        raw.subprotocols = subprotocols.data();
+        raw.subprotocol_count = subprotocols.size();
+        raw.headers = headers.data();
+        raw.header_count = headers.size();
+        raw.handshake_timeout_ms = given.handshake_timeout_ms;
+        raw.settings = &settings;
+        raw.proxy = given.proxy ? given.proxy->c_str() : nullptr;
+        raw.local_address = borrow(std::string_view(given.local_address));
+        raw.tls = given.tls ? given.tls->raw() : nullptr;
+        raw.proxy_tls = given.proxy_tls ? given.proxy_tls->raw() : nullptr;
+        raw.max_redirects = given.max_redirects;
+        raw.cookies = cookies.data();
+        raw.cookie_count = cookies.size();
+        raw.reconnect = given.reconnect ? &*given.reconnect : nullptr;
+    }
+    RawOptions(const RawOptions &) = delete;
+    RawOptions &operator=(const RawOptions &) = delete;
+
+    sockline_options raw = SOCKLINE_OPTIONS_INIT;
+
+private:
+    std::vector<sockline_string> subprotocols;
+    std::vector<sockline_header> headers, cookies;
+    sockline_settings settings;
+};
+
 /// With handlers, or with a queue.
 inline WebSocket connect(sockline_loop *loop, const std::string &url, const Options &options,
                          const sockline_handlers *handlers, sockline_queue *queue, void *user_data) {
-    std::vector<sockline_string> subprotocols = borrow(options.subprotocols);
-    std::vector<sockline_header> headers = borrow(options.headers), cookies = borrow(options.cookies);
-    sockline_settings settings = detail::settings(options);
-    sockline_options raw = SOCKLINE_OPTIONS_INIT;
-    raw.subprotocols = subprotocols.data();
-    raw.subprotocol_count = subprotocols.size();
-    raw.headers = headers.data();
-    raw.header_count = headers.size();
-    raw.handshake_timeout_ms = options.handshake_timeout_ms;
-    raw.settings = &settings;
-    raw.queue = queue;
-    raw.proxy = options.proxy ? options.proxy->c_str() : nullptr;
-    raw.local_address = borrow(std::string_view(options.local_address));
-    raw.tls = options.tls ? options.tls->raw() : nullptr;
-    raw.proxy_tls = options.proxy_tls ? options.proxy_tls->raw() : nullptr;
-    raw.max_redirects = options.max_redirects;
-    raw.cookies = cookies.data();
-    raw.cookie_count = cookies.size();
-    raw.reconnect = options.reconnect ? &*options.reconnect : nullptr;
+    RawOptions raw(options);
+    raw.raw.queue = queue;
     sockline_ws ws = 0;
-    check(sockline_connect(loop, url.c_str(), &raw, handlers, user_data, &ws));
+    check(sockline_connect(loop, url.c_str(), &raw.raw, handlers, user_data, &ws));
     return WebSocket(ws);
 }
 
@@ -67,6 +82,8 @@ inline WebSocket connect(sockline_loop *loop, const std::string &url, Handlers h
 inline Server listen(sockline_loop *loop, const ServerOptions &options, const sockline_handlers *handlers,
                      sockline_queue *queue, void *user_data) {
     std::vector<sockline_string> origins = borrow(options.origins);
+    std::vector<sockline_io_server> io;
+    for (const io::Server *one : options.io) io.push_back(one->raw());
     sockline_settings settings = detail::settings(options);
     sockline_server_options raw = SOCKLINE_SERVER_OPTIONS_INIT;
     raw.host = borrow(options.host);
@@ -85,6 +102,8 @@ inline Server listen(sockline_loop *loop, const ServerOptions &options, const so
     raw.metrics_path = borrow(std::string_view(options.metrics_path));
     raw.origins = origins.data();
     raw.origin_count = origins.size();
+    raw.io = io.data();
+    raw.io_count = io.size();
     sockline_server server = 0;
     check(sockline_listen(loop, &raw, handlers, user_data, &server));
     return Server(server);

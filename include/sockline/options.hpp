@@ -12,6 +12,10 @@
 
 namespace sockline {
 
+namespace io {
+class Server;
+}
+
 /// How to connect: the fields of sockline_options, with C++'s strings. 0 means the default.
 struct Options {
     std::vector<std::string> subprotocols;
@@ -50,6 +54,8 @@ struct ServerOptions {
     std::uint64_t max_requests = 0;
     std::vector<std::string> origins;
     std::string metrics_path;
+    /// Socket.IO servers that answer below their paths.
+    std::vector<const io::Server *> io;
 };
 
 } // namespace sockline

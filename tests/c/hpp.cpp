@@ -3,29 +3,12 @@
 #include <sockline.hpp>
 #include <sockline.hpp>
 
-#include <unistd.h>
+#include "support.hpp"
 
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                   \
-            std::exit(1);                                                                          \
-        }                                                                                          \
-    } while (0)
-
-#define RUN(test)                                                                                  \
-    do {                                                                                           \
-        alarm(120);                                                                                \
-        test();                                                                                    \
-        std::printf("ok %s\n", #test);                                                             \
-        std::fflush(stdout);                                                                       \
-    } while (0)
 
 namespace {
 
@@ -37,10 +20,6 @@ sockline::Server listen_here(sockline::Loop &loop, sockline::ServerHandlers hand
 
 std::string url_of(sockline::Server server) {
     return "ws://127.0.0.1:" + std::to_string(server.port()) + "/chat";
-}
-
-template <typename Condition> void until(sockline::Loop &loop, Condition &&condition) {
-    while (!condition()) CHECK(loop.poll(-1));
 }
 
 void messages_go_both_ways() {

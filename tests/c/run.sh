@@ -31,7 +31,7 @@ headers() {
             $compiler -x c++ -std=$standard $strict -fsyntax-only header.c
         done
         for standard in c++17 c++20; do
-            $compiler -x c++ -std=$standard $strict -fsyntax-only hpp.cpp
+            $compiler -x c++ -std=$standard $strict -fsyntax-only hpp.cpp hpp_io.cpp
         done
         for header in "$root"/include/sockline/*.hpp; do
             $compiler -x c++ -std=c++17 $strict -fsyntax-only "$header" # each stands alone
@@ -69,13 +69,15 @@ compile() {
         gcc -g -std=c11 $strict "$@" $test.c -o "$folder/$test" $(link)
     done
     gcc -g -std=gnu11 $strict "$@" unload.c -o "$folder/unload" -ldl -lpthread
-    g++ -g -std=c++17 $strict "$@" hpp.cpp -o "$folder/hpp" $(link)
+    for test in hpp hpp_io; do
+        g++ -g -std=c++17 $strict "$@" $test.cpp -o "$folder/$test" $(link)
+    done
 }
 
 # Runs the tests of a folder; the rest is put before each command.
 run() {
     folder=$build/$1; messages=$2; shift 2
-    for test in contract calls io_client io_parser io_server options queue reconnect routes server upgrade hpp; do "$@" "$folder/$test"; done
+    for test in contract calls io_client io_parser io_server options queue reconnect routes server upgrade hpp hpp_io; do "$@" "$folder/$test"; done
     "$@" "$folder/secure" "$build/certificates"
     "$@" "$folder/threads" "$messages"
     "$@" "$folder/unload" "$target/libsockline.so.0"
@@ -115,6 +117,9 @@ examples() {
         for arguments in "2000 64" "50 70000" "1 0" "0 10"; do
             $memory_check "$root/examples/$language/build/echo_client" "ws://127.0.0.1:$port/" $arguments
         done
+        finish
+        serve "$root/examples/$language/build/io_echo_server"
+        $memory_check "$root/examples/$language/build/io_echo_client" "http://127.0.0.1:$port" 300
         finish
     done
     serve "$root/examples/c/build/chat_server"

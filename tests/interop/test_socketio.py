@@ -167,11 +167,15 @@ class Echoing(ProcessTest):
         self.assertTrue(re.match(r"io_echo_client: \w+", done.errors), done.errors)
 
 
-LANGUAGES = ("c", "python", "node", "rust")
+LANGUAGES = ("c", "cpp", "python", "node", "rust")
 
 
 class CEcho(Echoing):
     language = "c"
+
+
+class CppEcho(Echoing):
+    language = "cpp"
 
 
 class PythonEcho(Echoing):
@@ -188,7 +192,7 @@ class RustEcho(Echoing):
 
 SERVERS = (CServer, NodeServer, PythonServer, PythonThreadsServer)
 CLIENTS = (CClient, NodeClient, PythonClient, PythonThreadsClient)
-CASES = (*SERVERS, *CLIENTS, CEcho, PythonEcho, NodeEcho, RustEcho)
+CASES = (*SERVERS, *CLIENTS, CEcho, CppEcho, PythonEcho, NodeEcho, RustEcho)
 
 
 def load_tests(loader: unittest.TestLoader, found: unittest.TestSuite, pattern: str | None) -> unittest.TestSuite:
