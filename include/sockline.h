@@ -2587,7 +2587,7 @@ sockline_status sockline_attempt_set_header(sockline_attempt *attempt, sockline_
  *
  * loop: NULL for the default loop. options: NULL for the defaults. handlers: for the server, and for each
  * connection that its sockline_accept gives no other ones; NULL accepts every upgrade and, unless options has a queue,
- * ignores what comes. user_data: yours, given to every callback; free it in on_server_closed. server: may be NULL.
+ * ignores what comes, but with io or routes and without a path it refuses upgrades that are not theirs, with status 404. user_data: yours, given to every callback; free it in on_server_closed. server: may be NULL.
  * Everything is copied but user_data and the queue. A host name is looked up here, which can take a moment; addresses
  * are not.
  *

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::reconnect::{Attempt, Reconnecting};
-use crate::server::{Server, UpgradeRequest};
+use crate::server::{Refusal, Server, UpgradeRequest};
 use crate::websocket::{SendOutcome, WebSocket};
 use crate::ws::MessageType;
 
@@ -176,10 +176,32 @@ pub trait ServerHandler: Send + Sync {
     }
     /// The listener is closed and the last of its connections has ended: the last event of this handle.
     fn on_server_closed(&self, server: Server) {}
+    /// Nobody else is asked: see [`AcceptAll`].
+    #[doc(hidden)]
+    fn accepts_all(&self) -> bool {
+        false
+    }
 }
 
-/// Accepts every upgrade with the server's own handler.
+/// Accepts every upgrade with the server's own handler. If there is none, nobody hears those connections: then a server with
+/// routes that take upgrades, and without a [`path`](crate::ServerOptions::path), refuses all others, with status 404.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct AcceptAll;
 
-impl ServerHandler for AcceptAll {}
+impl ServerHandler for AcceptAll {
+    fn accepts_all(&self) -> bool {
+        true
+    }
+}
+
+/// Of a server whose routes alone take upgrades.
+pub(crate) struct RefuseAll;
+
+impl ServerHandler for RefuseAll {
+    fn on_upgrade(&self, request: &UpgradeRequest<'_>) {
+        let text = format!("there is no WebSocket endpoint at {}", request.path());
+        if let Err(error) = request.websocket().refuse(Refusal::new(404, &text)) {
+            log::debug!("an upgrade that was refused had ended already: {error}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::{self, Loop};
 use crate::handle::{Id, Kind};
-use crate::handler::{AcceptAll, Handler, ServerHandler};
+use crate::handler::{AcceptAll, Handler, RefuseAll, ServerHandler};
 use crate::http::Request;
 use crate::metrics::ServerMetrics;
 use crate::origins;
@@ -37,7 +37,8 @@ pub enum Address {
 pub struct ServerOptions {
     /// Where to listen.
     pub address: Address,
-    /// Upgrades are taken at this path only; `None` for every path.
+    /// Upgrades are taken at this path only; `None` for every path, or for none but the routes', if nobody would hear the
+    /// connections ([`AcceptAll`]).
     pub path: Option<String>,
     /// A folder whose files are served to GET and HEAD on the same port.
     pub static_folder: Option<PathBuf>,
@@ -102,6 +103,12 @@ impl ServerOptions {
         }
     }
 
+    /// Nothing says that there is an endpoint beside the routes'.
+    fn leaves_upgrades_to_routes(&self) -> bool {
+        let takes_some = self.routes.iter().any(|route| route.takes_upgrades());
+        takes_some && self.path.is_none() && self.server_handler.accepts_all()
+    }
+
     fn check(&self) -> Result<()> {
         self.settings.check()?;
         self.origins.iter().try_for_each(|entry| origins::check(entry))?;
@@ -145,6 +152,10 @@ pub fn listen(
     handler: Option<Arc<dyn Handler>>,
 ) -> Result<Server> {
     options.check()?;
+    let mut options = options;
+    if handler.is_none() && options.leaves_upgrades_to_routes() {
+        options.server_handler = Arc::new(RefuseAll);
+    }
     event_loop::listen(on_loop, options, handler)
 }
 

@@ -95,7 +95,7 @@ unsafe impl Versioned for sockline_server_options {
 ///
 /// loop: NULL for the default loop. options: NULL for the defaults. handlers: for the server, and for each
 /// connection that its sockline_accept gives no other ones; NULL accepts every upgrade and, unless options has a queue,
-/// ignores what comes. user_data: yours, given to every callback; free it in on_server_closed. server: may be NULL.
+/// ignores what comes, but with io or routes and without a path it refuses upgrades that are not theirs, with status 404. user_data: yours, given to every callback; free it in on_server_closed. server: may be NULL.
 /// Everything is copied but user_data and the queue. A host name is looked up here, which can take a moment; addresses
 /// are not.
 ///
@@ -121,22 +121,25 @@ pub unsafe extern "C" fn sockline_listen(
                 Some(given) => server_options(&given)?,
                 None => ServerOptions::new(Address::Tcp(String::new(), 0)),
             };
-            let connection: Arc<dyn Handler> = match (read_struct(handlers)?, queue) {
+            let has_routes =
+                options.path.is_none() && options.routes.iter().any(|route| route.takes_upgrades());
+            let connection: Option<Arc<dyn Handler>> = match (read_struct(handlers)?, queue) {
                 (Some(_), Some(_)) => return Err(both_given()),
                 (Some(handlers), None) => {
                     options.server_handler = server_handler(handlers, user_data);
-                    Arc::new(Connected(handlers))
+                    Some(Arc::new(Connected(handlers)))
                 }
                 (None, Some(queue)) => {
                     options.server_handler = queued_server(&given, &queue)?;
-                    queue
+                    Some(queue)
                 }
-                (None, None) => Arc::new(Ignoring),
+                (None, None) if has_routes => None, // which refuses other upgrades than the routes'
+                (None, None) => Some(Arc::new(Ignoring)),
             };
             options.user_data = user_data as usize;
             let on_loop = share(r#loop);
             let on_loop = on_loop.as_ref().map(|on_loop| on_loop.inner());
-            let listening = sockline::listen(on_loop, options, Some(connection))?;
+            let listening = sockline::listen(on_loop, options, connection)?;
             write_out(server, listening.raw());
         }
         Ok(OK)

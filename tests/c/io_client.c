@@ -247,6 +247,24 @@ static void a_socket_on_its_way_hears_of_the_connection_s_end(void) {
     ends_here(&scene, socket);
 }
 
+static void on_refused(sockline_ws ws, const sockline_error_event *error, void *user_data) {
+    (void)ws;
+    ((struct heard *)user_data)->reason = error->http_status;
+}
+
+/* The server has no handlers for other WebSockets than Socket.IO's. */
+static void other_websockets_are_refused(void) {
+    struct scene scene;
+    open_scene(&scene);
+    sockline_handlers handlers = SOCKLINE_HANDLERS_INIT;
+    handlers.on_error = on_refused;
+    char url[64];
+    snprintf(url, sizeof url, "ws://127.0.0.1:%u/other", sockline_server_port(scene.server));
+    CHECK_STATUS(SOCKLINE_OK, sockline_connect(scene.loop, url, NULL, &handlers, &scene.client, NULL));
+    UNTIL(scene.loop, scene.client.reason == 404);
+    sockline_loop_free(scene.loop);
+}
+
 static void on_open(sockline_io_manager manager, void *user_data) {
     (void)manager;
     hear(user_data, 'o');
@@ -343,6 +361,7 @@ int main(void) {
     RUN(the_server_disconnects_and_the_client_comes_again);
     RUN(a_refusal_is_told_with_its_data);
     RUN(a_socket_on_its_way_hears_of_the_connection_s_end);
+    RUN(other_websockets_are_refused);
     RUN(a_manager_tries_as_often_as_it_is_told);
     RUN(what_it_says_of_itself_is_asked_for);
     RUN(what_can_t_be_is_refused);

@@ -37,6 +37,24 @@ fn two_gets_at_once() {
 }
 
 #[test]
+fn two_posts_at_once_are_taken_in_the_order_of_their_ends() {
+    let scene = Scene::new();
+    let (mut http, target) = scene.polling();
+    let mut slow = scene.http();
+    let body = b"4slow";
+    let head = format!(
+        "POST {target} HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    slow.peer.send(head.as_bytes());
+    slow.peer.send(&body[..2]);
+    assert_eq!(http.post(&target, "4quick").body, "ok");
+    slow.peer.send(&body[2..]);
+    assert_eq!(slow.answer().body, "ok");
+    scene.expect(&["Text(\"quick\")", "Text(\"slow\")"]);
+}
+
+#[test]
 fn a_get_that_is_cancelled_ends_the_session() {
     let scene = Scene::new();
     let (mut http, target) = scene.polling();

@@ -570,3 +570,22 @@ fn a_foreign_request_is_answered_through_what_its_server_gave() {
         [ok(b"fine"), HttpAnswer::new(500)]
     );
 }
+
+#[test]
+fn where_nobody_hears_other_websockets_than_a_routes_they_are_refused() {
+    let on_loop = started();
+    let status = |change: &dyn Fn(&mut ServerOptions), handler: Option<Arc<dyn sockline::Handler>>| {
+        let (mut options, _heard) = routed(|_| {});
+        change(&mut options);
+        let server = listen(Some(&on_loop), options, handler).unwrap();
+        let mut peer = Peer::connect(port(server));
+        peer.send(REQUEST.replacen("GET / ", "GET /ws ", 1).as_bytes());
+        peer.read_head()[..12].to_owned()
+    };
+    assert_eq!(status(&|_| {}, None), "HTTP/1.1 404");
+    assert_eq!(status(&|_| {}, Some(recorder().0)), "HTTP/1.1 101");
+    let at_path = |options: &mut ServerOptions| options.path = Some("/ws".to_owned());
+    assert_eq!(status(&at_path, None), "HTTP/1.1 101");
+    let alone = |options: &mut ServerOptions| options.routes.clear();
+    assert_eq!(status(&alone, None), "HTTP/1.1 101");
+}
