@@ -92,21 +92,38 @@ pub(crate) struct Dropped {
 }
 
 /// What waits for one socket. Empty, it is nothing: most connections have nothing waiting most of the time.
-#[derive(Debug, Default)]
-pub(crate) struct Outbox(Option<Box<Queue>>);
+#[derive(Debug)]
+pub(crate) enum Outbox {
+    Queue(Option<Box<Queue>>),
+    /// Only this, which others hold too and nobody asks for, and none of it has left: what a message to many is until the
+    /// next flush. It needs no memory of its own then.
+    Shared(Bytes),
+}
+
+impl Default for Outbox {
+    fn default() -> Outbox {
+        Outbox::Queue(None)
+    }
+}
 
 impl Outbox {
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_none()
+        matches!(self, Outbox::Queue(None))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |queue| queue.length)
+        match self {
+            Outbox::Queue(queue) => queue.as_ref().map_or(0, |queue| queue.length),
+            Outbox::Shared(bytes) => bytes.len(),
+        }
     }
 
     /// When [`Outbox::drop_expired`] may have something to do.
     pub(crate) fn earliest_deadline(&self) -> Millis {
-        self.0.as_ref().map_or(NEVER, |queue| queue.earliest)
+        match self {
+            Outbox::Queue(Some(queue)) => queue.earliest,
+            _ => NEVER,
+        }
     }
 
     /// Lets `write` append to the last chunk, or to a fresh one, and returns what it returned.
@@ -132,13 +149,19 @@ impl Outbox {
 
     /// Appends a message that others hold too.
     pub(crate) fn share_message(&mut self, bytes: Bytes, tracking: Tracking) {
+        if self.is_empty() && !tracking.is_droppable() && tracking.token.is_none() {
+            if !bytes.is_empty() {
+                *self = Outbox::Shared(bytes);
+            }
+            return;
+        }
         self.with(|queue| queue.push_message(Content::Shared(bytes), tracking));
     }
 
     /// What was appended last is the end of this token's message.
     pub(crate) fn note_end(&mut self, token: Option<u64>) {
-        if let Some(queue) = &mut self.0 {
-            queue.note_end(token);
+        if token.is_some() && !self.is_empty() {
+            self.with(|queue| queue.note_end(token));
         }
     }
 
@@ -163,13 +186,13 @@ impl Outbox {
     /// Forgets everything; `lost` hears the tokens of the messages that have not left.
     pub(crate) fn clear(&mut self, lost: impl FnMut(u64)) {
         self.forget_tokens(lost);
-        self.0 = None;
+        *self = Outbox::default();
     }
 
     /// Nobody will ask for the tokens any more: `lost` hears them a last time.
     pub(crate) fn forget_tokens(&mut self, mut lost: impl FnMut(u64)) {
-        let chunks = self.0.iter_mut().flat_map(|queue| &mut queue.chunks);
-        for chunk in chunks {
+        let Outbox::Queue(Some(queue)) = self else { return };
+        for chunk in &mut queue.chunks {
             chunk.tokens.drain(..).for_each(|(_, token)| lost(token));
         }
     }
@@ -180,24 +203,45 @@ impl Outbox {
     /// # Errors
     /// The socket's; that the system takes no more now is not one.
     pub(crate) fn flush(&mut self, stream: &mut Stream, left: impl FnMut(u64)) -> io::Result<usize> {
-        if self.is_empty() {
-            return Ok(0);
+        match self {
+            Outbox::Queue(None) => Ok(0),
+            Outbox::Queue(Some(_)) => self.with(|queue| queue.flush(stream, left)),
+            Outbox::Shared(bytes) => {
+                let taken = match stream.send(bytes) {
+                    Ok(taken) => taken,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+                    Err(error) => return Err(error),
+                };
+                if taken == bytes.len() {
+                    *self = Outbox::default();
+                } else {
+                    self.with(|queue| queue.advance(taken, &mut |_| {}));
+                }
+                Ok(taken)
+            }
         }
-        self.with(|queue| queue.flush(stream, left))
     }
 
     fn with<T>(&mut self, act: impl FnOnce(&mut Queue) -> T) -> T {
-        let queue = self.0.get_or_insert_default();
-        let result = act(queue);
-        if queue.length == 0 {
-            self.0 = None;
+        if let Outbox::Shared(bytes) = self {
+            let mut queue = Queue::default();
+            queue.push_message(Content::Shared(std::mem::take(bytes)), Tracking::NONE);
+            *self = Outbox::Queue(Some(Box::new(queue)));
+        }
+        let Outbox::Queue(queue) = self else {
+            unreachable!("what was shared has just become a queue")
+        };
+        let content = queue.get_or_insert_default();
+        let result = act(content);
+        if content.length == 0 {
+            *queue = None;
         }
         result
     }
 }
 
 #[derive(Debug)]
-struct Queue {
+pub(crate) struct Queue {
     chunks: VecDeque<Chunk>,
     /// How much of the first chunk the system has taken.
     offset: usize,
@@ -396,7 +440,10 @@ mod tests {
     }
 
     fn pending(outbox: &Outbox) -> Vec<u8> {
-        let queue = outbox.0.as_ref().unwrap();
+        let queue = match outbox {
+            Outbox::Queue(queue) => queue.as_ref().unwrap(),
+            Outbox::Shared(bytes) => return bytes.to_vec(),
+        };
         let chunks = queue.chunks.iter();
         let all: Vec<u8> = chunks.flat_map(|chunk| chunk.bytes().to_vec()).collect();
         all[queue.offset..].to_vec()
@@ -412,6 +459,35 @@ mod tests {
         outbox.advance(5, &mut |_| ());
         assert_eq!(pending(&outbox), b"wo three");
         outbox.advance(8, &mut |_| ());
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn a_shared_message_alone_is_followed_in_order() {
+        let mut outbox = Outbox::default();
+        outbox.share_message(Bytes::from_static(b"one "), Tracking::NONE);
+        assert!(matches!(outbox, Outbox::Shared(_)));
+        assert_eq!((outbox.len(), outbox.earliest_deadline()), (4, NEVER));
+        assert_eq!(outbox.drop_oldest(0), None);
+        outbox.share_message(Bytes::from_static(b"two "), Tracking::NONE);
+        let (tracking, bytes) = message("three", 3, 50);
+        outbox.append_message(tracking, |out| out.extend_from_slice(&bytes));
+        assert_eq!((outbox.len(), outbox.earliest_deadline()), (13, 50));
+        assert_eq!(pending(&outbox), b"one two three");
+        outbox.advance(6, &mut |_| ());
+        assert_eq!(pending(&outbox), b"o three");
+        let mut lost = Vec::new();
+        outbox.clear(|token| lost.push(token));
+        assert!(outbox.is_empty() && lost == [3]);
+    }
+
+    #[test]
+    fn a_shared_message_of_which_a_part_has_left_waits_with_the_rest() {
+        let mut outbox = Outbox::default();
+        outbox.share_message(Bytes::from_static(b"one "), Tracking::NONE);
+        outbox.advance(3, &mut |_| ());
+        assert_eq!((pending(&outbox), outbox.len()), (b" ".to_vec(), 1));
+        outbox.advance(1, &mut |_| ());
         assert!(outbox.is_empty());
     }
 
@@ -459,7 +535,10 @@ mod tests {
         assert_eq!(outbox.drop_oldest(0), None);
         assert_eq!(pending(&outbox), b"ne ping ping ping ");
         assert_eq!(outbox.len(), 18);
-        let chunks = outbox.0.as_ref().map(|queue| queue.chunks.len());
+        let Outbox::Queue(queue) = &outbox else {
+            panic!("it is a queue")
+        };
+        let chunks = queue.as_ref().map(|queue| queue.chunks.len());
         assert_eq!(chunks, Some(2), "control frames come together");
     }
 
