@@ -235,6 +235,7 @@ impl Driver {
                     assert!(std::mem::take(&mut self.tried) && !self.waiting);
                     self.on_websocket = true;
                 }
+                Effect::Waits(_) => assert!(!self.on_websocket),
                 Effect::Drained => {}
                 Effect::Closed(..) => {
                     assert!(!self.waiting && !self.tried && self.session.is_closed());

@@ -178,7 +178,7 @@ pub struct Known {
 }
 
 /// A request that is served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verified {
     /// It begins a session.
     Handshake {
@@ -228,7 +228,7 @@ fn verify_known(
     is_upgrade: bool,
     session: impl FnOnce(&Sid) -> Option<Known>,
 ) -> Result<Verified, Denial> {
-    let found = Sid::parse(named).and_then(|sid| Some((sid, session(&sid)?)));
+    let found = Sid::parse(named).and_then(|sid| session(&sid).map(|known| (sid, known)));
     let Some((sid, known)) = found else {
         return Err(Denial::new(
             DenialCode::UnknownSid,

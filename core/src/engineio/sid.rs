@@ -1,4 +1,5 @@
-//! Session ids, as the official server makes them: 20 characters that load balancers and adapters know by their length.
+//! Session ids: as the official server makes them, 20 characters that load balancers and adapters know by their length; or an
+//! application's own.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -6,13 +7,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use data_encoding::BASE64URL;
 
 const LENGTH: usize = 20;
+/// The longest that an application's may be.
+const MAX_LENGTH: usize = 255;
 
-/// An id that can't be guessed and occurs once: 12 random bytes and the low three of a counter, in URL-safe base64.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Sid([u8; LENGTH]);
+/// A session's id. One of the usual length needs no memory of its own.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Sid(Form);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Form {
+    Usual([u8; LENGTH]),
+    Other(Box<str>),
+}
 
 impl Sid {
-    /// A new one.
+    /// A new one that can't be guessed and occurs once: 12 random bytes and the low three of a counter, in URL-safe base64.
     ///
     /// # Errors
     /// When the system has no random bytes.
@@ -25,13 +34,27 @@ impl Sid {
 
     /// The id that a client names; `None` if it can't be one.
     pub fn parse(text: &str) -> Option<Sid> {
-        text.as_bytes().try_into().ok().map(Sid)
+        match text.as_bytes().try_into() {
+            Ok(usual) => Some(Sid(Form::Usual(usual))),
+            Err(_) if text.len() <= MAX_LENGTH => Some(Sid(Form::Other(text.into()))),
+            Err(_) => None,
+        }
+    }
+
+    /// An application's own: 1 to 255 visible ASCII characters, none of which JSON would escape; `None` for others.
+    pub fn own(text: &str) -> Option<Sid> {
+        let is_fine = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+        let all_fine = !text.is_empty() && text.bytes().all(is_fine);
+        all_fine.then(|| Sid::parse(text)).flatten()
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        // Both ways to make one start from text.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        match &self.0 {
+            // All ways to make one start from text.
+            Form::Usual(id) => std::str::from_utf8(id).unwrap_or_default(),
+            Form::Other(id) => id,
+        }
     }
 
     fn from_parts(random: [u8; 12], count: u32) -> Sid {
@@ -41,7 +64,7 @@ impl Sid {
         tail.copy_from_slice(&count.to_be_bytes()[1..]);
         let mut id = [0; LENGTH];
         BASE64URL.encode_mut(&bytes, &mut id);
-        Sid(id)
+        Sid(Form::Usual(id))
     }
 }
 
@@ -75,6 +98,22 @@ mod tests {
             );
             assert_eq!(Sid::parse(&id).unwrap().as_str(), id);
         }
-        assert_eq!(Sid::parse("short"), None);
+        assert_eq!(size_of::<Sid>(), 24);
+    }
+
+    #[test]
+    fn an_application_may_have_its_own() {
+        for text in ["1", "user-7:a/b=", "abcdefghijklmnopqrst", &"x".repeat(255)] {
+            assert_eq!(Sid::own(text).unwrap().as_str(), text);
+            assert_eq!(
+                Sid::own(text),
+                Sid::parse(text),
+                "a client that names it means it"
+            );
+        }
+        for text in ["", "a b", "a\"b", "a\\b", "ä", "a\nb", &"x".repeat(256)] {
+            assert_eq!(Sid::own(text), None, "{text}");
+        }
+        assert_eq!(Sid::parse(&"x".repeat(256)), None);
     }
 }

@@ -8,9 +8,9 @@ use super::connecting::Asked;
 use super::core::Core;
 use super::engine::{Session, SessionHandler};
 use super::few::FewSockets;
-use super::{DisconnectReason, Namespace, Socket, Transport};
-use crate::engineio::Data;
+use super::{DisconnectReason, EnginePacket, Namespace, Socket, Transport};
 use crate::engineio::server::Reason;
+use crate::engineio::{Data, PacketType};
 use crate::socketio::{Content, Decoder, Packet, ParseError};
 
 /// The sockets of one session. The session owns it, so it points to the session weakly; the sockets do likewise to this.
@@ -224,6 +224,17 @@ impl SessionHandler for Connection {
             Ok(Some((packet, socket))) => self.packet(packet, socket),
             Ok(None) => {} // its attachments follow
             Err(error) => self.not_read(error),
+        }
+    }
+
+    fn on_packet(&self, created: bool, kind: PacketType, data: Data<'_>) {
+        if let Some(session) = self.session.upgrade() {
+            let packet = EnginePacket {
+                outgoing: created,
+                kind,
+                data,
+            };
+            self.core.handler.on_packet(session.sid(), &packet);
         }
     }
 

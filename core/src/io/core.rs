@@ -378,6 +378,12 @@ impl Core {
         true
     }
 
+    pub(super) fn set_packet_events(&self, tell: bool) {
+        if let Some(engine) = self.engine() {
+            engine.set_packet_events(tell);
+        }
+    }
+
     pub(super) fn set_room_events(&self, tell: bool) {
         self.common.room_events.store(tell, Ordering::Relaxed);
         if tell {

@@ -8,6 +8,7 @@ use super::{
     Ack, AckResult, BroadcastAcks, ConnectQuestion, ConnectionError, Handshake, Namespace, NamespaceQuestion,
     RequestQuestion, Server, ServerEvent, Socket, Transport,
 };
+use crate::engineio::{Data, PacketType};
 use crate::http::Request;
 
 /// The events of a server, of all its namespaces and sockets. All methods have a default, so implement those that you need.
@@ -35,6 +36,9 @@ pub trait Handler: Send + Sync {
     fn on_session(&self, session: &SessionInfo<'_>) {}
     /// A session has moved from HTTP requests to a WebSocket; before [`Handler::on_upgrade`].
     fn on_session_upgraded(&self, session_id: &str) {}
+    /// An Engine.IO packet of a session: one that came (`packet`), or one that is on its way to the client (`packetCreate`): a
+    /// message, or a ping or pong. For watching. Only with [`Server::set_packet_events`].
+    fn on_packet(&self, session_id: &str, packet: &EnginePacket<'_>) {}
     /// A session has ended, after the last of its sockets. `detail` as for [`Handler::on_disconnect`].
     fn on_session_closed(&self, session_id: &str, reason: DisconnectReason, detail: &str) {}
     /// A request was refused (`connection_error`).
@@ -101,6 +105,17 @@ pub struct SessionInfo<'a> {
     pub transport: Transport,
     /// Which revision of Engine.IO its client speaks: 4, or 3.
     pub protocol: u8,
+}
+
+/// A packet of Engine.IO.
+#[derive(Debug, Clone, Copy)]
+pub struct EnginePacket<'a> {
+    /// Whether it is on its way out; else it came.
+    pub outgoing: bool,
+    /// What it is.
+    pub kind: PacketType,
+    /// Its data, without base64; empty text if it has none.
+    pub data: Data<'a>,
 }
 
 /// An event that came from a client. What it borrows is there until [`Handler::on_event`] returns.

@@ -108,7 +108,7 @@ pub use client::{
     Auth, AuthQuestion, ClientAck, ClientEvent, ClientHandler, ClientReason, ClientSocket, ConnectError,
     Manager, ManagerHandler, ManagerOptions, ManagerState, Reconnection, SocketOptions, connect,
 };
-pub use handler::{DisconnectReason, Event, Handler, Outgoing, RoomEvent, SessionInfo};
+pub use handler::{DisconnectReason, EnginePacket, Event, Handler, Outgoing, RoomEvent, SessionInfo};
 pub use namespace::Namespace;
 pub use operator::{BroadcastOperator, SocketDetails};
 pub use options::{AdminAuth, AdminOptions, Recovery, ServerOptions};
@@ -119,5 +119,7 @@ pub use socket::Socket;
 
 pub use self::engine::{ConnectionError, Handshake};
 pub use crate::adapter::Answered;
-pub use crate::engineio::{Cookie, CookiePriority, Cors, CorsOrigin, OriginCheck, SameSite, Transport};
+pub use crate::engineio::{
+    Cookie, CookiePriority, Cors, CorsOrigin, Data, OriginCheck, PacketType, SameSite, Transport,
+};
 pub use crate::socketio::{Parser, ParserKind};

@@ -40,6 +40,13 @@ impl RequestQuestion {
         self.question.allow();
     }
 
+    /// Begins the session under this id (`generateId`): 1 to 255 visible ASCII characters other than `"` and `\`, which no other
+    /// session has and nobody can guess. The request is refused with code 3 for another one, with the context
+    /// `ID_GENERATION_ERROR`. A client that goes over to WebSocket keeps it.
+    pub fn allow_as(self, id: &str) {
+        self.question.allow_as(id);
+    }
+
     /// Refuses: status 403, code 4, with this message or "Forbidden".
     pub fn deny(self, message: Option<&str>) {
         self.question.deny(message);

@@ -135,6 +135,11 @@ impl Server {
         self.0.set_ask_connecting(ask);
     }
 
+    /// Whether [`Handler::on_packet`] is called, from now on. It costs a copy of each packet that is sent.
+    pub fn set_packet_events(&self, tell: bool) {
+        self.0.set_packet_events(tell);
+    }
+
     /// Whether [`Handler::on_room`] is called, from now on; see [`ServerOptions::room_events`].
     pub fn set_room_events(&self, tell: bool) {
         self.0.set_room_events(tell);

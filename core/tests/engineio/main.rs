@@ -134,8 +134,15 @@ impl Scene {
         self.now = end;
     }
 
-    /// What has been said since this was asked last.
+    /// What there was to do since this was asked last.
     fn said(&mut self) -> Vec<String> {
+        let mut said = self.all_said();
+        said.retain(|word| !word.starts_with("waits"));
+        said
+    }
+
+    /// The same with what is only for those who watch.
+    fn all_said(&mut self) -> Vec<String> {
         self.effects.drain(..).map(|effect| word(&effect)).collect()
     }
 
@@ -147,6 +154,7 @@ impl Scene {
 fn word(effect: &Effect) -> String {
     match effect {
         Effect::Answer(answer) => format!("200 {}", String::from_utf8_lossy(&answer.body)),
+        Effect::Waits(kind) => format!("waits {}", char::from(kind.digit())),
         Effect::Frame(kind) => format!("frame {}", char::from(kind.digit())),
         Effect::AnswerProbe => "probe 3probe".to_owned(),
         Effect::CloseProbe => "close probe".to_owned(),

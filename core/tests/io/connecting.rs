@@ -295,6 +295,63 @@ fn a_session_can_be_refused_before_it_begins() {
 }
 
 #[test]
+fn a_session_can_have_an_id_of_the_applications() {
+    let fixture = serve_with(|options| options.ask_request = true);
+    set(
+        &fixture.handler.on_request,
+        Box::new(|question: sockline::io::RequestQuestion| {
+            let id = question.request().header("x-id").unwrap_or_default().to_owned();
+            question.allow_as(&id);
+        }),
+    );
+    let open = |id: &str| {
+        let lines = format!("X-Id: {id}\r\n");
+        crate::fixture::Client::open_with(fixture.port, "EIO=4&transport=websocket", &lines)
+    };
+    let mut client = open("user-7");
+    assert!(
+        client.opened.starts_with("0{\"sid\":\"user-7\","),
+        "{}",
+        client.opened
+    );
+    client.say("40");
+    client.joined("/");
+    assert_eq!(fixture.socket().session_id(), "user-7");
+    fixture.skip();
+    // Another one's, and none.
+    for id in ["user-7", "a\"b", ""] {
+        let mut peer = crate::support::Peer::connect(fixture.port);
+        let lines = format!("X-Id: {id}\r\nConnection: close\r\n");
+        let head = format!("GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\n{lines}\r\n");
+        peer.send(head.as_bytes());
+        let answer = String::from_utf8(peer.read_to_end()).unwrap();
+        assert!(
+            answer.starts_with("HTTP/1.1 400 ")
+                && answer.ends_with("{\"code\":3,\"message\":\"Bad request\"}"),
+            "{answer}"
+        );
+        fixture.hears(&["connection error 3 Bad request"]);
+    }
+    drop(client);
+    fixture.hears(&["disconnecting transport close 1", "disconnect / transport close"]);
+    open("user-7"); // it is free again
+}
+
+#[test]
+fn a_session_on_polling_is_found_by_the_applications_id() {
+    let fixture = serve_with(|options| options.ask_request = true);
+    set(
+        &fixture.handler.on_request,
+        Box::new(|question: sockline::io::RequestQuestion| question.allow_as("7")),
+    );
+    fixture.io.of("/");
+    let poller = crate::fixture::Poller::open(fixture.port, "EIO=4");
+    assert_eq!(poller.sid, "7");
+    poller.post("40");
+    assert_eq!(fixture.socket().session_id(), "7");
+}
+
+#[test]
 fn asking_again_while_it_waits_is_ignored() {
     let fixture = serve();
     let (sender, questions) = crossbeam_channel::unbounded();

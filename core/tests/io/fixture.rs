@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use parking_lot::Mutex;
 use sockline::io::{
-    self, AckResult, BroadcastAcks, ConnectQuestion, DisconnectReason, Event, Handler, Namespace,
-    NamespaceQuestion, Outgoing, RequestQuestion, RoomEvent, ServerEvent, SessionInfo, Socket,
+    self, AckResult, BroadcastAcks, ConnectQuestion, DisconnectReason, EnginePacket, Event, Handler,
+    Namespace, NamespaceQuestion, Outgoing, RequestQuestion, RoomEvent, ServerEvent, SessionInfo, Socket,
 };
 use sockline::{Loop, ServerOptions};
 
@@ -64,6 +64,13 @@ impl Handler for Recorder {
 
     fn on_session_upgraded(&self, session_id: &str) {
         let _ = self.sessions.send(format!("{session_id} upgraded"));
+    }
+
+    fn on_packet(&self, session_id: &str, packet: &EnginePacket<'_>) {
+        let way = if packet.outgoing { "to" } else { "from" };
+        let _ = self
+            .sessions
+            .send(format!("{way} {session_id}: {:?} {:?}", packet.kind, packet.data));
     }
 
     fn on_session_closed(&self, session_id: &str, reason: DisconnectReason, _detail: &str) {
@@ -298,9 +305,13 @@ impl Fixture {
 
     /// What it heard next of sessions.
     #[track_caller]
+    pub fn next_of_session(&self) -> String {
+        self.sessions.recv_timeout(PATIENCE).expect("another line")
+    }
+
+    #[track_caller]
     pub fn hears_of_session(&self, expected: &str) {
-        let line = self.sessions.recv_timeout(PATIENCE).expect("another line");
-        assert_eq!(line, expected);
+        assert_eq!(self.next_of_session(), expected);
     }
 
     /// It has heard nothing else so far.

@@ -243,3 +243,43 @@ fn a_request_of_polling_can_time_out() {
     let _get = scene.server.get();
     scene.hears(&["error HandshakeTimeout", "connect_error xhr poll error"]);
 }
+
+#[test]
+fn packets_are_told_while_somebody_wants_to_hear_of_them() {
+    let scene = Scene::websocket();
+    let (socket, mut peer) = scene.on_websocket();
+    scene.manager.set_packet_events(true);
+    say(&mut peer, r#"42["a",1]"#);
+    scene.hears(&[r#"gets Message Text("2[\"a\",1]")"#, "a 1"]);
+    say(&mut peer, "2");
+    scene.hears(&[r#"gets Ping Text("")"#, r#"sends Pong Text("")"#, "ping"]);
+    let array = r#"["b",{"_placeholder":true,"num":0}]"#;
+    let _ = socket
+        .emit_array(array, &[&[7]], &EmitOptions::default())
+        .unwrap();
+    scene.hears(&[
+        &format!("sends Message Text({:?})", format!("51-{array}")),
+        "sends Message Binary([7])",
+    ]);
+    let _ = socket.emit("c", "3", &[], &EmitOptions::default()).unwrap();
+    scene.hears(&[r#"sends Message Text("2[\"c\",3]")"#]);
+    scene.manager.set_packet_events(false);
+    say(&mut peer, r#"42["a",1]"#);
+    scene.hears(&["a 1"]);
+}
+
+#[test]
+fn packets_on_polling_are_told_too() {
+    let scene = Scene::new();
+    scene.manager.set_packet_events(true);
+    let _socket = scene.socket("/");
+    scene.server.get().answer(HANDSHAKE);
+    let (get, _post) = scene.server.get_and_post();
+    scene.hears(&["open", r#"sends Message Text("0")"#]);
+    get.answer("40{\"sid\":\"id\"}\x1e2");
+    scene.hears(&[
+        r#"gets Message Text("0{\"sid\":\"id\"}")"#,
+        "connect id",
+        r#"gets Ping Text("")"#,
+    ]);
+}

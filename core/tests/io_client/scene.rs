@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use sockline::io::{
     AckResult, Auth, AuthQuestion, ClientAck, ClientEvent, ClientHandler, ClientReason, ClientSocket,
-    ConnectError, EmitOptions, Manager, ManagerHandler, ManagerOptions, SocketOptions, Transport,
+    ConnectError, EmitOptions, EnginePacket, Manager, ManagerHandler, ManagerOptions, SocketOptions,
+    Transport,
 };
 use sockline::{Error, Loop};
 
@@ -98,6 +99,11 @@ impl ManagerHandler for Ear {
 
     fn on_ping(&self, _: &Manager) {
         self.say("ping".to_owned());
+    }
+
+    fn on_packet(&self, _: &Manager, packet: &EnginePacket<'_>) {
+        let way = if packet.outgoing { "sends" } else { "gets" };
+        self.say(format!("{way} {:?} {:?}", packet.kind, packet.data));
     }
 
     fn on_upgrade(&self, _: &Manager) {

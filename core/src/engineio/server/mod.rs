@@ -72,6 +72,8 @@ pub enum Effect {
     Answer(PollAnswer),
     /// A packet without data goes out on the WebSocket that carries the session.
     Frame(PacketType),
+    /// One waits for the next answer to a GET, or is in one: there is nothing to do for it.
+    Waits(PacketType),
     /// The WebSocket that is being tried gets `3probe`.
     AnswerProbe,
     /// The WebSocket that is being tried is closed.

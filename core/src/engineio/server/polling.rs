@@ -96,6 +96,7 @@ impl Session {
         match &mut self.polling {
             Some(polling) => {
                 polling.outbox.push_control(kind);
+                effects.push(Effect::Waits(kind));
                 self.flush(effects);
             }
             None => effects.push(Effect::Frame(kind)),

@@ -53,6 +53,8 @@ pub(super) struct State {
     /// A sender was told to wait, until no more than half of the mark waits.
     pub(super) over_mark: bool,
     pub(super) high_water_mark: u64,
+    /// Whether each packet is told.
+    pub(super) tells_packets: bool,
     /// Answers and questions that have become numbers.
     pub(super) numbers: HashSet<u64>,
     encoded: Encoded,
@@ -106,6 +108,7 @@ impl Core {
                 failure: None,
                 over_mark: false,
                 high_water_mark,
+                tells_packets: false,
                 numbers: HashSet::new(),
                 encoded: Encoded::default(),
                 frame: String::new(),
@@ -258,6 +261,7 @@ impl Core {
     ) -> Result<Sent> {
         if let ParserKind::Json = self.options.parser
             && packet.attachments.is_empty()
+            && !state.tells_packets
             && let Some(is_over) = state.send_text(packet, compress)
         {
             state.over_mark |= is_over;

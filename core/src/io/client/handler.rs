@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{AuthQuestion, ClientAck, ClientReason, ClientSocket, Manager};
 use crate::error::Error;
-use crate::io::AckResult;
+use crate::io::{AckResult, EnginePacket};
 
 /// The events of a socket, which is one namespace of a connection. All methods have an empty default.
 ///
@@ -46,6 +46,9 @@ pub trait ManagerHandler: Send + Sync {
     fn on_close(&self, manager: &Manager, reason: ClientReason, detail: &str) {}
     /// A ping of the server's came, and was answered.
     fn on_ping(&self, manager: &Manager) {}
+    /// A packet of the connection came, or is on its way out: a message, a ping or a pong. For watching; only with
+    /// [`Manager::set_packet_events`].
+    fn on_packet(&self, manager: &Manager, packet: &EnginePacket<'_>) {}
     /// It has gone over to WebSocket.
     fn on_upgrade(&self, manager: &Manager) {}
     /// It could not go over to WebSocket and stays on polling.

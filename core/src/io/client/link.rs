@@ -8,7 +8,7 @@ use super::core::{Core, State};
 use super::telling::Tell;
 use crate::engineio::Data;
 use crate::engineio::client::{self as engine, Output, OwnedData};
-use crate::engineio::{Body, Transport};
+use crate::engineio::{Body, PacketType, Transport};
 use crate::error::{Error, ErrorCode};
 use crate::event_loop;
 use crate::requests::HttpClient;
@@ -101,7 +101,11 @@ impl Core {
             Output::Drained => {} // what waits is looked at in any case
             Output::Opened => state.machine.opened(),
             Output::Message(data) => state.keep_message(&data, &self.limits, now),
-            Output::Ping => state.tells.push_back(Tell::Ping),
+            Output::Ping => {
+                state.tell_packet(false, PacketType::Ping, Data::Text(""));
+                state.tell_packet(true, PacketType::Pong, Data::Text(""));
+                state.tells.push_back(Tell::Ping);
+            }
             Output::Upgraded => state.tells.push_back(Tell::Upgraded),
             Output::UpgradeFailed(what) => {
                 let error = Error::new(ErrorCode::ConnectFailed, what);
@@ -164,6 +168,10 @@ impl State {
         if self.current != Some(link_number) {
             return None;
         }
+        if self.tells_packets {
+            self.tells
+                .push_back(Tell::Packet(false, PacketType::Message, body_of(&body)));
+        }
         let packet = match body {
             Body::Text(text) => link.decoder.decode(Data::Text(text), limits),
             Body::Binary(Cow::Borrowed(data)) => link.decoder.decode(Data::Binary(data), limits),
@@ -183,12 +191,13 @@ impl State {
 
     /// A message came by polling: what it brings is told with the rest.
     fn keep_message(&mut self, data: &OwnedData, limits: &Limits, now: Millis) {
-        let Some(link) = self.current.and_then(|number| self.link(number)) else {
-            return;
-        };
         let message = match data {
             OwnedData::Text(text) => Data::Text(text),
             OwnedData::Binary(data) => Data::Binary(data),
+        };
+        self.tell_packet(false, PacketType::Message, message);
+        let Some(link) = self.current.and_then(|number| self.link(number)) else {
+            return;
         };
         let delivery = match link.decoder.decode(message, limits) {
             Ok(Some(packet)) => self.machine.receive(packet.into_owned(), now),
@@ -204,8 +213,15 @@ impl State {
         }
     }
 
+    fn tell_packet(&mut self, outgoing: bool, kind: PacketType, data: Data<'_>) {
+        if self.tells_packets {
+            self.tells.push_back(Tell::Packet(outgoing, kind, owned(data)));
+        }
+    }
+
     /// Sends a message over the present connection; says whether more than the high-water mark waits now.
     pub(super) fn send_message(&mut self, message: Data<'_>, compress: Option<bool>) -> bool {
+        self.tell_packet(true, PacketType::Message, message);
         let Some(link) = self
             .current
             .and_then(|current| self.links.iter_mut().find(|link| link.number == current))
@@ -213,11 +229,7 @@ impl State {
             return false;
         };
         let Some(carrier) = link.engine.direct() else {
-            let data = match message {
-                Data::Text(text) => OwnedData::Text(text.to_owned()),
-                Data::Binary(data) => OwnedData::Binary(data.to_owned()),
-            };
-            link.engine.send(data, compress);
+            link.engine.send(owned(message), compress);
             return link.engine.waiting() as u64 > self.high_water_mark;
         };
         let frame = &mut self.frame;
@@ -367,5 +379,19 @@ fn reason_of(reason: engine::Reason) -> Reason {
         engine::Reason::TransportError => Reason::TransportError,
         engine::Reason::PingTimeout => Reason::PingTimeout,
         engine::Reason::ForcedClose => Reason::ForcedClose,
+    }
+}
+
+fn body_of(body: &Body<'_>) -> OwnedData {
+    match body {
+        Body::Text(text) => OwnedData::Text((*text).to_owned()),
+        Body::Binary(data) => OwnedData::Binary(data.to_vec()),
+    }
+}
+
+fn owned(data: Data<'_>) -> OwnedData {
+    match data {
+        Data::Text(text) => OwnedData::Text(text.to_owned()),
+        Data::Binary(data) => OwnedData::Binary(data.to_owned()),
     }
 }

@@ -165,6 +165,11 @@ impl Manager {
         self.0.call(|state, _| state.machine.set_reconnection(enabled));
     }
 
+    /// Whether [`ManagerHandler::on_packet`] is called, from now on. It costs a copy of each packet.
+    pub fn set_packet_events(&self, tell: bool) {
+        self.0.look(|state| state.tells_packets = tell);
+    }
+
     /// The bytes that were accepted for sending and not yet taken by the system, those that wait for a connection included.
     pub fn buffered_amount(&self) -> u64 {
         self.0

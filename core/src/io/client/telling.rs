@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use super::core::Core;
 use super::{AuthQuestion, ClientAck, ClientEvent, ClientReason, ClientSocket, ConnectError, Manager};
+use crate::engineio::client::OwnedData;
+use crate::engineio::{Data, PacketType};
 use crate::error::Error;
 use crate::handler::Message;
-use crate::io::AckResult;
+use crate::io::{AckResult, EnginePacket};
 use crate::socketio::client::{AckOutcome, Delivery, Event, SocketKey};
 
 /// Something to tell.
@@ -16,6 +18,8 @@ pub(super) enum Tell {
     /// With what went wrong, where that is told.
     Machine(Event, Option<Error>),
     Ping,
+    /// A packet of Engine.IO, and whether it is on its way out.
+    Packet(bool, PacketType, OwnedData),
     Upgraded,
     UpgradeFailed(Error),
     Drain,
@@ -119,6 +123,14 @@ impl Core {
         match tell {
             Tell::Machine(event, error) => self.tell_event(event, error.as_ref()),
             Tell::Ping => self.tell_manager(|handler, manager| handler.on_ping(manager)),
+            Tell::Packet(outgoing, kind, data) => self.tell_manager(|handler, manager| {
+                let data = match &data {
+                    OwnedData::Text(text) => Data::Text(text),
+                    OwnedData::Binary(data) => Data::Binary(data),
+                };
+                let packet = EnginePacket { outgoing, kind, data };
+                handler.on_packet(manager, &packet);
+            }),
             Tell::Upgraded => self.tell_manager(|handler, manager| handler.on_upgrade(manager)),
             Tell::UpgradeFailed(error) => {
                 self.tell_manager(|handler, manager| handler.on_upgrade_error(manager, &error));

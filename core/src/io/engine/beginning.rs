@@ -50,15 +50,11 @@ impl Beginning {
 }
 
 impl Engine {
-    /// Begins a session, on the thread of its home.
-    pub(super) fn begin(self: &Arc<Self>, beginning: Beginning, request: Handshake) {
-        let sid = match Sid::generate() {
+    /// Begins a session, on the thread of its home; `id` is an application's own for it.
+    pub(super) fn begin(self: &Arc<Self>, beginning: Beginning, request: Handshake, id: Option<Sid>) {
+        let sid = match self.id_for(id) {
             Ok(sid) => sid,
-            Err(error) => {
-                let context = vec![("error", error.to_string())];
-                let denial = Denial::bad_request("ID_GENERATION_ERROR", context);
-                return self.refuse(beginning, request, &denial);
-            }
+            Err(denial) => return self.refuse(beginning, request, &denial),
         };
         let Beginning {
             version, b64, home, ..
@@ -84,6 +80,21 @@ impl Engine {
                 }
             }
         }
+    }
+
+    fn id_for(&self, own: Option<Sid>) -> Result<Sid, Denial> {
+        match own {
+            Some(own) if self.sessions.get(&own).is_some() => {
+                Err(Engine::no_id("the id is another session's".to_owned()))
+            }
+            Some(own) => Ok(own),
+            None => Sid::generate().map_err(|error| Engine::no_id(error.to_string())),
+        }
+    }
+
+    /// There is no id that a session could have.
+    pub(super) fn no_id(error: String) -> Denial {
+        Denial::bad_request("ID_GENERATION_ERROR", vec![("error", error)])
     }
 
     fn begin_polling(self: &Arc<Self>, session: &Arc<Session>, request: HttpRequest) {

@@ -57,13 +57,22 @@ impl Handler for Session {
             let hearer = state.hearer.clone();
             drop(state);
             if let Some(hearer) = hearer {
+                self.tell_received(&*hearer, packet);
                 hearer.on_message(packet.data());
             }
             return;
         }
+        let hearer = self
+            .engine
+            .tells_packets()
+            .then(|| state.hearer.clone())
+            .flatten();
         self.arm(&mut state);
         let after = self.apply(&mut state, effects);
         drop(state);
+        if let (Ok(packet), Some(hearer)) = (packet, hearer) {
+            self.tell_received(&*hearer, packet);
+        }
         self.finish(after, true);
     }
 

@@ -3,7 +3,7 @@
 
 use super::answers::Waiting;
 use super::session::{Session, State};
-use crate::engineio::server::{Effect, Entry, PollAnswer, Reason};
+use crate::engineio::server::{Effect, Entry, PollAnswer, Reason, Unit};
 use crate::engineio::{Data, PacketType, packet};
 use crate::ws::MessageType;
 
@@ -36,7 +36,11 @@ impl Session {
                 Effect::Answer(answer) => {
                     after.answer = state.take_waiting().map(|waiting| (waiting, answer));
                 }
-                Effect::Frame(kind) => self.send_digit(state, kind),
+                Effect::Frame(kind) => {
+                    self.send_digit(state, kind);
+                    self.tell_created(state, || Unit::Text("".into()), kind);
+                }
+                Effect::Waits(kind) => self.tell_created(state, || Unit::Text("".into()), kind),
                 Effect::AnswerProbe => {
                     if let Some(probe) = state.polling.as_ref().and_then(|polling| polling.probe) {
                         ignore(probe.send_text("3probe"));

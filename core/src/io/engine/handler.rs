@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Handshake, Question, Session};
 use crate::engineio::server::Reason;
-use crate::engineio::{Data, Denial};
+use crate::engineio::{Data, Denial, PacketType};
 use crate::http::Request;
 
 /// Hears a server: the layer above. No lock of this one is held meanwhile.
@@ -40,6 +40,10 @@ pub(crate) trait EngineHandler: Send + Sync {
 pub(crate) trait SessionHandler: Send + Sync {
     /// A message has come; borrowed until this returns.
     fn on_message(&self, data: Data<'_>);
+
+    /// A packet has come, or (`created`) one is on its way to the client: a message of the application's, or a ping or pong. Only
+    /// with [`Engine::set_packet_events`](super::Engine::set_packet_events).
+    fn on_packet(&self, created: bool, kind: PacketType, data: Data<'_>) {}
 
     /// What waits fell to half of the high-water mark, or on polling has left, after a send had said
     /// [`OverMark`](crate::Sent::OverMark).

@@ -20,6 +20,7 @@ mod carrier;
 mod effects;
 mod handler;
 mod handshake;
+mod packets;
 mod polling;
 mod question;
 mod registry;
@@ -28,7 +29,7 @@ mod sending;
 mod session;
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -119,6 +120,8 @@ pub(crate) struct Engine {
     handler: Weak<dyn EngineHandler>,
     /// How many there are.
     routes: AtomicUsize,
+    /// Whether packets are told.
+    tells_packets: AtomicBool,
     /// Where sessions live whose requests no loop of ours has read.
     home: Home,
 }
@@ -149,6 +152,7 @@ impl Engine {
             asked: Registry::new(),
             handler,
             routes: AtomicUsize::new(0),
+            tells_packets: AtomicBool::new(false),
             home,
             options,
         }))
@@ -169,6 +173,15 @@ impl Engine {
     #[cfg(test)]
     pub(crate) fn session(&self, sid: &str) -> Option<Arc<Session>> {
         self.sessions.get(&crate::engineio::Sid::parse(sid)?)
+    }
+
+    /// Whether [`SessionHandler::on_packet`] is called, from now on.
+    pub(crate) fn set_packet_events(&self, tell: bool) {
+        self.tells_packets.store(tell, Ordering::Relaxed);
+    }
+
+    fn tells_packets(&self) -> bool {
+        self.tells_packets.load(Ordering::Relaxed)
     }
 
     /// Closes all sessions at once. It goes on serving whoever comes.

@@ -147,6 +147,9 @@ impl Session {
         let hearer = state.hearer.clone();
         let after = self.apply(&mut state, effects);
         drop(state);
+        if let (Ok(packet), Some(hearer)) = (packet, &hearer) {
+            self.tell_received(&**hearer, packet);
+        }
         self.finish(after, true);
         if let (Received::Message, Ok(packet), Some(hearer)) = (received, packet, hearer) {
             hearer.on_message(packet.data());

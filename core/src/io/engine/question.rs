@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::beginning::Beginning;
 use super::{Engine, Handshake};
-use crate::engineio::Denial;
+use crate::engineio::{Denial, Sid};
 
 /// Answer it once, now or later, on any thread. Dropped, it is denied. What an answer brings about is heard later, never
 /// inside the call.
@@ -34,15 +34,22 @@ impl Question {
 
     /// The session begins.
     pub(crate) fn allow(mut self) {
-        self.settle(None);
+        self.settle(Ok(None));
+    }
+
+    /// The same under an id of the application's. One that can't be used refuses with code 3, "Bad request".
+    pub(crate) fn allow_as(mut self, id: &str) {
+        let text = "an id is 1 to 255 visible ASCII characters, none of them '\"' or '\\'";
+        let id = Sid::own(id).ok_or_else(|| Engine::no_id(text.to_owned()));
+        self.settle(id.map(Some));
     }
 
     /// Status 403 and code 4 with this message, or "Forbidden" without; a WebSocket is refused with status 400.
     pub(crate) fn deny(mut self, message: Option<&str>) {
-        self.settle(Some(Denial::forbidden(message)));
+        self.settle(Err(Denial::forbidden(message)));
     }
 
-    fn settle(&mut self, denial: Option<Denial>) {
+    fn settle(&mut self, verdict: Result<Option<Sid>, Denial>) {
         let Some(beginning) = self.beginning.take() else {
             return;
         };
@@ -52,17 +59,17 @@ impl Question {
             .is_none_or(|exchange| self.engine.asked.remove(&exchange).is_some());
         let (engine, request) = (self.engine.clone(), self.request.clone());
         let home = beginning.home();
-        home.run(Box::new(move || match denial {
-            Some(denial) => engine.refuse(beginning, request, &denial),
-            None if is_there => engine.begin(beginning, request),
-            None => beginning.drop_gone(),
+        home.run(Box::new(move || match verdict {
+            Err(denial) => engine.refuse(beginning, request, &denial),
+            Ok(id) if is_there => engine.begin(beginning, request, id),
+            Ok(_) => beginning.drop_gone(),
         }));
     }
 }
 
 impl Drop for Question {
     fn drop(&mut self) {
-        self.settle(Some(Denial::forbidden(None)));
+        self.settle(Err(Denial::forbidden(None)));
     }
 }
 

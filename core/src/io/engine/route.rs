@@ -229,7 +229,7 @@ impl Engine {
             Some(handler) if self.options.ask_request => {
                 handler.on_request(Question::new(self, request, beginning));
             }
-            _ => self.begin(beginning, request),
+            _ => self.begin(beginning, request, None),
         }
     }
 }

@@ -56,7 +56,7 @@ impl Session {
     fn send_unit(
         &self,
         flags: SendFlags,
-        unit: impl FnOnce() -> Unit,
+        unit: impl Fn() -> Unit,
         on_websocket: impl FnOnce(&mut State, WebSocket) -> Result<Sent>,
     ) -> Result<Sent> {
         let mut effects = Vec::new();
@@ -65,7 +65,7 @@ impl Session {
         let config = &self.engine.config;
         let outcome = state
             .machine
-            .send(flags.volatile, compress, unit, config, &mut effects);
+            .send(flags.volatile, compress, &unit, config, &mut effects);
         let sent = match outcome {
             Outcome::OnWebSocket => match self.judge(&mut state, flags, &mut effects) {
                 Verdict::Welcome(carrier) => on_websocket(&mut state, carrier),
@@ -77,6 +77,9 @@ impl Session {
             Outcome::Full => Err(ErrorCode::OutboxFull.into()),
             Outcome::Closed => Err(ErrorCode::Closed.into()),
         };
+        if matches!(sent, Ok(Sent::Queued | Sent::OverMark)) {
+            self.tell_created(&state, unit, PacketType::Message);
+        }
         if !effects.is_empty() {
             let after = self.apply(&mut state, effects);
             drop(state);
