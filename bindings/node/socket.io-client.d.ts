@@ -78,8 +78,19 @@ export interface ManagerOptions extends TlsOptions, ConnectionOptions {
   /** The path that the server answers at. Default: '/socket.io'. */
   path: string;
   addTrailingSlash: boolean;
+  /** Where the server is, for a manager without a URL. Default: 'localhost'. */
+  hostname: string;
+  /** The same. */
+  host: string;
+  port: string | number;
+  /** Whether there is TLS. */
+  secure: boolean;
+  pfx: string | Buffer;
+  ciphers: string;
   /** In the order in which they are tried. Default: polling, then websocket. */
   transports: ('polling' | 'websocket' | 'webtransport' | TransportClass)[];
+  /** The same as classes. Not both. */
+  transportImplementations: TransportClass[];
   upgrade: boolean;
   rememberUpgrade: boolean;
   tryAllTransports: boolean;
@@ -137,6 +148,12 @@ export interface ManagerReservedEvents {
   reconnect: (attempt: number) => void;
 }
 
+/** A packet of Engine.IO. */
+export interface EnginePacket {
+  type: 'open' | 'close' | 'ping' | 'pong' | 'message' | 'upgrade' | 'noop';
+  data?: string | Buffer;
+}
+
 /** The Engine.IO connection of a manager. */
 export interface EngineSocket
   extends Emitter<
@@ -148,6 +165,15 @@ export interface EngineSocket
       upgradeError: (error: Error) => void;
       close: (reason: string, description?: DisconnectDescription) => void;
       drain: () => void;
+      /** A packet came. The first listener for packets costs a copy of each from then on. */
+      packet: (packet: EnginePacket) => void;
+      /** A packet is on its way out. */
+      packetCreate: (packet: EnginePacket) => void;
+      /** What a message carries. */
+      message: (data: string | Buffer) => void;
+      data: (data: string | Buffer) => void;
+      /** A ping of the server's came. */
+      heartbeat: () => void;
     }
   > {
   readonly id: string | undefined;
@@ -163,6 +189,7 @@ export declare class Manager<
   EmitEvents extends EventsMap = ListenEvents,
 > extends Emitter<{}, {}, ManagerReservedEvents> {
   constructor(uri: string, options?: Partial<ManagerOptions>);
+  constructor(options?: Partial<ManagerOptions>);
   readonly engine: EngineSocket;
   readonly opts: Partial<ManagerOptions>;
   reconnection(): boolean;

@@ -188,6 +188,12 @@ export interface Transport {
   name: 'polling' | 'websocket';
 }
 
+/** A packet of Engine.IO. */
+export interface EnginePacket {
+  type: 'open' | 'close' | 'ping' | 'pong' | 'message' | 'upgrade' | 'noop';
+  data?: string | Buffer;
+}
+
 /** The Engine.IO connection below a client's sockets. */
 export interface Connection extends EventEmitter {
   readonly id: string;
@@ -196,7 +202,14 @@ export interface Connection extends EventEmitter {
   readonly request: IncomingMessage;
   readonly remoteAddress: string;
   readonly readyState: 'open' | 'closed';
+  readonly upgraded: boolean;
   close(): void;
+  /** A packet came, or is on its way out. The first listener for packets costs a copy of each from then on. */
+  on(event: 'packet' | 'packetCreate', listener: (packet: EnginePacket) => void): this;
+  /** What a message carries. */
+  on(event: 'message' | 'data', listener: (data: string | Buffer) => void): this;
+  /** The client has answered a ping. */
+  on(event: 'heartbeat', listener: () => void): this;
   on(event: 'upgrade', listener: (transport: Transport) => void): this;
   on(event: 'close', listener: (reason: DisconnectReason) => void): this;
   on(event: 'drain', listener: () => void): this;
@@ -223,6 +236,12 @@ export interface ConnectionError {
 export interface Engine extends EventEmitter {
   readonly clientsCount: number;
   readonly opts: Partial<ServerOptions>;
+  /** What the server is attached to. */
+  readonly httpServer: HttpServer | HttpsServer | WebSocketServer;
+  /** Makes the id of a session: 1 to 255 visible ASCII characters that nobody can guess. To be replaced. */
+  generateId: (request: IncomingMessage) => string | Promise<string>;
+  /** The transports that a client can go over to from this one. */
+  upgrades(transport: string): string[];
   use(middleware: (request: IncomingMessage, response: ServerResponse, next: (error?: any) => void) => void): void;
   handleRequest(request: IncomingMessage, response: ServerResponse): void;
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
@@ -237,8 +256,33 @@ export interface Engine extends EventEmitter {
   on(event: string | symbol, listener: (...args: any[]) => void): this;
 }
 
+/** Which sockets a call is for. */
+export interface BroadcastOptions {
+  rooms?: Set<Room>;
+  except?: Set<Room>;
+  flags?: { volatile?: boolean; compress?: boolean; local?: boolean; timeout?: number };
+}
+
 /** Which sockets are in which rooms. */
 export interface Adapter extends EventEmitter {
+  readonly nsp: Namespace<any, any, any, any>;
+  init(): void;
+  close(): void;
+  addAll(id: SocketId, rooms: Set<Room>): void;
+  del(id: SocketId, room: Room): void;
+  delAll(id: SocketId): void;
+  broadcast(packet: { data: any[] }, options: BroadcastOptions): void;
+  broadcastWithAck(
+    packet: { data: any[] },
+    options: BroadcastOptions,
+    clientCountCallback: (count: number) => void,
+    ack: (answer: any) => void,
+  ): void;
+  fetchSockets(options: BroadcastOptions): Promise<any[]>;
+  addSockets(options: BroadcastOptions, rooms: Room[]): void;
+  delSockets(options: BroadcastOptions, rooms: Room[]): void;
+  disconnectSockets(options: BroadcastOptions, close: boolean): void;
+  serverSideEmit(packet: any[]): void;
   readonly rooms: ReadonlyMap<Room, Set<SocketId>>;
   readonly sids: ReadonlyMap<SocketId, Set<Room>>;
   socketRooms(id: SocketId): Set<Room> | undefined;
@@ -459,6 +503,9 @@ export declare class Server<
   connectTimeout(timeout: number): this;
   serveClient(): boolean;
   serveClient(serves: boolean): this;
+  /** The class of the namespaces' adapters. Another one is refused. */
+  adapter(): new (nsp: any) => Adapter;
+  adapter(adapter: new (nsp: any) => Adapter): this;
   attach(server: HttpServer | HttpsServer | number | string, options?: Partial<ServerOptions>): this;
   listen(server: HttpServer | HttpsServer | number | string, options?: Partial<ServerOptions>): this;
   of(

@@ -112,6 +112,7 @@ pub(crate) enum Kind {
     IoDecoderGone = 60,
     /// A request that is no upgrade; what its payload is says `requests.rs`.
     Request = 61,
+    IoPacket = 62,
 }
 
 struct Spilled {

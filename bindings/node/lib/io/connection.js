@@ -3,6 +3,9 @@
 
 const EventEmitter = require('events');
 
+const { WANTS } = require('../engine');
+const { PACKET_EVENTS, emitPacket } = require('./engine-packets');
+
 /** Reasons that are the end of one namespace only. */
 const OF_NAMESPACE = new Set(['server namespace disconnect', 'client namespace disconnect']);
 
@@ -18,6 +21,13 @@ class Connection extends EventEmitter {
     this.remoteAddress = address ?? request.socket?.remoteAddress;
     this.readyState = 'open';
     this.upgraded = false;
+    this.on('newListener', (event) => {
+      if (PACKET_EVENTS.has(event)) server._want(WANTS.PACKETS);
+    });
+  }
+
+  _packet(extra, content) {
+    emitPacket(this, extra, content, this.protocol === 3 ? 'ping' : 'pong');
   }
 
   /** It has moved from requests to a WebSocket; each of its sockets is told. */

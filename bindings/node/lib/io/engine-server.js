@@ -1,10 +1,10 @@
 'use strict';
 // What programs use of engine.io's server (`io.engine`): its events, middlewares and numbers.
 
+const { randomBytes } = require('crypto');
 const EventEmitter = require('events');
 
 const { KIND, WANTS, engine } = require('../engine');
-const { withCode } = require('../errors');
 const { collect, flatten } = require('../headers');
 const { isAllowed } = require('./cors');
 const { ADDED_HEADERS, Exchanges } = require('./exchanges');
@@ -27,6 +27,9 @@ const DEFAULTS = {
 class EngineServer extends EventEmitter {
   #io;
   #wants = 0;
+  #generateId;
+  /** Why there was no id, by request. */
+  #idErrors = new WeakMap();
 
   constructor(io) {
     super();
@@ -46,9 +49,25 @@ class EngineServer extends EventEmitter {
     return this.#io._handle === 0 ? 0 : engine.ioClientsCount(this.#io._handle);
   }
 
-  /** The engine's ids are 20 characters that nobody can guess. */
-  set generateId(_) {
-    throw withCode(new Error('generateId: the ids of sessions are the engine\'s own'), 'SOCKLINE_ERR_UNSUPPORTED');
+  /** The server that it is attached to. */
+  get httpServer() {
+    return this.#io.httpServer;
+  }
+
+  /** Makes the id of a session, or a promise of it, from its request: the program's function, or else the engine does it. */
+  get generateId() {
+    return this.#generateId ?? freshId;
+  }
+
+  set generateId(generateId) {
+    this.#generateId = generateId;
+    this._want(WANTS.REQUESTS);
+  }
+
+  /** The transports that a client can go over to. */
+  upgrades(transport) {
+    const { allowUpgrades, transports } = this.opts;
+    return transport === 'polling' && allowUpgrades && transports.includes('websocket') ? ['websocket'] : [];
   }
 
   /** Adds a function `(request, response, next)` that sees requests before the engine does. */
@@ -106,7 +125,10 @@ class EngineServer extends EventEmitter {
   #requestAsked(record) {
     const [question, ...fields] = record.split('\0');
     const request = this._requests.begin(fields);
-    const answer = (message, allowed) => engine.ioAnswerRequest(Number(question), Boolean(allowed), text(message));
+    const answer = (message, allowed) => {
+      if (allowed) this.#begin(Number(question), request);
+      else engine.ioDenyRequest(Number(question), text(message));
+    };
     const { allowRequest = (_, allow) => allow(null, true) } = this.opts;
     if (!(request instanceof SessionRequest)) return allowRequest(request, answer); // the middlewares have seen it
     const ended = { once() {}, destroy: () => answer('Bad request', false) };
@@ -116,11 +138,25 @@ class EngineServer extends EventEmitter {
     });
   }
 
+  /** A session may begin. */
+  async #begin(question, request) {
+    if (this.#generateId === undefined) return engine.ioAllowRequest(question);
+    let id = '';
+    try {
+      id = String(await this.#generateId(request));
+    } catch (error) {
+      this.#idErrors.set(request, error);
+    }
+    engine.ioAllowRequest(question, id);
+  }
+
   /** The record: message, context (JSON), and the request. */
   #refused(code, record) {
-    const [message, context, ...fields] = record.split('\0');
+    const [message, json, ...fields] = record.split('\0');
     const req = this._requests.find(fields);
-    this.emit('connection_error', { req, code, message, context: JSON.parse(context || '{}') });
+    const context = JSON.parse(json || '{}');
+    if (this.#idErrors.has(req)) context.error = this.#idErrors.get(req);
+    this.emit('connection_error', { req, code, message, context });
   }
 
   /** What the engine has to know at once. */
@@ -149,6 +185,11 @@ class EngineServer extends EventEmitter {
     const functions = this.middlewares.map((middleware) => (_, next) => middleware(request, response, next));
     runMiddlewares(functions, request, done);
   }
+}
+
+/** As the engine's: 20 characters that nobody can guess. */
+function freshId() {
+  return randomBytes(15).toString('base64url');
 }
 
 function text(message) {

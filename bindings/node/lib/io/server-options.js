@@ -24,6 +24,7 @@ const PRIORITY = ['low', 'medium', 'high'];
 
 /** What engine.io can and the engine can't: ignoring these would change what a program does. */
 const REFUSED = {
+  wsEngine: (value) => value !== undefined && 'WebSockets are the engine\'s own',
   initialPacket: (value) => Boolean(value) && 'the first packet is the handshake',
   transports: (value) => value?.includes('webtransport') && 'WebTransport needs HTTP/3, which the engine does not have',
 };
@@ -78,7 +79,10 @@ function limits(options) {
 
 function httpCompression(option) {
   if (!option) return undefined;
-  return amount(option === true ? {} : option, 'threshold', COMPRESSION_THRESHOLD);
+  const { threshold, ...others } = option === true ? {} : option;
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw unsupported(`httpCompression.${other}`, 'compression has a threshold only');
+  return amount({ threshold }, 'threshold', COMPRESSION_THRESHOLD);
 }
 
 function recovery(option) {

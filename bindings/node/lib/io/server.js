@@ -251,9 +251,17 @@ class Server extends EventEmitter {
         return this.#clients.get(data.latin1Slice())?.conn._upgraded();
       case KIND.IO_SESSION_CLOSED:
         return this.#clients.get(data.latin1Slice())?._closed(REASONS[extra]);
+      case KIND.IO_PACKET:
+        return this.#packet(extra, data);
       default:
         return this.engine._handleEvent(kind, extra, data);
     }
+  }
+
+  /** The record: the length of the session's id (1 byte), the id, and what the packet carries. */
+  #packet(extra, data) {
+    const end = 1 + data[0];
+    this.#clients.get(data.latin1Slice(1, end))?.conn._packet(extra, data.subarray(end));
   }
 
   /** A question of the engine's that has to be answered at once. */

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sockline::Error;
 use sockline::io::{
-    AckResult, AuthQuestion, ClientEvent, ClientHandler, ClientReason, ClientSocket, ConnectError, Manager,
-    ManagerHandler,
+    AckResult, AuthQuestion, ClientEvent, ClientHandler, ClientReason, ClientSocket, ConnectError,
+    EnginePacket, Manager, ManagerHandler,
 };
 
 use super::clients::transport_name;
@@ -76,6 +76,10 @@ impl ManagerHandler for Heard {
 
     fn on_ping(&self, _: &Manager) {
         self.tell(Kind::IoPing, 0, &[]);
+    }
+
+    fn on_packet(&self, _: &Manager, packet: &EnginePacket<'_>) {
+        records::push_packet(self.batch(), self.key, &[], packet);
     }
 
     fn on_upgrade(&self, _: &Manager) {

@@ -102,6 +102,12 @@ impl IoManager {
         self.manager.set_reconnection(enabled);
     }
 
+    /// Whether each packet of Engine.IO is told.
+    #[napi]
+    pub fn set_packet_events(&self, tell: bool) {
+        self.manager.set_packet_events(tell);
+    }
+
     /// With which transport it begins.
     #[napi]
     pub fn first_transport(&self) -> &'static str {

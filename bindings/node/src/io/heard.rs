@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sockline::http::Request;
 use sockline::io::{
-    AckResult, BroadcastAcks, ConnectQuestion, ConnectionError, DisconnectReason, Event, Handler, Namespace,
-    NamespaceQuestion, Outgoing, RequestQuestion, RoomEvent, Server, SessionInfo, Socket,
+    AckResult, BroadcastAcks, ConnectQuestion, ConnectionError, DisconnectReason, EnginePacket, Event,
+    Handler, Namespace, NamespaceQuestion, Outgoing, RequestQuestion, RoomEvent, Server, SessionInfo, Socket,
 };
 
 use super::records;
@@ -30,6 +30,8 @@ impl Wants {
     pub(super) const ROOMS: u32 = 4;
     /// It wants to hear of sessions.
     const SESSIONS: u32 = 8;
+    /// It wants to hear of each packet of Engine.IO.
+    pub(super) const PACKETS: u32 = 16;
 
     pub(super) fn set(&self, bits: u32) {
         self.0.store(bits, Ordering::Relaxed);
@@ -91,6 +93,11 @@ impl Handler for Heard {
         if self.wants.has(Wants::SESSIONS) {
             self.tell(Kind::IoSessionUpgraded, 0, session_id.as_bytes());
         }
+    }
+
+    fn on_packet(&self, session_id: &str, packet: &EnginePacket<'_>) {
+        let id = [&[session_id.len() as u8], session_id.as_bytes()].concat();
+        records::push_packet(self.batch(), self.key, &id, packet);
     }
 
     fn on_session_closed(&self, session_id: &str, reason: DisconnectReason, _: &str) {

@@ -5,7 +5,7 @@
 //! whether the JSON is ASCII (15).
 
 use sockline::http::Request;
-use sockline::io::{AckResult, Handshake, SessionInfo};
+use sockline::io::{AckResult, Data, EnginePacket, Handshake, SessionInfo};
 
 use super::clients::transport_name;
 use crate::batch::{Batch, Kind};
@@ -15,6 +15,9 @@ const MOST_ATTACHMENTS: usize = 0x3ff;
 const RESULT_SHIFT: u16 = 10;
 const HAS_ACK: u16 = 0x4000;
 const ASCII: u16 = 0x8000;
+
+const BINARY: u16 = 2;
+const TYPE_SHIFT: u16 = 2;
 
 /// How an event with a token has ended.
 const ANSWERED: u16 = 0;
@@ -51,6 +54,17 @@ pub(super) fn push_event<B: AsRef<[u8]>>(
             batch.push_parts(key, Kind::IoEvent, extra | HAS_ACK, [&handle, array.as_bytes()]);
         }
     }
+}
+
+/// A packet of Engine.IO, behind `head`; the extra half word says whether it is on its way out (bit 0), whether its data is
+/// binary (1), and its type (from 2 on).
+pub(super) fn push_packet(batch: &Batch, key: u32, head: &[u8], packet: &EnginePacket<'_>) {
+    let (binary, data) = match packet.data {
+        Data::Text(text) => (0, text.as_bytes()),
+        Data::Binary(data) => (BINARY, data),
+    };
+    let extra = u16::from(packet.outgoing) | binary | (packet.kind as u16) << TYPE_SHIFT;
+    batch.push_parts(key, Kind::IoPacket, extra, [head, data]);
 }
 
 /// An event that was sent.

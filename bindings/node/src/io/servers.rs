@@ -44,6 +44,7 @@ impl Engine {
         if let Some((server, wants)) = self.host.get().io.servers.borrow().get(&(server as u64)) {
             wants.set(bits);
             server.set_room_events(wants.has(Wants::ROOMS));
+            server.set_packet_events(wants.has(Wants::PACKETS));
         }
     }
 
@@ -100,14 +101,23 @@ impl Engine {
         io_server(server).map_or(0, |server| server.engine_clients()) as f64
     }
 
-    /// Answers whether a session may begin. Who asked may have gone meanwhile.
+    /// Begins a session, with this id if there is one. Who asked may have gone meanwhile.
     #[napi]
-    pub fn io_answer_request(&self, question: f64, allowed: bool, message: Option<String>) {
+    pub fn io_allow_request(&self, question: f64, id: Option<String>) {
         if let Ok(question) = RequestQuestion::from_raw(question as u64) {
-            match allowed {
-                true => question.allow(),
-                false => question.deny(message.as_deref()),
+            match id {
+                Some(id) => question.allow_as(&id),
+                None => question.allow(),
             }
+        }
+        self.host.get().deliver_soon();
+    }
+
+    /// Refuses a session.
+    #[napi]
+    pub fn io_deny_request(&self, question: f64, message: Option<String>) {
+        if let Ok(question) = RequestQuestion::from_raw(question as u64) {
+            question.deny(message.as_deref());
         }
         self.host.get().deliver_soon();
     }

@@ -1,5 +1,6 @@
 'use strict';
 
+const { PACKET_EVENTS, emitPacket } = require('../engine-packets');
 const { Emitter } = require('./emitter');
 
 /** What programs use of the Engine.IO client (`manager.engine`); the bytes themselves stay in the engine. */
@@ -15,6 +16,11 @@ class EngineSocket extends Emitter {
     this.upgrading = false;
   }
 
+  on(event, listener) {
+    if (PACKET_EVENTS.has(event)) this.#manager.native.setPacketEvents(true);
+    return super.on(event, listener);
+  }
+
   /** Closes the connection; the manager comes back to one, if it is to. */
   close() {
     this.#manager.native.closeConnection();
@@ -26,6 +32,10 @@ class EngineSocket extends Emitter {
     this.transport = { name: transport };
     this.readyState = 'open';
     this.emit('open');
+  }
+
+  _packet(extra, content) {
+    emitPacket(this, extra, content, 'ping');
   }
 
   _upgraded() {

@@ -28,7 +28,7 @@ function managerOptions(manager, key) {
       client: { ...client, key },
       path: options.path.replace(/\/$/, ''),
       addTrailingSlash: options.addTrailingSlash !== false,
-      transports: transports(options.transports ?? TRANSPORTS),
+      transports: transports(transportsOf(options)),
       upgrade: options.upgrade !== false,
       rememberUpgrade: Boolean(options.rememberUpgrade),
       tryAllTransports: Boolean(options.tryAllTransports),
@@ -54,8 +54,16 @@ function attempts(number) {
   return number === Infinity ? undefined : number;
 }
 
+function transportsOf({ transports, transportImplementations }) {
+  if (transports && transportImplementations) {
+    throw new Error("specifying both 'transportImplementations' and 'transports' options is not supported");
+  }
+  return transportImplementations ?? transports ?? TRANSPORTS;
+}
+
+/** Classes stand for their names. */
 function transports(given) {
-  const names = given.map((one) => (typeof one === 'string' ? one : one.transport));
+  const names = given.map((one) => (typeof one === 'string' ? one : (one.transport ?? one.prototype?.name)));
   const numbers = names.map((name) => TRANSPORTS.indexOf(name)).filter((number) => number >= 0);
   if (numbers.length > 0) return numbers;
   throw withCode(new Error(`option transports: none of ${names} is possible`), 'SOCKLINE_ERR_UNSUPPORTED');
@@ -66,6 +74,13 @@ function describeConnection(uri, options) {
   const { agent, extraHeaders, perMessageDeflate = { threshold: COMPRESSION_THRESHOLD }, transportOptions } = options;
   if (agent && typeof agent === 'object') {
     throw withCode(new Error('option agent: connections are not made by the http module'), 'SOCKLINE_ERR_UNSUPPORTED');
+  }
+  for (const [name, own] of Object.entries(transportOptions ?? {})) {
+    const other = Object.keys(own ?? {}).find((option) => option !== 'extraHeaders');
+    if (other !== undefined) {
+      const text = `option transportOptions.${name}.${other}: a transport can have extraHeaders of its own only`;
+      throw withCode(new Error(text), 'SOCKLINE_ERR_UNSUPPORTED');
+    }
   }
   const ofTransports = TRANSPORTS.map((name) => transportOptions?.[name]?.extraHeaders);
   const headers = Object.assign({}, ...ofTransports, extraHeaders);

@@ -40,7 +40,7 @@ class Manager extends Emitter {
     if (uri && typeof uri === 'object') [uri, options] = [undefined, uri];
     this.opts = options ?? {};
     this.opts.path = this.opts.path || '/socket.io';
-    this.uri = uri;
+    this.uri = uri ?? uriOf(this.opts);
     this.nsps = {};
     this._resource = new AsyncResource('SocklineSocketIoManager');
     this.#target = new WeakTarget(this, this._resource);
@@ -180,6 +180,8 @@ class Manager extends Emitter {
         return this.engine._upgraded();
       case KIND.IO_UPGRADE_ERROR:
         return this.engine.emit('upgradeError', this._error(data.utf8Slice()));
+      case KIND.IO_PACKET:
+        return this.engine._packet(extra, data);
       case KIND.DRAIN:
         return this.engine.emit('drain');
       default:
@@ -244,6 +246,12 @@ class Manager extends Emitter {
     error.code = cause.code;
     return error;
   }
+}
+
+/** Where the server is, if options say it as engine.io-client's do. */
+function uriOf({ secure, hostname = 'localhost', host = hostname, port }) {
+  const name = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+  return `${secure ? 'https' : 'http'}://${name}${port ? `:${port}` : ''}`;
 }
 
 module.exports = { Manager };

@@ -1,0 +1,28 @@
+'use strict';
+// Packets of Engine.IO, which the engine tells of only while somebody listens: for both ends.
+
+const TYPES = ['open', 'close', 'ping', 'pong', 'message', 'upgrade', 'noop'];
+
+/** Bits of the extra half word of the record (src/io/records.rs). */
+const OUTGOING = 1;
+const BINARY = 2;
+const TYPE_SHIFT = 2;
+
+/** The events that need them. */
+const PACKET_EVENTS = new Set(['packet', 'packetCreate', 'data', 'message', 'heartbeat']);
+
+/** Emits what the official engine's sockets do for a packet. `heartbeat` is the type of packet by which the other side lives. */
+function emitPacket(emitter, extra, content, heartbeat) {
+  const type = TYPES[extra >>> TYPE_SHIFT];
+  const packet = { type };
+  const data = (extra & BINARY) === 0 ? content.utf8Slice() : content;
+  if (data.length > 0 || type === 'message') packet.data = data;
+  if ((extra & OUTGOING) !== 0) return emitter.emit('packetCreate', packet);
+  emitter.emit('packet', packet);
+  if (type === heartbeat) emitter.emit('heartbeat');
+  if (type !== 'message') return;
+  emitter.emit('data', data);
+  emitter.emit('message', data);
+}
+
+module.exports = { PACKET_EVENTS, emitPacket };
