@@ -7,7 +7,7 @@ use crate::ws::Millis;
 
 use super::{
     Answer, BroadcastAcks, BroadcastOptions, BroadcastPacket, Directory, Progress, Reply, RoomEvent, Rooms,
-    SocketDetails,
+    Session, SocketDetails,
 };
 
 /// A namespace on this node, as its adapter sees it.
@@ -44,6 +44,12 @@ pub trait Host: Directory<Self::Member> + Send + Sync {
     fn progress(&self, member: &Self::Member) -> Progress {
         let _ = member;
         Progress::default()
+    }
+
+    /// What is to be kept of a socket whose client may come back; rooms and progress are added. `None` if it may not.
+    fn session(&self, member: &Self::Member) -> Option<Session> {
+        let _ = member;
+        None
     }
 
     /// Disconnects a socket from the namespace; with `close`, its connection.

@@ -17,8 +17,9 @@ use super::sending::{self, Head, Payload};
 use super::waiting::Who;
 use super::{BroadcastOperator, Namespace, RoomEvent, Socket, details};
 use crate::adapter::{
+use crate::adapter::{
     self, Answer, BroadcastAcks, BroadcastFlags, BroadcastOptions, BroadcastPacket, Directory, Host,
-    Progress, Recipients, Reply, SocketDetails,
+    Progress, Recipients, Reply, Session, SocketDetails,
 };
 use crate::engineio::server::Prepared;
 use crate::error::{ErrorCode, Result};
@@ -223,6 +224,10 @@ impl Host for Sockets {
 
     fn progress(&self, member: &Socket) -> Progress {
         member.progress()
+    }
+
+    fn session(&self, member: &Socket) -> Option<Session> {
+        member.kept()
     }
 
     fn disconnect(&self, member: &Socket, close: bool) {

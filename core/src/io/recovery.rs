@@ -157,19 +157,13 @@ impl Namespace {
 
     /// A socket goes, or doesn't come back after all; its client may try again.
     pub(super) fn keep_for_later(&self, socket: &Socket) {
-        let (pid, data) = socket.more(|more| {
-            let coming = more.coming.as_ref().map(|coming| Box::from(&*coming.pid));
-            (more.pid.clone().or(coming), more.data.clone())
-        });
-        let Some(pid) = pid else { return };
-        self.adapter().persist_session(Session {
-            sid: socket.id().to_owned(),
-            pid: pid.into(),
-            rooms: self.adapter().socket_rooms(socket.id()),
-            data: data.map_or_else(|| "{}".to_owned(), String::from),
-            progress: Progress::default(), // the adapter asks for it
-        });
-        self.forget_in_time();
+        if let Some(session) = socket.kept() {
+            self.adapter().persist_session(Session {
+                rooms: self.adapter().socket_rooms(socket.id()),
+                ..session
+            });
+            self.forget_in_time();
+        }
     }
 
     /// Sees to it that nothing is kept for ever.
@@ -199,6 +193,21 @@ impl Timed for NamespaceInner {
 }
 
 impl Socket {
+    /// What is kept of it, without its rooms; the adapter asks for its progress.
+    pub(super) fn kept(&self) -> Option<Session> {
+        let (pid, data) = self.more(|more| {
+            let coming = more.coming.as_ref().map(|coming| Box::from(&*coming.pid));
+            (more.pid.clone().or(coming), more.data.clone())
+        });
+        Some(Session {
+            sid: self.id().to_owned(),
+            pid: pid?.into(),
+            rooms: Vec::new(),
+            data: data.map_or_else(|| "{}".to_owned(), String::from),
+            progress: Progress::default(),
+        })
+    }
+
     /// It becomes connected: its client gets what it has missed, then it is told (Socket.IO protocol, "Connection state
     /// recovery"); what is broadcast from here on reaches it. Whether it could.
     pub(super) fn set_connected(&self) -> bool {

@@ -85,6 +85,16 @@ impl Host for Arc<Crowd> {
         self.sockets.lock().get(member).copied().unwrap_or_default()
     }
 
+    fn session(&self, member: &Arc<str>) -> Option<Session> {
+        Some(Session {
+            sid: member.to_string(),
+            pid: format!("pid of {member}"),
+            rooms: Vec::new(),
+            data: "{\"kept\":1}".into(),
+            progress: Progress::default(),
+        })
+    }
+
     fn disconnect(&self, member: &Arc<str>, close: bool) {
         self.log.lock().push(format!("{member} goes {close}"));
     }
@@ -272,6 +282,7 @@ impl World {
                 .insert(Arc::clone(&id), session.progress);
             let rooms: Vec<&str> = session.rooms.iter().map(|room| &**room).collect();
             adapter.add_all(&id, &rooms);
+            local.on_connected(&id);
             *told.lock() = Some(missed.iter().map(shown).collect());
         };
         let adapter = &self.nodes[node].adapter;

@@ -10,6 +10,7 @@
 
 mod entry;
 mod id;
+mod live;
 mod own;
 mod reader;
 mod returning;
@@ -42,6 +43,10 @@ pub struct StreamsOptions {
     pub session_key_prefix: String,
     /// How long a session is kept after its connection was lost, in milliseconds; `None`: clients don't come back.
     pub max_disconnection: Option<Millis>,
+    /// Sessions are kept while their clients are connected, too: so soon as they have changed, and four times in
+    /// `max_disconnection`. Then clients come back also when their node has died, or doesn't know yet that they have gone.
+    /// The official adapter can't do that. Yes.
+    pub keep_live: bool,
     /// How long other nodes' answers are waited for, in milliseconds. 5,000.
     pub requests_timeout: Millis,
 }
@@ -56,6 +61,7 @@ impl Default for StreamsOptions {
             sharded: false,
             session_key_prefix: "sio:session:".to_owned(),
             max_disconnection: None,
+            keep_live: true,
             requests_timeout: 5_000,
         }
     }

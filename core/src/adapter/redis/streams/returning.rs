@@ -5,9 +5,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::super::super::{BroadcastOptions, BroadcastPacket, Host, Progress, Reply, Restored, Session};
+use super::super::super::{
+    Adapter, BroadcastOptions, BroadcastPacket, Host, Progress, Reply, Restored, Session,
+};
 use super::super::Fields;
-use super::super::cluster::{Cluster, Message};
+use super::super::cluster::{Cluster, Message, Wire};
 use super::entry::Entry;
 use super::session::Marks;
 use super::stored::{Stored, with_offset};
@@ -30,6 +32,8 @@ const LOOK_EVERY: Millis = 20;
 /// A session that is being restored.
 pub(super) struct Returning {
     number: u64,
+    /// The node that it was on may not know that it has gone.
+    is_live: bool,
     session: Session,
     rooms: HashSet<Arc<str>>,
     missed: Missed,
@@ -127,18 +131,35 @@ struct Gap {
 
 impl<H: Host + 'static> Cluster<H, Stored> {
     /// Keeps a session for the node to which its client comes back.
-    pub(super) fn keep(&self, mut session: Session) {
-        let wire = &self.wire;
-        let Some(ttl) = wire.shared.options.max_disconnection else {
-            return;
-        };
+    pub(super) fn keep(&self, session: Session) {
+        self.wire.live.remove(&session.sid);
+        if let Some(ttl) = self.wire.shared.options.max_disconnection {
+            self.keep_for(ttl, session, false);
+        }
+    }
+
+    /// Keeps the session of a client that is connected, if it is still.
+    pub(super) fn keep_live(&self, id: &Arc<str>) {
+        let host = self.local.host();
+        let is_live = |_: &H::Member| self.wire.live.has(id);
+        let session = host
+            .find(id)
+            .filter(is_live)
+            .and_then(|member| host.session(&member));
+        if let (Some(mut session), Some(ttl)) = (session, self.wire.shared.options.max_disconnection) {
+            session.rooms = self.local.socket_rooms(id);
+            self.keep_for(ttl.saturating_add(self.wire.turn()), session, true);
+        }
+    }
+
+    fn keep_for(&self, ttl: Millis, mut session: Session, is_live: bool) {
         let at = {
-            let state = wire.state.lock();
+            let state = self.wire.state.lock();
             // Read now, when nothing can be sent.
             if let Some(member) = self.local.host().find(&session.sid) {
                 session.progress = self.local.host().progress(&member);
             }
-            wire.position(&state)
+            self.wire.position(&state)
         };
         let marks = at.map(|at| Marks {
             progress: session.progress,
@@ -147,10 +168,10 @@ impl<H: Host + 'static> Cluster<H, Stored> {
                 sent if sent != u128::MAX => at.max(sent),
                 _ => at,
             },
+            is_live,
         });
-        let key = format!("{}{}", wire.shared.options.session_key_prefix, session.pid);
         match session::write(&session, marks) {
-            Ok(value) => self.bus.set(&key, value, ttl),
+            Ok(value) => self.bus.set(&self.wire.key(&session.pid), value, ttl),
             Err(error) => log::error!("a session was not kept: {error}"),
         }
     }
@@ -162,7 +183,6 @@ impl<H: Host + 'static> Cluster<H, Stored> {
         if options.max_disconnection.is_none() || pid.len() > MAX_PID || is_full {
             return reply(None);
         }
-        let key = format!("{}{pid}", options.session_key_prefix);
         let (me, offset) = (self.me(), offset.and_then(id::parse));
         let taken = move |value: Result<Option<Vec<u8>>, AdapterError>| {
             let session = value.ok().flatten().and_then(|value| session::read(&value));
@@ -171,7 +191,7 @@ impl<H: Host + 'static> Cluster<H, Stored> {
                 _ => reply(None),
             }
         };
-        self.bus.take(&key, Box::new(taken));
+        self.bus.take(&self.wire.key(pid), Box::new(taken));
     }
 
     /// On the bus' thread, as all that follows.
@@ -183,8 +203,11 @@ impl<H: Host + 'static> Cluster<H, Stored> {
         reply: Reply<Option<Restored>>,
     ) {
         let after = match (marks, offset) {
-            // It has all that was sent to it.
-            (Some(marks), seen) if seen.unwrap_or(0) >= marks.progress.sent => marks.at,
+            // It has all that was sent to it; if it was still connected, maybe more.
+            (Some(marks), seen) if seen.unwrap_or(0) >= marks.progress.sent => match marks.is_live {
+                true => marks.at.max(seen.unwrap_or(0)),
+                false => marks.at,
+            },
             (Some(marks), seen) => seen.unwrap_or(0).max(marks.progress.since.saturating_sub(1)),
             (None, Some(seen)) => seen,
             // An official node has kept it, which knows less.
@@ -194,8 +217,13 @@ impl<H: Host + 'static> Cluster<H, Stored> {
             since: after.saturating_add(1),
             sent: 0,
         };
+        let is_live = marks.is_some_and(|marks| marks.is_live);
+        if is_live {
+            self.end_former(&session.sid);
+        }
         let returning = Returning {
             number: 0,
+            is_live,
             rooms: session.rooms.iter().cloned().collect(),
             session,
             missed: Missed::default(),
@@ -209,11 +237,32 @@ impl<H: Host + 'static> Cluster<H, Stored> {
         );
     }
 
+    /// Whoever still has the client's former socket disconnects it: it will not hear of it any more. Others' orders to do so
+    /// come by the stream; that one came beside it says that the client is elsewhere.
+    fn end_former(&self, id: &str) {
+        let options = BroadcastOptions {
+            rooms: vec![id.into()],
+            ..BroadcastOptions::default()
+        };
+        Stored::publish(self, Message::Disconnect { options, close: true });
+        if let Some(member) = self.local.host().find(id) {
+            self.wire.live.remove(id);
+            self.local.host().disconnect(&member, true);
+        }
+    }
+
+    /// Whether a client's former socket is still on this node.
+    fn is_still_here(&self, returning: &Returning) -> bool {
+        returning.is_live && self.local.host().find(&returning.session.sid).is_some()
+    }
+
     /// Begins when this node has read so far that it can't send again what was sent already.
     fn begin(&self, mut returning: Returning, after: u128, patience: Millis) {
         let mut state = self.wire.state.lock();
         match self.wire.position(&state) {
-            Some(position) if position >= after && !state.own.is_ahead() => {
+            Some(position)
+                if position >= after && !state.own.is_ahead() && !self.is_still_here(&returning) =>
+            {
                 state.returns += 1;
                 returning.number = state.returns;
                 let number = returning.number;

@@ -22,7 +22,12 @@ pub(super) struct Marks {
     pub(super) progress: Progress,
     /// All entries up to this one had been sent, as far as they were for it.
     pub(super) at: u128,
+    /// The client was connected then, and may have got more.
+    pub(super) is_live: bool,
 }
+
+/// Says so in our member.
+const LIVE: &str = "live";
 
 /// Writes a session.
 ///
@@ -37,11 +42,17 @@ pub(super) fn write(session: &Session, marks: Option<Marks>) -> Result<Vec<u8>, 
     push_names(&session.rooms, &mut text);
     text.push_str(",\"data\":");
     text.push_str(&session.data);
-    if let Some(Marks { progress, at }) = marks {
+    if let Some(Marks {
+        progress,
+        at,
+        is_live,
+    }) = marks
+    {
         text.push_str(",\"");
         text.push_str(OWN);
         let [since, sent, at] = [progress.since, progress.sent, at].map(id::text);
-        text.push_str(&format!("\":[\"{since}\",\"{sent}\",\"{at}\"]"));
+        text.push_str(&format!("\":[\"{since}\",\"{sent}\",\"{at}\""));
+        text.push_str(if is_live { ",\"live\"]" } else { "]" });
     }
     text.push('}');
     Ok(BASE64.encode(&to_msgpack(&text, &[])?).into_bytes())
@@ -70,12 +81,13 @@ pub(super) fn read(value: &[u8]) -> Option<(Session, Option<Marks>)> {
 fn read_marks(marks: Value<'_>) -> Option<Marks> {
     let ids: Vec<Arc<str>> = marks.names().ok()?;
     match ids.as_slice() {
-        [since, sent, at] => Some(Marks {
+        [since, sent, at, rest @ ..] => Some(Marks {
             progress: Progress {
                 since: id::parse(since)?,
                 sent: id::parse(sent)?,
             },
             at: id::parse(at)?,
+            is_live: rest.first().is_some_and(|word| &**word == LIVE),
         }),
         _ => None,
     }

@@ -10,6 +10,7 @@ use super::super::super::{
 use super::super::cluster::{Cluster, Envelope, Message, Wire};
 use super::super::{Listener, Subscription};
 use super::entry::{self, Entry};
+use super::live::{Live, Watcher};
 use super::own::{Found, OwnEntries};
 use super::reader::{Hears, Reader};
 use super::returning::Returning;
@@ -26,6 +27,7 @@ pub(super) struct Stored {
     reader: Arc<Reader>,
     channel: String,
     pub(super) state: Mutex<State>,
+    pub(super) live: Live,
 }
 
 /// Locked while an event is sent to sockets, so that what is sent to one and what is known of that change together.
@@ -50,7 +52,13 @@ impl Stored {
             stream,
             reader,
             state: Mutex::default(),
+            live: Live::default(),
         }
+    }
+
+    /// Where a session is kept.
+    pub(super) fn key(&self, pid: &str) -> String {
+        format!("{}{pid}", self.shared.options.session_key_prefix)
     }
 
     fn channel_of(&self, node: &str) -> String {
@@ -81,6 +89,9 @@ impl<H: Host + 'static> Cluster<H, Stored> {
         for channel in [wire.channel.clone(), wire.channel_of(&self.uid)] {
             let ear = Arc::new(Ear(self.me()));
             self.bus.subscribe(wire.subscription(channel), ear, None);
+        }
+        if wire.recovers() && wire.shared.options.keep_live {
+            self.local.watch_rooms(Arc::new(Watcher(self.me())));
         }
     }
 
@@ -205,7 +216,18 @@ impl<H: Host + 'static> Listener for Ear<H> {
     fn on_message(&self, channel: &str, payload: &[u8]) {
         let Some(cluster) = self.0.upgrade() else { return };
         match Envelope::read(payload) {
-            Ok(envelope) => cluster.on_message(envelope),
+            Ok(envelope) => {
+                if let Message::Disconnect { options, .. } = &envelope.message
+                    && envelope.uid != cluster.uid
+                {
+                    // Their clients have come back elsewhere, where their sessions are kept from now on.
+                    options
+                        .rooms
+                        .iter()
+                        .for_each(|id| _ = cluster.wire.live.remove(id));
+                }
+                cluster.on_message(envelope);
+            }
             Err(error) => log::debug!("what came by {channel} is no message: {error}"),
         }
     }

@@ -41,6 +41,7 @@ fn session_again(value: &str) -> Vec<u8> {
             sent: 7 << 64,
         },
         at: 7 << 64 | 9,
+        is_live: false,
     };
     let marked = session::write(&session, Some(marks)).unwrap();
     let again = session::read(&marked).unwrap();

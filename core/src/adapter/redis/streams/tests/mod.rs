@@ -1,4 +1,5 @@
 mod captures;
 mod faults;
+mod live;
 mod random;
 mod recovery;

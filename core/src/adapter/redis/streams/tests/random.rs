@@ -1,5 +1,5 @@
-//! Clients that lose their connections and come back to any node at any time, while all nodes broadcast: each client gets
-//! all that is for it, in the order of the stream, once.
+//! Clients that lose their connections, or leave nodes that don't notice, and come back to any node at any time, while all
+//! nodes broadcast: each client gets all that is for it, in the order of the stream, once.
 
 use std::sync::Arc;
 
@@ -36,9 +36,18 @@ struct Client {
     offset: Option<String>,
     /// What comes on the present connection and did not arrive yet.
     on_the_way: Vec<String>,
+    /// The node that still has its former socket.
+    former: Option<usize>,
 }
 
 impl Client {
+    fn is_at(&self, node: usize) -> bool {
+        match &self.at {
+            Whereabouts::On(at) | Whereabouts::Coming(at, _) => *at == node,
+            Whereabouts::Away => false,
+        }
+    }
+
     fn arrives(&mut self, count: usize) {
         for line in self.on_the_way.drain(..count) {
             let offset = offset_in(&line).unwrap();
@@ -54,6 +63,7 @@ struct Play {
     clients: Vec<Client>,
     said: usize,
     lost: usize,
+    left: usize,
 }
 
 impl Play {
@@ -68,6 +78,7 @@ impl Play {
                 has: Vec::new(),
                 offset: None,
                 on_the_way: Vec::new(),
+                former: None,
             }
         });
         let clients = clients.collect();
@@ -77,18 +88,40 @@ impl Play {
             clients,
             said: 0,
             lost: 0,
+            left: 0,
         }
     }
 
     /// What nodes have sent to their sockets is on its way to the clients.
     fn gather(&mut self) {
         for node in 0..3 {
+            let mut gone = Vec::new();
             for line in self.world.take_log(node) {
-                let (id, array) = line.split_once(' ').unwrap();
+                let (id, what) = line.split_once(' ').unwrap();
                 let client = self.clients.iter_mut().find(|client| client.id == id).unwrap();
-                client.on_the_way.push(array.to_owned());
+                if what == "goes true" {
+                    assert_eq!(client.former.take(), Some(node));
+                    gone.push(id.to_owned()); // what it still got was for the former socket
+                    self.world.adapter(node).del_all(id);
+                    self.world.crowd(node).sockets.lock().remove(id);
+                } else if client.former != Some(node)
+                    && client.is_at(node)
+                    && !gone.iter().any(|one| one == id)
+                {
+                    client.on_the_way.push(what.to_owned());
+                }
             }
         }
+    }
+
+    fn say_something(&mut self) {
+        self.said += 1;
+        let rooms = [&["all"][..], &["even"], &["odd"], &[], &["x1"]][self.random.below(5)];
+        let node = self.random.below(3);
+        let array = format!("[\"{}\"]", self.said);
+        self.world
+            .adapter(node)
+            .broadcast(&packet(&array), &to(rooms, &[]));
     }
 
     fn step(&mut self) {
@@ -122,11 +155,15 @@ impl Play {
             Whereabouts::On(at) => {
                 let (at, arrived) = (*at, self.random.below(client.on_the_way.len() + 1));
                 client.arrives(arrived);
-                if self.random.below(3) == 0 {
-                    client.on_the_way.clear();
-                    client.at = Whereabouts::Away;
-                    self.lost += 1;
-                    self.world.lose(at, &client.id);
+                match self.random.below(6) {
+                    0 | 1 => {
+                        client.on_the_way.clear();
+                        client.at = Whereabouts::Away;
+                        self.lost += 1;
+                        self.world.lose(at, &client.id);
+                    }
+                    2 => self.leave_unnoticed(number, at, node),
+                    _ => {}
                 }
             }
             Whereabouts::Away => {
@@ -135,6 +172,26 @@ impl Play {
             }
             Whereabouts::Coming(..) => self.look_who_came(number),
         }
+    }
+
+    /// A client comes to a node, and the one that it was on doesn't know yet.
+    fn leave_unnoticed(&mut self, number: usize, at: usize, node: usize) {
+        // Its session is kept by then.
+        for _ in 0..2 {
+            self.world.server.deliver();
+            self.gather();
+            self.world.server.advance(60);
+        }
+        self.gather();
+        let arrived = self.random.below(self.clients[number].on_the_way.len() + 1);
+        self.clients[number].arrives(arrived);
+        (0..self.random.below(4)).for_each(|_| self.say_something());
+        let client = &mut self.clients[number];
+        client.on_the_way.clear();
+        client.former = Some(at);
+        self.left += 1;
+        let restored = self.world.come_back(node, &client.id, client.offset.as_deref());
+        client.at = Whereabouts::Coming(node, restored);
     }
 
     fn look_who_came(&mut self, number: usize) {
@@ -193,13 +250,14 @@ impl Play {
 
 #[test]
 fn all_comes_once_and_in_order() {
-    let mut lost = 0;
+    let (mut lost, mut left) = (0, 0);
     for seed in 0..300 {
         println!("seed {seed}");
         let mut play = Play::new(seed);
         (0..400).for_each(|_| play.step());
         lost += play.lost;
+        left += play.left;
         play.end();
     }
-    assert!(lost > 1000, "{lost}");
+    assert!(lost > 1000 && left > 500, "{lost} {left}");
 }
