@@ -17,7 +17,6 @@ use super::sending::{self, Head, Payload};
 use super::waiting::Who;
 use super::{BroadcastOperator, Namespace, RoomEvent, Socket, details};
 use crate::adapter::{
-use crate::adapter::{
     self, Answer, BroadcastAcks, BroadcastFlags, BroadcastOptions, BroadcastPacket, Directory, Host,
     Progress, Recipients, Reply, Session, SocketDetails,
 };

@@ -15,14 +15,14 @@ use crate::fixture::{Client, Fixture, Got, sent, serve_with, set};
 use crate::support::PATIENCE;
 
 /// Delivers what the nodes publish, on a thread of its own, as a bus does.
-struct Courier {
-    server: MemoryServer,
+pub(crate) struct Courier {
+    pub(crate) server: MemoryServer,
     is_done: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Courier {
-    fn new() -> Courier {
+    pub(crate) fn new() -> Courier {
         let (server, is_done) = (MemoryServer::new(), Arc::new(AtomicBool::new(false)));
         let (carried, done) = (server.clone(), is_done.clone());
         let carry = move || {

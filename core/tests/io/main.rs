@@ -9,6 +9,8 @@ mod broadcasts;
 mod closing;
 #[cfg(feature = "redis")]
 mod cluster;
+#[cfg(feature = "redis")]
+mod cluster_recovery;
 mod connecting;
 mod events;
 mod fixture;
