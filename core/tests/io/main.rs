@@ -3,6 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "redis")]
+#[path = "../support/redis.rs"]
+mod redis;
+
 mod acks;
 mod admin;
 mod broadcasts;
@@ -11,6 +15,8 @@ mod closing;
 mod cluster;
 #[cfg(feature = "redis")]
 mod cluster_recovery;
+#[cfg(feature = "redis")]
+mod cluster_redis;
 mod connecting;
 mod events;
 mod fixture;
