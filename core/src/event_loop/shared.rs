@@ -22,7 +22,8 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, MAX_LOOPS};
 use crate::ws::Millis;
 
-static LOOPS: [OnceLock<Shared>; MAX_LOOPS] = [const { OnceLock::new() }; MAX_LOOPS];
+/// Boxed, since a `OnceLock` that waits is not all zeros: the places themselves would be 14 MB of the library's file.
+static LOOPS: [OnceLock<Box<Shared>>; MAX_LOOPS] = [const { OnceLock::new() }; MAX_LOOPS];
 static FREE: Mutex<FreeLoops> = Mutex::new(FreeLoops {
     indices: Vec::new(),
     fresh: 0,
@@ -78,7 +79,7 @@ impl Shared {
                 }
             }
         };
-        let shared = LOOPS[index].get_or_init(|| Shared::new(index));
+        let shared = LOOPS[index].get_or_init(|| Box::new(Shared::new(index)));
         shared.slots.forget_ended();
         shared.turns.reset();
         Ok(shared)
@@ -130,13 +131,14 @@ impl Shared {
         fork::check()?;
         LOOPS[id.loop_index()]
             .get()
+            .map(|shared| &**shared)
             .ok_or_else(|| ErrorCode::Closed.into())
     }
 
     /// The loops that have had this place, if there was one.
     #[inline]
     pub(crate) fn of_index(index: u32) -> Option<&'static Shared> {
-        LOOPS.get(index as usize)?.get()
+        LOOPS.get(index as usize)?.get().map(|shared| &**shared)
     }
 
     /// The server with this handle. Errors as for [`Shared::of`].
