@@ -8,7 +8,6 @@ mod fixture;
 #[path = "../support/redis.rs"]
 mod redis;
 #[path = "../support/mod.rs"]
-#[allow(dead_code)]
 mod support;
 
 use std::sync::Arc;
