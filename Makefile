@@ -94,7 +94,7 @@ test-rust:
 	$(CARGO) test --locked -p sockline -p sockline-ffi
 
 test-c: lib c cpp
-	tests/tools/need valgrind clang curl openssl pkg-config
+	tests/tools/need valgrind clang curl openssl pkg-config redis-server
 	tests/c/run.sh
 
 $(VENV)/.test: $(VENV)/bin/python bindings/python/requirements-test.txt

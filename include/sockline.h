@@ -118,8 +118,8 @@ typedef uint64_t sockline_io_manager;
 typedef uint64_t sockline_io_client;
 
 /**
- * The answer that the other side waits for: a number, to be used once by sockline_io_ack_send. It ends by that, and with the
- * connection that it came over; there is nothing to free.
+ * The answer that the other side waits for: a number, to be used once by sockline_io_ack_send, sockline_io_client_ack_send or
+ * sockline_io_server_ack_send. It ends by that, and with the connection that it came over; there is nothing to free.
  */
 typedef uint64_t sockline_io_ack;
 
@@ -129,6 +129,22 @@ typedef uint64_t sockline_io_ack;
  * SOCKLINE_ERR_ALREADY_ANSWERED.
  */
 typedef uint64_t sockline_io_question;
+
+/**
+ * A connection to Redis, over which servers of one cluster reach each other's clients. It is for one server, by
+ * sockline_io_server_options.redis, and any number of emitters.
+ *
+ * It is a pointer and has to be freed; the server and the emitters keep what they need, so that may be done at once.
+ */
+typedef struct sockline_redis sockline_redis;
+
+/**
+ * Sends events to the clients of a cluster from a process that needs no server, as npm's @socket.io/redis-emitter. The servers
+ * have to be in mode SOCKLINE_REDIS_CLASSIC, with the same key. Nobody tells whether a server was there.
+ *
+ * It is a pointer and has to be freed.
+ */
+typedef struct sockline_emitter sockline_emitter;
 
 /*
  * Types: values
@@ -1443,6 +1459,118 @@ typedef struct sockline_io_recovery {
     uint64_t max_bytes;
 } sockline_io_recovery;
 
+/** How the servers of a cluster tell each other. All need the same. */
+typedef enum sockline_redis_mode {
+    /** Channels and patterns: createAdapter of npm's @socket.io/redis-adapter. Emitters need it. */
+    SOCKLINE_REDIS_CLASSIC = 0,
+    /** Sharded channels: createShardedAdapter of @socket.io/redis-adapter. Needs Redis 7. */
+    SOCKLINE_REDIS_SHARDED = 1,
+    /**
+     * A stream: createAdapter of @socket.io/redis-streams-adapter. Outlasts a short loss of Redis, and with
+     * sockline_io_server_options.recovery clients come back on other servers, too.
+     */
+    SOCKLINE_REDIS_STREAMS = 2,
+} sockline_redis_mode;
+
+/** Which rooms have a channel of their own, with SOCKLINE_REDIS_SHARDED. All servers need the same. */
+typedef enum sockline_redis_subscription {
+    /** Those whose names can't be a socket's id: with other than 20 characters. */
+    SOCKLINE_REDIS_DYNAMIC = 0,
+    /** None: each broadcast goes to all servers. */
+    SOCKLINE_REDIS_STATIC = 1,
+    /** All, those that sockets have to themselves included: for many events to single sockets of other servers. */
+    SOCKLINE_REDIS_DYNAMIC_PRIVATE = 2,
+} sockline_redis_subscription;
+
+/**
+ * A cluster over Redis. Start from SOCKLINE_REDIS_OPTIONS_INIT; a field of 0 means its default, which is that of the official
+ * packages.
+ */
+typedef struct sockline_redis_options {
+    /** sizeof(sockline_redis_options), as the INIT macro sets it. */
+    size_t size;
+    /**
+     * Where Redis is. Default: redis://127.0.0.1:6379.
+     *
+     * redis://user:password@host:6379/0, all but the host optional; rediss: is the same over TLS.
+     * unix:///run/redis.sock, with ?db=0&user=…&password=… if needed.
+     * redis+cluster://host:6379,host:6380: nodes of a Redis Cluster, of which one has to be up; also rediss+cluster:.
+     * redis+sentinel://host:26379,host:26380/master/0: sentinels, the name of what they watch, and the database.
+     * rediss+sentinel: is TLS to the master, not to the sentinels; user and password are the master's.
+     */
+    sockline_string url;
+    /** How the servers tell each other, as one of enum sockline_redis_mode. Default: SOCKLINE_REDIS_CLASSIC. */
+    int64_t mode;
+    /** What the names of all channels begin with. Default: socket.io. */
+    sockline_string key;
+    /** How long other servers' answers are waited for, in milliseconds. Default: 5,000. */
+    uint64_t requests_timeout_ms;
+    /** 1 has answers go to who asked only, with SOCKLINE_REDIS_CLASSIC. Default: to all. */
+    int64_t publish_on_specific_response_channel;
+    /**
+     * Which rooms have a channel of their own, as one of enum sockline_redis_subscription. Default: SOCKLINE_REDIS_DYNAMIC.
+     */
+    int64_t subscription_mode;
+    /** The stream's name, with SOCKLINE_REDIS_STREAMS. Default: socket.io. */
+    sockline_string stream_name;
+    /** How many streams the namespaces are spread over. Default: 1. */
+    uint64_t stream_count;
+    /** How many entries a stream keeps, about. Default: 10,000. */
+    uint64_t max_len;
+    /** How many entries are read at once, at most. Default: 100. */
+    uint64_t read_count;
+    /** What the keys of saved sessions begin with. Default: sio:session: */
+    sockline_string session_key_prefix;
+    /** A PEM file with the authorities to trust, for TLS. Default: the system's. */
+    sockline_string ca_file;
+    /**
+     * A PEM file with a certificate and the chain to its authority, if Redis asks for one; with key_file. Default: none.
+     */
+    sockline_string certificate_file;
+    /** A PEM file with the certificate's key. */
+    sockline_string key_file;
+    /** 1 trusts any server; for tests. Default: certificates are verified. */
+    int64_t insecure;
+    /** How long Redis has to answer a command, and connecting may take, in milliseconds. Default: 5,000. */
+    uint64_t command_timeout_ms;
+    /**
+     * How often each connection is tried while nothing else happens, in milliseconds; one that doesn't answer within that time
+     * again is replaced. Default: 2,000.
+     */
+    uint64_t ping_interval_ms;
+    /** Bytes that may wait for Redis; what would be more is dropped. Default: 64 MiB. */
+    uint64_t max_queued;
+} sockline_redis_options;
+
+/**
+ * The callbacks of a connection to Redis. Start from SOCKLINE_REDIS_HANDLERS_INIT and set those that you need; NULL ignores the
+ * event. They come on a thread of the connection's own, one after the other, and must not wait; they may call anything. No C++
+ * exception and no longjmp may leave them.
+ */
+typedef struct sockline_redis_handlers {
+    /** sizeof(sockline_redis_handlers), as the INIT macro sets it. */
+    size_t size;
+    /** Something went wrong; text is for people, and borrowed. */
+    void (*on_error)(sockline_string text, void *user_data);
+    /** Redis is connected, and all that other servers say is heard, for the first time or again. */
+    void (*on_connected)(void *user_data);
+    /**
+     * Redis can't be reached any more; it is tried again until the connection is closed. Meanwhile servers go on with their own
+     * clients. why is for people, and borrowed.
+     */
+    void (*on_disconnected)(sockline_string why, void *user_data);
+    /** The connection has ended. */
+    void (*on_closed)(void *user_data);
+    /** No other callback follows; user_data may be freed. On any thread. */
+    void (*on_freed)(void *user_data);
+} sockline_redis_handlers;
+
+/**
+ * What has become of what was sent before, and the context of the call. status: SOCKLINE_OK if all has arrived at Redis,
+ * SOCKLINE_ERR_PEER_DEAD if not.
+ */
+typedef void (*sockline_redis_flushed)(sockline_status status, void *context);
+
 /**
  * How a Socket.IO server is set up. Start from SOCKLINE_IO_SERVER_OPTIONS_INIT; a field of 0 means its default, which is the
  * official server's.
@@ -1499,6 +1627,15 @@ typedef struct sockline_io_server_options {
     uint64_t max_attachments;
     /** A parser of your own, in place of parser. Default: NULL, none. */
     const sockline_io_custom_parser *custom_parser;
+    /**
+     * The URL of a Redis, as sockline_redis_options.url, with that struct's defaults: makes the server one of a cluster. Errors of
+     * this connection are logged. Default: none.
+     */
+    sockline_string adapter;
+    /**
+     * The same with a connection that was made before, and only for this server; in place of adapter. Default: NULL, none.
+     */
+    sockline_redis *redis;
 } sockline_io_server_options;
 
 /**
@@ -1784,6 +1921,14 @@ typedef struct sockline_io_handlers {
      * before, it comes on the thread that finds it out.
      */
     void (*on_server_closed)(sockline_io_server server, void *user_data);
+    /**
+     * Another server of the cluster, or an emitter, has emitted an event (serverSideEmit): sockline_io_server_side_emit. If
+     * event.ack is not 0, answer with sockline_io_server_ack_send, here or later from any thread. event is borrowed. NULL answers
+     * nothing, and who waits for an answer counts this server as missing.
+     */
+    void (*on_server_side_emit)(sockline_io_namespace nsp,
+                                const sockline_io_event *event,
+                                void *user_data);
 } sockline_io_handlers;
 
 /** A socket of a target, here or on another server of the cluster; borrowed until the function that gets it returns. */
@@ -1839,13 +1984,68 @@ typedef void (*sockline_io_socket_visitor)(sockline_io_socket socket, void *cont
 typedef void (*sockline_io_room_visitor)(sockline_string room, void *context);
 
 /**
- * What sockline_io_fetch_sockets has found: sockets, count of them, and the context it was given. status: SOCKLINE_OK, or why
- * not all servers of the cluster have answered. All is borrowed until the function returns.
+ * What sockline_io_fetch_sockets has found: sockets, count of them, and the context it was given. missing: how many servers of the
+ * cluster have not answered in time, so that their sockets are not among these. status: SOCKLINE_OK, or why nothing can be said. All
+ * is borrowed until the function returns.
  */
 typedef void (*sockline_io_sockets_found)(sockline_status status,
                                           const sockline_io_socket_details *sockets,
                                           size_t count,
+                                          size_t missing,
                                           void *context);
+
+/**
+ * What sockline_io_all_sockets and sockline_io_all_rooms have found: names, count of them. missing: how many servers of the cluster
+ * have not answered in time. status: SOCKLINE_OK, or why nothing can be said. context is that of the call. All is borrowed until
+ * the function returns.
+ */
+typedef void (*sockline_io_names_found)(sockline_status status,
+                                        const sockline_string *names,
+                                        size_t count,
+                                        size_t missing,
+                                        void *context);
+
+/**
+ * What the other servers have answered: responses, count of them, each of one value. missing: how many servers have not answered
+ * in time. status: SOCKLINE_OK, or why nobody could be asked. context is that of the call. All is borrowed until the function
+ * returns.
+ */
+typedef void (*sockline_io_servers_answered)(sockline_status status,
+                                             const sockline_io_response *responses,
+                                             size_t count,
+                                             size_t missing,
+                                             void *context);
+
+/**
+ * How many servers of the cluster have the namespace, this one included, and the context of the call. status: SOCKLINE_OK, or why
+ * nothing can be said.
+ */
+typedef void (*sockline_io_servers_counted)(sockline_status status, size_t count, void *context);
+
+/**
+ * Which sockets of the cluster a call is for: those in any of the rooms, or all of the namespace if there are none, but not those
+ * in any of the rooms in except. Start from SOCKLINE_EMITTER_TARGET_INIT.
+ */
+typedef struct sockline_emitter_target {
+    /** sizeof(sockline_emitter_target), as the INIT macro sets it. */
+    size_t size;
+    /** The namespace's name. Default: /. */
+    sockline_string nsp;
+    /**
+     * The rooms, room_count of them. A socket in several of them is reached once. A socket's id is a room with only it.
+     */
+    const sockline_string *rooms;
+    /** How many those are. */
+    size_t room_count;
+    /** The rooms that are left out, except_count of them. */
+    const sockline_string *except;
+    /** How many those are. */
+    size_t except_count;
+    /** 1 drops the event for clients that can't be written to right now. Default: it waits. */
+    int64_t is_volatile;
+    /** Whether it may be compressed, where compression was agreed on: 1, or -1 for not. Default: it may. */
+    int64_t compress;
+} sockline_emitter_target;
 
 /**
  * How a manager connects. Start from SOCKLINE_IO_MANAGER_OPTIONS_INIT; a field of 0 means its default, which is the official
@@ -2116,6 +2316,14 @@ inline sockline_io_recovery sockline_io_recovery_init() {
     sockline_io_recovery fresh = sockline_io_recovery(); fresh.size = sizeof(fresh); return fresh;
 }
 #define SOCKLINE_IO_RECOVERY_INIT sockline_io_recovery_init()
+inline sockline_redis_options sockline_redis_options_init() {
+    sockline_redis_options fresh = sockline_redis_options(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_REDIS_OPTIONS_INIT sockline_redis_options_init()
+inline sockline_redis_handlers sockline_redis_handlers_init() {
+    sockline_redis_handlers fresh = sockline_redis_handlers(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_REDIS_HANDLERS_INIT sockline_redis_handlers_init()
 inline sockline_io_server_options sockline_io_server_options_init() {
     sockline_io_server_options fresh = sockline_io_server_options(); fresh.size = sizeof(fresh); return fresh;
 }
@@ -2132,6 +2340,10 @@ inline sockline_io_target sockline_io_target_init() {
     sockline_io_target fresh = sockline_io_target(); fresh.size = sizeof(fresh); return fresh;
 }
 #define SOCKLINE_IO_TARGET_INIT sockline_io_target_init()
+inline sockline_emitter_target sockline_emitter_target_init() {
+    sockline_emitter_target fresh = sockline_emitter_target(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_EMITTER_TARGET_INIT sockline_emitter_target_init()
 inline sockline_io_metrics sockline_io_metrics_init() {
     sockline_io_metrics fresh = sockline_io_metrics(); fresh.size = sizeof(fresh); return fresh;
 }
@@ -2195,10 +2407,13 @@ inline sockline_refusal sockline_refusal_init() {
 #define SOCKLINE_IO_CORS_INIT {.size = sizeof(sockline_io_cors)}
 #define SOCKLINE_IO_COOKIE_INIT {.size = sizeof(sockline_io_cookie)}
 #define SOCKLINE_IO_RECOVERY_INIT {.size = sizeof(sockline_io_recovery)}
+#define SOCKLINE_REDIS_OPTIONS_INIT {.size = sizeof(sockline_redis_options)}
+#define SOCKLINE_REDIS_HANDLERS_INIT {.size = sizeof(sockline_redis_handlers)}
 #define SOCKLINE_IO_SERVER_OPTIONS_INIT {.size = sizeof(sockline_io_server_options)}
 #define SOCKLINE_IO_ADMIN_OPTIONS_INIT {.size = sizeof(sockline_io_admin_options)}
 #define SOCKLINE_IO_EMIT_OPTIONS_INIT {.size = sizeof(sockline_io_emit_options)}
 #define SOCKLINE_IO_TARGET_INIT {.size = sizeof(sockline_io_target)}
+#define SOCKLINE_EMITTER_TARGET_INIT {.size = sizeof(sockline_emitter_target)}
 #define SOCKLINE_IO_METRICS_INIT {.size = sizeof(sockline_io_metrics)}
 #define SOCKLINE_IO_HANDLERS_INIT {.size = sizeof(sockline_io_handlers)}
 #define SOCKLINE_IO_MANAGER_OPTIONS_INIT {.size = sizeof(sockline_io_manager_options)}
@@ -3011,6 +3226,190 @@ sockline_status sockline_io_fetch_sockets(
     const sockline_io_target *target,
     sockline_io_sockets_found found,
     void *context);
+
+/*
+ * Socket.IO: a cluster
+ */
+
+/**
+ * Begins to connect to Redis, and writes the connection to *redis: owned, until sockline_redis_free. Redis needn't be there yet:
+ * it is tried until the connection ends, with growing pauses of at most 5 seconds.
+ *
+ * options: NULL for the defaults. handlers: NULL for none. user_data: yours, given to every callback. All is copied but
+ * user_data. redis: not NULL; left alone after an error, and then no callback ever comes, but while this call runs some may.
+ * Errors: SOCKLINE_ERR_INVALID_URL, SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_TLS for files that can't be used,
+ * SOCKLINE_ERR_UNSUPPORTED in a build without TLS, SOCKLINE_ERR_OUT_OF_RESOURCES, SOCKLINE_ERR_FORKED. Any thread.
+ */
+sockline_status sockline_redis_new(
+    const sockline_redis_options *options,
+    const sockline_redis_handlers *handlers,
+    void *user_data,
+    sockline_redis **redis);
+
+/** Whether Redis can be reached, as far as is known: 1 or 0; 0 for NULL. Any thread. */
+int32_t sockline_redis_connected(const sockline_redis *redis);
+
+/**
+ * How many messages were dropped, because Redis could not be reached or too much waited for it; 0 for NULL. Any thread.
+ */
+uint64_t sockline_redis_dropped(const sockline_redis *redis);
+
+/**
+ * Calls flushed exactly once, when all that was sent before has arrived at Redis, or it is clear that it has not. On the
+ * connection's thread; if that has ended, within this call. Errors: SOCKLINE_ERR_INVALID_ARGUMENT; then it is not called.
+ * Any thread.
+ */
+sockline_status sockline_redis_flush(sockline_redis *redis, sockline_redis_flushed flushed, void *context);
+
+/**
+ * Ends the connection when what was sent before has left: a server that has it goes on with its own clients alone. on_closed
+ * follows. Doing it again is harmless. Errors: SOCKLINE_ERR_INVALID_ARGUMENT for NULL. Any thread.
+ */
+sockline_status sockline_redis_close(sockline_redis *redis);
+
+/**
+ * Frees it: consumed. The connection ends as by sockline_redis_close, but not before the server and the emitters that have it are
+ * gone. NULL does nothing. Any thread.
+ */
+void sockline_redis_free(sockline_redis *redis);
+
+/**
+ * Has the other servers of the cluster hear an event, in their namespaces of this name: on_server_side_emit. Without a cluster
+ * it goes nowhere. All is copied.
+ *
+ * name: not connect, connection or new_namespace. args and attachments: as for sockline_io_emit; with SOCKLINE_REDIS_CLASSIC
+ * binary values become {"type":"Buffer","data":[…]} on the way.
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_UTF8. Any thread.
+ */
+sockline_status sockline_io_server_side_emit(
+    sockline_io_namespace nsp,
+    sockline_string name,
+    sockline_string args,
+    const sockline_bytes *attachments,
+    size_t attachment_count);
+
+/**
+ * The same, and asks for one answer of each server: calls answered with them exactly once, on a thread that turns one of the
+ * server's loops, when all have come or requests_timeout_ms is over. Errors: as for sockline_io_server_side_emit; then answered is
+ * not called. Any thread.
+ */
+sockline_status sockline_io_server_side_emit_with_ack(
+    sockline_io_namespace nsp,
+    sockline_string name,
+    sockline_string args,
+    const sockline_bytes *attachments,
+    size_t attachment_count,
+    sockline_io_servers_answered answered,
+    void *context);
+
+/**
+ * Answers the event of on_server_side_emit with one JSON value, here or later; attachments as for sockline_io_emit. All is copied.
+ * An answer can be sent once; who has asked waits for requests_timeout_ms.
+ * Errors: SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_ARGUMENT for what is not one JSON value, after
+ * which it can't be answered any more. Any thread.
+ */
+sockline_status sockline_io_server_ack_send(
+    sockline_io_ack ack,
+    sockline_string value,
+    const sockline_bytes *attachments,
+    size_t attachment_count);
+
+/**
+ * Finds the ids of the namespace's sockets on all servers of the cluster: of those in any of the rooms, room_count of them, or of
+ * all without any. found is called as that of sockline_io_fetch_sockets.
+ * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_ARGUMENT; then it is not called. Any thread.
+ */
+sockline_status sockline_io_all_sockets(
+    sockline_io_namespace nsp,
+    const sockline_string *rooms,
+    size_t room_count,
+    sockline_io_names_found found,
+    void *context);
+
+/**
+ * Finds the rooms of the namespace on all servers of the cluster, those that sockets have to themselves included.
+ * found is called as that of sockline_io_fetch_sockets. Errors: as for sockline_io_all_sockets. Any thread.
+ */
+sockline_status sockline_io_all_rooms(sockline_io_namespace nsp, sockline_io_names_found found, void *context);
+
+/**
+ * Counts the servers of the cluster that have the namespace; 1 without a cluster. counted is called as found of
+ * sockline_io_fetch_sockets. Errors: as for sockline_io_all_sockets. Any thread.
+ */
+sockline_status sockline_io_server_count(sockline_io_namespace nsp, sockline_io_servers_counted counted, void *context);
+
+/*
+ * Socket.IO: emitters
+ */
+
+/**
+ * Makes an emitter, and writes it to *emitter: owned, until sockline_emitter_free.
+ *
+ * redis: what it sends over, of whose options only the connection and the key matter here; or NULL for a connection of its own, to
+ * url, with the defaults of sockline_redis_options. url: empty with redis. emitter: not NULL; left alone after an error.
+ * Errors: as for sockline_redis_new. Any thread.
+ */
+sockline_status sockline_emitter_new(sockline_redis *redis, sockline_string url, sockline_emitter **emitter);
+
+/**
+ * Sends an event to each socket of the target; name, args and attachments as for sockline_io_emit. All is copied.
+ *
+ * target: NULL for all sockets of "/". Errors: SOCKLINE_ERR_INVALID_ARGUMENT for a reserved name and for what is not JSON,
+ * SOCKLINE_ERR_INVALID_UTF8. Any thread.
+ */
+sockline_status sockline_emitter_emit(
+    sockline_emitter *emitter,
+    const sockline_emitter_target *target,
+    sockline_string name,
+    sockline_string args,
+    const sockline_bytes *attachments,
+    size_t attachment_count);
+
+/** Puts each socket of the target into rooms (socketsJoin). Errors: as for sockline_emitter_emit. Any thread. */
+sockline_status sockline_emitter_join(
+    sockline_emitter *emitter,
+    const sockline_emitter_target *target,
+    const sockline_string *rooms,
+    size_t room_count);
+
+/** Takes each socket of the target out of rooms (socketsLeave). Errors: as for sockline_emitter_emit. Any thread. */
+sockline_status sockline_emitter_leave(
+    sockline_emitter *emitter,
+    const sockline_emitter_target *target,
+    const sockline_string *rooms,
+    size_t room_count);
+
+/**
+ * Disconnects each socket of the target (disconnectSockets); close as for sockline_io_socket_disconnect. Errors: as for
+ * sockline_emitter_emit. Any thread.
+ */
+sockline_status sockline_emitter_disconnect(
+    sockline_emitter *emitter,
+    const sockline_emitter_target *target,
+    int32_t close);
+
+/**
+ * Has all servers hear an event, in their namespaces of this name, empty for "/": on_server_side_emit. The rest as for
+ * sockline_io_server_side_emit. Any thread.
+ */
+sockline_status sockline_emitter_server_side_emit(
+    sockline_emitter *emitter,
+    sockline_string nsp,
+    sockline_string name,
+    sockline_string args,
+    const sockline_bytes *attachments,
+    size_t attachment_count);
+
+/**
+ * Calls flushed exactly once, when all that was sent before has arrived at Redis, or it is clear that it has not; as
+ * sockline_redis_flush. A process that ends earlier may lose it. Any thread.
+ */
+sockline_status sockline_emitter_flush(sockline_emitter *emitter, sockline_redis_flushed flushed, void *context);
+
+/**
+ * Frees it: consumed. What was sent still leaves, and then a connection of its own ends. NULL does nothing. Any thread.
+ */
+void sockline_emitter_free(sockline_emitter *emitter);
 
 /*
  * Socket.IO: clients

@@ -13,6 +13,7 @@ use crate::io::client_handlers::{
 };
 use crate::io::client_options::{sockline_io_manager_options, sockline_io_socket_options};
 use crate::io::custom_parser::{sockline_io_custom_parser, sockline_io_limits, sockline_io_packet};
+use crate::io::emitter::sockline_emitter_target;
 use crate::io::handlers::{
     sockline_io_ack_event, sockline_io_broadcast_ack_event, sockline_io_connection_error, sockline_io_event,
     sockline_io_handlers, sockline_io_response,
@@ -20,6 +21,7 @@ use crate::io::handlers::{
 use crate::io::options::{
     sockline_io_cookie, sockline_io_cors, sockline_io_recovery, sockline_io_server_options,
 };
+use crate::io::redis::{sockline_redis_handlers, sockline_redis_options};
 use crate::io::request::sockline_io_request;
 use crate::io::server::{sockline_io_admin_options, sockline_io_metrics};
 use crate::io::socket::sockline_io_emit_options;
@@ -79,7 +81,7 @@ layout!(sockline_refusal: 6 words, size at 0, body_len at 40);
 layout!(sockline_io_cors: 11 words, size at 0, origins at 8, max_age at 80);
 layout!(sockline_io_cookie: 12 words, size at 0, name at 8, same_site at 72, max_age at 88);
 layout!(sockline_io_recovery: 4 words, size at 0, max_bytes at 24);
-layout!(sockline_io_server_options: 23 words, size at 0, transports at 72, cors at 96, client_folder at 120, recovery at 144, max_attachments at 168, custom_parser at 176);
+layout!(sockline_io_server_options: 26 words, size at 0, transports at 72, cors at 96, client_folder at 120, recovery at 144, max_attachments at 168, custom_parser at 176, adapter at 184, redis at 200);
 layout!(sockline_io_packet: 9 words, size at 0, packet_type at 8, has_id at 12, id at 16, nsp at 24, payload at 40, attachments at 56);
 layout!(sockline_io_limits: 3 words, size at 0, max_bytes at 16);
 layout!(sockline_io_custom_parser: 7 words, size at 0, encode at 8, decode at 24, on_freed at 40, user_data at 48);
@@ -94,9 +96,12 @@ layout!(sockline_io_ack_event: 7 words, size at 0, token at 16, args at 24, atta
 layout!(sockline_io_response: 4 words, args at 0, attachments at 16);
 layout!(sockline_io_broadcast_ack_event: 6 words, size at 0, responses at 16, timed_out at 40);
 layout!(sockline_io_connection_error: 7 words, size at 0, message at 16, context at 32, request at 48);
-layout!(sockline_io_handlers: 19 words, size at 0, on_connection at 8, on_disconnect at 48, on_request at 88, on_room at 136, on_server_closed at 144);
+layout!(sockline_io_handlers: 20 words, size at 0, on_connection at 8, on_disconnect at 48, on_request at 88, on_room at 136, on_server_closed at 144, on_server_side_emit at 152);
 layout!(sockline_io_manager_options: 26 words, size at 0, options at 8, transports at 40, reconnection at 120, timeout_ms at 160, send_buffer at 192, custom_parser at 200);
 layout!(sockline_io_socket_options: 6 words, size at 0, auth at 8, ack_timeout_ms at 40);
 layout!(sockline_io_connect_error: 6 words, size at 0, message at 8, data at 24, error at 40);
 layout!(sockline_io_client_handlers: 8 words, size at 0, on_connect at 8, on_event at 24, on_auth at 48, on_freed at 56);
 layout!(sockline_io_manager_handlers: 14 words, size at 0, on_open at 8, on_reconnect at 72, on_drain at 96, on_freed at 104);
+layout!(sockline_redis_options: 26 words, size at 0, url at 8, mode at 24, key at 32, publish_on_specific_response_channel at 56, stream_name at 72, session_key_prefix at 112, ca_file at 128, insecure at 176, max_queued at 200);
+layout!(sockline_redis_handlers: 6 words, size at 0, on_error at 8, on_closed at 32, on_freed at 40);
+layout!(sockline_emitter_target: 9 words, size at 0, nsp at 8, rooms at 24, except at 40, compress at 64);

@@ -109,7 +109,8 @@ struct SocketDetails {
 };
 
 /// status: SOCKLINE_OK, or why not all servers of the cluster have answered.
-using OnSockets = std::function<void(sockline_status status, const std::vector<SocketDetails> &sockets)>;
+using OnSockets =
+    std::function<void(sockline_status status, const std::vector<SocketDetails> &sockets, std::size_t missing)>;
 
 /// Which sockets a call is for: those in any of its rooms, or all if it has none, but not those in a room that is excepted,
 /// and not the sender. Each of the first functions gives a Target that is narrower, or sends in another way.
@@ -152,7 +153,8 @@ public:
     void disconnect_sockets(bool close = false) const {
         call([&](const sockline_io_target *raw) { return sockline_io_broadcast_disconnect(raw, close ? 1 : 0); });
     }
-    /// found is called exactly once, here or later, on a thread that turns one of the server's loops.
+    /// found is called exactly once, here or later, on a thread that turns one of the server's loops. missing: how many servers of
+    /// the cluster have not answered in time.
     inline void fetch_sockets(OnSockets found) const;
 
 private:
@@ -299,12 +301,13 @@ inline void Socket::handshake(const std::function<void(const Handshake &)> &read
 }
 
 inline void Target::fetch_sockets(OnSockets found) const {
-    auto give = [](sockline_status status, const sockline_io_socket_details *sockets, std::size_t count, void *context) {
+    auto give = [](sockline_status status, const sockline_io_socket_details *sockets, std::size_t count,
+                   std::size_t missing, void *context) {
         std::unique_ptr<OnSockets> waits(static_cast<OnSockets *>(context));
         detail::contain("fetch_sockets", [&] {
             std::vector<SocketDetails> out;
             for (std::size_t i = 0; i < count; i++) out.push_back(detail::details(sockets[i]));
-            if (*waits) (*waits)(status, out);
+            if (*waits) (*waits)(status, out, missing);
         });
     };
     detail::hand_over(std::move(found), [&](void *context) {

@@ -103,8 +103,9 @@ void rooms_are_reached() {
     sockets[0].leave("red");
     CHECK(sockets[0].rooms().size() == 2 && root.rooms().size() == 3);
     sockets[0].set_data("{\"a\":1}");
-    root.to("blue").except(sockets[1].id()).fetch_sockets([&](sockline_status status, const std::vector<io::SocketDetails> &all) {
-        CHECK(status == SOCKLINE_OK && all.size() == 1 && all[0].socket == sockets[0] && all[0].data == "{\"a\":1}");
+    root.to("blue").except(sockets[1].id()).fetch_sockets([&](sockline_status status, const std::vector<io::SocketDetails> &all,
+                                                             std::size_t missing) {
+        CHECK(status == SOCKLINE_OK && missing == 0 && all.size() == 1 && all[0].socket == sockets[0] && all[0].data == "{\"a\":1}");
         found = all[0].rooms.size();
     });
     until(loop, [&] { return found == 2; });

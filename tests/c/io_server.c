@@ -251,9 +251,10 @@ static void a_socket_can_be_asked(void) {
     close_site(&site);
 }
 
-static void found(sockline_status status, const sockline_io_socket_details *sockets, size_t count, void *context) {
+static void found(sockline_status status, const sockline_io_socket_details *sockets, size_t count, size_t missing,
+                  void *context) {
     CHECK_STATUS(SOCKLINE_OK, status);
-    CHECK(count == 1 && sockets->size == sizeof *sockets && sockets->id.len == 20 && sockets->room_count == 2);
+    CHECK(missing == 0 && count == 1 && sockets->size == sizeof *sockets && sockets->id.len == 20 && sockets->room_count == 2);
     snprintf(context, LONGEST, "%.*s", STR(sockets->data));
 }
 

@@ -65,7 +65,7 @@ compile() {
     certificates
     folder=$build/$1; shift
     mkdir -p "$folder"
-    for test in contract calls io_client io_parser io_server options queue reconnect routes secure server threads upgrade; do
+    for test in contract calls io_client io_parser io_redis io_server options queue reconnect routes secure server threads upgrade; do
         gcc -g -std=c11 $strict "$@" $test.c -o "$folder/$test" $(link)
     done
     gcc -g -std=gnu11 $strict "$@" unload.c -o "$folder/unload" -ldl -lpthread
@@ -77,7 +77,7 @@ compile() {
 # Runs the tests of a folder; the rest is put before each command.
 run() {
     folder=$build/$1; messages=$2; shift 2
-    for test in contract calls io_client io_parser io_server options queue reconnect routes server upgrade hpp hpp_io; do "$@" "$folder/$test"; done
+    for test in contract calls io_client io_parser io_redis io_server options queue reconnect routes server upgrade hpp hpp_io; do "$@" "$folder/$test"; done
     "$@" "$folder/secure" "$build/certificates"
     "$@" "$folder/threads" "$messages"
     "$@" "$folder/unload" "$target/libsockline.so.0"
@@ -164,6 +164,7 @@ install() {
 }
 
 need gcc gcc; need g++ g++; need clang clang; need curl curl; need openssl openssl
+need redis-server redis-server
 library
 [ $# -gt 0 ] || set -- headers programs sanitizers valgrind examples install
 for part in "$@"; do

@@ -7,6 +7,7 @@ use sockline::Result;
 use sockline::io::{BroadcastOperator, Namespace, Socket, SocketDetails};
 
 use super::attachments;
+use super::cluster::Told;
 use super::types::{sockline_io_namespace, sockline_io_socket};
 use crate::abi::{Versioned, invalid, read_struct, string, strings};
 use crate::guard::guard;
@@ -158,13 +159,15 @@ pub struct sockline_io_socket_details {
     pub room_count: usize,
 }
 
-/// What sockline_io_fetch_sockets has found: sockets, count of them, and the context it was given. status: SOCKLINE_OK, or why
-/// not all servers of the cluster have answered. All is borrowed until the function returns.
+/// What sockline_io_fetch_sockets has found: sockets, count of them, and the context it was given. missing: how many servers of the
+/// cluster have not answered in time, so that their sockets are not among these. status: SOCKLINE_OK, or why nothing can be said. All
+/// is borrowed until the function returns.
 pub type sockline_io_sockets_found = Option<
     unsafe extern "C" fn(
         status: sockline_status,
         sockets: *const sockline_io_socket_details,
         count: usize,
+        missing: usize,
         context: *mut c_void,
     ),
 >;
@@ -183,10 +186,11 @@ pub unsafe extern "C" fn sockline_io_fetch_sockets(
         let target = unsafe { read_target(target) }?;
         let context = context as usize;
         target.fetch_sockets(move |result| {
-            let (status, sockets) = match result {
-                Ok(found) => (OK, found.value),
-                Err(error) => (error.code() as sockline_status, Vec::new()),
-            };
+            let Told {
+                status,
+                value: sockets,
+                missing,
+            } = Told::of(result);
             let rooms: Vec<Vec<sockline_string>> = sockets.iter().map(rooms_of).collect();
             let details: Vec<sockline_io_socket_details> = sockets
                 .iter()
@@ -194,7 +198,15 @@ pub unsafe extern "C" fn sockline_io_fetch_sockets(
                 .map(|(socket, rooms)| details(socket, rooms))
                 .collect();
             // SAFETY: the header asks for a function of this type.
-            unsafe { found(status, details.as_ptr(), details.len(), context as *mut c_void) }
+            unsafe {
+                found(
+                    status,
+                    details.as_ptr(),
+                    details.len(),
+                    missing,
+                    context as *mut c_void,
+                )
+            }
         });
         Ok(OK)
     })

@@ -4,12 +4,13 @@ use std::ffi::c_void;
 
 use sockline::io::{
     AckResult, BroadcastAcks, ConnectQuestion, ConnectionError, DisconnectReason, Event, Handler, Namespace,
-    NamespaceQuestion, Outgoing, RequestQuestion, RoomEvent, Server, Socket,
+    NamespaceQuestion, Outgoing, RequestQuestion, RoomEvent, Server, ServerAck, ServerEvent, Socket,
 };
 
 use sockline::http::Request;
 
 use super::attachments;
+use super::cluster::with_responses;
 use super::request::{RequestLists, sockline_io_request};
 use super::types::{
     outcome_number, sockline_io_ack, sockline_io_namespace, sockline_io_question, sockline_io_room_event,
@@ -264,6 +265,16 @@ pub struct sockline_io_handlers {
     /// sockline_io_server_close is done: all sockets and sessions have gone. The last event of this server. If its loop has ended
     /// before, it comes on the thread that finds it out.
     pub on_server_closed: Option<unsafe extern "C" fn(server: sockline_io_server, user_data: *mut c_void)>,
+    /// Another server of the cluster, or an emitter, has emitted an event (serverSideEmit): sockline_io_server_side_emit. If
+    /// event.ack is not 0, answer with sockline_io_server_ack_send, here or later from any thread. event is borrowed. NULL answers
+    /// nothing, and who waits for an answer counts this server as missing.
+    pub on_server_side_emit: Option<
+        unsafe extern "C" fn(
+            nsp: sockline_io_namespace,
+            event: *const sockline_io_event,
+            user_data: *mut c_void,
+        ),
+    >,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are a number and no functions.
@@ -282,10 +293,11 @@ impl Hearing {
         self.user_data as *mut c_void
     }
 
+    /// `from` is the number of a socket or a namespace.
     fn event(
         &self,
-        call: unsafe extern "C" fn(sockline_io_socket, *const sockline_io_event, *mut c_void),
-        socket: &Socket,
+        call: unsafe extern "C" fn(u64, *const sockline_io_event, *mut c_void),
+        from: u64,
         shown: Shown<'_>,
     ) {
         let event = sockline_io_event {
@@ -298,7 +310,7 @@ impl Hearing {
             ack: shown.ack,
         };
         // SAFETY: as said below.
-        unsafe { call(socket.raw(), &raw const event, self.user_data()) }
+        unsafe { call(from, &raw const event, self.user_data()) }
     }
 }
 
@@ -435,7 +447,7 @@ impl Handler for Hearing {
             attachments: attachments::borrow(event.attachments),
             ack: event.ack.map_or(0, sockline::io::Ack::into_raw),
         };
-        self.event(call, socket, shown);
+        self.event(call, socket.raw(), shown);
     }
 
     fn on_outgoing(&self, socket: &Socket, event: Outgoing<'_>) {
@@ -449,7 +461,7 @@ impl Handler for Hearing {
             attachments: attachments::borrow(event.attachments),
             ack: 0,
         };
-        self.event(call, socket, shown);
+        self.event(call, socket.raw(), shown);
     }
 
     fn on_ack(&self, socket: &Socket, token: u64, result: AckResult<'_>) {
@@ -464,31 +476,18 @@ impl Handler for Hearing {
         let Some(call) = self.handlers.on_broadcast_ack else {
             return;
         };
-        let binary: Vec<Vec<sockline_bytes>> = acks
-            .responses
-            .iter()
-            .map(|one| attachments::borrow(&one.attachments))
-            .collect();
-        let responses: Vec<sockline_io_response> = acks
-            .responses
-            .iter()
-            .zip(&binary)
-            .map(|(one, binary)| sockline_io_response {
-                args: sockline_string::borrow(one.args.as_bytes()),
-                attachments: binary.as_ptr(),
-                attachment_count: binary.len(),
-            })
-            .collect();
-        let event = sockline_io_broadcast_ack_event {
-            size: size_of::<sockline_io_broadcast_ack_event>(),
-            token: token as *mut c_void,
-            responses: responses.as_ptr(),
-            response_count: responses.len(),
-            expected: acks.expected,
-            timed_out: i64::from(acks.timed_out),
-        };
-        // SAFETY: as said above.
-        unsafe { call(namespace.raw(), &raw const event, self.user_data()) }
+        with_responses(acks.responses, |responses| {
+            let event = sockline_io_broadcast_ack_event {
+                size: size_of::<sockline_io_broadcast_ack_event>(),
+                token: token as *mut c_void,
+                responses: responses.as_ptr(),
+                response_count: responses.len(),
+                expected: acks.expected,
+                timed_out: i64::from(acks.timed_out),
+            };
+            // SAFETY: as said above.
+            unsafe { call(namespace.raw(), &raw const event, self.user_data()) }
+        });
     }
 
     fn on_drain(&self, socket: &Socket) {
@@ -535,6 +534,20 @@ impl Handler for Hearing {
         );
         // SAFETY: as said above.
         unsafe { call(namespace.raw(), number as i32, room, id, self.user_data()) }
+    }
+
+    fn on_server_side_emit(&self, namespace: &Namespace, event: ServerEvent<'_>) {
+        let Some(call) = self.handlers.on_server_side_emit else {
+            return;
+        };
+        let shown = Shown {
+            name: &event.name,
+            args: event.args,
+            array: event.array,
+            attachments: attachments::borrow(event.attachments),
+            ack: event.ack.map_or(0, ServerAck::into_raw),
+        };
+        self.event(call, namespace.raw(), shown);
     }
 
     fn on_server_closed(&self, server: &Server) {

@@ -6,6 +6,7 @@ use sockline::Result;
 use sockline::io::{Cookie, Cors, ParserKind, Recovery, SameSite, ServerOptions, Transport};
 
 use super::custom_parser::{Given, sockline_io_custom_parser};
+use super::redis::{Clustered, sockline_redis};
 use super::types::{sockline_io_parser, sockline_io_transport};
 use crate::abi::{Versioned, invalid, optional_string, read_struct, strings};
 use crate::settings::{SOCKLINE_UNLIMITED, limit, read_settings, sockline_settings, switch, timeout};
@@ -137,6 +138,11 @@ pub struct sockline_io_server_options {
     pub max_attachments: u64,
     /// A parser of your own, in place of parser. Default: NULL, none.
     pub custom_parser: *const sockline_io_custom_parser,
+    /// The URL of a Redis, as sockline_redis_options.url, with that struct's defaults: makes the server one of a cluster. Errors of
+    /// this connection are logged. Default: none.
+    pub adapter: sockline_string,
+    /// The same with a connection that was made before, and only for this server; in place of adapter. Default: NULL, none.
+    pub redis: *mut sockline_redis,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -144,18 +150,30 @@ unsafe impl Versioned for sockline_io_server_options {
     const NAME: &'static str = "sockline_io_server_options";
 }
 
+/// What a server that is being made was given, and has from when that has succeeded.
+pub(super) struct Taken<'a>(Given, Clustered<'a>);
+
+impl Taken<'_> {
+    /// The call has succeeded.
+    pub(super) fn taken(self) {
+        self.0.taken();
+        self.1.taken();
+    }
+}
+
 /// # Safety
 /// `given` is NULL or a struct as long as its size says, and what it points to is readable.
-pub(super) unsafe fn read_options(
+pub(super) unsafe fn read_options<'a>(
     given: *const sockline_io_server_options,
-) -> Result<(ServerOptions, Given)> {
+) -> Result<(ServerOptions, Taken<'a>)> {
     let defaults = ServerOptions::default();
     // SAFETY: the caller's promise covers the struct and all that it points to.
     unsafe {
         let Some(given) = read_struct(given)? else {
-            return Ok((defaults, Given::NONE));
+            return Ok((defaults, Taken(Given::NONE, Clustered::NONE)));
         };
         let written = Given::read(given.custom_parser)?;
+        let mut clustered = Clustered::read(given.adapter, given.redis)?;
         let options = ServerOptions {
             path: optional_string(given.path)?.unwrap_or(defaults.path),
             add_trailing_slash: switch("add_trailing_slash", given.add_trailing_slash, true)?,
@@ -182,11 +200,12 @@ pub(super) unsafe fn read_options(
                 given.cleanup_empty_child_namespaces,
                 false,
             )?,
+            adapter: clustered.redis.take(),
             parser: written.kind(parser(given.parser)?),
             max_attachments: limit(given.max_attachments, defaults.max_attachments, usize::MAX),
             ..defaults
         };
-        Ok((options, written))
+        Ok((options, Taken(written, clustered)))
     }
 }
 

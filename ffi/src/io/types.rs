@@ -25,8 +25,8 @@ pub type sockline_io_manager = u64;
 /// sockline_io_client_free. It outlives connections that are lost.
 pub type sockline_io_client = u64;
 
-/// The answer that the other side waits for: a number, to be used once by sockline_io_ack_send. It ends by that, and with the
-/// connection that it came over; there is nothing to free.
+/// The answer that the other side waits for: a number, to be used once by sockline_io_ack_send, sockline_io_client_ack_send or
+/// sockline_io_server_ack_send. It ends by that, and with the connection that it came over; there is nothing to free.
 pub type sockline_io_ack = u64;
 
 /// A question that waits for its answer: a number, to be used once, now or later, on any thread, by the function that its

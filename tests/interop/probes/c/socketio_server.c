@@ -120,9 +120,10 @@ static void list_rooms(sockline_io_socket socket, sockline_io_ack ack) {
     answer_list(ack, rooms.names, rooms.count);
 }
 
-static void members_found(sockline_status status, const sockline_io_socket_details *sockets, size_t count, void *context) {
+static void members_found(sockline_status status, const sockline_io_socket_details *sockets, size_t count, size_t missing,
+                          void *context) {
     char number[32];
-    (void)sockets;
+    (void)sockets, (void)missing;
     must(status);
     snprintf(number, sizeof number, "%zu", count);
     answer((uintptr_t)context, number);
