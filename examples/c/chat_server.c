@@ -1,5 +1,6 @@
-/* The chat's server: chat_server PORT. On one port: Socket.IO for the page, plain WebSockets at /ws, the page's files, and a
- * ticker that the page "three ways" compares polling, long-polling and push with. What is said on one side reaches both. */
+/* The chat's server: chat_server PORT [REDIS]. On one port: Socket.IO for the page, plain WebSockets at /ws, the page's files, and
+ * a ticker that the page "three ways" compares polling, long-polling and push with. What is said on one side reaches both; with the
+ * URL of a Redis, such as redis://localhost, also those at other servers of this kind. */
 
 #define _XOPEN_SOURCE 700
 
@@ -41,7 +42,25 @@ static void tell_plain(const struct chat *chat, const struct chat_message *messa
     free(json);
 }
 
-/* To those with Socket.IO, but the sender, if there is one; and to the sender alone, so marked. */
+/* To those with plain WebSockets at the other servers. */
+static void tell_other_servers(const struct chat *chat, const struct chat_message *message) {
+    sockline_string args;
+    char *json = chat_write_event(message, "", &args.len);
+    args.data = json;
+    if (json != NULL) check(sockline_io_server_side_emit(chat->everybody, sockline_str("chat message"), args, NULL, 0));
+    free(json);
+}
+
+/* Another server says what one of its clients has said; it tells those with Socket.IO itself. */
+static void on_server_side_emit(sockline_io_namespace nsp, const sockline_io_event *event, void *user_data) {
+    struct chat_message message;
+    (void)nsp;
+    if (!chat_read_event(event->args.data, event->args.len, &message)) return;
+    tell_plain(user_data, &message);
+    chat_free(&message);
+}
+
+/* To those with Socket.IO, at all servers, but the sender, if there is one; and to the sender alone, so marked. */
 static void tell_io(const struct chat *chat, sockline_io_socket sender, const struct chat_message *message) {
     const sockline_string name = sockline_str("chat message");
     sockline_string args;
@@ -68,6 +87,7 @@ static void on_plain_message(sockline_ws ws, int32_t type, const void *data, siz
     }
     print_line(&message);
     tell_plain(chat, &message);
+    tell_other_servers(chat, &message);
     tell_io(chat, 0, &message);
     chat_free(&message);
 }
@@ -100,6 +120,7 @@ static void on_event(sockline_io_socket socket, const sockline_io_event *event, 
     if (name_it(socket, &message)) {
         print_line(&message);
         tell_plain(chat, &message);
+        tell_other_servers(chat, &message);
         tell_io(chat, socket, &message);
     }
     chat_free(&message);
@@ -118,8 +139,11 @@ static void on_ticker(sockline_exchange exchange, const sockline_http_request *r
     check(sockline_respond(exchange, 200, headers, 2, json, len));
 }
 
-/* Makes news until a signal comes. */
+/* Makes news, for this server's own clients, until a signal comes. */
 static void tick_until_signal(struct chat *chat, const sigset_t *signals) {
+    sockline_io_target here = SOCKLINE_IO_TARGET_INIT;
+    here.nsp = chat->ticker_nsp;
+    here.is_local = 1;
     for (;;) {
         unsigned wait = ticker_wait_ms();
         struct timespec timeout = {wait / 1000, (long)(wait % 1000) * 1000000};
@@ -127,7 +151,7 @@ static void tick_until_signal(struct chat *chat, const sigset_t *signals) {
         ticker_advance(&chat->ticker);
         char json[TICKER_JSON];
         sockline_string args = {json, ticker_write(&chat->ticker, 0, json)};
-        check(sockline_io_namespace_emit(chat->ticker_nsp, sockline_str("tick"), args, NULL, 0));
+        check(sockline_io_broadcast_emit(&here, sockline_str("tick"), args, NULL, 0));
     }
 }
 
@@ -139,21 +163,24 @@ static const char *examples_folder(const char *program, const char *name, char f
     return length > 0 && length < PATH_MAX ? folder : NULL;
 }
 
-static sockline_status open_io(sockline_loop *loop, const char *client, struct chat *chat) {
+static sockline_status open_io(sockline_loop *loop, const char *client, const char *redis, struct chat *chat) {
     sockline_io_server_options options = SOCKLINE_IO_SERVER_OPTIONS_INIT;
     options.client_folder = sockline_str(client);
+    options.adapter = sockline_str(redis); /* NULL: alone */
     sockline_io_handlers handlers = SOCKLINE_IO_HANDLERS_INIT;
     handlers.on_event = on_event;
+    handlers.on_server_side_emit = on_server_side_emit;
     sockline_status status = sockline_io_server_new(loop, &options, &handlers, chat, &chat->io);
     if (status == SOCKLINE_OK) status = sockline_io_of(chat->io, sockline_str("/"), &chat->everybody);
     if (status == SOCKLINE_OK) status = sockline_io_of(chat->io, sockline_str("/ticker"), &chat->ticker_nsp);
     return status;
 }
 
-static sockline_status serve(sockline_loop *loop, uint32_t port, const char *program, struct chat *chat) {
+static sockline_status serve(sockline_loop *loop, uint32_t port, const char *program, const char *redis,
+                             struct chat *chat) {
     char web[PATH_MAX], client[PATH_MAX];
     sockline_status status =
-        open_io(loop, examples_folder(program, "node/node_modules/socket.io-client/dist", client), chat);
+        open_io(loop, examples_folder(program, "node/node_modules/socket.io-client/dist", client), redis, chat);
     if (status < 0) return status;
 
     sockline_route ticker = SOCKLINE_ROUTE_INIT;
@@ -180,9 +207,9 @@ static sockline_status serve(sockline_loop *loop, uint32_t port, const char *pro
 
 int main(int argc, char **argv) {
     char *end = NULL;
-    unsigned long port = argc == 2 ? strtoul(argv[1], &end, 10) : 0;
-    if (argc != 2 || end == argv[1] || *end || port > 65535) {
-        fprintf(stderr, "usage: chat_server PORT\n");
+    unsigned long port = argc == 2 || argc == 3 ? strtoul(argv[1], &end, 10) : 0;
+    if (argc < 2 || argc > 3 || end == argv[1] || *end || port > 65535) {
+        fprintf(stderr, "usage: chat_server PORT [REDIS]\n");
         return 2;
     }
     sigset_t signals;
@@ -195,7 +222,7 @@ int main(int argc, char **argv) {
     ticker_begin(&chat.ticker);
     sockline_loop *loop = NULL;
     sockline_status status = sockline_loop_new(NULL, &loop);
-    if (status == SOCKLINE_OK) status = serve(loop, (uint32_t)port, argv[0], &chat);
+    if (status == SOCKLINE_OK) status = serve(loop, (uint32_t)port, argv[0], argv[2], &chat);
     if (status < 0) {
         fprintf(stderr, "chat_server: %s\n", sockline_last_error_text());
     } else {

@@ -1,4 +1,4 @@
-/* A Socket.IO server: io_echo_server PORT.
+/* A Socket.IO server: io_echo_server PORT [REDIS]. With the URL of a Redis, such as redis://localhost, it is one of a cluster.
  *
  * Every socket joins the room "room". The event "msg" is acknowledged with its arguments; the event "bc" goes to the room. */
 
@@ -39,12 +39,14 @@ static void on_event(sockline_io_socket socket, const sockline_io_event *event, 
     }
 }
 
-static sockline_status serve(sockline_loop *loop, uint32_t port) {
+static sockline_status serve(sockline_loop *loop, uint32_t port, const char *redis) {
     sockline_io_handlers handlers = SOCKLINE_IO_HANDLERS_INIT;
     handlers.on_connection = on_connection;
     handlers.on_event = on_event;
+    sockline_io_server_options io_options = SOCKLINE_IO_SERVER_OPTIONS_INIT;
+    io_options.adapter = sockline_str(redis); /* NULL: alone */
     sockline_io_server io;
-    sockline_status status = sockline_io_server_new(loop, NULL, &handlers, NULL, &io);
+    sockline_status status = sockline_io_server_new(loop, &io_options, &handlers, NULL, &io);
     if (status < 0) return status;
 
     sockline_server_options options = SOCKLINE_SERVER_OPTIONS_INIT;
@@ -61,9 +63,9 @@ static sockline_status serve(sockline_loop *loop, uint32_t port) {
 
 int main(int argc, char **argv) {
     char *end = NULL;
-    unsigned long port = argc == 2 ? strtoul(argv[1], &end, 10) : 0;
-    if (argc != 2 || end == argv[1] || *end || port > 65535) {
-        fprintf(stderr, "usage: io_echo_server PORT\n");
+    unsigned long port = argc == 2 || argc == 3 ? strtoul(argv[1], &end, 10) : 0;
+    if (argc < 2 || argc > 3 || end == argv[1] || *end || port > 65535) {
+        fprintf(stderr, "usage: io_echo_server PORT [REDIS]\n");
         return 2;
     }
     sigset_t signals;
@@ -74,7 +76,7 @@ int main(int argc, char **argv) {
 
     sockline_loop *loop = NULL;
     sockline_status status = sockline_loop_new(NULL, &loop);
-    if (status == SOCKLINE_OK) status = serve(loop, (uint32_t)port);
+    if (status == SOCKLINE_OK) status = serve(loop, (uint32_t)port, argv[2]);
     if (status < 0) {
         fprintf(stderr, "io_echo_server: %s\n", sockline_last_error_text());
     } else {

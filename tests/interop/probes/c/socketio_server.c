@@ -1,5 +1,5 @@
-/* The Socket.IO server of the interop tests, in C: socketio_server PORT [msgpack] [recovery]. What its events do is
- * said in ../../peers/README.md. Arguments are taken apart as far as the tests need it: rooms are strings without escapes. */
+/* The Socket.IO server of the interop tests, in C: socketio_server PORT [msgpack] [recovery]; $ADAPTER and $MODE make it one of a
+ * cluster. What its events do, and what these are, is said in ../../peers/README.md. Arguments are taken apart as far as the tests need it: rooms are strings without escapes. */
 
 #define _POSIX_C_SOURCE 200809L
 
@@ -215,6 +215,25 @@ static void on_namespace(sockline_io_question question, sockline_string name, so
     must(sockline_io_answer_namespace(question, digits > 0 && strlen(prefix) + digits == name.len));
 }
 
+static int64_t mode_of(const char *name) {
+    if (!name || strcmp(name, "classic") == 0) return SOCKLINE_REDIS_CLASSIC;
+    if (strcmp(name, "sharded") == 0) return SOCKLINE_REDIS_SHARDED;
+    if (strcmp(name, "streams") == 0) return SOCKLINE_REDIS_STREAMS;
+    fprintf(stderr, "socketio_server: $MODE is classic, sharded or streams, not %s\n", name);
+    exit(2);
+}
+
+/* The connection to the cluster's Redis; NULL without. */
+static sockline_redis *join_cluster(const char *url) {
+    sockline_redis *redis = NULL;
+    sockline_redis_options options = SOCKLINE_REDIS_OPTIONS_INIT;
+    if (!url || !*url) return NULL;
+    options.url = sockline_str(url);
+    options.mode = mode_of(getenv("MODE"));
+    must(sockline_redis_new(&options, NULL, NULL, &redis));
+    return redis;
+}
+
 static void serve(sockline_loop *loop, uint32_t port, int msgpack, int recovers) {
     sockline_io_handlers handlers = SOCKLINE_IO_HANDLERS_INIT;
     handlers.on_event = on_event;
@@ -227,9 +246,11 @@ static void serve(sockline_loop *loop, uint32_t port, int msgpack, int recovers)
     options.allow_eio3 = 1;
     sockline_io_recovery recovery = SOCKLINE_IO_RECOVERY_INIT;
     if (recovers) options.recovery = &recovery;
+    options.redis = join_cluster(getenv("ADAPTER"));
     sockline_io_server io;
     sockline_io_namespace admin;
     must(sockline_io_server_new(loop, &options, &handlers, NULL, &io));
+    sockline_redis_free(options.redis); /* the server keeps it */
     must(sockline_io_of(io, sockline_str("/admin"), &admin));
 
     sockline_server_options listener = SOCKLINE_SERVER_OPTIONS_INIT;
