@@ -109,7 +109,7 @@ test-node: node
 	cd bindings/node && npm ci --no-audit --no-fund && npm test
 
 test-interop: build
-	tests/tools/need chromium openssl tinyproxy dante-server libwebsockets-dev
+	tests/tools/need chromium openssl tinyproxy dante-server libwebsockets-dev redis-server
 	@command -v javac >/dev/null || tests/tools/need default-jdk-headless
 	$(PYTHON) tests/interop/run.py
 

@@ -61,6 +61,12 @@ SOCKETIO_ECHO_SERVERS = {
     "socket.io": ["node", PEERS / "node/socketio_echo_server.js", "0"],
     "python-socketio": [PEERS_PYTHON, PEERS / "python/socketio_echo_server.py", "0"],
 }
+# Those that can be one of a cluster.
+CLUSTER_SERVERS = {
+    "socket.io": SOCKETIO_SERVERS["socket.io"],
+    "rust": [CHECKOUT / "target/release/examples/interop_cluster_server", "0"],
+}
+CLUSTER_CLIENT = ["node", PEERS / "node/cluster_client.js"]
 
 
 def socketio_server(name: str, parser: str = "json", *, recovery: bool = False) -> list[str | Path]:
@@ -72,6 +78,13 @@ def socketio_server(name: str, parser: str = "json", *, recovery: bool = False) 
         **({"connectionStateRecovery": {}} if recovery else {}),
     }
     return [*SOCKETIO_SERVERS[name], *(words if name == "c" or name.startswith("python") else [json.dumps(options)])]
+
+
+def cluster_server(name: str, parser: str = "json", *, recovery: bool = False) -> list[str | Path]:
+    """One of the above."""
+    words = [*(["msgpack"] if parser == "msgpack" else []), *(["recovery"] if recovery else [])]
+    options = {**({"parser": parser} if parser != "json" else {}), **({"connectionStateRecovery": {}} if recovery else {})}
+    return [*CLUSTER_SERVERS[name], *(words if name in {"rust", "c"} else [json.dumps(options)])]
 
 
 def example(language: str, program: str) -> list[str | Path]:

@@ -3,13 +3,18 @@
 // OPTIONS is JSON, for the Server; with "parser": "msgpack" that parser is used. $SOCKETIO names the package. It prints
 // `listening PORT`. What its events do is said in peers/README.md; other servers of the tests do the same.
 
+import { cluster } from './socketio_cluster.js';
+
 const { Server } = await import(process.env.SOCKETIO ?? 'socket.io');
 
 const [port, given = '{}'] = process.argv.slice(2);
 const options = JSON.parse(given);
 if (options.parser === 'msgpack') options.parser = (await import('socket.io-msgpack-parser')).default;
 
-const io = new Server(Number(port), options);
+const node = await cluster();
+
+const io = new Server(Number(port), { ...options, ...node.options });
+for (const namespace of ['/', '/admin']) node.serve(io, namespace);
 const { httpServer } = io;
 if (!httpServer.listening) await new Promise((resolve) => httpServer.once('listening', resolve));
 console.log(`listening ${httpServer.address().port}`);

@@ -1,0 +1,346 @@
+// Servers of one cluster, seen by clients on each: cluster_client.js SCENARIOS URL URL [URL…]
+//
+// SCENARIOS: all or emitter. $PARSER is msgpack where that is used, $MODE that of the cluster. The nodes do
+// what peers/README.md tells. It prints `ok NAME` for each scenario, and ends with the first that fails.
+
+import assert from 'node:assert/strict';
+
+import { io } from 'socket.io-client';
+
+const PATIENCE = 8_000; // ms, for any single event
+const [chosen, ...urls] = process.argv.slice(2);
+const { MODE, PARSER } = process.env;
+const parser = PARSER === 'msgpack' ? { parser: (await import('socket.io-msgpack-parser')).default } : {};
+const bytes = Buffer.from(Array.from({ length: 300 }, (_, index) => (index * 7) % 256));
+const VALUES = [['text', { deep: ['κόσμε €😀', null, 1.5] }], [{ deep: [bytes, 'text', Buffer.alloc(0)] }, bytes], []];
+// A packet has ten binary values at most: so many answers of this may be in one.
+const ASKED = [VALUES[0], [{ deep: [bytes, 'text'] }], []];
+const opened = [];
+
+/* ── clients ──────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/** A client of a node: its `heard` are the events that came, and `until` awaits that they say something. */
+class Client {
+  constructor(name, url, namespace = '/') {
+    Object.assign(this, { name, rooms: new Set(), heard: [], wake() {} });
+    const auth = { name, token: 'secret' };
+    this.socket = io(new URL(namespace, url).href, { forceNew: true, transports: ['websocket'], reconnection: false, auth, ...parser });
+    opened.push(this.socket);
+    this.socket.onAny((...event) => this.hear(plain(event)));
+    this.socket.on('disconnect', (reason) => this.hear(['disconnect', reason]));
+    this.socket.on('question', (...values) => values.pop()({ of: name, values }));
+  }
+
+  hear(event) {
+    this.heard.push(event);
+    this.wake();
+  }
+
+  async connected() {
+    await within(this.name + ' connects', (resolve, reject) => this.socket.once('connect', resolve).once('connect_error', reject));
+    return this;
+  }
+
+  /** Awaits that this is true of what it has heard. */
+  async until(what, isTrue) {
+    await within(() => `${this.name} hears ${what}, not ${JSON.stringify(this.heard).slice(0, 2000)}`, (resolve) => {
+      this.wake = () => isTrue(this.heard) && resolve();
+      this.wake();
+    });
+  }
+
+  tell(...event) {
+    this.socket.emit(...event);
+  }
+
+  ask(...event) {
+    return this.socket.timeout(PATIENCE).emitWithAck(...event);
+  }
+
+  /** What the node answers to an event with two values. */
+  both(...event) {
+    return within(`answer for ${this.name} to ${JSON.stringify(plain(event)).slice(0, 300)}`, (resolve) => this.socket.emit(...event, (...values) => resolve(plain(values))));
+  }
+
+  async join(...rooms) {
+    for (const room of rooms) {
+      await this.ask('join', room);
+      this.rooms.add(room);
+    }
+  }
+
+  is(to, except) {
+    const isIn = (rooms) => rooms.split(' ').some((room) => this.rooms.has(room) || room === this.socket.id);
+    return (to === '' || isIn(to)) && !isIn(except);
+  }
+}
+
+/** What the executor resolves with, in time. */
+async function within(what, executor) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not within ${PATIENCE / 1000} s: ${typeof what === 'function' ? what() : what}`)), PATIENCE);
+  });
+  try {
+    return await Promise.race([new Promise(executor), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Binary values as texts, which can be told and compared. */
+function plain(value) {
+  if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) return `bytes ${Buffer.from(value.buffer ?? value, value.byteOffset ?? 0, value.byteLength).toString('hex')}`;
+  if (Array.isArray(value)) return value.map(plain);
+  if (value && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, plain(part)]));
+  return typeof value === 'function' ? 'ack' : value;
+}
+
+/** The same of what servers say to each other: in the classic mode by JSON, which makes objects of binary values. */
+function said(value) {
+  const revive = (_, part) => (part?.type === 'Buffer' ? plain(Buffer.from(part.data)) : part);
+  return MODE === 'classic' ? JSON.parse(JSON.stringify(plain(value)), revive) : plain(value);
+}
+
+const sorted = (list) => list.map((item) => JSON.stringify(item)).sort();
+const sameInAnyOrder = (given, wanted, what) => assert.deepEqual(sorted(given), sorted(wanted), what);
+
+/* ── a crowd: two clients of each node ────────────────────────────────────────────────────────────────────────── */
+
+let marks = 0;
+
+class Crowd {
+  static async gather(namespace = '/') {
+    const crowd = new Crowd();
+    crowd.namespace = namespace;
+    const at = (url, node) => [1, 2].map((number) => new Client('abc'[node] + number, url, namespace).connected());
+    crowd.clients = await Promise.all(urls.flatMap(at));
+    crowd.firsts = crowd.clients.filter((client) => client.name.endsWith('1'));
+    for (const first of crowd.firsts) await crowd.counts(first, urls.length);
+    for (const client of crowd.clients) await client.join(client.name[1] === '1' ? 'ones' : 'twos', client.name[0]);
+    for (const name of ['a1', 'b2', 'c1']) await crowd.client(name)?.join('mixed');
+    for (const room of ['ones', 'twos', 'mixed']) await crowd.reaches(room);
+    for (const node of 'abc'.slice(0, urls.length)) await crowd.reaches(node);
+    return crowd;
+  }
+
+  client(name) {
+    return this.clients.find((client) => client.name === name);
+  }
+
+  /** Asks until the node knows so many. */
+  async counts(client, nodes) {
+    while ((await client.ask('do-count')) !== nodes);
+  }
+
+  /** All have heard what the node of this one, or its emitter, has sent them by now. */
+  async fence(client, from = 'do') {
+    const mark = `fence ${(marks += 1)}`;
+    client.tell(`${from}-broadcast`, '', '', mark);
+    for (const each of this.clients) await each.until(mark, (heard) => heard.some(([, value]) => value === mark));
+  }
+
+  /** Broadcasts to a room until all that are in it hear of it: a node's subscription to a room takes its time. */
+  async reaches(room) {
+    const missing = () => this.clients.filter((client) => client.rooms.has(room) && !client.heard.some(([, value]) => value === `warm ${room}`));
+    for (let origin = 0; missing().length > 0; origin = (origin + 1) % this.firsts.length) {
+      this.firsts[origin].tell('do-broadcast', room, '', `warm ${room}`);
+      await this.fence(this.firsts[origin]);
+    }
+  }
+
+  /** What each has heard since, of these events, without what was sent to try. */
+  take(name) {
+    return this.clients.map((client) => {
+      const heard = client.heard.filter((event) => event[0] === name && !/^(fence|warm) /.test(event[1]));
+      client.heard = [];
+      return heard;
+    });
+  }
+
+  /** All ways to say whom a broadcast is for. */
+  targets() {
+    const { id } = this.client('b2').socket;
+    return [['', ''], ['ones', ''], ['mixed a', ''], ['', 'twos'], ['ones', 'a mixed'], ['ones b', 'mixed'], [id, ''], ['', id], ['nobody', ''], ['twos', 'nobody']];
+  }
+
+  close() {
+    for (const { socket } of this.clients) socket.disconnect();
+  }
+}
+
+/* ── the scenarios ────────────────────────────────────────────────────────────────────────────────────────────── */
+
+async function broadcasts(crowd, event = 'do-broadcast', isFor = () => true) {
+  for (const origin of crowd.firsts) {
+    crowd.take('said');
+    const wanted = crowd.clients.map(() => []);
+    for (const [to, except] of crowd.targets()) {
+      for (const values of VALUES) {
+        const number = (marks += 1);
+        origin.tell(event, to, except, number, ...values);
+        crowd.clients.forEach((client, place) => {
+          if (client.is(to, except) && isFor(client, origin)) wanted[place].push(plain(['said', number, ...values]));
+        });
+      }
+    }
+    await crowd.fence(origin, event.split('-')[0]);
+    // Between rooms of their own channels and all others there is no order.
+    crowd.take('said').forEach((heard, place) => sameInAnyOrder(heard, wanted[place], `${event} by ${origin.name} to ${crowd.clients[place].name}`));
+  }
+}
+
+/** What the node of this client finds, as names and rooms; it may take a while until others have done what they were told. */
+async function found(client, to = '', except = '') {
+  const [sockets, note] = await client.both('do-fetch', to, except);
+  return [sockets.map(({ data, rooms }) => [data.name, rooms.sort()]), note];
+}
+
+async function finds(crowd, client, to = '', except = '') {
+  const wanted = crowd.clients.filter((each) => each.is(to, except)).map(({ name, rooms }) => [name, [...rooms].sort()]);
+  const [sockets, note] = await found(client, to, except);
+  assert.equal(note, 'complete');
+  sameInAnyOrder(sockets, wanted, `found by ${client.name}: ${to} but ${except}`);
+}
+
+/** Asks until the nodes have done what they were told by another. */
+async function comesToFind(crowd, client) {
+  const wanted = sorted(crowd.clients.map(({ name, rooms }) => [name, [...rooms].sort()]));
+  const end = Date.now() + PATIENCE;
+  for (;;) {
+    const [sockets] = await found(client);
+    if (sorted(sockets).join() === wanted.join()) return;
+    assert.ok(Date.now() < end, `${client.name} finds ${sorted(sockets)}, not ${wanted}`);
+  }
+}
+
+async function moves(crowd, from) {
+  for (const origin of crowd.firsts) {
+    for (const [to, except] of crowd.targets().slice(2, 6)) {
+      origin.tell(`${from}-join`, to, except, 'new newer');
+      const moved = crowd.clients.filter((client) => client.is(to, except));
+      for (const { rooms } of moved) rooms.add('new').add('newer');
+      for (const first of crowd.firsts) await comesToFind(crowd, first);
+      origin.tell(`${from}-leave`, 'new', except, 'new');
+      for (const { rooms } of moved) rooms.delete('new');
+      for (const first of crowd.firsts) await comesToFind(crowd, first);
+      origin.tell(`${from}-leave`, '', '', 'newer');
+      for (const { rooms } of moved) rooms.delete('newer');
+      await comesToFind(crowd, origin);
+    }
+  }
+}
+
+async function disconnects(crowd, from) {
+  for (const origin of crowd.firsts) {
+    for (const close of [false, true]) {
+      const doomed = await Promise.all(urls.map((url, node) => new Client(`${'abc'[node]}-doomed`, url, crowd.namespace).connected()));
+      for (const client of doomed) await client.join('doomed');
+      await doomed[0].ask('join', 'spared');
+      origin.tell(`${from}-disconnect`, 'doomed', 'spared', close);
+      for (const client of doomed.slice(1)) await client.until('disconnect', (heard) => heard.some(([name, reason]) => name === 'disconnect' && reason === 'io server disconnect'));
+      assert.equal(doomed[0].socket.connected, true);
+      doomed[0].socket.disconnect();
+      for (const first of crowd.firsts) await comesToFind(crowd, first);
+    }
+  }
+}
+
+async function serverEmits(crowd, event, isFor) {
+  for (const origin of crowd.firsts) {
+    const node = (await origin.ask('node')).name;
+    for (const values of VALUES) {
+      crowd.take('heard');
+      origin.tell(event, ...values);
+      const hearing = crowd.clients.filter((client) => isFor(client, origin));
+      for (const client of hearing) await client.until('heard', (heard) => heard.some(([name]) => name === 'heard'));
+      await crowd.fence(origin);
+      const heard = crowd.take('heard');
+      for (const [place, client] of crowd.clients.entries()) {
+        const [first, ...more] = heard[place];
+        assert.deepEqual(more, []);
+        if (!hearing.includes(client)) assert.equal(first, undefined, `${client.name} of ${node}`);
+        else assert.deepEqual(said(first.slice(2)), plain(values), `${event} by ${origin.name} to ${client.name}`);
+      }
+    }
+  }
+}
+
+const elsewhere = (client, origin) => client.name[0] !== origin.name[0];
+const locally = (client, origin) => !elsewhere(client, origin);
+
+/** What the clients of all nodes see, in a namespace. */
+const crowdScenarios = {
+  'a broadcast reaches whom it is for, on every node': (crowd) => broadcasts(crowd),
+  'a local broadcast stays on its node': (crowd) => broadcasts(crowd, 'do-local', locally),
+
+  async 'a broadcast is acknowledged by whom it is for, on every node'(crowd) {
+    for (const origin of crowd.firsts) {
+      for (const [to, except] of crowd.targets()) {
+        for (const values of ASKED) {
+          const wanted = crowd.clients.filter((client) => client.is(to, except)).map(({ name }) => plain({ of: name, values }));
+          const [answers, note] = await origin.both('do-ask', to, except, PATIENCE, ...values);
+          assert.equal(note, 'complete', `answers: ${JSON.stringify(answers).slice(0, 3000)}`);
+          sameInAnyOrder(answers, wanted, `asked by ${origin.name}: ${to} but ${except}`);
+        }
+      }
+    }
+  },
+
+  async 'every node finds the sockets of all'(crowd) {
+    for (const origin of crowd.firsts) {
+      for (const [to, except] of crowd.targets()) await finds(crowd, origin, to, except);
+    }
+  },
+
+  'sockets of every node join and leave rooms': (crowd) => moves(crowd, 'do'),
+  'sockets of every node are disconnected': (crowd) => disconnects(crowd, 'do'),
+  'the other servers hear what one emits to them': (crowd) => serverEmits(crowd, 'do-server-emit', elsewhere),
+
+  async 'the other servers answer what one asks them'(crowd) {
+    const nodes = await Promise.all(crowd.firsts.map((first) => first.ask('node')));
+    for (const [place, origin] of crowd.firsts.entries()) {
+      for (const values of VALUES) {
+        const [answers, note] = await origin.both('do-server-ask', ...values);
+        assert.equal(note, 'complete');
+        sameInAnyOrder(said(answers), nodes.filter((_, node) => node !== place).map(({ name }) => plain([name, ...values])));
+      }
+    }
+  },
+};
+
+const emitterScenarios = {
+  'an emitter reaches whom it is for, on every node': (crowd) => broadcasts(crowd, 'emitter-broadcast'),
+  'an emitter has sockets of every node join and leave rooms': (crowd) => moves(crowd, 'emitter'),
+  'an emitter disconnects sockets of every node': (crowd) => disconnects(crowd, 'emitter'),
+  'the servers hear what an emitter emits to them': (crowd) => serverEmits(crowd, 'emitter-server-emit', () => true),
+};
+
+function inNamespaces(scenarios, namespaces) {
+  const named = {};
+  for (const namespace of namespaces) {
+    let crowd;
+    for (const [name, scenario] of Object.entries(scenarios)) {
+      named[`${name}, in ${namespace}`] = async () => scenario((crowd ??= await Crowd.gather(namespace)));
+    }
+  }
+  return named;
+}
+
+const suites = {
+  all: () => inNamespaces(crowdScenarios, ['/', '/admin']),
+  emitter: () => inNamespaces(emitterScenarios, ['/', '/admin']),
+};
+
+for (const [name, scenario] of Object.entries(suites[chosen]())) {
+  const started = Date.now();
+  try {
+    await scenario();
+  } catch (error) {
+    console.error(`${MODE} ${name}: ${error.stack ?? error}`);
+    process.exit(1);
+  }
+  console.log(`ok ${name} (${Date.now() - started} ms)`);
+}
+for (const socket of opened) socket.disconnect();
+process.exit(0);
