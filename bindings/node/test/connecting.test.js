@@ -2,6 +2,8 @@
 // The client's way to an open connection: addresses, times, what the server answers.
 
 const assert = require('node:assert');
+const { once } = require('node:events');
+const net = require('node:net');
 const { test } = require('node:test');
 const { connect, finish, listen, next, ours, theirs } = require('./support');
 
@@ -10,8 +12,9 @@ test('localAddress and localPort are where the connection comes from', async () 
   const server = await listen(theirs, (socket, request) => {
     seen.push([request.socket.remoteAddress, request.socket.remotePort]);
   });
-  await finish(server, await connect(ours, server.url, [], { localAddress: '127.0.0.2', localPort: 47_113 }));
-  assert.deepStrictEqual(seen, [['127.0.0.2', 47_113]]);
+  const localPort = await freePort('127.0.0.2');
+  await finish(server, await connect(ours, server.url, [], { localAddress: '127.0.0.2', localPort }));
+  assert.deepStrictEqual(seen, [['127.0.0.2', localPort]]);
 });
 
 test('family keeps to one family of addresses', async () => {
@@ -32,11 +35,13 @@ test('addresses that are none are refused at once', () => {
 
 test('timings tell how long each step took', async () => {
   const server = await listen(theirs, undefined, { verifyClient: (info, settle) => setTimeout(settle, 30, true) });
+  const before = performance.now();
   const socket = await connect(ours, server.url);
+  const all = performance.now() - before;
   const { dns, tcp, proxy, tls, upgrade } = socket.timings();
   assert.deepStrictEqual([dns, proxy, tls], [null, null, null]);
-  assert.ok(tcp >= 0 && tcp < 1000, `tcp took ${tcp} ms`);
-  assert.ok(upgrade >= 25 && upgrade < 1000, `upgrade took ${upgrade} ms`);
+  assert.ok(tcp >= 0 && tcp <= all, `tcp took ${tcp} ms of ${all}`);
+  assert.ok(upgrade >= 25 && upgrade <= all, `upgrade took ${upgrade} ms of ${all}`);
   await finish(server, socket);
 });
 
@@ -80,8 +85,18 @@ test('latency is the round trip of a ping', async () => {
   const server = await listen(theirs);
   const socket = await connect(ours, server.url);
   assert.strictEqual(socket.latency, null);
+  const before = performance.now();
   socket.ping();
   await next(socket, 'pong');
-  assert.ok(socket.latency >= 0 && socket.latency < 1000);
+  assert.ok(socket.latency >= 0 && socket.latency <= performance.now() - before);
   await finish(server, socket);
 });
+
+/** A port that nobody has at this address. */
+async function freePort(host) {
+  const server = net.createServer().listen(0, host);
+  await once(server, 'listening');
+  const { port } = server.address();
+  await once(server.close(), 'close');
+  return port;
+}

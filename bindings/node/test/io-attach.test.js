@@ -118,11 +118,13 @@ test('a client that cancels its request has gone; a body that is too long is ref
   assert.strictEqual(large.status, 413);
   assert.strictEqual(peer.connected, true);
   const controller = new AbortController();
+  const arrived = next(server.httpServer, 'request');
   const parked = fetch(`${path}&sid=${sid}`, { signal: controller.signal });
-  while (peer.conn.transport.name === 'polling' && !peer.connected) await new Promise(setImmediate);
-  setTimeout(() => controller.abort(), 50);
+  await arrived;
+  const gone = next(peer, 'disconnect');
+  controller.abort();
   await assert.rejects(parked, { name: 'AbortError' });
-  assert.strictEqual((await next(peer, 'disconnect'))[0], 'transport error');
+  assert.strictEqual((await gone)[0], 'transport error');
 });
 
 test('the official client over TLS, ours over TLS', async () => {

@@ -138,7 +138,7 @@ for (const { Server, connect, name } of [
   });
 
   test(`${name}: a socket that has never been connected hears of the connection's end`, async () => {
-    const server = await serve(Server, { connectTimeout: 50 });
+    const server = await serve(Server, { connectTimeout: 300 });
     server.use(() => {}); // never says whether it may come in
     for (const transports of [['polling'], ['websocket']]) {
       const socket = client(connect, server.url, { transports });
@@ -171,22 +171,24 @@ for (const { Server, connect, name } of [
     server.on('connection', (peer) => {
       peer.on('first', (answer) => {
         seen.push('first');
-        if (seen.length === 3) answer('at last');
+        if (seen.length >= 3) answer('at last');
       });
       peer.on('second', (answer) => {
         seen.push('second');
         answer('at once');
       });
     });
-    const { socket } = await pair(connect, server, { retries: 3, ackTimeout: 400 });
+    const { socket } = await pair(connect, server, { retries: 5, ackTimeout: 200 });
     const answers = ['first', 'second'].map(
       (event) => new Promise((resolve) => socket.emit(event, (...args) => resolve(args))),
     );
     assert.deepStrictEqual(await Promise.all(answers), [[null, 'at last'], [null, 'at once']]);
-    assert.deepStrictEqual(seen, ['first', 'first', 'first', 'second']);
-    socket.emit('nobody listens', (error) => socket.emit('second', () => seen.push(error.message)));
-    while (seen.length < 6) await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.deepStrictEqual(seen.slice(4), ['second', 'operation has timed out']);
+    // On a loaded machine an answer may come too late, and the event once more.
+    const firsts = seen.lastIndexOf('first') + 1;
+    assert.ok(firsts >= 3 && seen.indexOf('second') === firsts, seen.join());
+    const error = await new Promise((resolve) => socket.emit('nobody listens', resolve));
+    assert.strictEqual(error.message, 'operation has timed out');
+    assert.deepStrictEqual(await new Promise((resolve) => socket.emit('second', (...args) => resolve(args))), [null, 'at once']);
   });
 
   test(`${name}: what a client says of itself is asked anew each time`, async () => {

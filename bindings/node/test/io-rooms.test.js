@@ -126,10 +126,12 @@ for (const { Server, connect, name } of [{ ...ours, name: 'ours' }, { ...theirs,
     const others = await all.a.peer.to('others').timeout(5000).emitWithAck('who', Buffer.from('-'));
     assert.deepStrictEqual(others.map(String).sort(), ['-b', '-c']);
     assert.deepStrictEqual(await server.to('nobody').timeout(5000).emitWithAck('who', Buffer.from('')), []);
-    const late = await new Promise((resolve) => server.timeout(100).emit('some', (...args) => resolve(args)));
-    assert.strictEqual(late[0].message, 'operation has timed out');
-    assert.deepStrictEqual(late[1].sort(), ['a', 'b']);
-    await assert.rejects(server.timeout(50).emitWithAck('some'), ({ responses }) => responses.length === 2);
+    // The two that answer have time enough on a loaded machine, too.
+    const late = new Promise((resolve) => server.timeout(1000).emit('some', (...args) => resolve(args)));
+    await assert.rejects(server.timeout(1000).emitWithAck('some'), ({ responses }) => responses.length === 2);
+    const [error, responses] = await late;
+    assert.strictEqual(error.message, 'operation has timed out');
+    assert.deepStrictEqual(responses.sort(), ['a', 'b']);
   });
 
   test(`${name}: what happens to rooms is told`, async () => {

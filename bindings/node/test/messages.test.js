@@ -186,11 +186,11 @@ test('the callback of send comes when the data has left', async () => {
   const socket = await connect(ours, server.url);
   const order = [];
   const size = 32 << 20; // more than the buffers of both sockets hold
-  socket.send(pattern(10), () => order.push('small'));
+  const small = new Promise((resolve) => socket.send(pattern(10), () => resolve(order.push('small'))));
   const sent = new Promise((resolve) => {
     socket.send(pattern(size), (error) => resolve(error ?? order.push('large')));
   });
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await small;
   assert.deepStrictEqual(order, ['small']);
   assert.ok(socket.bufferedAmount > 0);
   for (const peer of server.clients) peer.resume();

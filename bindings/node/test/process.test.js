@@ -15,7 +15,7 @@ const PACKAGE = path.dirname(__dirname);
 
 /** What a program prints that has to end by itself. */
 async function program(...args) {
-  const { stdout } = await run(process.execPath, args, { cwd: PACKAGE, timeout: 10_000 });
+  const { stdout } = await run(process.execPath, args, { cwd: PACKAGE, timeout: 60_000 });
   return stdout.trim();
 }
 
