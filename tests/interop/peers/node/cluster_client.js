@@ -1,13 +1,15 @@
 // Servers of one cluster, seen by clients on each: cluster_client.js SCENARIOS URL URL [URL…]
 //
-// SCENARIOS: all or emitter. $PARSER is msgpack where that is used, $MODE that of the cluster. The nodes do
-// what peers/README.md tells. It prints `ok NAME` for each scenario, and ends with the first that fails.
+// SCENARIOS: all, emitter, going (of nodes) or recovery; for these two the first node is official and the others are ours. $PARSER
+// is msgpack where that is used, $MODE that of the cluster, $ADAPTER the URL of its Redis. The nodes do what peers/README.md tells. It
+// prints `ok NAME` for each scenario, and ends with the first that fails.
 
 import assert from 'node:assert/strict';
 
+import { Redis } from 'ioredis';
 import { io } from 'socket.io-client';
 
-const PATIENCE = 8_000; // ms, for any single event
+const PATIENCE = 30_000; // ms, for any single event
 const [chosen, ...urls] = process.argv.slice(2);
 const { MODE, PARSER } = process.env;
 const parser = PARSER === 'msgpack' ? { parser: (await import('socket.io-msgpack-parser')).default } : {};
@@ -327,9 +329,128 @@ function inNamespaces(scenarios, namespaces) {
   return named;
 }
 
+/* ── nodes that go ────────────────────────────────────────────────────────────────────────────────────────────── */
+
+const SHORT = 500; // ms, for answers of clients whose node hangs
+
+/** A node hangs: others of ours tell what they know, and say that it is not all; what it was sent comes late. */
+async function hangs(crowd, victim) {
+  const asking = crowd.client('b1');
+  const there = crowd.clients.filter((client) => client.name[0] !== victim.name[0]);
+  const { pid } = await victim.ask('node');
+  process.kill(pid, 'SIGSTOP');
+  try {
+    const [sockets, note] = await found(asking);
+    assert.equal(note, 'partial');
+    sameInAnyOrder(sockets.map(([name]) => name), there.map(({ name }) => name));
+    const [answers, of] = await asking.both('do-ask', '', '', SHORT, 'anybody');
+    assert.equal(of, 'partial');
+    sameInAnyOrder(answers.map((answer) => answer.of), there.map(({ name }) => name));
+    const [servers, ofServers] = await asking.both('do-server-ask', 'anybody');
+    assert.deepEqual([servers.length, ofServers], [urls.length - 2, 'partial']);
+    asking.tell('do-broadcast', '', '', 'late');
+    for (const client of there) await client.until('late', (heard) => heard.some(([, value]) => value === 'late'));
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  await crowd.fence(asking);
+  for (const { heard } of crowd.clients) assert.equal(heard.filter(([, value]) => value === 'late').length, 1);
+  crowd.take('said');
+  for (const first of crowd.firsts) await comesToFind(crowd, first);
+}
+
+/** A node is killed: the others know it no longer, and go on. */
+async function dies(crowd, victim) {
+  const gone = crowd.clients.filter((client) => client.name[0] === victim.name[0]);
+  process.kill((await victim.ask('node')).pid, 'SIGKILL');
+  for (const client of gone) await client.until('disconnect', (heard) => heard.some(([name]) => name === 'disconnect'));
+  crowd.clients = crowd.clients.filter((client) => !gone.includes(client));
+  crowd.firsts = crowd.firsts.filter((client) => !gone.includes(client));
+  for (const first of crowd.firsts) {
+    await crowd.counts(first, crowd.firsts.length);
+    for (const [to, except] of [['', ''], ['ones', 'mixed']]) await finds(crowd, first, to, except);
+    const [answers, note] = await first.both('do-ask', '', '', PATIENCE, 'still there');
+    assert.equal(note, 'complete');
+    sameInAnyOrder(answers.map((answer) => answer.of), crowd.clients.map(({ name }) => name));
+    await crowd.fence(first);
+  }
+}
+
+let crowdOfAll;
+const gathered = async () => (crowdOfAll ??= await Crowd.gather());
+
+const hanging = {
+  'an official server hangs': async () => hangs(await gathered(), (await gathered()).client('a1')),
+  'one of our servers hangs': async () => hangs(await gathered(), (await gathered()).client('c1')),
+};
+const dying = {
+  'one of our servers is killed': async () => dies(await gathered(), (await gathered()).client('c1')),
+  'an official server is killed': async () => dies(await gathered(), (await gathered()).client('a1')),
+};
+
+/* ── recovery ─────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+let recoveries = 0;
+
+/** A client of one node loses it, in this way, and comes back on another, while a third client has events sent. */
+async function comesBack(from, to, witnessAt, lose) {
+  const name = `traveller ${(recoveries += 1)}`;
+  const traveller = await new Client(name, urls[from]).connected();
+  const witness = await new Client('witness', urls[witnessAt]).connected();
+  await traveller.join('ones');
+  const { id } = traveller.socket;
+  const first = `first of ${name}`;
+  traveller.tell('do-broadcast', 'ones', '', first);
+  await traveller.until(first, (heard) => heard.some(([, value]) => value === first));
+  await lose(traveller, witness);
+  await traveller.until('disconnect', (heard) => heard.some(([event]) => event === 'disconnect'));
+  witness.tell('do-broadcast', 'ones', '', 'missed', ...VALUES[1]);
+  witness.tell('do-broadcast', '', id, 'not for the traveller');
+  witness.tell('do-broadcast', id, '', 'missed, too');
+  witness.tell('do-broadcast', '', 'twos', 'missed last');
+  await witness.until('the last', (heard) => heard.some(([, value]) => value === 'missed last'));
+  traveller.socket.io.uri = urls[to];
+  traveller.socket.connect();
+  await within(`${name} comes back`, (resolve, reject) => traveller.socket.once('connect', resolve).once('connect_error', reject));
+  const node = await traveller.ask('node');
+  assert.deepEqual([traveller.socket.recovered, node.recovered, traveller.socket.id], [true, true, id]);
+  witness.tell('do-broadcast', 'ones', '', 'on time');
+  witness.tell('do-broadcast', '', '', 'end');
+  await traveller.until('the end', (heard) => heard.some(([, value]) => value === 'end'));
+  // Each ends with its place in the stream, which the client says when it comes back.
+  const heard = traveller.heard.filter(([event]) => event === 'said').map(([, ...values]) => values.slice(0, -1));
+  assert.deepEqual(heard, [[first], ['missed', ...plain(VALUES[1])], ['missed, too'], ['missed last'], ['on time'], ['end']]);
+  for (const { socket } of [traveller, witness]) socket.disconnect();
+}
+
+/** Its connection ends, and its node is known to have seen that. */
+async function disconnected(traveller, witness) {
+  traveller.socket.io.engine.close();
+  while ((await found(witness))[0].some(([name]) => name === traveller.name));
+}
+
+/** Its node is killed, after it has kept the session, which it does soon after a change of rooms. */
+async function killed(traveller) {
+  const redis = new Redis(process.env.ADAPTER);
+  const kept = async () => Buffer.from((await redis.get(`sio:session:${traveller.socket._pid}`)) ?? '', 'base64');
+  while (!(await kept()).includes('ones'));
+  redis.disconnect();
+  process.kill((await traveller.ask('node')).pid, 'SIGKILL');
+}
+
+const recovering = {
+  'a client of an official server comes back on ours': () => comesBack(0, 1, 2, disconnected),
+  'a client of ours comes back on an official server': () => comesBack(1, 0, 2, disconnected),
+  'a client of ours comes back on another of ours': () => comesBack(1, 2, 0, disconnected),
+  'a client of ours whose server is killed comes back on another of ours': () => comesBack(1, 2, 0, killed),
+  'a client of ours whose server is killed comes back on an official server': () => comesBack(2, 0, 0, killed),
+};
+
 const suites = {
   all: () => inNamespaces(crowdScenarios, ['/', '/admin']),
   emitter: () => inNamespaces(emitterScenarios, ['/', '/admin']),
+  going: () => ({ ...hanging, ...dying }),
+  recovery: () => recovering,
 };
 
 for (const [name, scenario] of Object.entries(suites[chosen]())) {
