@@ -24,7 +24,7 @@
 //
 //   Ownership  A Loop owns its connections and servers: destroying it ends them. WebSocket and Server are numbers;
 //              copy them freely. Handlers belong to the library until the last callback has returned. io::Server,
-//              io::Client and io::Manager are owners: destroying one ends it; io::Socket, io::Namespace, io::ClientSocket
+//              io::Client, io::Manager, io::Redis and io::Emitter are owners: destroying one ends it; io::Socket, io::Namespace, io::ClientSocket
 //              and io::ManagerHandle are numbers.
 //   Errors     Calls that can fail throw sockline::Error. send() returns whether to go on sending.
 //   Callbacks  An exception that leaves a callback is logged (sockline_set_log), and its connection is closed with
@@ -35,6 +35,7 @@
 
 #include "sockline/connect.hpp"
 #include "sockline/io_client.hpp"
+#include "sockline/io_cluster.hpp"
 #include "sockline/io_server.hpp"
 
 #endif // SOCKLINE_HPP

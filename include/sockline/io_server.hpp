@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "io_cluster.hpp"
 #include "io_socket.hpp"
 #include "loop.hpp"
 
@@ -62,6 +63,10 @@ struct ServerOptions {
     sockline_io_parser parser = SOCKLINE_IO_JSON;
     std::uint64_t max_attachments = 0;
     std::optional<sockline_io_custom_parser> custom_parser;
+    /// The URL of a Redis: makes the server one of a cluster.
+    std::string adapter;
+    /// In place of adapter; for this server only.
+    const Redis *redis = nullptr;
 };
 
 /// A client that wants to be connected to a namespace (use): its socket is there, not connected yet. To be answered once, now or
@@ -131,6 +136,8 @@ struct ServerHandlers {
     std::function<void(Socket, const Event &)> on_outgoing;
     std::function<void(Socket)> on_upgrade;
     std::function<void(Namespace, sockline_io_room_event, std::string_view room, std::string_view id)> on_room;
+    /// Another server of the cluster, or an emitter, says something; event.ack takes one JSON value.
+    std::function<void(Namespace, const Event &)> on_server_side_emit;
     /// The last of them.
     std::function<void()> on_server_closed;
 };
@@ -199,6 +206,11 @@ inline void set_events(sockline_io_handlers &out) noexcept {
         const auto &call = server(user_data).on_connection_error;
         if (call) contain("on_connection_error", [&] { call(*error); });
     };
+    out.on_server_side_emit = [](sockline_io_namespace raw, const sockline_io_event *given, void *user_data) {
+        const auto &call = server(user_data).on_server_side_emit;
+        auto act = [&] { call(Namespace(raw), event(*given, sockline_io_server_ack_send)); };
+        if (call) contain("on_server_side_emit", act);
+    };
     out.on_server_closed = [](sockline_io_server, void *user_data) {
         std::unique_ptr<ServerHandlers> handlers(static_cast<ServerHandlers *>(user_data));
         if (handlers->on_server_closed) contain("on_server_closed", [&] { handlers->on_server_closed(); });
@@ -262,6 +274,8 @@ struct RawServerOptions {
         raw.parser = given.parser;
         raw.max_attachments = given.max_attachments;
         raw.custom_parser = given.custom_parser ? &*given.custom_parser : nullptr;
+        raw.adapter = borrow(std::string_view(given.adapter));
+        raw.redis = given.redis ? given.redis->raw() : nullptr;
         if (given.cors) set(*given.cors);
         if (given.cookie) set(*given.cookie);
     }

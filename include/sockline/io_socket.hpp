@@ -108,9 +108,15 @@ struct SocketDetails {
     std::vector<std::string> rooms;
 };
 
-/// status: SOCKLINE_OK, or why not all servers of the cluster have answered.
+/// status: SOCKLINE_OK, or why nothing can be said. missing: how many servers of the cluster have not answered in time.
 using OnSockets =
     std::function<void(sockline_status status, const std::vector<SocketDetails> &sockets, std::size_t missing)>;
+/// The same, of ids or of rooms.
+using OnNames = std::function<void(sockline_status status, const std::vector<std::string_view> &names, std::size_t missing)>;
+/// The same, of the servers' answers; borrowed until the callback returns.
+using OnServers = std::function<void(sockline_status status, const std::vector<Response> &responses, std::size_t missing)>;
+/// The same, of how many servers there are.
+using OnCount = std::function<void(sockline_status status, std::size_t count)>;
 
 /// Which sockets a call is for: those in any of its rooms, or all if it has none, but not those in a room that is excepted,
 /// and not the sender. Each of the first functions gives a Target that is narrower, or sends in another way.
@@ -153,8 +159,7 @@ public:
     void disconnect_sockets(bool close = false) const {
         call([&](const sockline_io_target *raw) { return sockline_io_broadcast_disconnect(raw, close ? 1 : 0); });
     }
-    /// found is called exactly once, here or later, on a thread that turns one of the server's loops. missing: how many servers of
-    /// the cluster have not answered in time.
+    /// found is called exactly once, here or later, on a thread that turns one of the server's loops.
     inline void fetch_sockets(OnSockets found) const;
 
 private:
@@ -220,6 +225,17 @@ public:
     inline std::vector<Socket> sockets() const;
     /// The rooms in which there is one, those that sockets have to themselves among them.
     inline std::vector<std::string> rooms() const;
+
+    /// The other servers of the cluster hear it: ServerHandlers::on_server_side_emit.
+    void server_side_emit(std::string_view name, std::string_view args = {}, const Binary &binary = {}) const {
+        detail::check(sockline_io_server_side_emit(raw_, detail::borrow(name), detail::borrow(args), binary.data(), binary.size()));
+    }
+    /// Each of these functions is called exactly once, on a thread that turns one of the server's loops.
+    inline void server_side_emit_with_ack(std::string_view name, std::string_view args, OnServers answered,
+                                          const Binary &binary = {}) const;
+    inline void all_sockets(const std::vector<std::string> &rooms, OnNames found) const;
+    inline void all_rooms(OnNames found) const;
+    inline void server_count(OnCount counted) const;
 
 private:
     sockline_io_namespace raw_;
@@ -298,6 +314,62 @@ inline void Socket::handshake(const std::function<void(const Handshake &)> &read
         [](const sockline_io_request *request, void *context) { static_cast<decltype(within) *>(context)->run(request); },
         &within));
     within.done();
+}
+
+namespace detail {
+
+inline void names_found(sockline_status status, const sockline_string *names, std::size_t count, std::size_t missing,
+                        void *context) noexcept {
+    std::unique_ptr<OnNames> waits(static_cast<OnNames *>(context));
+    contain("a search's callback", [&] {
+        std::vector<std::string_view> out;
+        for (std::size_t i = 0; i < count; i++) out.push_back(view(names[i]));
+        if (*waits) (*waits)(status, out, missing);
+    });
+}
+
+} // namespace detail
+
+inline void Namespace::server_side_emit_with_ack(std::string_view name, std::string_view args, OnServers answered,
+                                                 const Binary &binary) const {
+    auto give = [](sockline_status status, const sockline_io_response *responses, std::size_t count, std::size_t missing,
+                   void *context) {
+        std::unique_ptr<OnServers> waits(static_cast<OnServers *>(context));
+        detail::contain("server_side_emit_with_ack", [&] {
+            std::vector<Response> out;
+            for (std::size_t i = 0; i < count; i++)
+                out.push_back({detail::view(responses[i].args),
+                               Attachments(responses[i].attachments, responses[i].attachment_count)});
+            if (*waits) (*waits)(status, out, missing);
+        });
+    };
+    detail::hand_over(std::move(answered), [&](void *context) {
+        return detail::check(sockline_io_server_side_emit_with_ack(raw_, detail::borrow(name), detail::borrow(args),
+                                                                   binary.data(), binary.size(), give, context));
+    });
+}
+
+inline void Namespace::all_sockets(const std::vector<std::string> &rooms, OnNames found) const {
+    std::vector<sockline_string> raw = detail::borrow(rooms);
+    detail::hand_over(std::move(found), [&](void *context) {
+        return detail::check(sockline_io_all_sockets(raw_, raw.data(), raw.size(), detail::names_found, context));
+    });
+}
+
+inline void Namespace::all_rooms(OnNames found) const {
+    detail::hand_over(std::move(found), [&](void *context) {
+        return detail::check(sockline_io_all_rooms(raw_, detail::names_found, context));
+    });
+}
+
+inline void Namespace::server_count(OnCount counted) const {
+    auto give = [](sockline_status status, std::size_t count, void *context) {
+        std::unique_ptr<OnCount> waits(static_cast<OnCount *>(context));
+        if (*waits) detail::contain("server_count", [&] { (*waits)(status, count); });
+    };
+    detail::hand_over(std::move(counted), [&](void *context) {
+        return detail::check(sockline_io_server_count(raw_, give, context));
+    });
 }
 
 inline void Target::fetch_sockets(OnSockets found) const {

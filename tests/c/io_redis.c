@@ -3,56 +3,14 @@
 
 #define _POSIX_C_SOURCE 200809L
 
+#include "redis.h"
 #include "support.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 
 #define STR(string) (int)(string).len, (string).data
 
 enum { LONGEST = 256 };
-
-/* ── redis-server ───────────────────────────────────────────────────────────────────────────────────────────── */
-
-static unsigned redis_port;
-static pid_t redis_process;
-static char redis_url[64];
-
-static unsigned free_port(void) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK(bind(fd, (struct sockaddr *)&address, len) == 0 && getsockname(fd, (struct sockaddr *)&address, &len) == 0);
-    close(fd);
-    return ntohs(address.sin_port);
-}
-
-/* Does not wait until it is ready: connections try again. It ends with this process, however that ends. */
-static void start_redis(void) {
-    char port[16];
-    snprintf(port, sizeof port, "%u", redis_port);
-    redis_process = fork();
-    CHECK(redis_process >= 0);
-    if (redis_process > 0) return;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    int nowhere = open("/dev/null", O_WRONLY);
-    dup2(nowhere, 1);
-    execlp("redis-server", "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", (char *)NULL);
-    perror("redis-server");
-    _exit(1);
-}
-
-static void stop_redis(void) {
-    if (redis_process <= 0) return;
-    kill(redis_process, SIGKILL);
-    waitpid(redis_process, NULL, 0);
-    redis_process = 0;
-}
 
 /* ── a connection's events ──────────────────────────────────────────────────────────────────────────────────── */
 
@@ -535,10 +493,7 @@ static void what_can_t_be_is_refused(void) {
 }
 
 int main(void) {
-    redis_port = free_port();
-    snprintf(redis_url, sizeof redis_url, "redis://127.0.0.1:%u", redis_port);
-    start_redis();
-    atexit(stop_redis);
+    have_redis();
     RUN(everybody_is_reached);
     RUN(everybody_is_reached_by_sharded_channels);
     RUN(everybody_is_reached_by_a_stream);

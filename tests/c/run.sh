@@ -31,7 +31,7 @@ headers() {
             $compiler -x c++ -std=$standard $strict -fsyntax-only header.c
         done
         for standard in c++17 c++20; do
-            $compiler -x c++ -std=$standard $strict -fsyntax-only hpp.cpp hpp_io.cpp
+            $compiler -x c++ -std=$standard $strict -fsyntax-only hpp.cpp hpp_io.cpp hpp_redis.cpp
         done
         for header in "$root"/include/sockline/*.hpp; do
             $compiler -x c++ -std=c++17 $strict -fsyntax-only "$header" # each stands alone
@@ -69,7 +69,7 @@ compile() {
         gcc -g -std=c11 $strict "$@" $test.c -o "$folder/$test" $(link)
     done
     gcc -g -std=gnu11 $strict "$@" unload.c -o "$folder/unload" -ldl -lpthread
-    for test in hpp hpp_io; do
+    for test in hpp hpp_io hpp_redis; do
         g++ -g -std=c++17 $strict "$@" $test.cpp -o "$folder/$test" $(link)
     done
 }
@@ -77,7 +77,7 @@ compile() {
 # Runs the tests of a folder; the rest is put before each command.
 run() {
     folder=$build/$1; messages=$2; shift 2
-    for test in contract calls io_client io_parser io_redis io_server options queue reconnect routes server upgrade hpp hpp_io; do "$@" "$folder/$test"; done
+    for test in contract calls io_client io_parser io_redis io_server options queue reconnect routes server upgrade hpp hpp_io hpp_redis; do "$@" "$folder/$test"; done
     "$@" "$folder/secure" "$build/certificates"
     "$@" "$folder/threads" "$messages"
     "$@" "$folder/unload" "$target/libsockline.so.0"

@@ -1,0 +1,62 @@
+/* A redis-server of the test's own, on a free port, for C and C++. */
+
+#ifndef REDIS_H
+#define REDIS_H
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static unsigned redis_port;
+static pid_t redis_process;
+static char redis_url[64];
+
+static inline unsigned free_port(void) {
+    struct sockaddr_in address;
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    memset(&address, 0, sizeof address);
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(fd, (struct sockaddr *)&address, len) != 0 || getsockname(fd, (struct sockaddr *)&address, &len) != 0) abort();
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+/* Does not wait until it is ready: connections try again. It ends with this process, however that ends. */
+static inline void start_redis(void) {
+    char port[16];
+    snprintf(port, sizeof port, "%u", redis_port);
+    redis_process = fork();
+    if (redis_process < 0) abort();
+    if (redis_process > 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int nowhere = open("/dev/null", O_WRONLY);
+    dup2(nowhere, 1);
+    execlp("redis-server", "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", (char *)NULL);
+    perror("redis-server");
+    _exit(1);
+}
+
+static inline void stop_redis(void) {
+    if (redis_process <= 0) return;
+    kill(redis_process, SIGKILL);
+    waitpid(redis_process, NULL, 0);
+    redis_process = 0;
+}
+
+static inline void have_redis(void) {
+    redis_port = free_port();
+    snprintf(redis_url, sizeof redis_url, "redis://127.0.0.1:%u", redis_port);
+    start_redis();
+    atexit(stop_redis);
+}
+
+#endif
