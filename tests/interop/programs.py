@@ -64,6 +64,7 @@ SOCKETIO_ECHO_SERVERS = {
 # Those that can be one of a cluster.
 CLUSTER_SERVERS = {
     "socket.io": SOCKETIO_SERVERS["socket.io"],
+    "c": SOCKETIO_SERVERS["c"],
     "rust": [CHECKOUT / "target/release/examples/interop_cluster_server", "0"],
 }
 CLUSTER_CLIENT = ["node", PEERS / "node/cluster_client.js"]

@@ -70,10 +70,8 @@ class Recovering(Cluster):
                 self.run_suite("recovery", parser, recovery=True)
 
 
-OFFICIAL = "socket.io"
-# Whose programs can be one of a cluster.
-LANGUAGES = ("rust",)
-# What there is to see of ours in each mode.
+# Who is in a cluster with an official server.
+OURS = {"C_and_Rust": ("c", "rust")}
 MODES: dict[str, tuple[type[Cluster], ...]] = {
     "classic": (Ours, Emitting),
     "sharded": (Ours,),
@@ -81,14 +79,13 @@ MODES: dict[str, tuple[type[Cluster], ...]] = {
 }
 
 
-def case(nodes: tuple[str, ...], mode: str, *kinds: type[Cluster]) -> type[Cluster]:
-    name = "Official" if nodes[1] == OFFICIAL else nodes[1].capitalize()
-    return type(f"{name}_{mode}", kinds, {"mode": mode, "nodes": nodes, "__module__": __name__})
+def case(name: str, others: tuple[str, str], mode: str, *kinds: type[Cluster]) -> type[Cluster]:
+    return type(f"{name}_{mode}", kinds, {"mode": mode, "nodes": ("socket.io", *others), "__module__": __name__})
 
 
 CASES = (
-    case((OFFICIAL, OFFICIAL, OFFICIAL), "classic", Emitting),  # to try the driver
-    *(case((OFFICIAL, name, name), mode, *kinds) for name in LANGUAGES for mode, kinds in MODES.items()),
+    case("Official", ("socket.io", "socket.io"), "classic", Emitting),  # to try the driver
+    *(case(name, others, mode, *kinds) for name, others in OURS.items() for mode, kinds in MODES.items()),
 )
 
 

@@ -1,5 +1,6 @@
-/* The Socket.IO server of the interop tests, in C: socketio_server PORT [msgpack] [recovery]; $ADAPTER and $MODE make it one of a
- * cluster. What its events do, and what these are, is said in ../../peers/README.md. Arguments are taken apart as far as the tests need it: rooms are strings without escapes. */
+/* The Socket.IO server of the interop tests, in C: socketio_server PORT [msgpack] [recovery]; its environment makes it
+ * one of a cluster. What its events do is said in ../../peers/README.md. Arguments are taken apart as far as the tests need it: rooms
+ * are strings without escapes. */
 
 #define _POSIX_C_SOURCE 200809L
 
@@ -9,22 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sockline.h>
+#include "socketio_server.h"
 
 enum { ROOMS = 64 };
 
-static void must(sockline_status status) {
+void must(sockline_status status) {
     if (status >= 0) return;
     fprintf(stderr, "socketio_server: %s\n", sockline_last_error_text());
     exit(1);
 }
 
-static int is(sockline_string name, const char *wanted) {
+int is(sockline_string name, const char *wanted) {
     return name.len == strlen(wanted) && memcmp(name.data, wanted, name.len) == 0;
 }
 
-/* The string that the arguments begin with; *rest is what follows its comma. */
-static sockline_string first_string(sockline_string args, sockline_string *rest) {
+sockline_string first_string(sockline_string args, sockline_string *rest) {
     const char *quote = memchr(args.data + 1, '"', args.len - 1);
     sockline_string string = {args.data + 1, (size_t)(quote - args.data) - 1};
     size_t used = (size_t)(quote - args.data) + 1;
@@ -88,6 +88,7 @@ static void answer_list(sockline_io_ack ack, char **texts, size_t count) {
 static void on_broadcast_ack(sockline_io_namespace nsp, const sockline_io_broadcast_ack_event *event, void *user_data) {
     (void)nsp, (void)user_data;
     char *texts[ROOMS];
+    if (answer_in_cluster(event)) return;
     if (event->timed_out) {
         answer((uintptr_t)event->token, "\"timeout\"");
         return;
@@ -157,6 +158,7 @@ static void tell_who(sockline_io_socket socket, sockline_io_ack ack) {
 static void on_event(sockline_io_socket socket, const sockline_io_event *event, void *user_data) {
     sockline_string name = event->name, rest;
     (void)user_data;
+    if (hear_in_cluster(socket, event)) return;
     if (is(name, "echo")) {
         must(sockline_io_ack_send(event->ack, event->args, event->attachments, event->attachment_count));
     } else if (is(name, "bounce")) {
@@ -215,25 +217,6 @@ static void on_namespace(sockline_io_question question, sockline_string name, so
     must(sockline_io_answer_namespace(question, digits > 0 && strlen(prefix) + digits == name.len));
 }
 
-static int64_t mode_of(const char *name) {
-    if (!name || strcmp(name, "classic") == 0) return SOCKLINE_REDIS_CLASSIC;
-    if (strcmp(name, "sharded") == 0) return SOCKLINE_REDIS_SHARDED;
-    if (strcmp(name, "streams") == 0) return SOCKLINE_REDIS_STREAMS;
-    fprintf(stderr, "socketio_server: $MODE is classic, sharded or streams, not %s\n", name);
-    exit(2);
-}
-
-/* The connection to the cluster's Redis; NULL without. */
-static sockline_redis *join_cluster(const char *url) {
-    sockline_redis *redis = NULL;
-    sockline_redis_options options = SOCKLINE_REDIS_OPTIONS_INIT;
-    if (!url || !*url) return NULL;
-    options.url = sockline_str(url);
-    options.mode = mode_of(getenv("MODE"));
-    must(sockline_redis_new(&options, NULL, NULL, &redis));
-    return redis;
-}
-
 static void serve(sockline_loop *loop, uint32_t port, int msgpack, int recovers) {
     sockline_io_handlers handlers = SOCKLINE_IO_HANDLERS_INIT;
     handlers.on_event = on_event;
@@ -246,7 +229,7 @@ static void serve(sockline_loop *loop, uint32_t port, int msgpack, int recovers)
     options.allow_eio3 = 1;
     sockline_io_recovery recovery = SOCKLINE_IO_RECOVERY_INIT;
     if (recovers) options.recovery = &recovery;
-    options.redis = join_cluster(getenv("ADAPTER"));
+    join_cluster(&options, &handlers);
     sockline_io_server io;
     sockline_io_namespace admin;
     must(sockline_io_server_new(loop, &options, &handlers, NULL, &io));
