@@ -87,6 +87,8 @@ lint:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy --locked -p sockline --no-default-features -- -D warnings
 	$(CARGO) clippy --locked -p sockline --no-default-features --features tls,ring -- -D warnings
+	@# The benchmark is no member of the workspace, and its lock file has the core's dependencies, too.
+	$(CARGO) metadata --locked --format-version 1 --manifest-path core/benches/side_by_side/Cargo.toml >/dev/null
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked --quiet
 
 test-rust:
