@@ -176,6 +176,9 @@ impl Namespace {
         let Some(core) = self.core() else { return };
         let (home, namespace) = (core.home, self.clone());
         let tell = move || {
+            if core.has_taken_leave() {
+                return;
+            }
             let BroadcastPacket { array, attachments } = &packet;
             let Ok((name, behind)) = json::check_event(array) else {
                 return log::debug!("what another server emits is no event");

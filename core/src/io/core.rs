@@ -137,6 +137,8 @@ pub(super) struct Core {
     is_closing: AtomicBool,
     /// The handle that a server keeps to itself while it closes.
     until_closed: Mutex<Option<Server>>,
+    /// The application has heard its last event.
+    has_taken_leave: AtomicBool,
     pub(super) gauges: Gauges,
     unjoined: Mutex<Unjoined>,
     /// For those.
@@ -199,6 +201,7 @@ impl Core {
             cleanup: options.cleanup_empty_child_namespaces,
             is_closing: AtomicBool::new(false),
             until_closed: Mutex::new(None),
+            has_taken_leave: AtomicBool::new(false),
             gauges: Gauges::default(),
             unjoined: Mutex::default(),
             places: AtomicU32::new(0),
@@ -424,6 +427,12 @@ impl Core {
         }
     }
 
+    /// Whether the application may hear nothing more. What another thread has left for the server's loop comes after the farewell
+    /// at times. To be asked on the thread of the server's loop.
+    pub(super) fn has_taken_leave(&self) -> bool {
+        self.has_taken_leave.load(Ordering::Acquire)
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.is_closing.load(Ordering::Acquire)
     }
@@ -456,6 +465,7 @@ struct Farewell(Server);
 
 impl Drop for Farewell {
     fn drop(&mut self) {
+        self.0.0.has_taken_leave.store(true, Ordering::Release);
         self.0.0.handler.on_server_closed(&self.0);
     }
 }
