@@ -61,10 +61,16 @@ SOCKETIO_ECHO_SERVERS = {
     "socket.io": ["node", PEERS / "node/socketio_echo_server.js", "0"],
     "python-socketio": [PEERS_PYTHON, PEERS / "python/socketio_echo_server.py", "0"],
 }
+NODE_REDIS = {
+    "REDIS_ADAPTER": "redis-adapter",
+    "REDIS_STREAMS_ADAPTER": "redis-streams-adapter",
+    "REDIS_EMITTER": "redis-emitter",
+}
 # Those that can be one of a cluster.
 CLUSTER_SERVERS = {
     "socket.io": SOCKETIO_SERVERS["socket.io"],
     "c": SOCKETIO_SERVERS["c"],
+    "node": ["env", *(f"{name}={NODE_PACKAGE}/{file}.mjs" for name, file in NODE_REDIS.items()), *SOCKETIO_SERVERS["node"]],
     "rust": [CHECKOUT / "target/release/examples/interop_cluster_server", "0"],
 }
 CLUSTER_CLIENT = ["node", PEERS / "node/cluster_client.js"]

@@ -3,7 +3,7 @@
 import unittest
 
 from processes import ProcessTest, Server
-from programs import CLUSTER_CLIENT, cluster_server
+from programs import CLUSTER_CLIENT, NODE_PACKAGE, cluster_server
 from redis import RedisServer
 from variants import in_environment
 
@@ -70,8 +70,9 @@ class Recovering(Cluster):
                 self.run_suite("recovery", parser, recovery=True)
 
 
-# Who is in a cluster with an official server.
-OURS = {"C_and_Rust": ("c", "rust")}
+# Who is in a cluster with an official server. Node is of it when its package has the adapters.
+HAS_NODE = (NODE_PACKAGE / "redis-adapter.mjs").exists()
+OURS = {"Node_and_C": ("node", "c")} if HAS_NODE else {"C_and_Rust": ("c", "rust")}
 MODES: dict[str, tuple[type[Cluster], ...]] = {
     "classic": (Ours, Emitting),
     "sharded": (Ours,),

@@ -24,10 +24,10 @@ export async function cluster() {
 }
 
 async function adapter(publishing, subscribing) {
-  if (MODE === 'streams') return (await import(REDIS_STREAMS_ADAPTER)).createAdapter(publishing, {});
+  const options = { requestsTimeout: Number(REQUESTS_TIMEOUT) }; // which official ones know in the classic mode only
+  if (MODE === 'streams') return (await import(REDIS_STREAMS_ADAPTER)).createAdapter(publishing, options);
   const { createAdapter, createShardedAdapter } = await import(REDIS_ADAPTER);
-  if (MODE === 'sharded') return createShardedAdapter(publishing, subscribing);
-  return createAdapter(publishing, subscribing, { requestsTimeout: Number(REQUESTS_TIMEOUT) });
+  return (MODE === 'sharded' ? createShardedAdapter : createAdapter)(publishing, subscribing, options);
 }
 
 function serve(namespace, emitter) {
