@@ -8,7 +8,7 @@ from redis import RedisServer
 from variants import in_environment
 
 PATIENCE = 20_000  # ms, for which nodes wait for others
-SHORT_PATIENCE = 1_000  # ms, where others hang
+SHORT_PATIENCE = 500  # ms, where others hang
 
 
 class Cluster(ProcessTest):
