@@ -178,7 +178,7 @@ async def _node(script: str, *arguments: str) -> AsyncIterator[NodePeer]:
 
 def install() -> None:
     """The official packages, if they are not there yet."""
-    if not (PEERS / "node_modules" / "socket.io-msgpack-parser").is_dir():
+    if not (PEERS / "node_modules" / "@socket.io" / "redis-adapter").is_dir():
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=PEERS, check=True)
 
 

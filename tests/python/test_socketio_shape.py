@@ -20,25 +20,39 @@ from sockline import socketio
 from sockline.socketio._http_session import told
 from sockline.socketio._logs import log_engine
 
-MANAGERS = "several processes are connected by the engine's own adapters, not by client managers"
+MANAGERS = "several processes are connected over Redis, by the engine itself"
 FRAMEWORKS = "web applications are served by the listener, not the other way round"
 INNER = "of the inside of python-socketio: no documentation speaks of it"
 
 WITHOUT: dict[str, str] = {
     "AsyncAioPikaManager": MANAGERS,
     "AsyncManager": MANAGERS,
-    "AsyncRedisManager": MANAGERS,
     "KafkaManager": MANAGERS,
     "KombuManager": MANAGERS,
     "Manager": MANAGERS,
     "PubSubManager": MANAGERS,
-    "RedisManager": MANAGERS,
     "ZmqManager": MANAGERS,
     "*.client_class": INNER,
     "*.eio": INNER,
     "*.packet_class": INNER,
 }
 """What there is not, and why."""
+
+INSIDE_OF_MANAGERS = {
+    "basic_close_room",
+    "basic_disconnect",
+    "basic_enter_room",
+    "basic_leave_room",
+    "connect",
+    "initialize",
+    "is_pre_connected",
+    "is_sid_room",
+    "pre_connect",
+    "pre_disconnect",
+    "sid_from_eio_sid",
+    "trigger_callback",
+}
+"""What their servers call; here the engine does that itself."""
 
 DIFFERENT: dict[str, str] = {
     "ASGIApp": FRAMEWORKS,
@@ -68,7 +82,8 @@ def methods() -> Iterator[tuple[str, str]]:
     for name in classes():
         for attribute, value in inspect.getmembers(getattr(foreign, name)):
             is_public = not attribute.startswith("_") or attribute == "__init__"
-            if is_public and f"*.{attribute}" not in WITHOUT and name not in DIFFERENT:
+            is_inside = name.endswith("RedisManager") and attribute in INSIDE_OF_MANAGERS
+            if is_public and not is_inside and f"*.{attribute}" not in WITHOUT and name not in DIFFERENT:
                 yield name, attribute
 
 
@@ -126,7 +141,10 @@ def session(**attributes: Any) -> requests.Session:
 
 
 REFUSED: list[tuple[Any, dict[str, Any], str]] = [
-    (socketio.Server, {"client_manager": object()}, "client managers"),
+    (socketio.Server, {"client_manager": object()}, "client managers can be"),
+    (socketio.RedisManager, {"format": "python-socketio"}, "format 'python-socketio'"),
+    (socketio.RedisManager, {"redis_options": {"max_connections": 5}}, "max_connections=5"),
+    (socketio.Server, {"client_manager": socketio.RedisManager(write_only=True)}, "write_only"),
     (socketio.Server, {"serializer": Packet}, "serializer must be"),
     (socketio.Server, {"async_mode": "gevent"}, "async_mode can be 'threading', not 'gevent'"),
     (socketio.AsyncServer, {"async_mode": "aiohttp"}, "async_mode can be 'asgi', not 'aiohttp'"),

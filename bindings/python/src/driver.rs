@@ -50,6 +50,7 @@ impl Driver {
         }
         let core = Loop::new(options).map_err(|error| raise(py, &error))?;
         log_lines::add_driver(Arc::as_ptr(&hub) as usize, core.waker());
+        hub.posts().wake_by(core.waker());
         Ok(Driver {
             core: Guarded::new(Some(Arc::new(core))),
             hub,
@@ -192,6 +193,7 @@ impl Driver {
         self.hub.set_turning(py, true);
         let turned = core.poll(Some(Duration::ZERO));
         self.pull(py, core);
+        self.hub.posts().deliver(py);
         self.settle(py, core);
         self.hub.set_turning(py, false);
         turned.map(drop).map_err(|error| raise(py, &error))

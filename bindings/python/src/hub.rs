@@ -11,6 +11,7 @@ use pyo3::{intern, types::PyWeakrefMethods};
 
 use crate::connection::Connection;
 use crate::guarded::Guarded;
+use crate::posts::Posts;
 
 /// One per driver. It never owns the driver: when the host's loop lets go of that, all ends.
 #[derive(Default)]
@@ -23,6 +24,7 @@ pub(crate) struct Hub {
     flags: Guarded<Flags>,
     /// Not for an exception handler: to be raised from the host's loop when the batch is done.
     fatal: Guarded<Option<PyErr>>,
+    posts: Posts,
 }
 
 /// asyncio's loop; without one, a Python thread turns ours.
@@ -148,6 +150,16 @@ impl Hub {
 
     pub(crate) fn forget(&self, py: Python<'_>, raw: u64) {
         drop(self.live.with(py, |live| live.remove(&raw)));
+    }
+
+    /// What other threads have to say.
+    pub(crate) fn posts(&self) -> &Posts {
+        &self.posts
+    }
+
+    /// Has something called in the driver's next turn. Any thread, attached or not.
+    pub(crate) fn post(&self, call: impl FnOnce(Python<'_>) + Send + 'static) {
+        self.posts.add(Box::new(call));
     }
 
     /// Has a connection looked after when the turn is over.

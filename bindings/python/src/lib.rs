@@ -10,6 +10,7 @@
 //! | `io` | Socket.IO |
 //! | `tls` | configurations of TLS |
 //! | `message`, `options`, `errors`, `guarded` | values on their way between the languages |
+//! | `posts` | what other threads have to say, on its way to a driver's |
 //! | `log_lines` | the core's log lines on their way to `logging` |
 //!
 //! Only code that is attached to the interpreter turns a loop, so handlers run attached, one after the other.
@@ -26,6 +27,7 @@ mod log_lines;
 mod memory;
 mod message;
 mod options;
+mod posts;
 mod receive;
 mod requests;
 mod server;
@@ -44,7 +46,7 @@ mod _native {
     #[pymodule_export]
     use crate::handle::{Handle, broadcast};
     #[pymodule_export]
-    use crate::io::{IoAck, IoAuth, IoClient, IoQuestion, IoRequest, IoServer};
+    use crate::io::{IoAck, IoAuth, IoClient, IoEmitter, IoQuestion, IoRequest, IoServer};
     #[pymodule_export]
     use crate::log_lines::{set_log_level, take_log_lines_to};
     #[pymodule_export]

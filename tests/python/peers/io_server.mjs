@@ -1,11 +1,18 @@
 // The official server: io_server.mjs OPTIONS, in JSON, with "msgpack": true for that parser. Tells its port, then what
-// it hears. Knows the namespaces / and /chat; auth {"name": "nobody"} is refused.
+// it hears. "redis": URL makes it one of a cluster. Knows the namespaces / and /chat; auth {"name": "nobody"} is refused.
+import { createAdapter } from "@socket.io/redis-adapter";
+import { createClient } from "redis";
 import { Server } from "socket.io";
 import msgpack from "socket.io-msgpack-parser";
 import { obey, tell } from "./wire.mjs";
 
 const options = JSON.parse(process.argv[2] ?? "{}");
 if (options.msgpack) options.parser = msgpack;
+if (options.redis) {
+  const [pub, sub] = [createClient({ url: options.redis }), createClient({ url: options.redis })];
+  await Promise.all([pub.connect(), sub.connect()]);
+  options.adapter = createAdapter(pub, sub);
+}
 const io = new Server(options.port ?? 0, options);
 tell("port", io.httpServer.address().port);
 
@@ -36,7 +43,14 @@ for (const namespace of [io, io.of("/chat")]) {
   });
 }
 
+io.on("said", (...values) => tell("said", values));
+io.on("asked", (value, answer) => answer(["node", value]));
+
 obey({
   emit: (...values) => io.to("room").emit(...values),
+  sids: async () => tell("sids", (await io.fetchSockets()).map((socket) => socket.id)),
+  count: async () => tell("count", await io.of("/").adapter.serverCount()),
+  say: (...values) => io.serverSideEmit(...values),
+  ask_servers: async (...values) => tell("answers", await io.serverSideEmitWithAck(...values)),
   close: () => io.close(),
 });

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use sockline::io::{Ack, ClientAck};
+use sockline::io::{Ack, ClientAck, ServerAck};
 use sockline::{ErrorCode, Result, Sent};
 
 use super::values::{inner_text, slices};
@@ -19,15 +19,18 @@ pub(crate) struct IoAck {
 }
 
 pub(crate) enum Owed {
-    ToClient(Ack),
-    ToServer(ClientAck),
+    Client(Ack),
+    Server(ClientAck),
+    /// One value.
+    Peer(ServerAck),
 }
 
 impl Owed {
     fn send(self, args: &str, attachments: &[&[u8]]) -> Result<Sent> {
         match self {
-            Owed::ToClient(ack) => ack.send(args, attachments),
-            Owed::ToServer(ack) => ack.send(args, attachments),
+            Owed::Client(ack) => ack.send(args, attachments),
+            Owed::Server(ack) => ack.send(args, attachments),
+            Owed::Peer(ack) => ack.send(args, attachments).map(|()| Sent::Queued),
         }
     }
 }

@@ -84,7 +84,7 @@ impl ClientEvents {
             Ok(data) => data,
             Err(error) => return self.hub.report(py, error, None),
         };
-        let ack = event.ack.map(|ack| IoAck::new(&self.hub, Owed::ToServer(ack)));
+        let ack = event.ack.map(|ack| IoAck::new(&self.hub, Owed::Server(ack)));
         self.tell(py, intern!(py, "_event"), (socket.namespace(), data, ack));
     }
 }

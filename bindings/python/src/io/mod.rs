@@ -6,16 +6,19 @@
 //! | `server`, `server_events`, `question` | the server, what it tells, and what it asks |
 //! | `client`, `client_events` | a client's connection, and what it tells and asks |
 //! | `ack` | answers to events, in both roles |
+//! | `redis`, `between_servers` | the servers of a cluster |
 //! | `options`, `values` | options and events on their way between the languages |
 //!
 //! Everything is called by, and calls, attached code, on the thread that turns the driver; only what Python calls may
 //! come from other threads.
 
 mod ack;
+mod between_servers;
 mod client;
 mod client_events;
 mod options;
 mod question;
+mod redis;
 mod server;
 mod server_events;
 mod values;
@@ -23,4 +26,5 @@ mod values;
 pub(crate) use ack::IoAck;
 pub(crate) use client::{IoAuth, IoClient};
 pub(crate) use question::{IoQuestion, IoRequest};
+pub(crate) use redis::IoEmitter;
 pub(crate) use server::IoServer;

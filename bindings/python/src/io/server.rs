@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -11,11 +12,13 @@ use sockline::{Error, ErrorCode, Route};
 
 use super::options::Serving;
 use super::question::transport;
+use super::redis::Cluster;
 use super::server_events::{ServerEvents, Told};
-use super::values::{Reader, Request, request, slices, text};
+use super::values::{Reader, Request, inner_text, request, slices, text};
 use crate::driver::Driver;
 use crate::errors::raise;
 use crate::hub::Hub;
+use crate::options::duration;
 
 /// What `sockline.socketio.AsyncServer` and `Server` are on.
 #[pyclass(frozen, weakref, module = "sockline._native")]
@@ -23,17 +26,19 @@ pub(crate) struct IoServer {
     hub: Arc<Hub>,
     events: Arc<ServerEvents>,
     server: Server,
+    /// Other servers may have clients of any namespace.
+    is_clustered: bool,
 }
 
 /// One name or several; `None` for all.
 #[derive(FromPyObject)]
-enum Names {
+pub(crate) enum Names {
     One(String),
     Several(Vec<String>),
 }
 
 impl Names {
-    fn all(&self) -> Vec<&str> {
+    pub(crate) fn all(&self) -> Vec<&str> {
         match self {
             Names::One(name) => vec![name],
             Names::Several(names) => names.iter().map(String::as_str).collect(),
@@ -51,8 +56,9 @@ pub(crate) fn key(server: &Server) -> u64 {
 
 #[pymethods]
 impl IoServer {
-    /// `target` is called for what happens.
+    /// `target` is called for what happens; with `cluster`, its manager for what happens to Redis.
     #[new]
+    #[pyo3(signature = (driver, target, serving, loads, exact_loads, restore, cluster=None))]
     fn new(
         driver: &Bound<'_, Driver>,
         target: Py<PyAny>,
@@ -60,6 +66,7 @@ impl IoServer {
         loads: Py<PyAny>,
         exact_loads: Py<PyAny>,
         restore: Py<PyAny>,
+        cluster: Option<(Cluster, Bound<'_, PyAny>)>,
     ) -> PyResult<IoServer> {
         let py = driver.py();
         let hub = driver.get().hub();
@@ -67,15 +74,24 @@ impl IoServer {
         let events = Arc::new(ServerEvents::new(hub.clone(), reader, target));
         let told = Arc::new(Told(events.clone()));
         let core = driver.get().core(py)?;
-        let server =
-            Server::new(Some(&core), serving.options()?, told.clone()).map_err(|error| refuse(py, &error))?;
+        let mut options = serving.options()?;
+        let is_clustered = cluster.is_some();
+        if let Some((cluster, manager)) = cluster {
+            options.adapter = Some(cluster.connect(py, &hub, &manager)?);
+        }
+        let server = Server::new(Some(&core), options, told.clone()).map_err(|error| refuse(py, &error))?;
         server.set_dynamic_namespaces(true);
         let root = server.of("/");
         events
             .namespaces
             .with(py, |namespaces| namespaces.insert("/".to_owned(), root));
         hub.keep(py, key(&server), told);
-        Ok(IoServer { hub, events, server })
+        Ok(IoServer {
+            hub,
+            events,
+            server,
+            is_clustered,
+        })
     }
 
     /// Whether this driver turns it.
@@ -88,7 +104,13 @@ impl IoServer {
         self.hub.is_over(py)
     }
 
-    /// Sends an event to who is in one of these rooms, or to all, but not to who is in one of the others.
+    /// Sends an event to who is in one of these rooms, or to all, but not to who is in one of the others. `local`: only to
+    /// clients of this server.
+    #[pyo3(signature = (namespace, to, skip, array, attachments, local=false))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "Python's, in place of an object that lives for one call"
+    )]
     fn emit(
         &self,
         py: Python<'_>,
@@ -97,6 +119,7 @@ impl IoServer {
         skip: Option<Names>,
         array: &[u8],
         attachments: Vec<Bound<'_, PyBytes>>,
+        local: bool,
     ) -> PyResult<()> {
         let Some(namespace) = self.namespace(py, namespace) else {
             return Ok(());
@@ -107,9 +130,9 @@ impl IoServer {
                 Some(socket) => socket
                     .emit_array(array, &attachments, &EmitOptions::default())
                     .map(drop),
-                None => namespace.to(room).emit_array(array, &attachments),
+                None => among(namespace.to(room), local).emit_array(array, &attachments),
             },
-            _ => chosen(&namespace, to.as_ref(), skip.as_ref()).emit_array(array, &attachments),
+            _ => among(chosen(&namespace, to.as_ref(), skip.as_ref()), local).emit_array(array, &attachments),
         });
         ignore_closed(py, sent)
     }
@@ -290,6 +313,131 @@ impl IoServer {
             .map_err(|error| refuse(py, &error))
     }
 
+    /// Makes namespaces, so that what other servers say there is heard before there is a client.
+    fn open_namespaces(&self, py: Python<'_>, names: Vec<String>) {
+        for name in names {
+            self.namespace(py, &name);
+        }
+    }
+
+    /// As `emit`, and asks for answers: `target._broadcast_acked` follows, after so many seconds at the latest.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "Python's, in place of an object that lives for one call"
+    )]
+    fn emit_with_acks(
+        &self,
+        py: Python<'_>,
+        namespace: &str,
+        to: Option<Names>,
+        skip: Option<Names>,
+        array: &[u8],
+        attachments: Vec<Bound<'_, PyBytes>>,
+        token: u64,
+        seconds: f64,
+    ) -> PyResult<bool> {
+        let Some(namespace) = self.namespace(py, namespace) else {
+            return Ok(false);
+        };
+        let (array, attachments) = (text(array)?, slices(&attachments));
+        let timeout: Duration = duration("timeout", Some(seconds))?;
+        let whom = chosen(&namespace, to.as_ref(), skip.as_ref()).timeout(timeout);
+        let sent = self
+            .hub
+            .quietly(py, || whom.emit_array_with_ack(array, &attachments, token));
+        match sent {
+            Ok(()) => Ok(true),
+            Err(error) if is_gone(&error) => Ok(false),
+            Err(error) => Err(refuse(py, &error)),
+        }
+    }
+
+    /// Has a client of whatever server join a room.
+    fn join_anywhere(&self, py: Python<'_>, namespace: &str, sid: &str, room: &str) {
+        if let Some(namespace) = self.namespace(py, namespace) {
+            namespace.to(sid).sockets_join(&[room]);
+        }
+    }
+
+    /// Has a client of whatever server leave a room.
+    fn leave_anywhere(&self, py: Python<'_>, namespace: &str, sid: &str, room: &str) {
+        if let Some(namespace) = self.namespace(py, namespace) {
+            namespace.to(sid).sockets_leave(&[room]);
+        }
+    }
+
+    /// Disconnects a client of whatever server from the namespace.
+    fn disconnect_anywhere(&self, py: Python<'_>, namespace: &str, sid: &str) {
+        if let Some(namespace) = self.namespace(py, namespace) {
+            let whom = namespace.to(sid);
+            self.hub.quietly(py, || whom.disconnect_sockets(false));
+        }
+    }
+
+    /// Who is in one of these rooms, but not in one of the others: `target._answered` follows, or `_not_answered`. Says
+    /// whether there is such a namespace.
+    fn fetch_sockets(
+        &self,
+        py: Python<'_>,
+        namespace: &str,
+        to: Option<Names>,
+        skip: Option<Names>,
+        local: bool,
+        token: u64,
+    ) -> bool {
+        let Some(namespace) = self.namespace(py, namespace) else {
+            return false;
+        };
+        let events = self.events.clone();
+        let whom = among(chosen(&namespace, to.as_ref(), skip.as_ref()), local);
+        self.hub.quietly(py, || {
+            whom.fetch_sockets(move |found| events.on_sockets(token, found));
+        });
+        true
+    }
+
+    /// How many servers there are; answered as `fetch_sockets`.
+    fn server_count(&self, py: Python<'_>, namespace: &str, token: u64) -> bool {
+        let Some(namespace) = self.namespace(py, namespace) else {
+            return false;
+        };
+        let events = self.events.clone();
+        self.hub.quietly(py, || {
+            namespace.server_count(move |count| events.on_count(token, count));
+        });
+        true
+    }
+
+    /// Has the other servers' applications hear an event; with a token, answered as `fetch_sockets`. Says whether there is
+    /// such a namespace.
+    #[pyo3(signature = (namespace, event, array, attachments, token=None))]
+    fn server_side_emit(
+        &self,
+        py: Python<'_>,
+        namespace: &str,
+        event: &str,
+        array: &[u8],
+        attachments: Vec<Bound<'_, PyBytes>>,
+        token: Option<u64>,
+    ) -> PyResult<bool> {
+        let Some(namespace) = self.namespace(py, namespace) else {
+            return Ok(false);
+        };
+        let (args, attachments) = (inner_text(array)?, slices(&attachments));
+        let events = self.events.clone();
+        let sent = self.hub.quietly(py, || match token {
+            Some(token) => namespace.server_side_emit_with_ack(event, args, &attachments, move |answers| {
+                events.on_answers(token, answers);
+            }),
+            None => namespace.server_side_emit(event, args, &attachments),
+        });
+        match sent {
+            Ok(()) => Ok(true),
+            Err(error) if is_gone(&error) => Ok(false),
+            Err(error) => Err(refuse(py, &error)),
+        }
+    }
+
     /// Disconnects all; `target._closed` follows.
     fn close(&self, py: Python<'_>) {
         self.hub.quietly(py, || self.server.close());
@@ -303,9 +451,14 @@ impl IoServer {
     }
 
     fn namespace(&self, py: Python<'_>, name: &str) -> Option<Namespace> {
-        self.events
+        let known = self
+            .events
             .namespaces
-            .with(py, |namespaces| namespaces.get(name).cloned())
+            .with(py, |namespaces| namespaces.get(name).cloned());
+        known.or_else(|| {
+            self.is_clustered
+                .then(|| self.hub.quietly(py, || self.server.of(name)))
+        })
     }
 
     fn socket(&self, py: Python<'_>, namespace: &str, sid: &str) -> Option<Socket> {
@@ -324,6 +477,10 @@ fn chosen(namespace: &Namespace, to: Option<&Names>, skip: Option<&Names>) -> Br
         chosen = chosen.except_all(&skip.all());
     }
     chosen
+}
+
+fn among(whom: BroadcastOperator, local: bool) -> BroadcastOperator {
+    if local { whom.local() } else { whom }
 }
 
 fn is_gone(error: &Error) -> bool {

@@ -9,8 +9,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use sockline::io::{
-    AckResult, ConnectQuestion, DisconnectReason, Event, Handler, Namespace, NamespaceQuestion,
-    RequestQuestion, Server, Socket,
+    AckResult, BroadcastAcks, ConnectQuestion, DisconnectReason, Event, Handler, Namespace,
+    NamespaceQuestion, RequestQuestion, Server, ServerEvent, Socket,
 };
 
 use super::ack::{IoAck, Owed};
@@ -45,7 +45,7 @@ impl ServerEvents {
             .filter(|_| !self.hub.is_over(py))
     }
 
-    fn tell<'py>(
+    pub(super) fn tell<'py>(
         &self,
         py: Python<'py>,
         method: &Bound<'py, PyString>,
@@ -67,7 +67,7 @@ impl ServerEvents {
             // The client's fault; nothing that it can fill our log with.
             Err(_) => return socket.disconnect(true),
         };
-        let ack = event.ack.map(|ack| IoAck::new(&self.hub, Owed::ToClient(ack)));
+        let ack = event.ack.map(|ack| IoAck::new(&self.hub, Owed::Client(ack)));
         let place = (socket.namespace().name(), socket.id());
         self.tell(py, intern!(py, "_event"), (place.0, place.1, data, ack));
     }
@@ -200,6 +200,14 @@ impl Handler for Told {
                     .with(py, |namespaces| drop(namespaces.remove(namespace.name())));
             }
         });
+    }
+
+    fn on_broadcast_ack(&self, _: &Namespace, token: u64, acks: BroadcastAcks<'_>) {
+        Python::attach(|py| self.0.broadcast_acked(py, token, acks));
+    }
+
+    fn on_server_side_emit(&self, namespace: &Namespace, event: ServerEvent<'_>) {
+        Python::attach(|py| self.0.server_event(py, namespace, event));
     }
 
     fn on_server_closed(&self, server: &Server) {

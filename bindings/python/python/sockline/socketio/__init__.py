@@ -5,22 +5,27 @@
 """
 
 from . import exceptions
+from ._cluster import Answers, SocketInfo
 from ._options import ConnectionStateRecovery
 from .async_client import AsyncClient
 from .async_namespace import AsyncClientNamespace, AsyncNamespace
+from .async_redis_manager import AsyncRedisManager
 from .async_server import AsyncServer
 from .async_simple_client import AsyncSimpleClient
 from .client import Client
 from .frameworks import ASGIApp, Middleware, WSGIApp, get_tornado_handler
 from .namespace import ClientNamespace, Namespace
+from .redis_manager import RedisManager
 from .server import Listener, Server
 from .simple_client import SimpleClient
 
 __all__ = [
     "ASGIApp",
+    "Answers",
     "AsyncClient",
     "AsyncClientNamespace",
     "AsyncNamespace",
+    "AsyncRedisManager",
     "AsyncServer",
     "AsyncSimpleClient",
     "Client",
@@ -29,8 +34,10 @@ __all__ = [
     "Listener",
     "Middleware",
     "Namespace",
+    "RedisManager",
     "Server",
     "SimpleClient",
+    "SocketInfo",
     "WSGIApp",
     "exceptions",
     "get_tornado_handler",

@@ -7,19 +7,22 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ._base_namespace import BaseServerNamespace
+from ._cluster import ClusterCore
 from ._codec import Codec, JSONModule, arguments
 from ._environ import environ
 from ._logs import chosen_logger, log_engine, takes_info
 from ._manager import Manager
+from ._names import names
 from ._options import serving
-from ._server_core import Key, Rooms, ServerCore
+from ._redis_manager import BaseRedisManager
+from ._server_core import Key, Rooms
 
 __all__ = ["BaseServer", "Key"]
 
 default_logger = logging.getLogger("sockline.socketio.server")
 
 
-class BaseServer(ServerCore):
+class BaseServer(ClusterCore):
     """Clients and what they are sent."""
 
     class reason:
@@ -36,7 +39,7 @@ class BaseServer(ServerCore):
 
     def __init__(
         self,
-        client_manager: None = None,
+        client_manager: BaseRedisManager | None = None,
         logger: bool | logging.Logger = False,
         serializer: str = "default",
         json: JSONModule | None = None,
@@ -49,8 +52,8 @@ class BaseServer(ServerCore):
         async_mode: str | None = None,
         **options: Any,
     ) -> None:
-        if client_manager is not None:
-            raise NotImplementedError("client managers are not supported by this version of sockline")
+        if client_manager is not None and not isinstance(client_manager, BaseRedisManager):
+            raise NotImplementedError("client managers can be RedisManager and AsyncRedisManager of sockline.socketio, no others")
         if async_mode not in (None, "sockline", self._own_mode):
             raise NotImplementedError(f"async_mode can be {self._own_mode!r}, not {async_mode!r}: sockline has a listener of its own")
         super().__init__(
@@ -65,7 +68,8 @@ class BaseServer(ServerCore):
         log_engine(engineio_logger)
         self.async_handlers = async_handlers
         self.async_mode = "sockline"
-        self.manager = Manager(self)
+        self._set_up_cluster(client_manager)
+        self.manager: Manager = client_manager or Manager(self)
         self._set_up()
 
     def _set_up(self) -> None:
@@ -163,26 +167,41 @@ class BaseServer(ServerCore):
     # Sending
 
     def _emit(
-        self, event: str, data: Any, to: Any, skip: Any, namespace: str, callback: Callable[..., Any] | None
+        self,
+        event: str,
+        data: Any,
+        to: Any,
+        skip: Any,
+        namespace: str,
+        callback: Callable[..., Any] | None,
+        local: bool = False,
+        seconds: float | None = None,
     ) -> int | None:
-        """Sends an event. With a callback, says to how many clients it went."""
+        """Sends an event. With a callback, says to how many clients of this server it went, and adds one for the others.
+
+        ``local``: to those of this server alone. Answers of others' are waited for so many seconds.
+        """
         if self._takes(logging.INFO):
             self.logger.info('emitting event "%s" to %s [%s]', event, to or "all", namespace)
         array, attachments = self._codec.encode([event, *arguments(data)])
-        rooms, skipped = _names(to), _names(skip)
+        rooms, skipped = names(to), names(skip)
         if self._connecting_clients:
             self._hold(namespace, rooms, skipped, array, attachments, callback)
         native = self._native
         if native is None:
             return 0
         if callback is None:
-            native.emit(namespace, rooms, skipped, array, attachments)
+            native.emit(namespace, rooms, skipped, array, attachments, local)
             return None
         if isinstance(rooms, str) and not skipped:
             if self._emit_with_callback(namespace, rooms, array, attachments, callback):
                 return 1
         reached = native.participants(namespace, rooms, skipped)
-        return sum(self._emit_with_callback(namespace, sid, array, attachments, callback) for sid in reached)
+        count = sum(self._emit_with_callback(namespace, sid, array, attachments, callback) for sid in reached)
+        if self._redis is not None and not local:
+            others = [*([skipped] if isinstance(skipped, str) else skipped or ()), *reached]
+            count += self._emit_elsewhere(namespace, rooms, others or None, array, attachments, callback, seconds)
+        return count
 
     def _hold(
         self,
@@ -210,8 +229,11 @@ class BaseServer(ServerCore):
             return
         if self._native is not None and room != sid and self._native.is_connected(namespace, room):
             raise ValueError("cannot enter a sid room")
-        if self._native is None or not self._native.join(namespace, sid, room):
+        if self._native is not None and self._native.join(namespace, sid, room):
+            return
+        if self._native is None or self._redis is None:
             raise ValueError("sid is not connected to requested namespace")
+        self._native.join_anywhere(namespace, sid, room)
 
     def _leave(self, sid: str, room: Any, namespace: str) -> None:
         room = str(room)
@@ -220,8 +242,12 @@ class BaseServer(ServerCore):
         if connecting is not None and room in connecting.rooms:
             connecting.rooms.remove(room)
             connecting.question.leave(room)
-        elif self._native is not None:
+        elif self._native is None:
+            return
+        elif self._redis is None or self._native.is_connected(namespace, sid):
             self._native.leave(namespace, sid, room)
+        else:
+            self._native.leave_anywhere(namespace, sid, room)
 
     def _close_room(self, room: Any, namespace: str) -> None:
         room = str(room)
@@ -230,6 +256,11 @@ class BaseServer(ServerCore):
             if self._native.is_connected(namespace, room):
                 raise ValueError("cannot close a sid room")
             self._native.close_room(namespace, room)
+
+    def _disconnect_elsewhere(self, namespace: str, sid: str, local: bool) -> None:
+        """For a client that is not here."""
+        if self._redis is not None and self._native is not None and not local:
+            self._native.disconnect_anywhere(namespace, sid)
 
     def _session_of(self, sid: str, namespace: str) -> dict[str, Any]:
         self._check_is_there(sid, namespace)
@@ -245,15 +276,6 @@ class BaseServer(ServerCore):
             return
         if self._native is None or not self._native.is_connected(namespace, sid):
             raise KeyError("Session not found")
-
-
-def _names(rooms: Any) -> str | list[str] | None:
-    """Rooms or sids in the engine's terms, where names are strings."""
-    if rooms is None or isinstance(rooms, str):
-        return rooms or None
-    if isinstance(rooms, list | tuple | set | frozenset):
-        return [room if isinstance(room, str) else str(room) for room in rooms if room is not None]
-    return str(rooms)
 
 
 def admin_credentials(auth: Any) -> tuple[str, str, bool] | None:

@@ -15,6 +15,7 @@ from ._environ import environ
 from ._handlers import NOT_HANDLED, Handlers
 from ._options import Serving
 from ._origins import Allowed, is_allowed
+from ._redis_options import Cluster
 from ._waiting import Answer
 from .exceptions import ConnectionRefusedError
 
@@ -32,6 +33,8 @@ class ServerCore(Handlers):
     """The engine calls it on the thread that turns it."""
 
     reserved_events = ["connect", "disconnect"]
+    _cluster: tuple[Cluster, object] | None = None
+    """And the manager that hears of it."""
     logger: logging.Logger
     _takes: Callable[[int], bool]
 
@@ -71,7 +74,7 @@ class ServerCore(Handlers):
             raise RuntimeError("this server is listening on another event loop already")
         self._forget_all()
         self._listeners = 0
-        native = _native.IoServer(driver, self, self._serving, self._codec.loads, self._codec.exact_loads, restore)
+        native = _native.IoServer(driver, self, self._serving, self._codec.loads, self._codec.exact_loads, restore, self._cluster)
         if self._admin is not None:
             native.enable_admin(*self._admin)
         self._native = native

@@ -16,8 +16,10 @@ from ..asyncio.server import Server as Listener
 from ..asyncio.server import ServerConnection, serve
 from ..http11 import Request, Response
 from ._base_server import BaseServer, Key
+from ._cluster import AsyncClusterMethods
 from ._codec import JSONModule
 from ._handlers import is_coroutine
+from ._redis_manager import BaseRedisManager
 from ._running import Runners, report
 from ._waiting import AsyncAnswer
 from .exceptions import ConnectionRefusedError
@@ -27,7 +29,7 @@ __all__ = ["AsyncServer"]
 _Waiting = collections.deque[tuple[list[Any], _native.IoAck | None]]
 
 
-class AsyncServer(BaseServer):
+class AsyncServer(AsyncClusterMethods, BaseServer):
     """A Socket.IO server for asyncio, on sockline's own listener: see :meth:`listen`.
 
     The arguments, and what handlers get, are those of ``socketio.AsyncServer``. Handlers are functions or coroutine
@@ -45,7 +47,7 @@ class AsyncServer(BaseServer):
 
     def __init__(
         self,
-        client_manager: None = None,
+        client_manager: BaseRedisManager | None = None,
         logger: bool | logging.Logger = False,
         json: JSONModule | None = None,
         async_handlers: bool = True,
@@ -98,7 +100,7 @@ class AsyncServer(BaseServer):
 
         The order is that of the calls, from any number of tasks. ``callback`` gets what the client answers, each of them.
         """
-        self._emit(event, data, to or room, skip_sid, namespace or "/", callback)
+        self._emit(event, data, to or room, skip_sid, namespace or "/", callback, ignore_queue)
 
     async def send(
         self,
@@ -132,7 +134,7 @@ class AsyncServer(BaseServer):
         if not self.async_handlers:
             raise RuntimeError("Cannot use call() when async_handlers is False.")
         answer = AsyncAnswer()
-        if not self._emit(event, data, to or sid, None, namespace or "/", answer):
+        if not self._emit(event, data, to or sid, None, namespace or "/", answer, ignore_queue, timeout):
             answer.settle(None)
         return await answer.get(timeout)
 
@@ -180,6 +182,8 @@ class AsyncServer(BaseServer):
             goodbye = self._goodbyes[key]
             self._native.disconnect(*key, False)
             await asyncio.shield(goodbye)
+        else:
+            self._disconnect_elsewhere(*key, ignore_queue)
 
     async def drained(self, sid: str, namespace: str | None = None) -> None:
         """Waits while more than the high-water mark waits to be sent to a client, or until it has gone."""
@@ -250,6 +254,13 @@ class AsyncServer(BaseServer):
             del self._busy[namespace, sid]
             for data, ack in waiting:  # after an exception
                 self._event(namespace, sid, data, ack)
+
+    def _handle_server_event(self, handler: Callable[..., Any], values: list[Any], ack: _native.IoAck | None) -> None:
+        result = handler(*values)
+        if is_coroutine(result):
+            self._run(result, functools.partial(self._answer_server, ack))
+        else:
+            self._answer_server(ack, result)
 
     def _call_back(self, callback: Callable[..., Any], answer: list[Any]) -> None:
         result = callback(*answer)

@@ -15,6 +15,7 @@ from .. import _native
 from .._callbacks import UpgradeRequest, WebSocketServer
 from .._drivers import is_driver_thread, thread_driver
 from ._base_server import BaseServer, Key
+from ._cluster import ClusterMethods
 from ._handlers import NOT_HANDLED
 from ._waiting import ThreadAnswer
 from ._workers import report, run_in_a_thread, start_thread
@@ -64,7 +65,7 @@ class Listener(WebSocketServer):
         super()._server_closed()
 
 
-class Server(BaseServer):
+class Server(ClusterMethods, BaseServer):
     """A Socket.IO server for programs with threads, on sockline's own listener: see :meth:`listen`.
 
     The arguments, and what handlers get, are those of ``socketio.Server``; further ones are explained at
@@ -104,7 +105,7 @@ class Server(BaseServer):
 
         ``callback`` gets what the client answers, each of them.
         """
-        self._emit(event, data, to or room, skip_sid, namespace or "/", callback)
+        self._emit(event, data, to or room, skip_sid, namespace or "/", callback, ignore_queue)
 
     def send(
         self,
@@ -138,7 +139,7 @@ class Server(BaseServer):
         if not self.async_handlers:
             raise RuntimeError("Cannot use call() when async_handlers is False.")
         answer = ThreadAnswer()
-        if not self._emit(event, data, to or sid, None, namespace or "/", answer):
+        if not self._emit(event, data, to or sid, None, namespace or "/", answer, ignore_queue, timeout):
             answer.settle(None)
         return answer.get(timeout)
 
@@ -187,6 +188,8 @@ class Server(BaseServer):
                 goodbye.set()  # it has gone by itself meanwhile
             if not is_driver_thread():
                 goodbye.wait()
+        else:
+            self._disconnect_elsewhere(*key, ignore_queue)
 
     def drained(self, sid: str, namespace: str | None = None, timeout: float | None = None) -> bool:
         """Waits while more than the high-water mark waits to be sent to a client, or until it has gone. Says whether
@@ -248,6 +251,9 @@ class Server(BaseServer):
                 self._handle_and_answer(namespace, sid, data, ack)
             except BaseException:
                 report(sys.exc_info())
+
+    def _handle_server_event(self, handler: Callable[..., Any], values: list[Any], ack: _native.IoAck | None) -> None:
+        run_in_a_thread(lambda: self._answer_server(ack, handler(*values)))
 
     def _call_back(self, callback: Callable[..., Any], answer: list[Any]) -> None:
         run_in_a_thread(callback, *answer)

@@ -1,0 +1,109 @@
+"""A cluster over Redis, for programs with threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import _native
+from .._drivers import thread_driver
+from ._redis_manager import BaseRedisManager
+
+__all__ = ["RedisManager"]
+
+
+class RedisManager(BaseRedisManager):
+    """Makes a :class:`Server` one of a cluster over Redis: ``Server(client_manager=RedisManager(url))``. With
+    ``write_only``, and wherever there is no server, it sends to the clients of a cluster from a program of its own.
+
+    The servers of a cluster are ours, or official ones of Node.js with ``@socket.io/redis-adapter``, not those of
+    python-socketio. Their ``key`` must be the same; it is ``"socket.io"``, as theirs, or a ``channel`` other than the default.
+    So must be ``mode``: ``"classic"`` is their ``createAdapter``, ``"sharded"`` their ``createShardedAdapter``, ``"streams"`` that of
+    ``@socket.io/redis-streams-adapter``. The options of these are those of the official packages, with seconds for milliseconds.
+
+    ``url`` begins with ``redis:``, ``rediss:`` (TLS), ``unix:``, ``redis+cluster:`` or ``redis+sentinel:``. ``redis_options`` are redis-py's: ``username``,
+    ``password``, ``db``, ``ssl_ca_certs``, ``ssl_certfile``, ``ssl_keyfile``, ``ssl_cert_reqs``, ``socket_timeout`` and ``health_check_interval``;
+    others raise ``NotImplementedError``.
+
+    What happens to Redis is logged by ``logger``, or the server's, and told to ``on_error`` and ``on_disconnected`` (with a text
+    that says what) and ``on_connected``, on the thread of the engine. Meanwhile the server's own clients are served, and what is
+    for others is lost, except in mode ``"streams"``. A callback of ``emit`` hears those of clients of other servers that answer
+    within ``callback_timeout`` seconds, when all have answered.
+    """
+
+    def _driver(self) -> _native.Driver:
+        return thread_driver()
+
+    def emit(
+        self,
+        event: str,
+        data: Any,
+        namespace: str | None = None,
+        room: Any = None,
+        skip_sid: Any = None,
+        callback: Callable[..., Any] | None = None,
+        to: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Sends an event, as the server does. Without a server it waits until Redis has it; if that can't be reached, it
+        is lost, which is logged.
+        """
+        if self.server is not None:
+            self.server.emit(event, data, to, room, skip_sid, namespace, callback, **kwargs)
+            return
+        self._emit(event, data, to or room, skip_sid, namespace, callback)
+        self._flush()
+
+    def server_side_emit(self, event: str, data: Any = None, namespace: str | None = None) -> None:
+        """Has the applications of the servers hear an event."""
+        if self.server is not None:
+            self.server.server_side_emit(event, data, namespace)
+            return
+        self._say(event, data, namespace)
+        self._flush()
+
+    def enter_room(self, sid: str, namespace: str | None, room: Any, eio_sid: str | None = None) -> None:
+        """Has a client enter a room."""
+        if self.server is not None:
+            self.server.enter_room(sid, room, namespace)
+            return
+        self._sender().join(namespace or "/", sid, str(room))
+        self._flush()
+
+    def leave_room(self, sid: str, namespace: str | None, room: Any) -> None:
+        """Has a client leave a room."""
+        if self.server is not None:
+            self.server.leave_room(sid, room, namespace)
+            return
+        self._sender().leave(namespace or "/", sid, str(room))
+        self._flush()
+
+    def close_room(self, room: Any, namespace: str | None = None) -> None:
+        """Has all clients leave a room."""
+        if self.server is not None:
+            self.server.close_room(room, namespace)
+            return
+        self._sender().leave(namespace or "/", str(room), str(room))
+        self._flush()
+
+    def disconnect(self, sid: str, namespace: str | None = None, **kwargs: Any) -> None:
+        """Disconnects a client."""
+        if self.server is not None:
+            self.server.disconnect(sid, namespace, **kwargs)
+            return
+        self._sender().disconnect(namespace or "/", sid)
+        self._flush()
+
+    def can_disconnect(self, sid: str, namespace: str) -> bool:
+        """Whether it can disconnect a client: of this server at once, of others it tries."""
+        return self.is_connected(sid, namespace)
+
+    def close(self) -> None:
+        """Ends the connection of a manager without a server, when what was sent has left."""
+        emitter, self._emitter = self._emitter, None
+        if emitter is not None:
+            emitter.close()
+
+    def _flush(self) -> None:
+        if self._emitter is not None:
+            self._not_published(self._emitter.flush_and_wait())
