@@ -71,6 +71,7 @@ CLUSTER_SERVERS = {
     "socket.io": SOCKETIO_SERVERS["socket.io"],
     "c": SOCKETIO_SERVERS["c"],
     "node": ["env", *(f"{name}={NODE_PACKAGE}/{file}.mjs" for name, file in NODE_REDIS.items()), *SOCKETIO_SERVERS["node"]],
+    "python": SOCKETIO_SERVERS["python"],
     "rust": [CHECKOUT / "target/release/examples/interop_cluster_server", "0"],
 }
 CLUSTER_CLIENT = ["node", PEERS / "node/cluster_client.js"]
@@ -91,7 +92,7 @@ def cluster_server(name: str, parser: str = "json", *, recovery: bool = False) -
     """One of the above."""
     words = [*(["msgpack"] if parser == "msgpack" else []), *(["recovery"] if recovery else [])]
     options = {**({"parser": parser} if parser != "json" else {}), **({"connectionStateRecovery": {}} if recovery else {})}
-    return [*CLUSTER_SERVERS[name], *(words if name in {"rust", "c"} else [json.dumps(options)])]
+    return [*CLUSTER_SERVERS[name], *(words if name in {"rust", "c", "python"} else [json.dumps(options)])]
 
 
 def example(language: str, program: str) -> list[str | Path]:

@@ -86,6 +86,7 @@ def case(name: str, others: tuple[str, str], mode: str, *kinds: type[Cluster]) -
 
 CASES = (
     case("Official", ("socket.io", "socket.io"), "classic", Emitting),  # to try the driver
+    *(case("C_and_Python", ("c", "python"), mode, Cluster) for mode in MODES),
     *(case(name, others, mode, *kinds) for name, others in OURS.items() for mode, kinds in MODES.items()),
 )
 

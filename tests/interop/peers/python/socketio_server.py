@@ -12,6 +12,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
+import socketio_cluster
+
 IS_FOREIGN = "SOCKETIO" not in os.environ
 socketio = importlib.import_module(os.environ.get("SOCKETIO", "socketio"))
 if IS_FOREIGN:
@@ -28,7 +30,10 @@ sio = socketio.AsyncServer(
     async_handlers=False,  # events are heard in their order
     namespaces=ANY,
     serializer="msgpack" if sys.argv[2:] == ["msgpack"] else "default",
+    **socketio_cluster.manager(),
 )
+if "ADAPTER" in os.environ:
+    socketio_cluster.serve(sio)
 tasks: set[asyncio.Task] = set()
 said: dict[tuple[str, str], object] = {}  # by socket: what it says of itself
 
