@@ -16,10 +16,12 @@ use super::{
     Socket, Transport,
 };
 #[cfg(feature = "redis")]
-use crate::adapter::redis::Adapters;
+use crate::adapter::redis::{Adapters, Redis};
 use crate::adapter::{Adapter, LocalAdapter};
 use crate::engineio::server::Reason;
 use crate::error::Result;
+#[cfg(feature = "redis")]
+use crate::error::{Error, ErrorCode};
 use crate::event_loop::{Home, Timed};
 use crate::http::Request;
 use crate::settings::millis;
@@ -34,7 +36,7 @@ pub(super) struct Common {
     pub(super) recovery: Option<Recovery>,
     /// What makes this server one of a cluster.
     #[cfg(feature = "redis")]
-    adapters: Option<Adapters>,
+    adapters: OnceLock<Adapters>,
     /// The application wants to hear what happens to rooms.
     room_events: AtomicBool,
     /// Somebody looks at the admin namespace: bytes are counted, and what is emitted is told.
@@ -49,20 +51,25 @@ pub(super) struct Common {
 }
 
 impl Common {
-    /// Who reaches a namespace's sockets, of other servers too if this is one of a cluster.
-    pub(super) fn adapter(&self, namespace: &str, local: &Arc<LocalAdapter<Sockets>>) -> Arc<dyn Adapter> {
+    /// Who reaches a namespace's sockets, those of other servers too, if this is one of a cluster.
+    pub(super) fn adapter(
+        &self,
+        namespace: &str,
+        local: &Arc<LocalAdapter<Sockets>>,
+    ) -> Option<Arc<dyn Adapter>> {
         #[cfg(feature = "redis")]
-        if let Some(adapters) = &self.adapters {
-            return adapters.adapter(namespace, Arc::clone(local));
+        return Some(self.adapters.get()?.adapter(namespace, Arc::clone(local)));
+        #[cfg(not(feature = "redis"))]
+        {
+            let _ = (namespace, local);
+            None
         }
-        let _ = namespace;
-        Arc::<LocalAdapter<Sockets>>::clone(local)
     }
 
     /// How sessions are kept in this process, if they are kept there.
     pub(super) fn recovery_here(&self) -> Option<&Recovery> {
         #[cfg(feature = "redis")]
-        if self.adapters.as_ref().is_some_and(Adapters::keep_sessions) {
+        if self.adapters.get().is_some_and(Adapters::keep_sessions) {
             return None;
         }
         self.recovery.as_ref()
@@ -71,7 +78,7 @@ impl Common {
     /// Whether there may be other servers.
     pub(super) fn has_cluster(&self) -> bool {
         #[cfg(feature = "redis")]
-        return self.adapters.is_some();
+        return self.adapters.get().is_some();
         #[cfg(not(feature = "redis"))]
         false
     }
@@ -176,10 +183,11 @@ impl Core {
                 counters: Counters::default(),
                 recovery: options.connection_state_recovery.clone(),
                 #[cfg(feature = "redis")]
-                adapters: options
-                    .adapter
-                    .as_ref()
-                    .map(|redis| redis.adapters(max_disconnection(options))),
+                adapters: options.adapter.as_ref().map_or_else(OnceLock::new, |redis| {
+                    redis
+                        .adapters(max_disconnection(options.connection_state_recovery.as_ref()))
+                        .into()
+                }),
                 room_events: AtomicBool::new(options.room_events),
                 counts_bytes: AtomicBool::new(false),
                 shows_events: AtomicBool::new(false),
@@ -270,6 +278,28 @@ impl Core {
             }
         }
         namespace
+    }
+
+    /// Makes the server one of a cluster.
+    #[cfg(feature = "redis")]
+    pub(super) fn join_cluster(&self, redis: &Redis) -> Result<()> {
+        let adapters = redis.adapters(max_disconnection(self.common.recovery.as_ref()));
+        let wrong = |text| Err(Error::new(ErrorCode::InvalidArgument, text));
+        // Namespaces that are made meanwhile wait, and find the adapters.
+        let namespaces = self.namespaces.lock();
+        if self.gauges.sessions.load(Ordering::Acquire) > 0 {
+            return wrong("a server becomes one of a cluster before its first client comes");
+        }
+        if adapters.keep_sessions() && self.common.recovery.is_some() {
+            return wrong("with recovery over streams the adapter has to be among the server's options");
+        }
+        if self.common.adapters.set(adapters).is_err() {
+            return wrong("the server is one of a cluster already");
+        }
+        for namespace in namespaces.values() {
+            namespace.join_cluster();
+        }
+        Ok(())
     }
 
     /// The namespace of this name, if it is there.
@@ -543,8 +573,7 @@ impl EngineHandler for Core {
 
 /// How long a client may be away, if it may.
 #[cfg(feature = "redis")]
-fn max_disconnection(options: &ServerOptions) -> Option<Millis> {
-    let recovery = options.connection_state_recovery.as_ref();
+fn max_disconnection(recovery: Option<&Recovery>) -> Option<Millis> {
     recovery.map(|recovery| millis(recovery.max_disconnection))
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::ReentrantMutex;
 
@@ -26,8 +26,8 @@ pub(super) struct NamespaceInner {
     common: Arc<Common>,
     /// The rooms of this process.
     local: Arc<LocalAdapter<Sockets>>,
-    /// The rooms of all: `local` itself, unless the server is one of a cluster.
-    adapter: Arc<dyn Adapter>,
+    /// The rooms of all servers, if this is one of a cluster.
+    cluster: OnceLock<Arc<dyn Adapter>>,
     /// Of the library's own namespaces.
     own_handler: Option<Arc<dyn Handler>>,
     is_child: bool,
@@ -79,13 +79,15 @@ impl Namespace {
         let namespace = Namespace(Arc::new_cyclic(|me| {
             let sockets = Sockets::new(name, core.clone(), common.clone(), me.clone());
             let local = Arc::new(LocalAdapter::new(sockets, recovery));
-            let adapter = common.adapter(name, &local);
+            let cluster = common
+                .adapter(name, &local)
+                .map_or_else(OnceLock::new, Into::into);
             NamespaceInner {
                 number,
                 name: name.into(),
                 core,
                 local,
-                adapter,
+                cluster,
                 common,
                 own_handler,
                 is_child,
@@ -233,7 +235,18 @@ impl Namespace {
 
     /// Who reaches all sockets, of other servers too.
     pub(super) fn adapter(&self) -> &dyn Adapter {
-        &*self.0.adapter
+        match self.0.cluster.get() {
+            Some(adapter) => &**adapter,
+            None => &*self.0.local,
+        }
+    }
+
+    /// The server has become one of a cluster.
+    #[cfg(feature = "redis")]
+    pub(super) fn join_cluster(&self) {
+        if let Some(adapter) = self.common().adapter(self.name(), &self.0.local) {
+            let _ = self.0.cluster.set(adapter); // it has none: servers join once
+        }
     }
 
     /// Who reaches the sockets of this process.

@@ -10,6 +10,8 @@ use super::counters::Counted;
 use super::engine::Engine;
 use super::registry::{self, Registry};
 use super::{AdminOptions, DisconnectReason, Handler, Namespace, ServerOptions};
+#[cfg(feature = "redis")]
+use crate::adapter::redis::Redis;
 use crate::error::{ErrorCode, Result};
 use crate::event_loop::{Home, Loop};
 use crate::route::{HttpRequest, Route};
@@ -96,6 +98,18 @@ impl Server {
     /// A number below 2^53, never 0 and never given out twice.
     pub fn raw(&self) -> u64 {
         self.0.number
+    }
+
+    /// Makes it one of a cluster, as [`ServerOptions::adapter`] does, while it has had no client yet. The handle is for this
+    /// server only.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] if there have been sessions, if it is one of a cluster already, and for
+    /// [`RedisMode::Streams`](crate::adapter::redis::RedisMode::Streams) if clients can be recovered: then the adapter belongs
+    /// among the options.
+    #[cfg(feature = "redis")]
+    pub fn set_adapter(&self, redis: &Redis) -> Result<()> {
+        self.0.join_cluster(redis)
     }
 
     /// What a listener needs to serve it; see [`sockline::ServerOptions::routes`](crate::ServerOptions::routes). The
