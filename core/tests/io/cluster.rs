@@ -442,3 +442,39 @@ fn with_streams_sessions_are_recovered_on_another_server() {
     b.hears(&["connection / again"]);
     assert!(b.socket().rooms().contains(&"room".to_owned()));
 }
+
+#[test]
+fn a_server_becomes_one_of_a_cluster_before_its_first_client() {
+    let courier = Courier::new();
+    let handle = |mode| {
+        let options = RedisOptions {
+            mode,
+            ..RedisOptions::default()
+        };
+        Redis::over(courier.server.node(), options)
+    };
+    for mode in MODES {
+        let (a, _) = courier.node_in(mode, |_| {});
+        let b = serve_with(|_| {});
+        b.io.of("/before");
+        b.io.set_adapter(&handle(mode)).unwrap();
+        let refused = b.io.set_adapter(&handle(mode)).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::InvalidArgument);
+        for (name, expected) in [
+            ("/", "42[\"all\",1]"),
+            ("/before", "42/before,[\"all\",1]"),
+            ("/after", "42/after,[\"all\",1]"),
+        ] {
+            b.io.of(name);
+            let (mut client, _) = b.joined_to(name);
+            a.io.of(name).emit("all", "1", &[]).unwrap();
+            client.gets(&[expected]);
+        }
+    }
+    let late = serve_with(|_| {});
+    let _client = late.joined();
+    late.io.set_adapter(&handle(RedisMode::Classic)).unwrap_err();
+    let recovers = serve_with(|options| options.connection_state_recovery = Some(Recovery::default()));
+    recovers.io.set_adapter(&handle(RedisMode::Streams)).unwrap_err();
+    recovers.io.set_adapter(&handle(RedisMode::Sharded)).unwrap();
+}
