@@ -108,7 +108,7 @@ test-python: python $(VENV)/.test
 	$(VENV)/bin/python -m pytest -q tests/python
 
 test-node: node
-	tests/tools/need openssl
+	tests/tools/need openssl redis-server
 	cd bindings/node && npm ci --no-audit --no-fund && npm test
 
 test-interop: build

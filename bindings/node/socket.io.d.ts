@@ -146,6 +146,11 @@ export interface ServerOptions {
     /** The most bytes of events that a namespace keeps; the oldest go first. Default: 16 MiB. */
     maxBytes?: number;
   };
+  /**
+   * Makes the server one of a cluster: what `createAdapter` of sockline/redis-adapter returns, or a URL of Redis. Adapters of
+   * other packages are refused.
+   */
+  adapter: string | URL | ((nsp: any) => Adapter) | (new (nsp: any) => Adapter);
   /** Whether namespaces that were made for clients go with their last one. Default: false. */
   cleanupEmptyChildNamespaces: boolean;
   /** Classes `Encoder` and `Decoder`. The engine has socket.io-parser (the default) and socket.io-msgpack-parser itself. */
@@ -263,7 +268,12 @@ export interface BroadcastOptions {
   flags?: { volatile?: boolean; compress?: boolean; local?: boolean; timeout?: number };
 }
 
-/** Which sockets are in which rooms. */
+/** What came together from several servers: how many of them have not answered in time. */
+export interface Answered {
+  readonly missing: number;
+}
+
+/** Which sockets are in which rooms, and what the cluster does. */
 export interface Adapter extends EventEmitter {
   readonly nsp: Namespace<any, any, any, any>;
   init(): void;
@@ -278,7 +288,7 @@ export interface Adapter extends EventEmitter {
     clientCountCallback: (count: number) => void,
     ack: (answer: any) => void,
   ): void;
-  fetchSockets(options: BroadcastOptions): Promise<any[]>;
+  fetchSockets(options: BroadcastOptions): Promise<any[] & Answered>;
   addSockets(options: BroadcastOptions, rooms: Room[]): void;
   delSockets(options: BroadcastOptions, rooms: Room[]): void;
   disconnectSockets(options: BroadcastOptions, close: boolean): void;
@@ -286,8 +296,16 @@ export interface Adapter extends EventEmitter {
   readonly rooms: ReadonlyMap<Room, Set<SocketId>>;
   readonly sids: ReadonlyMap<SocketId, Set<Room>>;
   socketRooms(id: SocketId): Set<Room> | undefined;
-  sockets(rooms: Set<Room>): Promise<Set<SocketId>>;
+  /** The ids of the sockets in any of these rooms, on all servers. */
+  sockets(rooms?: Set<Room>): Promise<Set<SocketId> & Answered>;
+  /** The names of the rooms of all servers. */
+  allRooms(): Promise<Set<Room> & Answered>;
+  /** How many servers of the cluster have the namespace. */
   serverCount(): Promise<number>;
+  /** Something is wrong with the connection to Redis, which is made again. Without a listener there is a warning. */
+  on(event: 'error', listener: (error: Error) => void): this;
+  on(event: 'connected', listener: () => void): this;
+  on(event: 'disconnected', listener: (error: Error) => void): this;
   on(event: 'create-room' | 'delete-room', listener: (room: Room) => void): this;
   on(event: 'join-room' | 'leave-room', listener: (room: Room, id: SocketId) => void): this;
   on(event: string | symbol, listener: (...args: any[]) => void): this;
@@ -311,7 +329,7 @@ export declare class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
   ): Promise<FirstNonErrorArg<Last<EventParams<EmitEvents, Ev>>>>;
   /** @deprecated use fetchSockets */
   allSockets(): Promise<Set<SocketId>>;
-  fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]>;
+  fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[] & Answered>;
   socketsJoin(room: Room | Room[]): void;
   socketsLeave(room: Room | Room[]): void;
   disconnectSockets(close?: boolean): void;
@@ -426,7 +444,7 @@ interface Broadcasts<EmitEvents extends EventsMap, ServerSideEvents extends Even
   ): Promise<FirstNonErrorArg<Last<EventParams<ServerSideEvents, Ev>>>[]>;
   /** @deprecated use fetchSockets */
   allSockets(): Promise<Set<SocketId>>;
-  fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]>;
+  fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[] & Answered>;
   socketsJoin(room: Room | Room[]): void;
   socketsLeave(room: Room | Room[]): void;
   disconnectSockets(close?: boolean): void;
@@ -503,9 +521,9 @@ export declare class Server<
   connectTimeout(timeout: number): this;
   serveClient(): boolean;
   serveClient(serves: boolean): this;
-  /** The class of the namespaces' adapters. Another one is refused. */
-  adapter(): new (nsp: any) => Adapter;
-  adapter(adapter: new (nsp: any) => Adapter): this;
+  /** As the option; to be set before the first client comes. */
+  adapter(): ServerOptions['adapter'];
+  adapter(adapter: ServerOptions['adapter']): this;
   attach(server: HttpServer | HttpsServer | number | string, options?: Partial<ServerOptions>): this;
   listen(server: HttpServer | HttpsServer | number | string, options?: Partial<ServerOptions>): this;
   of(

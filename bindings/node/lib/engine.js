@@ -75,6 +75,8 @@ const KIND = Object.freeze({
   IO_DECODER_GONE: 60,
   REQUEST: 61,
   IO_PACKET: 62,
+  IO_SERVER_ANSWERS: 63,
+  IO_REDIS: 64,
 });
 /** What a Socket.IO server tells only to who wants it: as `Wants` in src/io/heard.rs. */
 const WANTS = Object.freeze({ REQUESTS: 1, HEADERS: 2, ROOMS: 4, SESSIONS: 8, PACKETS: 16 });
@@ -138,6 +140,7 @@ function deliver(count) {
     while (end < count && table[end * WORDS] === key) end++;
     const target = targets[key];
     if (key === NOBODY) slab = memories[taken++];
+    else if (target === null) skip(first, end);
     else target._resource.runInAsyncScope(run, null, target, first, end);
     first = end;
   }
@@ -146,6 +149,13 @@ function deliver(count) {
     taken = 0;
   }
   if (waiting.size > 0) tellFlushed();
+}
+
+/** Leaves out what was on its way to a target that has gone meanwhile. */
+function skip(first, end) {
+  for (let at = first * WORDS; at < end * WORDS; at += WORDS) {
+    if ((table[at + 1] & OWN_MEMORY) !== 0) taken++;
+  }
 }
 
 /** Events of one Socket.IO server's sockets that follow each other run in one go, in the server's async context. */

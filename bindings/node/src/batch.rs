@@ -113,6 +113,9 @@ pub(crate) enum Kind {
     /// A request that is no upgrade; what its payload is says `requests.rs`.
     Request = 61,
     IoPacket = 62,
+    IoServerAnswers = 63,
+    /// What happens to a connection to Redis.
+    IoRedis = 64,
 }
 
 struct Spilled {

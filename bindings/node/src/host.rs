@@ -317,6 +317,7 @@ impl Host {
             if threads::collect(HostPointer(self)) {
                 running.on_loop.wake(); // to go on after Node's other work
             }
+            self.io.redis.collect(self);
             self.collect_log();
         });
     }

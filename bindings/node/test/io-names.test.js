@@ -42,7 +42,6 @@ const MISSING = {
     ].map((name) => [name, 'a transport is only a name: requests and WebSockets are in the engine']),
   ),
   'options of servers': {
-    adapter: 'refused: rooms are the engine\'s',
     wsEngine: 'refused: WebSockets are the engine\'s own',
     initialPacket: 'refused: Socket.IO does not use it',
   },
@@ -61,6 +60,7 @@ const MISSING = {
 
 /** Names of ours that they don't have. */
 const ADDED = {
+  Adapter: ['allRooms'], // of @socket.io/redis-adapter
   Server: ['enableAdmin'],
   Client: ['id'], // private there
   conn: ['id'], // private there
@@ -76,7 +76,6 @@ const ADDED = {
 const REFUSED = {
   attachApp: () => new ours.Server().attachApp({}),
   bind: () => new ours.Server().bind({}),
-  adapter: () => new ours.Server({ adapter: class {} }),
   wsEngine: () => new ours.Server(0, { wsEngine: class {} }),
   initialPacket: () => new ours.Server(0, { initialPacket: 'x' }),
   agent: () => ours.connect('http://localhost:1', { forceNew: true, agent: new http.Agent() }),
@@ -88,6 +87,13 @@ test('what is refused is refused in words', () => {
   assert.deepStrictEqual(Object.keys(REFUSED).sort(), refused.sort());
   for (const [name, use] of Object.entries(REFUSED)) {
     assert.throws(use, { code: 'SOCKLINE_ERR_UNSUPPORTED' }, name);
+  }
+});
+
+test('adapters of other packages are refused', () => {
+  const { createAdapter } = require('@socket.io/redis-adapter');
+  for (const adapter of [class {}, createAdapter({}, {}), 'http://localhost']) {
+    assert.throws(() => new ours.Server(0, { adapter }), { code: /SOCKLINE_ERR_(UNSUPPORTED|INVALID_URL)/ });
   }
 });
 

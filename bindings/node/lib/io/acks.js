@@ -36,6 +36,16 @@ class Acks {
     return entry;
   }
 
+  /** The server has closed: nobody answers any more. */
+  abandon() {
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { reject, done } of waiting) {
+      reject?.(new Error('the server is closed'));
+      done?.(true, []);
+    }
+  }
+
   /** What was to be acknowledged was not sent. */
   giveUp(token) {
     const { socket, callback, withError } = this.take(token);

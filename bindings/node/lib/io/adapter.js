@@ -4,6 +4,8 @@
 const EventEmitter = require('events');
 
 const { KIND, WANTS, engine, ioBroadcast } = require('../engine');
+const { calling } = require('../errors');
+const { views } = require('./binary');
 const { NONE, bits } = require('./flags');
 const packets = require('./packets');
 const { RoomsView } = require('./rooms-view');
@@ -13,6 +15,9 @@ const { throwUnlessGone } = require('./status');
 const ROOM_EVENTS = ['create-room', 'join-room', 'leave-room', 'delete-room'];
 
 const NOBODY = new Set();
+
+/** Stands for a count of missing servers where nobody could be asked. */
+const FAILED = 0xffff;
 
 class Adapter extends EventEmitter {
   constructor(nsp) {
@@ -37,8 +42,23 @@ class Adapter extends EventEmitter {
 
   close() {}
 
+  /** By which the engine knows the namespace; 0 before the server is attached to anything, unless it is one of a cluster. */
+  get #handle() {
+    if (this.nsp._handle === 0) this.nsp.server._startForCluster();
+    return this.nsp._handle;
+  }
+
+  /** How many servers of the cluster have this namespace. */
   serverCount() {
-    return Promise.resolve(1);
+    return this.#asked(1, (token) => engine.ioServerCount(this.nsp._handle, token));
+  }
+
+  /** Resolves with what the engine finds for a token; with `otherwise` if the server is not attached to anything. */
+  #asked(otherwise, ask, convert = (value) => value) {
+    if (this.#handle === 0) return Promise.resolve(otherwise);
+    return new Promise((resolve, reject) => {
+      ask(this.nsp.server._acks.keep({ resolve, reject, convert }));
+    });
   }
 
   addAll(id, rooms) {
@@ -63,7 +83,7 @@ class Adapter extends EventEmitter {
   }
 
   #emit(values, rooms, except, flags, token, timeout) {
-    const { _handle: handle } = this.nsp;
+    const handle = this.#handle;
     if (handle === 0) return; // there is nobody
     const text = packets.encode(values);
     const attachments = packets.attachmentsTaken();
@@ -74,7 +94,7 @@ class Adapter extends EventEmitter {
 
   /** The same; `done(timedOut, responses)` follows. */
   _collect(packet, { rooms = NOBODY, except = NOBODY, flags = {} }, done) {
-    if (this.nsp._handle === 0) {
+    if (this.#handle === 0) {
       process.nextTick(done, false, []);
       return;
     }
@@ -97,50 +117,80 @@ class Adapter extends EventEmitter {
     });
   }
 
-  sockets(rooms) {
-    return this.fetchSockets({ rooms }).then((sockets) => new Set(sockets.map(({ id }) => id)));
+  /** Resolves with the ids of all servers' sockets in any of these rooms. */
+  sockets(rooms = NOBODY) {
+    const ask = (token) => engine.ioAllSockets(this.nsp._handle, names(rooms), token);
+    return this.#asked(withMissing(new Set(), 0), ask, (ids, missing) => withMissing(new Set(ids), missing));
+  }
+
+  /** Resolves with the names of all servers' rooms. */
+  allRooms() {
+    const ask = (token) => engine.ioAllRooms(this.nsp._handle, token);
+    return this.#asked(withMissing(new Set(), 0), ask, (rooms, missing) => withMissing(new Set(rooms), missing));
   }
 
   socketRooms(id) {
     return this.#socket(id)?.rooms;
   }
 
-  /** Resolves with the sockets, or with the details of those at other servers. */
+  /** Resolves with the sockets, or with the details of those at other servers; `missing` servers have not said theirs. */
   fetchSockets({ rooms = NOBODY, except = NOBODY, flags = {} }) {
-    if (this.nsp._handle === 0) return Promise.resolve([]);
-    return new Promise((resolve, reject) => {
-      const token = this.nsp.server._acks.keep({ resolve, reject });
-      engine.ioFetchSockets(this.nsp._handle, names(rooms), names(except), Boolean(flags.local), token);
-    });
+    const timeout = typeof flags.timeout === 'number' ? flags.timeout : undefined;
+    const ask = (token) =>
+      engine.ioFetchSockets(this.nsp._handle, names(rooms), names(except), Boolean(flags.local), timeout, token);
+    const convert = (found, missing) => {
+      const sockets = found.map((socket) => this.nsp.sockets.get(socket.id) ?? (socket.local ? null : socket));
+      return withMissing(sockets.filter(Boolean), missing);
+    };
+    return this.#asked(withMissing([], 0), ask, convert);
   }
 
-  addSockets({ rooms = NOBODY, except = NOBODY }, joined) {
-    engine.ioSocketsJoin(this.nsp._handle, names(rooms), names(except), joined.map(String));
+  addSockets({ rooms = NOBODY, except = NOBODY, flags = {} }, joined) {
+    engine.ioSocketsJoin(this.#handle, names(rooms), names(except), Boolean(flags.local), joined.map(String));
   }
 
-  delSockets({ rooms = NOBODY, except = NOBODY }, left) {
-    engine.ioSocketsLeave(this.nsp._handle, names(rooms), names(except), left.map(String));
+  delSockets({ rooms = NOBODY, except = NOBODY, flags = {} }, left) {
+    engine.ioSocketsLeave(this.#handle, names(rooms), names(except), Boolean(flags.local), left.map(String));
   }
 
-  disconnectSockets({ rooms = NOBODY, except = NOBODY }, close) {
-    engine.ioDisconnectSockets(this.nsp._handle, names(rooms), names(except), Boolean(close));
+  disconnectSockets({ rooms = NOBODY, except = NOBODY, flags = {} }, close) {
+    engine.ioDisconnectSockets(this.#handle, names(rooms), names(except), Boolean(flags.local), Boolean(close));
   }
 
-  serverSideEmit() {
-    console.warn('this adapter does not support the serverSideEmit() functionality');
+  /** Has the other servers hear an event; a function as the last value gets `(error, answers)`. */
+  serverSideEmit(packet) {
+    if (!this.nsp.server._isClustered) {
+      console.warn('this adapter does not support the serverSideEmit() functionality');
+      return;
+    }
+    const handle = this.#handle;
+    const [event, ...args] = packet;
+    const ack = typeof args.at(-1) === 'function' ? args.pop() : undefined;
+    if (handle === 0) {
+      if (ack) process.nextTick(ack, null, withMissing([], 0));
+      return;
+    }
+    const text = packets.encode(args);
+    const attachments = views(packets.attachmentsTaken());
+    const acks = this.nsp.server._acks;
+    const token = ack ? acks.keep({ ack, reject: (error) => ack(error, []) }) : NONE;
+    try {
+      calling(() => engine.ioServerSideEmit(handle, String(event), text, attachments, token));
+    } catch (error) {
+      if (ack) acks.take(token);
+      throw error;
+    }
   }
 
   /** A record for the namespace that is the adapter's. */
   _handleEvent(kind, extra, data) {
-    const entry = this.nsp.server._acks.take(data.readUInt32LE(0));
-    if (kind === KIND.IO_BROADCAST_ACK) entry.done(extra !== 0, responses(data, this.nsp.server._codec));
-    else this.#fetched(entry, extra, data.utf8Slice(4));
-  }
-
-  #fetched({ resolve, reject }, failed, text) {
-    if (failed) return reject(new Error(text));
-    const found = JSON.parse(text).map((socket) => this.nsp.sockets.get(socket.id) ?? (socket.local ? null : socket));
-    resolve(found.filter(Boolean));
+    const { server } = this.nsp;
+    const entry = server._acks.take(data.readUInt32LE(0));
+    if (entry === undefined) return;
+    if (kind === KIND.IO_BROADCAST_ACK) entry.done(extra !== 0, responses(data, server._codec));
+    else if (extra === FAILED) entry.reject(new Error(data.utf8Slice(4)));
+    else if (kind === KIND.IO_FETCHED) entry.resolve(entry.convert(JSON.parse(data.utf8Slice(4)), extra));
+    else answered(entry.ack, responses(data, null), extra);
   }
 
   /** The name of the room, and the id of the socket, if there is one. */
@@ -163,6 +213,17 @@ function responses(data, codec) {
     const values = packets.withArrived(answer, attachments);
     return (codec ? codec.restore(values) : values)[0];
   });
+}
+
+/** Says how many servers of the cluster have not answered in time, beside what the others have answered. */
+function withMissing(found, missing) {
+  return Object.defineProperty(found, 'missing', { value: missing });
+}
+
+function answered(ack, answers, missing) {
+  const all = answers.length + missing;
+  const text = `timeout reached: only ${answers.length} responses received out of ${all}`;
+  ack(missing > 0 ? new Error(text) : null, withMissing(answers, missing));
 }
 
 function names(rooms) {

@@ -49,6 +49,12 @@ function toView(value) {
   throw new TypeError('a Blob can only be read later; send what its arrayBuffer() resolves to');
 }
 
+/** The same as Uint8Arrays, for functions that want these. */
+function views(attachments) {
+  const bytes = ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength);
+  return attachments ? attachments.map(bytes) : [];
+}
+
 /** Puts the attachments back where the placeholders are, in place. */
 function putBack(value, attachments) {
   if (typeof value !== 'object' || value === null) return value;
@@ -61,4 +67,4 @@ function putBack(value, attachments) {
   return value;
 }
 
-module.exports = { putBack, someBinary, takeOut };
+module.exports = { putBack, someBinary, takeOut, views };

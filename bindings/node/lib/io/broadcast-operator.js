@@ -84,7 +84,8 @@ class BroadcastOperator {
 
   async fetchSockets() {
     const sockets = await this.adapter.fetchSockets(this.#options);
-    return sockets.map((socket) => (socket.server ? socket : new RemoteSocket(this.adapter, socket)));
+    const found = sockets.map((socket) => (socket.server ? socket : new RemoteSocket(this.adapter, socket)));
+    return Object.defineProperty(found, 'missing', { value: sockets.missing ?? 0 });
   }
 
   socketsJoin(rooms) {

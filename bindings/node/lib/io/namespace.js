@@ -3,13 +3,16 @@
 const EventEmitter = require('events');
 
 const { KIND, addTarget, engine, removeTarget } = require('../engine');
+const { calling } = require('../errors');
 const { Adapter } = require('./adapter');
+const { views } = require('./binary');
 const { BroadcastOperator } = require('./broadcast-operator');
 const { runMiddlewares } = require('./middlewares');
 const packets = require('./packets');
 const { Socket } = require('./socket');
 
 const RESERVED_EVENTS = new Set(['connect', 'connection', 'new_namespace']);
+const { HANDLE_SIZE, HAS_ACK } = packets;
 const emitLocally = EventEmitter.prototype.emit;
 
 /** In the record of a new socket, after its slot and its question: whether it was recovered. */
@@ -57,6 +60,7 @@ class Namespace extends EventEmitter {
   }
 
   _stop() {
+    if (this._handle !== 0) engine.ioGiveUp(this._handle);
     if (this.#key !== 0) removeTarget(this.#key);
     this.#key = 0;
     this._handle = 0;
@@ -133,6 +137,15 @@ class Namespace extends EventEmitter {
     Reflect.apply(emitLocally, this, args);
   }
 
+  #serverEvent(extra, data) {
+    const hasAck = (extra & HAS_ACK) !== 0;
+    const args = packets.tryDecode(extra, data, hasAck ? HANDLE_SIZE : 0, null);
+    // An error without a listener would end the process, and it is another server's.
+    if (args === null || (args[0] === 'error' && this.listenerCount('error') === 0)) return;
+    if (hasAck) args.push(answerTo(data.readDoubleLE(0)));
+    this._onServerSideEmit(args);
+  }
+
   allSockets() {
     return this.#all().allSockets();
   }
@@ -168,7 +181,10 @@ class Namespace extends EventEmitter {
         return packets.attachmentArrived(data);
       case KIND.IO_BROADCAST_ACK:
       case KIND.IO_FETCHED:
+      case KIND.IO_SERVER_ANSWERS:
         return this.adapter._handleEvent(kind, extra, data);
+      case KIND.IO_EVENT:
+        return this.#serverEvent(extra, data);
       case KIND.IO_NAMESPACE_MADE:
         this._handle = data.readDoubleLE(0);
         return undefined;
@@ -214,6 +230,18 @@ class Namespace extends EventEmitter {
   _tell(event, ...args) {
     return emitLocally.call(this, event, ...args);
   }
+}
+
+/** The function that answers another server, once. */
+function answerTo(handle) {
+  let answered = false;
+  return (value) => {
+    if (answered) return;
+    answered = true;
+    const text = packets.encode([value]);
+    const attachments = views(packets.attachmentsTaken());
+    calling(() => engine.ioServerAck(handle, text, attachments));
+  };
 }
 
 module.exports = { Namespace };

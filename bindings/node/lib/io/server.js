@@ -18,7 +18,9 @@ const { Listener } = require('./listener');
 const { Namespace } = require('./namespace');
 const { ParentNamespace } = require('./parent-namespace');
 const { REASONS } = require('./reasons');
+const { redisOf, tell } = require('./redis/cluster');
 const { serverOptions } = require('./server-options');
+const { SharedData } = require('./shared-data');
 
 const CONNECT_TIMEOUT = 45_000; // ms
 
@@ -34,6 +36,11 @@ class Server extends EventEmitter {
   #asksConnecting = false;
   #clients = new Map();
   #kept;
+  /** What the engine is told of the cluster that it is of, and what others there see of sockets. */
+  #redis;
+  #adapter = Adapter;
+  /** Called with sockets whose `data` the program has in its hands, if others want to see it. */
+  _touched;
   /** What the engine is told of the admin namespace, if there is to be one. */
   #admin;
   /** Called when the engine has closed it. */
@@ -84,12 +91,35 @@ class Server extends EventEmitter {
     return this;
   }
 
-  /** Rooms are the engine's; what other packages bring can't take their place. */
+  /**
+   * Makes it one of a cluster, with what `createAdapter` of sockline/redis-adapter returns, or with a URL of Redis. Rooms are
+   * the engine's; what other packages bring can't take their place.
+   */
   adapter(adapter) {
-    if (arguments.length === 0) return Adapter;
-    if (adapter === Adapter) return this;
-    const text = 'option adapter: rooms are kept by the engine; adapters of other packages are not possible';
-    throw withCode(new Error(text), 'SOCKLINE_ERR_UNSUPPORTED');
+    if (arguments.length === 0) return this.#adapter;
+    if (adapter === this.#adapter) return this;
+    const redis = redisOf(adapter);
+    if (redis === undefined) {
+      const text =
+        'option adapter: rooms are kept by the engine; clusters are made by sockline/redis-adapter, other packages are not possible';
+      throw withCode(new Error(text), 'SOCKLINE_ERR_UNSUPPORTED');
+    }
+    if (this._isClustered) throw new TypeError('the server is one of a cluster already');
+    if (this._handle !== 0) calling(() => engine.ioSetAdapter(this._handle, this._key, redis));
+    this.#redis = redis;
+    this.#adapter = adapter;
+    const shared = new SharedData();
+    this._touched = (socket) => shared.touched(socket);
+    return this;
+  }
+
+  get _isClustered() {
+    return this.#redis !== undefined;
+  }
+
+  /** A server of a cluster can do much without a port. */
+  _startForCluster() {
+    if (this._isClustered && !this.#isClosing) this._start();
   }
 
   /** Serves the clients of a server of the http module, or listens on a port. */
@@ -125,7 +155,7 @@ class Server extends EventEmitter {
   _start(options = this.opts) {
     if (this._handle !== 0) return;
     this._key = addTarget(this);
-    const description = serverOptions(this, options);
+    const description = { ...serverOptions(this, options), redis: this.#redis };
     this._handle = calling(() => engine.ioServer(this._key, description));
     this.engine._started(options);
     this.#kept = new Kept(options.connectionStateRecovery);
@@ -251,6 +281,8 @@ class Server extends EventEmitter {
         return this.#clients.get(data.latin1Slice())?.conn._upgraded();
       case KIND.IO_SESSION_CLOSED:
         return this.#clients.get(data.latin1Slice())?._closed(REASONS[extra]);
+      case KIND.IO_REDIS:
+        return tell([...this._nsps.values()].map(({ adapter }) => adapter), extra, data.utf8Slice());
       case KIND.IO_PACKET:
         return this.#packet(extra, data);
       default:
@@ -298,7 +330,8 @@ class Server extends EventEmitter {
       nsp.adapter.close();
       nsp._stop();
     }
-    engine.ioForget(this._handle);
+    this._acks.abandon();
+    engine.ioForget(this._handle, this._key);
     removeTarget(this._key);
     this._handle = 0;
     this.#asksConnecting = [...this._nsps.values()].some((nsp) => nsp._fns.length > 0);

@@ -28,6 +28,9 @@ class Socket extends EventEmitter {
   #handshake;
   #client;
   #rooms;
+  #data;
+  /** What the engine has of it, for other servers. */
+  #copied = '{}';
   /** What was emitted before it was connected. */
   #early = [];
 
@@ -37,9 +40,9 @@ class Socket extends EventEmitter {
     this.server = nsp.server;
     this.id = id;
     this.recovered = recovered;
-    this.data = (recovered && this.server._recover(id)) || {};
     this.connected = false;
     this.#slot = slot;
+    this.#data = (recovered && (this.server._recover(id) ?? this.#recoveredElsewhere())) || {};
     putSocket(slot, this);
   }
 
@@ -54,6 +57,36 @@ class Socket extends EventEmitter {
 
   get disconnected() {
     return !this.connected;
+  }
+
+  /** The application's own. */
+  get data() {
+    this.server._touched?.(this);
+    return this.#data;
+  }
+
+  set data(data) {
+    this.server._touched?.(this);
+    this.#data = data;
+  }
+
+  /** The engine gets a copy of it. */
+  _copyData() {
+    if (this.#slot === 0) return;
+    let copy = '{}';
+    try {
+      copy = JSON.stringify(this.#data) ?? copy;
+    } catch {
+      return; // what has no form in JSON stays here
+    }
+    if (copy !== this.#copied) engine.ioSetData(this.#slot, copy);
+    this.#copied = copy;
+  }
+
+  #recoveredElsewhere() {
+    const copy = engine.ioData(this.#slot);
+    if (copy) this.#copied = copy;
+    return copy && JSON.parse(copy);
   }
 
   /** What the client has said when it connected. */

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sockline::http::Request;
 use sockline::io::{
     AckResult, BroadcastAcks, ConnectQuestion, ConnectionError, DisconnectReason, EnginePacket, Event,
-    Handler, Namespace, NamespaceQuestion, Outgoing, RequestQuestion, RoomEvent, Server, SessionInfo, Socket,
+    Handler, Namespace, NamespaceQuestion, Outgoing, RequestQuestion, RoomEvent, Server, ServerEvent,
+    SessionInfo, Socket,
 };
 
 use super::records;
@@ -173,22 +174,15 @@ impl Handler for Heard {
         if key == 0 {
             return;
         }
-        let attachments = acks.responses.iter().flat_map(|response| &response.attachments);
-        records::push_attachments(self.batch(), key, attachments.map(AsRef::as_ref));
-        let mut head = (token as u32).to_le_bytes().to_vec();
-        head.extend((acks.responses.len() as u32).to_le_bytes());
-        for response in acks.responses {
-            head.extend((response.attachments.len() as u32).to_le_bytes());
-        }
-        let lists: Vec<String> = acks
-            .responses
-            .iter()
-            .map(|response| format!("[{}]", response.args))
-            .collect();
-        let text = format!("[{}]", lists.join(","));
-        let parts = [head.as_slice(), text.as_bytes()];
-        self.batch()
-            .push_parts(key, Kind::IoBroadcastAck, u16::from(acks.timed_out), parts);
+        let timed_out = u16::from(acks.timed_out);
+        records::push_responses(
+            self.batch(),
+            key,
+            Kind::IoBroadcastAck,
+            timed_out,
+            token as u32,
+            acks.responses,
+        );
     }
 
     fn on_outgoing(&self, socket: &Socket, event: Outgoing<'_>) {
@@ -220,6 +214,14 @@ impl Handler for Heard {
         if key != 0 {
             self.batch()
                 .push(key, Kind::IoRoom, number, json(names).as_bytes());
+        }
+    }
+
+    fn on_server_side_emit(&self, namespace: &Namespace, event: ServerEvent<'_>) {
+        let key = namespace.user_data() as u32;
+        if key != 0 && event.attachments.len() <= records::MOST_ATTACHMENTS {
+            let ack = event.ack.map(|ack| ack.into_raw());
+            records::push_event(self.batch(), key, event.array, event.attachments, ack);
         }
     }
 

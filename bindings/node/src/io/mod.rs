@@ -9,6 +9,7 @@
 //! | `servers` | servers and namespaces: made, asked, closed |
 //! | `sockets` | one client in one namespace |
 //! | `rooms` | which sockets are in which rooms, and orders to some of them |
+//! | `cluster` | what namespaces have to do with the other servers of a cluster |
 //! | `sending` | the functions that send, which are called most |
 //! | `heard` | the core's events of servers, as records |
 //! | `records` | what such records look like |
@@ -18,15 +19,20 @@
 //! | `clients` | managers and their sockets |
 //! | `client_heard` | their events |
 //! | `client_options` | what JavaScript says about them |
+//! | `redis` | connections to Redis: options, and what they tell |
+//! | `emitter` | processes without a server |
 
 mod client_heard;
 mod client_options;
 mod clients;
+mod cluster;
 mod codec;
+mod emitter;
 mod exchanges;
 mod heard;
 mod options;
 mod records;
+mod redis;
 mod rooms;
 mod sending;
 mod servers;

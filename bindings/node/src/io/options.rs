@@ -10,7 +10,9 @@ use sockline::io::{
 };
 
 use super::codec::Codec;
+use super::redis::IoRedis;
 use crate::batch::Kind;
+use crate::errors::Result;
 use crate::host::HostPointer;
 use crate::options::{Limits, millis};
 
@@ -40,6 +42,8 @@ pub struct IoOptions {
     /// What JavaScript knows its parser by.
     pub parser_key: u32,
     pub max_attachments: u32,
+    /// The cluster that it is of.
+    pub redis: Option<IoRedis>,
 }
 
 #[napi(object)]
@@ -104,8 +108,8 @@ pub struct IoLogin {
 }
 
 impl IoOptions {
-    pub(super) fn into_core(self, host: HostPointer, key: u32) -> ServerOptions {
-        ServerOptions {
+    pub(super) fn into_core(self, host: HostPointer, key: u32) -> Result<ServerOptions> {
+        Ok(ServerOptions {
             path: self.path,
             add_trailing_slash: self.add_trailing_slash,
             ping_interval: millis(self.ping_interval),
@@ -125,12 +129,12 @@ impl IoOptions {
             cleanup_empty_child_namespaces: self.cleanup_empty_child_namespaces,
             parser: parser(self.parser, self.parser_key, host),
             max_attachments: self.max_attachments as usize,
+            adapter: self.redis.map(|redis| redis.open(host, key)).transpose()?,
             ask_request: true,
             ask_headers: true,
             ask_connecting: false,
             room_events: false,
-            ..ServerOptions::default()
-        }
+        })
     }
 }
 

@@ -5,13 +5,13 @@
 //! whether the JSON is ASCII (15).
 
 use sockline::http::Request;
-use sockline::io::{AckResult, Data, EnginePacket, Handshake, SessionInfo};
+use sockline::io::{AckResponse, AckResult, Data, EnginePacket, Handshake, SessionInfo};
 
 use super::clients::transport_name;
 use crate::batch::{Batch, Kind};
 use crate::info::latin1;
 
-const MOST_ATTACHMENTS: usize = 0x3ff;
+pub(super) const MOST_ATTACHMENTS: usize = 0x3ff;
 const RESULT_SHIFT: u16 = 10;
 const HAS_ACK: u16 = 0x4000;
 const ASCII: u16 = 0x8000;
@@ -85,6 +85,31 @@ pub(super) fn push_result(batch: &Batch, key: u32, token: u64, result: AckResult
     let extra = extra(args, attachments.len()) | outcome << RESULT_SHIFT;
     let token = (token as u32).to_le_bytes();
     batch.push_parts(key, Kind::IoAck, extra, [&token, b"[", args.as_bytes(), b"]"]);
+}
+
+/// Answers of several: the token, how many there are, for each how many attachments it has (4 bytes each), and a list of
+/// lists of their arguments.
+pub(super) fn push_responses(
+    batch: &Batch,
+    key: u32,
+    kind: Kind,
+    extra: u16,
+    token: u32,
+    responses: &[AckResponse],
+) {
+    let attachments = responses.iter().flat_map(|response| &response.attachments);
+    push_attachments(batch, key, attachments.map(AsRef::as_ref));
+    let mut head = token.to_le_bytes().to_vec();
+    head.extend((responses.len() as u32).to_le_bytes());
+    for response in responses {
+        head.extend((response.attachments.len() as u32).to_le_bytes());
+    }
+    let lists: Vec<String> = responses
+        .iter()
+        .map(|response| format!("[{}]", response.args))
+        .collect();
+    let text = format!("[{}]", lists.join(","));
+    batch.push_parts(key, kind, extra, [head.as_slice(), text.as_bytes()]);
 }
 
 /// A session: its id, protocol, transport, when it began, what a socket of it has said of itself (JSON), and the request.

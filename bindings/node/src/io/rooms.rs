@@ -5,9 +5,10 @@ use napi_derive::napi;
 use serde_json::value::RawValue;
 use sockline::io::{BroadcastOperator, SocketDetails};
 
+use super::cluster::tell_found;
 use super::heard::json;
+use super::sending::millis;
 use super::servers::namespace;
-use crate::batch::Kind;
 use crate::engine::Engine;
 
 #[napi]
@@ -35,24 +36,18 @@ impl Engine {
         rooms: Option<Vec<String>>,
         except: Option<Vec<String>>,
         local: bool,
+        timeout: Option<f64>,
         token: u32,
     ) {
-        let Some(mut operator) = operator(handle, &rooms, &except) else {
+        let Some(mut operator) = operator(handle, &rooms, &except, local) else {
             return;
         };
-        if local {
-            operator = operator.local();
+        if let Some(timeout) = timeout {
+            operator = operator.timeout(millis(timeout));
         }
-        let host = self.host;
-        let key = namespace(handle).map_or(0, |namespace| namespace.user_data() as u32);
+        let (host, asked) = (self.host, handle);
         operator.fetch_sockets(move |found| {
-            let (failed, text) = match found {
-                Ok(found) => (0, fetched(&found.value)),
-                Err(error) => (1, error.to_string()),
-            };
-            let parts = [&token.to_le_bytes()[..], text.as_bytes()];
-            host.get().batch.push_parts(key, Kind::IoFetched, failed, parts);
-            host.get().deliver_soon();
+            tell_found(host, asked, token, found, |sockets| fetched(&sockets));
         });
         self.host.get().deliver_soon();
     }
@@ -63,9 +58,10 @@ impl Engine {
         handle: f64,
         rooms: Option<Vec<String>>,
         except: Option<Vec<String>>,
+        local: bool,
         joined: Vec<String>,
     ) {
-        if let Some(operator) = operator(handle, &rooms, &except) {
+        if let Some(operator) = operator(handle, &rooms, &except, local) {
             operator.sockets_join(&refs(&joined));
         }
         self.host.get().deliver_soon();
@@ -77,9 +73,10 @@ impl Engine {
         handle: f64,
         rooms: Option<Vec<String>>,
         except: Option<Vec<String>>,
+        local: bool,
         left: Vec<String>,
     ) {
-        if let Some(operator) = operator(handle, &rooms, &except) {
+        if let Some(operator) = operator(handle, &rooms, &except, local) {
             operator.sockets_leave(&refs(&left));
         }
         self.host.get().deliver_soon();
@@ -91,9 +88,10 @@ impl Engine {
         handle: f64,
         rooms: Option<Vec<String>>,
         except: Option<Vec<String>>,
+        local: bool,
         close: bool,
     ) {
-        if let Some(operator) = operator(handle, &rooms, &except) {
+        if let Some(operator) = operator(handle, &rooms, &except, local) {
             operator.disconnect_sockets(close);
         }
         self.host.get().deliver_soon();
@@ -104,10 +102,12 @@ fn operator(
     handle: f64,
     rooms: &Option<Vec<String>>,
     except: &Option<Vec<String>>,
+    local: bool,
 ) -> Option<BroadcastOperator> {
     let all = namespace(handle)?.all();
     let given = |names| Option::as_deref(names).map(refs).unwrap_or_default();
-    Some(all.to_all(&given(rooms)).except_all(&given(except)))
+    let operator = all.to_all(&given(rooms)).except_all(&given(except));
+    Some(if local { operator.local() } else { operator })
 }
 
 pub(super) fn refs(names: &[String]) -> Vec<&str> {

@@ -18,9 +18,9 @@ use crate::host::HostPointer;
 use crate::js;
 use crate::sending::status;
 
-const VOLATILE: u32 = 1;
+pub(super) const VOLATILE: u32 = 1;
 const COMPRESSED: u32 = 2;
-const PLAIN: u32 = 4;
+pub(super) const PLAIN: u32 = 4;
 const LOCAL: u32 = 8;
 /// A scratch buffer that grew larger than this for one long string is given back.
 const KEPT_SCRATCH: usize = 1 << 20;
@@ -181,12 +181,12 @@ fn compression(flags: u32) -> Option<bool> {
 }
 
 /// As setTimeout: whole milliseconds, and one at least.
-fn millis(millis: f64) -> Duration {
+pub(super) fn millis(millis: f64) -> Duration {
     Duration::from_millis((millis as u64).max(1))
 }
 
 /// What stands between the brackets of an array.
-fn without_brackets(array: &str) -> &str {
+pub(super) fn without_brackets(array: &str) -> &str {
     let inner = array.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     inner.unwrap_or_default()
 }

@@ -24,18 +24,24 @@ impl Engine {
             key,
             wants: wants.clone(),
         };
-        let server = Server::new(Some(on_loop), options.into_core(self.host, key), Arc::new(heard))
-            .map_err(failure)?;
+        let options = options.into_core(self.host, key)?;
+        let made = Server::new(Some(on_loop), options, Arc::new(heard));
+        if made.is_err() {
+            host.io.redis.close(host, key, false);
+        }
+        let server = made.map_err(failure)?;
         let raw = server.raw();
         host.io.servers.borrow_mut().insert(raw, (server, wants));
         Ok(raw as f64)
     }
 
-    /// Forgets a server that has closed.
+    /// Forgets a server that has closed. Its connection to Redis ends when all has left.
     #[napi]
-    pub fn io_forget(&self, server: f64) {
-        let gone = self.host.get().io.servers.borrow_mut().remove(&(server as u64));
+    pub fn io_forget(&self, server: f64, key: u32) {
+        let host = self.host.get();
+        let gone = host.io.servers.borrow_mut().remove(&(server as u64));
         drop(gone); // with nothing borrowed
+        host.io.redis.close(host, key, false);
     }
 
     /// What JavaScript wants to hear of a server, as bits of `Wants`.
@@ -61,6 +67,14 @@ impl Engine {
     #[napi]
     pub fn io_expect_namespace(&self, server: u32, name: String, key: u32) {
         self.host.get().io.expect(server, &name, key);
+    }
+
+    /// JavaScript gives a namespace up: it hears nothing of it any more.
+    #[napi]
+    pub fn io_give_up(&self, handle: f64) {
+        if let Some(namespace) = namespace(handle) {
+            namespace.set_user_data(0);
+        }
     }
 
     /// Whether the namespace is still there.

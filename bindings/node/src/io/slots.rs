@@ -8,6 +8,7 @@ use sockline::ErrorCode;
 use sockline::io::{Server, Socket};
 
 use super::heard::Wants;
+use super::redis::Links;
 
 /// Added to a slot, it makes the key of the socket's records.
 pub(crate) const SLOTS: u32 = 0x4000_0000;
@@ -18,6 +19,8 @@ pub(crate) struct Io {
     sockets: RefCell<Slots>,
     /// Servers by their numbers, and what JavaScript wants to hear of each.
     pub(super) servers: RefCell<HashMap<u64, (Server, Arc<Wants>)>>,
+    /// Connections to Redis.
+    pub(crate) redis: Links,
     /// Keys of namespaces that are to be made for clients, by the keys of their servers and their names.
     awaited: RefCell<HashMap<(u32, Box<str>), u32>>,
 }

@@ -1,6 +1,9 @@
 // Has to compile under --strict; what must not is marked, and an error that is missing is an error.
 
 import { createServer } from 'http';
+import { createAdapter, createShardedAdapter, createStreamsAdapter } from 'sockline/redis-adapter';
+import { Emitter } from 'sockline/redis-emitter';
+import { createAdapter as streamsAdapter } from 'sockline/redis-streams-adapter';
 import { Namespace, Server, Socket as ServerSocket } from 'sockline/socket.io';
 import connect, { Manager, Socket, io as lookup, protocol } from 'sockline/socket.io-client';
 
@@ -81,3 +84,23 @@ socket.auth = (answer) => answer({ token: 'y' });
 connect('http://localhost').disconnect();
 new Manager('http://localhost', { transports: ['websocket'] }).socket('/').once('disconnect', (reason) => reason.length);
 console.log(protocol);
+
+const clustered = new Server<ClientToServer, ServerToClient, BetweenServers, Data>({
+  adapter: createShardedAdapter('redis://localhost', null, { subscriptionMode: 'static' }),
+});
+clustered.adapter(createAdapter({ url: 'redis://localhost', commandTimeout: 100 }, undefined, { key: 'k', requestsTimeout: 1 }));
+clustered.adapter(createStreamsAdapter(new URL('redis://localhost'), { maxLen: 1000 }));
+clustered.adapter(streamsAdapter('redis://localhost', { streamName: 's' }));
+clustered.adapter('redis://localhost');
+// @ts-expect-error messages are written in the engine
+createAdapter('redis://localhost', null, { parser: {} });
+clustered.on('ping', (answer) => answer('pong'));
+clustered.fetchSockets().then((found) => console.log(found.missing, found.map(({ id }) => id)));
+clustered.of('/').adapter.on('error', (error) => console.log(error.message));
+clustered.of('/').adapter.allRooms().then((rooms) => console.log(rooms.missing, rooms.has('room')));
+const emitter = new Emitter<ServerToClient>('redis://localhost', { key: 'k', onError: (error) => console.log(error.message) });
+emitter.of('/n').to(['a', 'b']).except('c').volatile.emit('news', 'text', Buffer.alloc(1));
+// @ts-expect-error the second argument is missing
+emitter.emit('news', 'text');
+emitter.serverSideEmit('ping', 1);
+emitter.close().then(() => {});

@@ -1,0 +1,3 @@
+import adapter from './redis-adapter.js';
+
+export const { RedisAdapter, createAdapter, createShardedAdapter, createStreamsAdapter } = adapter;

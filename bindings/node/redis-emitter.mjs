@@ -1,0 +1,3 @@
+import emitter from './redis-emitter.js';
+
+export const { BroadcastOperator, Emitter, RESERVED_EVENTS } = emitter;

@@ -1,0 +1,2 @@
+export { createStreamsAdapter as createAdapter } from './redis-adapter.js';
+export type { RedisStreamsAdapterOptions } from './redis-adapter.js';

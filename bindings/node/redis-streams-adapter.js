@@ -1,0 +1,3 @@
+'use strict';
+
+exports.createAdapter = require('./redis-adapter').createStreamsAdapter;

@@ -1,0 +1,3 @@
+import adapter from './redis-streams-adapter.js';
+
+export const { createAdapter } = adapter;
