@@ -9,7 +9,8 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::RwLock;
 
-use super::core::{Common, Core};
+use super::common::Common;
+use super::core::Core;
 use super::counters::Counted;
 use super::engine::{SendFlags, send_prepared_many};
 use super::namespace::NamespaceInner;

@@ -78,6 +78,7 @@ mod admin;
 mod between_servers;
 mod broadcast_acks;
 mod client;
+mod common;
 mod connecting;
 mod connection;
 mod core;

@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::ReentrantMutex;
 
-use super::core::{Common, Core};
+use super::common::Common;
+use super::core::Core;
 use super::host::Sockets;
 use super::registry::{self, Registry};
 use super::{BroadcastOperator, Handler, Server, Socket, recovery};

@@ -9,7 +9,7 @@ use crate::json::{Token, Tokens};
 use crate::socketio::{self, Encoded, Outgoing, PacketType, ParseError, ParserKind, is_reserved};
 use crate::websocket::Sent;
 
-use super::core::Common;
+use super::common::Common;
 use super::counters::Counted;
 use super::engine::{SendFlags, Session};
 use crate::engineio::server::Prepared;
