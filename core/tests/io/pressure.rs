@@ -70,7 +70,10 @@ fn slow_clients_can_be_cut() {
     let (_client, socket) = fixture.joined();
     fixture.skip();
     flood(&socket, &Ok(Sent::Dropped));
-    let line = fixture.next();
+    let mut line = fixture.next();
+    while line == "drain" {
+        line = fixture.next(); // the system took what was above the mark, more than once perhaps
+    }
     assert!(line.starts_with("disconnecting "), "{line}");
 }
 
