@@ -167,6 +167,8 @@ static sockline_status open_io(sockline_loop *loop, const char *client, const ch
     sockline_io_server_options options = SOCKLINE_IO_SERVER_OPTIONS_INIT;
     options.client_folder = sockline_str(client);
     options.adapter = sockline_str(redis); /* NULL: alone */
+    sockline_io_recovery recovery = SOCKLINE_IO_RECOVERY_INIT;
+    options.recovery = &recovery; /* whoever was cut off misses nothing */
     sockline_io_handlers handlers = SOCKLINE_IO_HANDLERS_INIT;
     handlers.on_event = on_event;
     handlers.on_server_side_emit = on_server_side_emit;

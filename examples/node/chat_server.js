@@ -16,7 +16,7 @@ if (process.argv.length !== 3 || !Number.isInteger(port)) {
   process.exit(2);
 }
 
-const io = new Server(); // on the port of the next line
+const io = new Server({ connectionStateRecovery: {} }); // on the port of the next line; whoever was cut off misses nothing
 const server = new WebSocket.WebSocketServer({ port, path: '/ws', static: path.join(__dirname, '../web'), io, request });
 const ticker = new Ticker();
 const ticking = io.of('/ticker');

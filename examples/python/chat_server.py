@@ -25,7 +25,11 @@ class Chat:
     """Who is there, and what is said."""
 
     def __init__(self) -> None:
-        self.sio = socketio.AsyncServer(serve_client=CLIENT, namespaces=["/", "/ticker"])
+        self.sio = socketio.AsyncServer(
+            serve_client=CLIENT,
+            namespaces=["/", "/ticker"],
+            connection_state_recovery=True,  # whoever was cut off misses nothing
+        )
         self.sio.on("connect", self.greet)
         self.sio.on("chat message", self.hear_event)
         self.sio.on("*", self.ignore)

@@ -15,7 +15,7 @@ async function browse(program, { viewport, ignoreNetwork = false }, use) {
     console.error(`${program}: ${reason.split('\n', 1)[0]}`);
     process.exitCode = 1;
   };
-  const isNetwork = (text) => /net::ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE)|status of 503/.test(text);
+  const isNetwork = (text) => /net::ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE|SOCKET_NOT_CONNECTED)|status of 503/.test(text);
   try {
     const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
     const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });

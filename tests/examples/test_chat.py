@@ -9,6 +9,7 @@ from pathlib import Path
 
 from processes import Process, Server, ServerTest
 from programs import PEERS, example
+from tap import Tap
 
 sys.path.append(str(PEERS))
 
@@ -223,6 +224,32 @@ class Chatting(ServerTest):
         self.assertEqual(pages[1].line(), f"polling page: again{ECHO_MARK}")
         self.assertEqual(pages[0].line(), "polling page: again")
         for page in pages:
+            page.end_input()
+            self.assertEqual((page.wait(), page.rest(), page.errors), (0, [], ""))
+
+    def test_pages_miss_nothing_while_the_network_is_down(self) -> None:
+        tap = Tap(self.server.port)
+        self.addCleanup(tap.close)
+        url = f"http://localhost:{tap.port}/"
+        command = ["env", "RESTARTS=1", *PAGE]
+        pages = [self.join(name, command, url + query, ECHO_MARK) for name, query in self.pages.items()]
+        self.assertEqual(pages[0].line(), "polling page: polling page is here")
+        other = self.join("other", example("python", "chat_client"), self.server.url("/ws", host="localhost"))
+        for page in pages:
+            self.assertEqual(page.line(), "other: other is here")
+        tap.take_down()
+        for page in pages:
+            self.assertEqual(page.line(), "(waiting)")
+        other.write("while they are away")
+        self.assertEqual(other.line(), "other: while they are away")
+        tap.bring_up()
+        for page in pages:
+            while (state := page.line()) in ("(waiting)", "(connecting)"):
+                pass
+            self.assertEqual({state, page.line()}, {"(open)", "other: while they are away"})
+        other.write("after that")
+        for page in pages:
+            self.assertEqual(page.line(), "other: after that")
             page.end_input()
             self.assertEqual((page.wait(), page.rest(), page.errors), (0, [], ""))
 

@@ -22,18 +22,33 @@ class Tap:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._ends: list[socket.socket] = []
+        self._is_down = False
         self._threads: list[threading.Thread] = []
         self._start(self._accept)
 
     def close(self) -> None:
         """Ends it, and the connections that there still are."""
-        for end in [self._listener, *self._ends]:
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        self._shut_down([self._listener, *self._ends])
         for thread in self._threads:
             thread.join()
         for end in [self._listener, *self._ends]:
             end.close()
+
+    def take_down(self) -> None:
+        """As a network that drops: the connections end, and new ones at once, until `bring_up`."""
+        with self._lock:
+            self._is_down = True
+            self._shut_down(self._ends)
+
+    def bring_up(self) -> None:
+        with self._lock:
+            self._is_down = False
+
+    @staticmethod
+    def _shut_down(ends: list[socket.socket]) -> None:
+        for end in ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
     def _start(self, run: Callable[[], None]) -> None:
         thread = threading.Thread(target=run)
@@ -44,8 +59,12 @@ class Tap:
         with contextlib.suppress(OSError):  # closed
             while True:
                 client, _address = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self.target))
-                self._ends += [client, server]
+                with self._lock:
+                    if self._is_down:
+                        client.close()
+                        continue
+                    server = socket.create_connection(("127.0.0.1", self.target))
+                    self._ends += [client, server]
                 self._start(partial(self._pass, client, server, self._count_sent))
                 self._start(partial(self._pass, server, client, self._count_received))
 
