@@ -210,7 +210,8 @@ static sockline_status serve(sockline_loop *loop, uint32_t port, const char *pro
 int main(int argc, char **argv) {
     char *end = NULL;
     unsigned long port = argc == 2 || argc == 3 ? strtoul(argv[1], &end, 10) : 0;
-    if (argc < 2 || argc > 3 || end == argv[1] || *end || port > 65535) {
+    int is_url = argc < 3 || strstr(argv[2], "://") != NULL;
+    if (argc < 2 || argc > 3 || end == argv[1] || *end || port > 65535 || !is_url) {
         fprintf(stderr, "usage: chat_server PORT [REDIS]\n");
         return 2;
     }
