@@ -4,6 +4,7 @@
 // is msgpack where that is used, $MODE that of the cluster, $ADAPTER the URL of its Redis. The nodes do what peers/README.md tells. It
 // prints `ok NAME` for each scenario, and ends with the first that fails.
 
+import { readFileSync, readdirSync } from 'node:fs';
 import assert from 'node:assert/strict';
 
 import { Redis } from 'ioredis';
@@ -348,12 +349,18 @@ function inNamespaces(scenarios, namespaces) {
 
 const SHORT = 500; // ms, for answers of clients whose node hangs
 
+function isStopped(pid) {
+  const states = readdirSync(`/proc/${pid}/task`).map((thread) => readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'));
+  return states.every((stat) => stat.slice(stat.lastIndexOf(')') + 2).startsWith('T'));
+}
+
 /** A node hangs: others of ours tell what they know, and say that it is not all; what it was sent comes late. */
 async function hangs(crowd, victim) {
   const asking = crowd.client('b1');
   const there = crowd.clients.filter((client) => client.name[0] !== victim.name[0]);
   const { pid } = await victim.ask('node');
   process.kill(pid, 'SIGSTOP');
+  while (!isStopped(pid)) await new Promise(setImmediate); // each thread stops when the system gets to it
   try {
     const [sockets, note] = await found(asking);
     assert.equal(note, 'partial');
