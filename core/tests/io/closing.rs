@@ -79,9 +79,7 @@ fn nothing_is_left_of_clients_and_servers() {
     );
     let weak: Vec<_> = clients.iter().map(|(_, socket, _)| socket.raw()).collect();
     clients.truncate(0);
-    while fixture.io.metrics().clients > 0 {
-        fixture.next();
-    }
+    fixture.settles(|| fixture.io.metrics().clients == 0);
     fixture.settle();
     assert_eq!(fixture.io.metrics().sockets, 0);
     assert!(

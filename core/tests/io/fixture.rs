@@ -1,6 +1,7 @@
 //! A server that records what it hears, and clients that speak packets.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use parking_lot::Mutex;
@@ -328,6 +329,16 @@ impl Fixture {
             let (done, is_done) = unbounded();
             assert!(home.run(Box::new(move || done.send(()).unwrap_or_default())));
             is_done.recv_timeout(PATIENCE).expect("the loop turns");
+        }
+    }
+
+    /// Returns when this is so, after however many turns of the loop.
+    #[track_caller]
+    pub fn settles(&self, mut is_so: impl FnMut() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so() {
+            assert!(Instant::now() < deadline, "it never came to that");
+            self.settle();
         }
     }
 

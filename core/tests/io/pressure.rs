@@ -36,9 +36,13 @@ fn a_slow_client_is_noticed_and_its_end_of_slowness_too() {
     let (mut client, socket) = fixture.joined();
     fixture.skip();
     let mut accepted = flood(&socket, &Ok(Sent::OverMark));
-    assert!(socket.buffered_amount() > 10_000);
-    accepted += flood(&socket, &Err(ErrorCode::OutboxFull.into()));
-    assert!(socket.buffered_amount() < 40_000);
+    // Until the system takes no more: before that, what is over the mark may leave at any time.
+    fixture.settles(|| {
+        accepted += flood(&socket, &Err(ErrorCode::OutboxFull.into()));
+        assert!(socket.buffered_amount() < 40_000);
+        fixture.skip();
+        socket.buffered_amount() > 10_000
+    });
     let packet = format!("42[\"e\",{}]", kilobyte());
     for _ in 0..accepted {
         client.gets(&[&packet]);

@@ -51,9 +51,7 @@ fn all_may_be_called_from_all_threads_at_once() {
             assert!(namespace.rooms().len() <= 200);
         }
     });
-    while fixture.io.metrics().clients > 0 {
-        std::thread::yield_now();
-    }
+    fixture.settles(|| fixture.io.metrics().clients == 0);
     fixture.settle();
     assert_eq!(fixture.io.metrics().sockets, 0);
     assert!(fixture.io.of("/").rooms().is_empty());
