@@ -68,6 +68,11 @@ impl Gathering {
         }
     }
 
+    /// No more answers are waited for.
+    pub(super) fn give_up(&self) {
+        self.done(true);
+    }
+
     fn change(&self, change: impl FnOnce(&mut State)) {
         let is_complete = {
             let mut state = self.state.lock();
@@ -99,7 +104,7 @@ impl Gathering {
                 expected,
                 timed_out,
             };
-            if let Some(core) = namespace.core() {
+            if let Some(core) = namespace.core().filter(|core| !core.has_taken_leave()) {
                 core.handler(&namespace).on_broadcast_ack(&namespace, token, acks);
             }
         };
@@ -137,6 +142,6 @@ impl adapter::BroadcastAcks for Gathering {
 
 impl Timed for Gathering {
     fn due(self: Arc<Self>, _now: Millis) {
-        self.done(true);
+        self.give_up();
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use parking_lot::Mutex;
 
 use super::admin::Admin;
+use super::broadcast_acks::Gathering;
 use super::common::Common;
 #[cfg(feature = "redis")]
 use super::common::max_disconnection;
@@ -49,6 +50,8 @@ pub(super) struct Core {
     until_closed: Mutex<Option<Server>>,
     /// The application has heard its last event.
     has_taken_leave: AtomicBool,
+    /// What other servers' clients may still answer to.
+    gatherings: Mutex<Vec<Weak<Gathering>>>,
     pub(super) gauges: Gauges,
     unjoined: Mutex<Unjoined>,
     /// For those.
@@ -96,6 +99,7 @@ impl Core {
             is_closing: AtomicBool::new(false),
             until_closed: Mutex::new(None),
             has_taken_leave: AtomicBool::new(false),
+            gatherings: Mutex::default(),
             gauges: Gauges::default(),
             unjoined: Mutex::default(),
             places: AtomicU32::new(0),
@@ -343,6 +347,15 @@ impl Core {
         }
     }
 
+    /// Answers of other servers' clients that are waited for until the server closes.
+    pub(super) fn awaits(&self, gathering: &Arc<Gathering>) {
+        let mut gatherings = self.gatherings.lock();
+        if gatherings.len() == gatherings.capacity() {
+            gatherings.retain(|gathering| gathering.strong_count() > 0);
+        }
+        gatherings.push(Arc::downgrade(gathering));
+    }
+
     /// Whether the application may hear nothing more. What another thread has left for the server's loop comes after the farewell
     /// at times. To be asked on the thread of the server's loop.
     pub(super) fn has_taken_leave(&self) -> bool {
@@ -369,6 +382,11 @@ impl Core {
         };
         for namespace in self.namespaces() {
             namespace.adapter().close();
+        }
+        for gathering in std::mem::take(&mut *self.gatherings.lock()) {
+            if let Some(gathering) = gathering.upgrade() {
+                gathering.give_up();
+            }
         }
         let farewell = Farewell(server);
         self.home.run(Box::new(move || drop(farewell)));

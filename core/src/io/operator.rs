@@ -187,6 +187,9 @@ impl BroadcastOperator {
             // Of other servers nobody hears that a client has gone.
             options.flags.timeout = adapter.ack_timeout();
         }
+        if self.namespace.common().has_cluster() {
+            core.awaits(&gathering);
+        }
         adapter.broadcast_with_ack(&packet, &options, gathering.clone());
         let counted = gathering.clone();
         match options.flags.local {

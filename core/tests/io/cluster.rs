@@ -191,6 +191,28 @@ fn without_a_time_others_are_waited_for_as_long_as_for_requests() {
 }
 
 #[test]
+fn answers_that_are_waited_for_are_told_of_before_the_server_is_closed() {
+    for mode in MODES {
+        let (_courier, a, b) = two_in(mode);
+        let (_silent, _socket) = b.joined();
+        until(|| {
+            let (done, count) = result();
+            a.io.of("/").server_count(done);
+            count.recv_timeout(PATIENCE).unwrap() == Ok(2)
+        });
+        a.skip();
+        a.io.of("/").all().emit_with_ack("q", "", &[], 7).unwrap();
+        a.io.close();
+        let lines = [a.next(), a.next()];
+        assert!(
+            lines[0].starts_with("acks / 7 0/") && lines[0].contains(" late"),
+            "{lines:?}"
+        );
+        assert_eq!(lines[1], "server closed");
+    }
+}
+
+#[test]
 fn sockets_are_found_and_moved_on_both() {
     MODES.into_iter().for_each(sockets_are_found_and_moved_on_both_in);
 }
