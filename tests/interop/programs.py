@@ -72,27 +72,26 @@ CLUSTER_SERVERS = {
     "c": SOCKETIO_SERVERS["c"],
     "node": ["env", *(f"{name}={NODE_PACKAGE}/{file}.mjs" for name, file in NODE_REDIS.items()), *SOCKETIO_SERVERS["node"]],
     "python": SOCKETIO_SERVERS["python"],
-    "rust": [CHECKOUT / "target/release/examples/interop_cluster_server", "0"],
 }
 CLUSTER_CLIENT = ["node", PEERS / "node/cluster_client.js"]
 
 
 def socketio_server(name: str, parser: str = "json", *, recovery: bool = False) -> list[str | Path]:
     """A server of the above, that also takes clients of version 2, but for python-socketio, which has no recovery either."""
-    words = [*(["msgpack"] if parser == "msgpack" else []), *(["recovery"] if recovery else [])]
-    options = {
-        "allowEIO3": True,
-        **({} if parser == "json" else {"parser": parser}),
-        **({"connectionStateRecovery": {}} if recovery else {}),
-    }
-    return [*SOCKETIO_SERVERS[name], *(words if name == "c" or name.startswith("python") else [json.dumps(options)])]
+    return [*SOCKETIO_SERVERS[name], *_arguments(name, parser, recovery=recovery, options={"allowEIO3": True})]
 
 
 def cluster_server(name: str, parser: str = "json", *, recovery: bool = False) -> list[str | Path]:
-    """One of the above."""
-    words = [*(["msgpack"] if parser == "msgpack" else []), *(["recovery"] if recovery else [])]
-    options = {**({"parser": parser} if parser != "json" else {}), **({"connectionStateRecovery": {}} if recovery else {})}
-    return [*CLUSTER_SERVERS[name], *(words if name in {"rust", "c", "python"} else [json.dumps(options)])]
+    """One of those that can be one of a cluster."""
+    return [*CLUSTER_SERVERS[name], *_arguments(name, parser, recovery=recovery, options={})]
+
+
+def _arguments(name: str, parser: str, *, recovery: bool, options: dict[str, object]) -> list[str]:
+    """What such a server is told: words, or the options of the official one, which has further ones."""
+    if name == "c" or name.startswith("python"):
+        return [*(["msgpack"] if parser == "msgpack" else []), *(["recovery"] if recovery else [])]
+    parsers = {} if parser == "json" else {"parser": parser}
+    return [json.dumps({**options, **parsers, **({"connectionStateRecovery": {}} if recovery else {})})]
 
 
 def example(language: str, program: str) -> list[str | Path]:

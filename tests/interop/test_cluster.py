@@ -3,7 +3,7 @@
 import unittest
 
 from processes import ProcessTest, Server
-from programs import CLUSTER_CLIENT, NODE_PACKAGE, cluster_server
+from programs import CLUSTER_CLIENT, cluster_server
 from redis import RedisServer
 from variants import in_environment
 
@@ -71,8 +71,6 @@ class Recovering(Cluster):
 
 
 # Who is in a cluster with an official server. Node is of it when its package has the adapters.
-HAS_NODE = (NODE_PACKAGE / "redis-adapter.mjs").exists()
-OURS = {"Node_and_C": ("node", "c")} if HAS_NODE else {"C_and_Rust": ("c", "rust")}
 MODES: dict[str, tuple[type[Cluster], ...]] = {
     "classic": (Ours, Emitting),
     "sharded": (Ours,),
@@ -87,7 +85,7 @@ def case(name: str, others: tuple[str, str], mode: str, *kinds: type[Cluster]) -
 CASES = (
     case("Official", ("socket.io", "socket.io"), "classic", Emitting),  # to try the driver
     *(case("C_and_Python", ("c", "python"), mode, Cluster) for mode in MODES),
-    *(case(name, others, mode, *kinds) for name, others in OURS.items() for mode, kinds in MODES.items()),
+    *(case("Node_and_C", ("node", "c"), mode, *kinds) for mode, kinds in MODES.items()),
 )
 
 
