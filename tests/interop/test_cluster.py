@@ -70,7 +70,7 @@ class Recovering(Cluster):
                 self.run_suite("recovery", parser, recovery=True)
 
 
-# Who is in a cluster with an official server. Node is of it when its package has the adapters.
+# What is tried in each mode, where an official server is of the cluster.
 MODES: dict[str, tuple[type[Cluster], ...]] = {
     "classic": (Ours, Emitting),
     "sharded": (Ours,),
