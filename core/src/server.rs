@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "redis")]
+use crate::adapter::redis::Redis;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::{self, Loop};
 use crate::handle::{Id, Kind};
@@ -69,6 +71,11 @@ pub struct ServerOptions {
     /// Parts of the URL space that answer for themselves, such as Socket.IO's; the first that matches has the request.
     /// Default: none.
     pub routes: Vec<Arc<dyn Route>>,
+    /// Makes this server one of a cluster: what is published at any of its servers reaches the subscribers of all. They need
+    /// the same key, and either all or none of them mode [`Sharded`](crate::adapter::redis::RedisMode::Sharded). A handle may
+    /// be that of several servers, and of a Socket.IO server as well. Default: `None`.
+    #[cfg(feature = "redis")]
+    pub adapter: Option<Redis>,
     /// Speak TLS on this port, and nothing else. Default: `None`, plain.
     pub tls: Option<ServerTls>,
     /// What each connection may take and keep, and its timeouts. Default: [`Settings::server`].
@@ -96,6 +103,8 @@ impl ServerOptions {
             metrics_path: None,
             origins: Vec::new(),
             routes: Vec::new(),
+            #[cfg(feature = "redis")]
+            adapter: None,
             tls: None,
             settings: Settings::server(),
             user_data: 0,
@@ -193,7 +202,8 @@ impl Server {
     }
 
     /// Sends a message to every open connection of this server but those of its routes; it is encoded once. Connections over their hard
-    /// limit miss it, which their counters and the log say.
+    /// limit miss it, which their counters and the log say. Other servers of a cluster are not told: who wants that publishes to a
+    /// topic that all subscribe to.
     pub fn broadcast(self, kind: MessageType, data: &[u8]) -> Result<()> {
         event_loop::broadcast(self.id, &shared_message(kind, data)?)
     }
@@ -205,10 +215,19 @@ impl Server {
     /// On a thread that turns one of the server's loops, connections of that loop have it in their outboxes when this
     /// returns. What one thread publishes, broadcasts and sends to a connection arrives in that order.
     ///
+    /// The subscribers of a cluster's other servers get it by way of Redis, each once, and in the order in which this server has
+    /// published; not at all, if Redis can't be reached. Nothing here waits for that, or fails because of it.
+    ///
     /// # Errors
     /// [`ErrorCode::Topic`] for an empty topic, or one with a wildcard, with NUL, or of more than 65,535 bytes.
     pub fn publish(self, topic: &str, kind: MessageType, data: &[u8]) -> Result<()> {
         event_loop::publish(self.id, Publication::new(topic, kind, data, None)?)
+    }
+
+    /// Sends what was published at another server of the cluster to this one's subscribers. Errors as above.
+    #[cfg(feature = "redis")]
+    pub(crate) fn publish_from_others(self, topic: &str, kind: MessageType, data: &[u8]) -> Result<()> {
+        event_loop::publish_from_others(self.id, Publication::new(topic, kind, data, None)?)
     }
 
     /// What it has done so far, over all its threads. It looks at every connection, so ask now and then, not for each

@@ -377,6 +377,7 @@ impl LoopCore {
             match listener.works_for {
                 Some((shared, server)) => shared.push(Command::WorkerClosed(server)),
                 None => {
+                    listener.site.leave_others();
                     let branches = listener.site.branches.iter();
                     branches.for_each(|branch| branch.route.on_server_closed());
                     listener

@@ -89,6 +89,8 @@ pub(crate) use self::home::Resident;
 pub use self::home::{Home, Timed, TimerKey};
 pub use self::memory::{memory_in_use, set_memory_budget};
 pub(crate) use self::parts::send_part;
+#[cfg(feature = "redis")]
+pub(crate) use self::publishing::publish_from_others;
 pub(crate) use self::publishing::{broadcast, publish, send_shared, send_shared_many};
 pub(crate) use self::requesting::{Asking, HearsReplies, Reply};
 pub(crate) use self::securing::info as tls_info;

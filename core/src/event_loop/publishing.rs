@@ -12,6 +12,7 @@ use super::messages::{not_open, send_failed};
 use super::parts::Deferred;
 use super::queueing;
 use super::shared::Shared;
+use super::site::Site;
 use super::tracking::{Tracking, Verdict};
 use super::writing::find;
 use crate::error::{Error, ErrorCode, Result};
@@ -30,15 +31,27 @@ pub(crate) fn broadcast(server: Id, message: &Arc<SharedMessage>) -> Result<()> 
     Ok(())
 }
 
-/// Sends a publication to all subscribers of its topic at a server.
+/// Sends a publication to all subscribers of its topic at a server, and at the others of its cluster.
 pub(crate) fn publish(server: Id, publication: Publication) -> Result<()> {
     let site = Shared::site(server)?;
     let publication = Arc::new(publication);
+    publish_here(&site, &publication);
+    site.tell_others(&publication);
+    Ok(())
+}
+
+/// Sends what was published at another server of the cluster.
+#[cfg(feature = "redis")]
+pub(crate) fn publish_from_others(server: Id, publication: Publication) -> Result<()> {
+    publish_here(&*Shared::site(server)?, &Arc::new(publication));
+    Ok(())
+}
+
+fn publish_here(site: &Site, publication: &Arc<Publication>) {
     site.on_each_loop(
-        |core, id| core.publish(id, &publication),
+        |core, id| core.publish(id, publication),
         |id| Command::Publish(id, publication.clone()),
     );
-    Ok(())
 }
 
 /// Sends a message that others get too to one connection.

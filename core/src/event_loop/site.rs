@@ -12,12 +12,14 @@ use super::core::LoopCore;
 use super::files::Folder;
 use super::shared::Shared;
 use super::slots::Info;
+#[cfg(feature = "redis")]
+use crate::adapter::redis::Member;
 use crate::handle::Id;
 use crate::handler::Handler;
 use crate::http::Limits;
 use crate::metrics::ServerMetrics;
 use crate::route::Route;
-use crate::server::{Server, ServerOptions};
+use crate::server::{Publication, Server, ServerOptions};
 use crate::settings::{Settings, millis};
 use crate::ws::Millis;
 
@@ -31,6 +33,9 @@ pub(crate) struct Site {
     pub(crate) folder: Option<Folder>,
     pub(crate) profile: Arc<Profile>,
     pub(crate) branches: Box<[Branch]>,
+    /// Its place in a cluster.
+    #[cfg(feature = "redis")]
+    member: Option<Member>,
     /// The loops that listen, each with its own number for the server; first the one that the application chose.
     parts: Box<[Part]>,
     last_info: Mutex<Option<Arc<Info>>>,
@@ -81,6 +86,8 @@ impl Site {
             },
             profile: Arc::new(Profile::new(&options.settings)),
             branches: options.routes.iter().map(Branch::new).collect(),
+            #[cfg(feature = "redis")]
+            member: options.adapter.as_ref().map(|redis| Member::new(redis, server)),
             options,
             handler,
             folder,
@@ -102,6 +109,25 @@ impl Site {
                 Some(core) => act(&core, *id),
                 None => shared.push(command(*id)),
             }
+        }
+    }
+
+    /// Has the subscribers at the other servers of its cluster get what was published here.
+    #[inline]
+    pub(crate) fn tell_others(&self, publication: &Publication) {
+        #[cfg(feature = "redis")]
+        if let Some(member) = &self.member {
+            member.publish(publication);
+        }
+        #[cfg(not(feature = "redis"))]
+        let _ = publication;
+    }
+
+    /// Hears no more of the other servers.
+    pub(crate) fn leave_others(&self) {
+        #[cfg(feature = "redis")]
+        if let Some(member) = &self.member {
+            member.leave();
         }
     }
 

@@ -5,6 +5,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "redis")]
+#[path = "../support/courier.rs"]
+mod courier;
+
 mod adopting;
 mod backpressure;
 mod broadcast;
@@ -41,4 +45,6 @@ mod shared;
 mod slow;
 mod threads;
 mod topics;
+#[cfg(feature = "redis")]
+mod topics_of_clusters;
 mod turning;

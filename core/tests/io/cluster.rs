@@ -1,44 +1,18 @@
 //! Two servers of one cluster, with clients on each. Between them is a server in memory in the place of Redis.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
 use sockline::ErrorCode;
-use sockline::adapter::redis::memory::{MemoryBus, MemoryServer};
+use sockline::adapter::redis::memory::MemoryBus;
 use sockline::adapter::redis::{Redis, RedisMode, RedisOptions};
 use sockline::io::{self, AdminAuth, AdminOptions, Answered, EmitOptions, Recovery};
 
+use crate::courier::{Courier, until};
 use crate::fixture::{Client, Fixture, Got, sent, serve_with, set};
 use crate::support::PATIENCE;
 
-/// Delivers what the nodes publish, on a thread of its own, as a bus does.
-pub(crate) struct Courier {
-    pub(crate) server: MemoryServer,
-    is_done: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
 impl Courier {
-    pub(crate) fn new() -> Courier {
-        let (server, is_done) = (MemoryServer::new(), Arc::new(AtomicBool::new(false)));
-        let (carried, done) = (server.clone(), is_done.clone());
-        let carry = move || {
-            while !done.load(Ordering::Acquire) {
-                if carried.deliver() == 0 {
-                    std::thread::park_timeout(Duration::from_millis(1));
-                }
-            }
-        };
-        Courier {
-            server,
-            is_done,
-            thread: Some(std::thread::spawn(carry)),
-        }
-    }
-
     /// A server that is one of the cluster.
     fn node(&self, change: impl FnOnce(&mut io::ServerOptions)) -> (Fixture, Arc<MemoryBus>) {
         self.node_in(RedisMode::Classic, change)
@@ -63,15 +37,6 @@ impl Courier {
     }
 }
 
-impl Drop for Courier {
-    fn drop(&mut self) {
-        self.is_done.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
-    }
-}
-
 const MODES: [RedisMode; 3] = [RedisMode::Classic, RedisMode::Sharded, RedisMode::Streams];
 
 fn two_in(mode: RedisMode) -> (Courier, Fixture, Fixture) {
@@ -79,16 +44,6 @@ fn two_in(mode: RedisMode) -> (Courier, Fixture, Fixture) {
     let (a, _) = courier.node_in(mode, |_| {});
     let (b, _) = courier.node_in(mode, |_| {});
     (courier, a, b)
-}
-
-/// Returns when that is so.
-#[track_caller]
-fn until(is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "it is not so");
-        std::thread::yield_now();
-    }
 }
 
 /// Where a result will come.

@@ -7,7 +7,7 @@ use sockline::adapter::redis::memory::{MemoryBus, MemoryServer};
 use sockline::adapter::redis::{Bus, Redis, RedisMode, RedisOptions};
 use sockline::io::{EmitOptions, Recovery};
 
-use crate::cluster::Courier;
+use crate::courier::Courier;
 use crate::fixture::{Client, Fixture, sent, serve_with};
 use crate::support::PATIENCE;
 

@@ -4,6 +4,9 @@
 mod support;
 
 #[cfg(feature = "redis")]
+#[path = "../support/courier.rs"]
+mod courier;
+#[cfg(feature = "redis")]
 #[path = "../support/redis.rs"]
 mod redis;
 

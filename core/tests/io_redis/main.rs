@@ -9,6 +9,7 @@ mod fixture;
 mod redis;
 #[path = "../support/mod.rs"]
 mod support;
+mod topics;
 
 use std::sync::Arc;
 

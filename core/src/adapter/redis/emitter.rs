@@ -12,9 +12,10 @@ use crate::adapter::{BroadcastOptions, BroadcastPacket};
 use crate::error::{Error, ErrorCode, Result};
 use crate::json;
 use crate::socketio::{ParseError, event_array, is_reserved};
+use crate::ws::MessageType;
 
 /// Sends events to clients of a cluster, from a process that has no server, as `@socket.io/redis-emitter` 5.1. The nodes
-/// have to be in mode [`Classic`](super::classic), with the same key.
+/// have to be in mode [`Classic`](super::classic), with the same key. It also publishes to topics of plain servers.
 ///
 /// Nothing is answered, and nobody tells whether any node was there. A copy costs little.
 #[derive(Clone)]
@@ -90,6 +91,16 @@ impl Emitter {
     /// [`ErrorCode::InvalidArgument`] for arguments that are no JSON.
     pub fn server_side_emit(&self, name: &str, args: &str, attachments: &[&[u8]]) -> Result<()> {
         self.request(&Request::ServerSideEmit(packet(name, args, attachments)?))
+    }
+
+    /// Publishes a message to the subscribers of a topic, at all plain servers that have the same key
+    /// ([`ServerOptions::adapter`](crate::ServerOptions::adapter)). The namespace doesn't matter. Unlike for events, the servers may
+    /// be in any mode: the handle has to be in mode [`Sharded`](super::RedisMode::Sharded) if they are.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Topic`] and [`ErrorCode::InvalidUtf8`], as for [`Server::publish`](crate::Server::publish).
+    pub fn publish(&self, topic: &str, kind: MessageType, data: &[u8]) -> Result<()> {
+        self.redis.publish_as_emitter(topic, kind, data)
     }
 
     fn request(&self, request: &Request) -> Result<()> {

@@ -6,9 +6,11 @@ use crate::error::Result;
 
 use super::super::{AdapterError, Reply};
 use super::connection::Connection;
+use super::topics::Hub;
 use super::{Bus, RedisEvents, RedisOptions};
 
-/// A connection to Redis that namespaces share; a copy is the same one.
+/// A connection to Redis, for the namespaces of one Socket.IO server and the topics of any number of other servers; a copy is the
+/// same one.
 ///
 /// When the last copy is dropped, what was published leaves, and the connection ends: whoever has a [`Bus`] of it is told
 /// that Redis can't be reached.
@@ -18,6 +20,8 @@ pub struct Redis(Arc<Inner>);
 struct Inner {
     options: RedisOptions,
     bus: Arc<dyn Bus>,
+    /// The servers that share their topics with others.
+    hub: Arc<Hub>,
     /// None if the bus is another one.
     connection: Option<Arc<Connection>>,
 }
@@ -32,25 +36,31 @@ impl Redis {
     /// [`ErrorCode::Forked`](crate::ErrorCode::Forked) in the child of a process that had loops.
     pub fn new(options: RedisOptions, events: Option<Arc<dyn RedisEvents>>) -> Result<Redis> {
         let connection = Arc::new(Connection::open(&options, events)?);
-        Ok(Redis(Arc::new(Inner {
-            options,
-            bus: Arc::<Connection>::clone(&connection),
-            connection: Some(connection),
-        })))
+        let bus = Arc::<Connection>::clone(&connection);
+        Ok(Redis::made(bus, options, Some(connection)))
     }
 
     /// The same over another bus, such as [`MemoryBus`](super::memory::MemoryBus).
     pub fn over(bus: Arc<dyn Bus>, options: RedisOptions) -> Redis {
+        Redis::made(bus, options, None)
+    }
+
+    fn made(bus: Arc<dyn Bus>, options: RedisOptions, connection: Option<Arc<Connection>>) -> Redis {
         Redis(Arc::new(Inner {
+            hub: Hub::new(bus.clone(), &options),
             options,
             bus,
-            connection: None,
+            connection,
         }))
     }
 
     /// What nodes say to each other goes over this.
     pub fn bus(&self) -> &Arc<dyn Bus> {
         &self.0.bus
+    }
+
+    pub(super) fn hub(&self) -> &Arc<Hub> {
+        &self.0.hub
     }
 
     /// The options that it was made with.

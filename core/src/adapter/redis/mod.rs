@@ -14,6 +14,7 @@ pub mod memory;
 mod options;
 pub mod sharded;
 pub mod streams;
+mod topics;
 pub mod values;
 
 pub use bus::{Bus, Entry, Fields, Follower, Listener, RedisEvents, Subscription};
@@ -22,3 +23,4 @@ pub use handle::Redis;
 pub use making::Adapters;
 pub use options::{RedisMode, RedisOptions, RedisTls};
 pub use sharded::SubscriptionMode;
+pub(crate) use topics::Member;

@@ -72,7 +72,8 @@ fn push_text(text: Text<'_>, out: &mut Vec<u8>) -> Result<(), ParseError> {
     push_str(&text.decode(), out)
 }
 
-fn push_bin(data: &[u8], out: &mut Vec<u8>) -> Result<(), ParseError> {
+/// Appends binary data.
+pub(crate) fn push_bin(data: &[u8], out: &mut Vec<u8>) -> Result<(), ParseError> {
     let len = u32::try_from(data.len()).map_err(|_| ParseError::TooLarge)?;
     let _ = rmp::encode::write_bin_len(out, len);
     out.extend_from_slice(data);

@@ -32,6 +32,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::{Content, Limits, Outgoing, Packet, PacketType, ParseError};
+#[cfg(feature = "redis")]
+pub(crate) use from_json::push_bin;
 pub(crate) use from_json::{push_json, push_str};
 pub(crate) use read::{Head, Reader};
 pub(crate) use to_json::Transcoder;

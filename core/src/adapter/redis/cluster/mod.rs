@@ -19,6 +19,7 @@ use crate::socketio::ParseError;
 use crate::ws::Millis;
 use pending::Pending;
 
+pub(super) use ids::fresh as fresh_uid;
 pub(super) use message::{Envelope, Message, to_msgpack};
 
 /// One namespace on this node, and how it tells the others.

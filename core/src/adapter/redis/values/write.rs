@@ -66,6 +66,14 @@ impl Pack {
         self
     }
 
+    /// Binary data, of which there is none of 4 GiB here either.
+    pub fn bin(&mut self, data: &[u8]) -> &mut Pack {
+        if msgpack::push_bin(data, &mut self.0).is_err() {
+            self.0.push(0xc0);
+        }
+        self
+    }
+
     /// An integer.
     pub fn number(&mut self, number: u64) -> &mut Pack {
         let _ = rmp::encode::write_uint(&mut self.0, number);
