@@ -131,16 +131,17 @@ typedef uint64_t sockline_io_ack;
 typedef uint64_t sockline_io_question;
 
 /**
- * A connection to Redis, over which servers of one cluster reach each other's clients. It is for one server, by
- * sockline_io_server_options.redis, and any number of emitters.
+ * A connection to Redis, over which servers of one cluster reach each other's clients. It is for one Socket.IO server, by
+ * sockline_io_server_options.redis, and any number of listeners, by sockline_server_options.redis, and emitters.
  *
- * It is a pointer and has to be freed; the server and the emitters keep what they need, so that may be done at once.
+ * It is a pointer and has to be freed; servers and emitters keep what they need, so that may be done at once.
  */
 typedef struct sockline_redis sockline_redis;
 
 /**
  * Sends events to the clients of a cluster from a process that needs no server, as npm's @socket.io/redis-emitter. The servers
- * have to be in mode SOCKLINE_REDIS_CLASSIC, with the same key. Nobody tells whether a server was there.
+ * have to be in mode SOCKLINE_REDIS_CLASSIC, with the same key. Nobody tells whether a server was there. It publishes to topics,
+ * too.
  *
  * It is a pointer and has to be freed.
  */
@@ -855,6 +856,17 @@ typedef struct sockline_server_options {
     const sockline_io_server *io;
     /** How many those are. */
     size_t io_count;
+    /**
+     * The URL of a Redis, as sockline_redis_options.url, with that struct's defaults: makes the server one of a cluster. What is
+     * published at any of its servers, or by an emitter, reaches the subscribers of all. Errors of this connection are logged.
+     * Default: none.
+     */
+    sockline_string adapter;
+    /**
+     * The same with a connection that was made before, in place of adapter; also one that a Socket.IO server or other listeners
+     * have. All servers of a cluster need the same key, and SOCKLINE_REDIS_SHARDED either all or none of them. Default: NULL, none.
+     */
+    sockline_redis *redis;
 } sockline_server_options;
 
 /*
@@ -2807,7 +2819,8 @@ sockline_status sockline_attempt_set_header(sockline_attempt *attempt, sockline_
  * are not.
  *
  * Errors: SOCKLINE_ERR_LISTEN_FAILED with the address and the system's reason, SOCKLINE_ERR_INVALID_ARGUMENT, also for
- * handlers beside a queue, SOCKLINE_ERR_OUT_OF_RESOURCES, SOCKLINE_ERR_FORKED. After an error no callback ever comes,
+ * handlers beside a queue, SOCKLINE_ERR_INVALID_URL for an adapter that is none, SOCKLINE_ERR_OUT_OF_RESOURCES,
+ * SOCKLINE_ERR_FORKED. After an error no callback ever comes,
  * and *server is 0. Any thread.
  */
 sockline_status sockline_listen(
@@ -2853,7 +2866,7 @@ sockline_status sockline_refuse(sockline_ws ws, const sockline_refusal *refusal)
 
 /**
  * Sends a message to every open connection of the server, framed once; arguments as for sockline_send. Connections
- * over their hard limit miss it, which the log says.
+ * over their hard limit miss it, which the log says. Other servers of a cluster are not told; sockline_server_publish tells them.
  *
  * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_INVALID_UTF8, SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
  */
@@ -3401,6 +3414,20 @@ sockline_status sockline_emitter_server_side_emit(
     size_t attachment_count);
 
 /**
+ * Publishes a message to the subscribers of a topic at all listeners of the cluster (sockline_server_options.redis), which may be in
+ * any mode: in SOCKLINE_REDIS_SHARDED, the emitter's sockline_redis has to be in it, too. The rest as for sockline_server_publish.
+ *
+ * Errors: SOCKLINE_ERR_TOPIC, SOCKLINE_ERR_INVALID_UTF8, SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+ */
+sockline_status sockline_emitter_publish(
+    sockline_emitter *emitter,
+    const char *topic,
+    size_t topic_len,
+    int32_t type,
+    const void *data,
+    size_t len);
+
+/**
  * Calls flushed exactly once, when all that was sent before has arrived at Redis, or it is clear that it has not; as
  * sockline_redis_flush. A process that ends earlier may lose it. Any thread.
  */
@@ -3600,7 +3627,9 @@ sockline_status sockline_unsubscribe(sockline_ws ws, const char *filter, size_t 
 
 /**
  * Publishes a message to all subscribers of a topic at this connection's server, on all of its threads; it is framed
- * once. Each gets it once, also where several of its filters match; those over their hard limit miss it.
+ * once. Each gets it once, also where several of its filters match; those over their hard limit miss it. With
+ * sockline_server_options.adapter the subscribers of the cluster's other servers get it, too, by way of Redis: in the order of
+ * this server, once, or not at all while Redis can't be reached, for which nothing here waits.
  *
  * topic: topic_len bytes of UTF-8. include_self: 1, the default of 0 too, to have this connection get it if it is a
  * subscriber; -1 to leave it out. Otherwise as for sockline_send. From another thread it takes the way through this

@@ -14,6 +14,7 @@ use crate::abi::{
 use crate::event_loop::{share, sockline_loop};
 use crate::guard::{guard, guard_value};
 use crate::handlers::{Connected, server_handler, sockline_handlers};
+use crate::io::redis::{read_adapter, sockline_redis};
 use crate::io::{self, types::sockline_io_server};
 use crate::queue::{both_given, read_queue, sockline_queue};
 use crate::routes::{read_routes, sockline_route};
@@ -84,6 +85,13 @@ pub struct sockline_server_options {
     pub io: *const sockline_io_server,
     /// How many those are.
     pub io_count: usize,
+    /// The URL of a Redis, as sockline_redis_options.url, with that struct's defaults: makes the server one of a cluster. What is
+    /// published at any of its servers, or by an emitter, reaches the subscribers of all. Errors of this connection are logged.
+    /// Default: none.
+    pub adapter: sockline_string,
+    /// The same with a connection that was made before, in place of adapter; also one that a Socket.IO server or other listeners
+    /// have. All servers of a cluster need the same key, and SOCKLINE_REDIS_SHARDED either all or none of them. Default: NULL, none.
+    pub redis: *mut sockline_redis,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -100,7 +108,8 @@ unsafe impl Versioned for sockline_server_options {
 /// are not.
 ///
 /// Errors: SOCKLINE_ERR_LISTEN_FAILED with the address and the system's reason, SOCKLINE_ERR_INVALID_ARGUMENT, also for
-/// handlers beside a queue, SOCKLINE_ERR_OUT_OF_RESOURCES, SOCKLINE_ERR_FORKED. After an error no callback ever comes,
+/// handlers beside a queue, SOCKLINE_ERR_INVALID_URL for an adapter that is none, SOCKLINE_ERR_OUT_OF_RESOURCES,
+/// SOCKLINE_ERR_FORKED. After an error no callback ever comes,
 /// and *server is 0. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sockline_listen(
@@ -147,7 +156,7 @@ pub unsafe extern "C" fn sockline_listen(
 }
 
 /// Sends a message to every open connection of the server, framed once; arguments as for sockline_send. Connections
-/// over their hard limit miss it, which the log says.
+/// over their hard limit miss it, which the log says. Other servers of a cluster are not told; sockline_server_publish tells them.
 ///
 /// Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_INVALID_UTF8, SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
 #[unsafe(no_mangle)]
@@ -293,6 +302,7 @@ unsafe fn server_options(given: &sockline_server_options) -> Result<ServerOption
                 read_routes(given.routes, given.route_count)?,
             ]
             .concat(),
+            adapter: read_adapter(given.adapter, given.redis)?,
             ..defaults
         })
     }

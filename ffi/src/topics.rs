@@ -41,7 +41,9 @@ pub unsafe extern "C" fn sockline_unsubscribe(
 }
 
 /// Publishes a message to all subscribers of a topic at this connection's server, on all of its threads; it is framed
-/// once. Each gets it once, also where several of its filters match; those over their hard limit miss it.
+/// once. Each gets it once, also where several of its filters match; those over their hard limit miss it. With
+/// sockline_server_options.adapter the subscribers of the cluster's other servers get it, too, by way of Redis: in the order of
+/// this server, once, or not at all while Redis can't be reached, for which nothing here waits.
 ///
 /// topic: topic_len bytes of UTF-8. include_self: 1, the default of 0 too, to have this connection get it if it is a
 /// subscriber; -1 to leave it out. Otherwise as for sockline_send. From another thread it takes the way through this

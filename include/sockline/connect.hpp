@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "callbacks.hpp"
+#include "io_cluster.hpp"
 #include "io_server.hpp"
 #include "loop.hpp"
 #include "options.hpp"
@@ -104,6 +105,8 @@ inline Server listen(sockline_loop *loop, const ServerOptions &options, const so
     raw.origin_count = origins.size();
     raw.io = io.data();
     raw.io_count = io.size();
+    raw.adapter = borrow(std::string_view(options.adapter));
+    raw.redis = options.redis ? options.redis->raw() : nullptr;
     sockline_server server = 0;
     check(sockline_listen(loop, &raw, handlers, user_data, &server));
     return Server(server);

@@ -106,8 +106,8 @@ inline void flushed(sockline_status status, void *context) noexcept {
 
 } // namespace detail
 
-/// A connection to Redis, for one server (ServerOptions::redis) and any number of emitters, which keep what they need of it. It
-/// ends when all of them are gone.
+/// A connection to Redis, for one Socket.IO server (ServerOptions::redis) and any number of listeners (sockline::ServerOptions::redis)
+/// and emitters, which keep what they need of it. It ends when all of them are gone.
 class Redis {
 public:
     explicit Redis(const RedisOptions &options, RedisHandlers handlers = {}) {
@@ -129,7 +129,7 @@ public:
             return detail::check(sockline_redis_flush(raw(), detail::flushed, context));
         });
     }
-    /// Ends the connection, also for the server that has it.
+    /// Ends the connection, also for the servers that have it.
     void close() const { detail::check(sockline_redis_close(raw())); }
 
 private:
@@ -227,6 +227,11 @@ public:
     }
     void server_side_emit(std::string_view name, std::string_view args = {}, const Binary &binary = {}) const {
         of("/").server_side_emit(name, args, binary);
+    }
+    /// To the subscribers of a topic, at all listeners of the cluster.
+    void publish(std::string_view topic, std::string_view text) const { publish(topic, SOCKLINE_TEXT, text); }
+    void publish(std::string_view topic, sockline_message_type type, std::string_view data) const {
+        detail::check(sockline_emitter_publish(raw(), topic.data(), topic.size(), type, data.data(), data.size()));
     }
     /// A process that ends before on_flushed may lose what it has sent.
     void flush(OnFlushed on_flushed) const {

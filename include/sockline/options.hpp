@@ -13,8 +13,9 @@
 namespace sockline {
 
 namespace io {
+class Redis;
 class Server;
-}
+} // namespace io
 
 /// How to connect: the fields of sockline_options, with C++'s strings. 0 means the default.
 struct Options {
@@ -56,6 +57,9 @@ struct ServerOptions {
     std::string metrics_path;
     /// Socket.IO servers that answer below their paths.
     std::vector<const io::Server *> io;
+    /// What makes the server one of a cluster: a URL, or a connection that was made before.
+    std::string adapter;
+    const io::Redis *redis = nullptr;
 };
 
 } // namespace sockline

@@ -142,6 +142,27 @@ void servers_and_emitters_reach_each_other() {
     until(loop, [&] { return !b.client->connected(); });
     CHECK(a.client->connected());
 
+    sockline::ServerOptions plain;
+    plain.host = "127.0.0.1";
+    plain.redis = redis.get();
+    sockline::ServerHandlers subscribing;
+    subscribing.on_open = [](sockline::WebSocket ws) { ws.subscribe("news"); };
+    sockline::Server with_topics = sockline::listen(loop, plain, std::move(subscribing));
+    std::string news;
+    sockline::Handlers listening;
+    listening.on_message = [&](sockline::WebSocket, sockline::Message message) { news = std::string(message.data); };
+    std::string place = "ws://127.0.0.1:" + std::to_string(with_topics.port());
+    sockline::WebSocket reader = sockline::connect(loop, place, std::move(listening));
+    // A subscription takes its time.
+    while (news.empty()) {
+        own.publish("news", "hello");
+        loop.poll(10);
+    }
+    own.publish("news", SOCKLINE_BINARY, "bytes");
+    until(loop, [&] { return news == "bytes"; });
+    reader.close(1000);
+    with_topics.close();
+
     std::promise<sockline_status> late;
     redis->close();
     closed.get_future().wait();

@@ -52,6 +52,19 @@ static inline void stop_redis(void) {
     redis_process = 0;
 }
 
+/* A connection to it; below 0 while it does not listen. */
+static inline int dial_redis(void) {
+    struct sockaddr_in address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    memset(&address, 0, sizeof address);
+    address.sin_family = AF_INET;
+    address.sin_port = htons((uint16_t)redis_port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
+    close(fd);
+    return -1;
+}
+
 static inline void have_redis(void) {
     redis_port = free_port();
     snprintf(redis_url, sizeof redis_url, "redis://127.0.0.1:%u", redis_port);

@@ -1,20 +1,22 @@
 //! For processes without a server.
 
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void};
 
 use sockline::Result;
 use sockline::adapter::redis::{Emitter, EmitterOperator, Redis, RedisOptions};
 
 use super::attachments;
 use super::redis::{flush, shared, sockline_redis, sockline_redis_flushed};
-use crate::abi::{Versioned, invalid, optional_string, read_struct, string, strings};
+use crate::abi::{Versioned, bytes, invalid, optional_string, read_struct, string, strings, text};
 use crate::guard::{guard, guard_value};
 use crate::settings::switch;
 use crate::status::{OK, sockline_status};
 use crate::types::{sockline_bytes, sockline_string};
+use crate::websocket::message_type;
 
 /// Sends events to the clients of a cluster from a process that needs no server, as npm's @socket.io/redis-emitter. The servers
-/// have to be in mode SOCKLINE_REDIS_CLASSIC, with the same key. Nobody tells whether a server was there.
+/// have to be in mode SOCKLINE_REDIS_CLASSIC, with the same key. Nobody tells whether a server was there. It publishes to topics,
+/// too.
 ///
 /// It is a pointer and has to be freed.
 pub struct sockline_emitter {
@@ -175,6 +177,27 @@ pub unsafe extern "C" fn sockline_emitter_server_side_emit(
             of.server_side_emit(string(name)?, string(args)?, &binary)?;
         }
         Ok(OK)
+    })
+}
+
+/// Publishes a message to the subscribers of a topic at all listeners of the cluster (sockline_server_options.redis), which may be in
+/// any mode: in SOCKLINE_REDIS_SHARDED, the emitter's sockline_redis has to be in it, too. The rest as for sockline_server_publish.
+///
+/// Errors: SOCKLINE_ERR_TOPIC, SOCKLINE_ERR_INVALID_UTF8, SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_emitter_publish(
+    emitter: *mut sockline_emitter,
+    topic: *const c_char,
+    topic_len: usize,
+    r#type: i32,
+    data: *const c_void,
+    len: usize,
+) -> sockline_status {
+    guard(|| {
+        // SAFETY: the header asks for an object that is not freed yet, and for as many readable bytes as it is told.
+        let (emitter, topic, data) =
+            unsafe { (read(emitter)?, text(topic.cast(), topic_len)?, bytes(data, len)?) };
+        emitter.publish(topic, message_type(r#type)?, data).map(|()| OK)
     })
 }
 

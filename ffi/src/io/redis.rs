@@ -14,10 +14,10 @@ use crate::settings::{limit, switch};
 use crate::status::{OK, sockline_status};
 use crate::types::sockline_string;
 
-/// A connection to Redis, over which servers of one cluster reach each other's clients. It is for one server, by
-/// sockline_io_server_options.redis, and any number of emitters.
+/// A connection to Redis, over which servers of one cluster reach each other's clients. It is for one Socket.IO server, by
+/// sockline_io_server_options.redis, and any number of listeners, by sockline_server_options.redis, and emitters.
 ///
-/// It is a pointer and has to be freed; the server and the emitters keep what they need, so that may be done at once.
+/// It is a pointer and has to be freed; servers and emitters keep what they need, so that may be done at once.
 pub struct sockline_redis {
     inner: Redis,
     has_server: AtomicBool,
@@ -283,19 +283,30 @@ impl Clustered<'_> {
         handle: *const sockline_redis,
     ) -> Result<Clustered<'a>> {
         // SAFETY: the caller's promise.
-        let (url, handle) = unsafe { (optional_string(url)?, handle.as_ref()) };
-        let redis = match (url, handle) {
-            (Some(_), Some(_)) => return Err(invalid("adapter and redis can't both be set".to_owned())),
-            (_, Some(handle)) if handle.has_server.load(Ordering::Relaxed) => {
-                return Err(invalid(
-                    "redis is another server's; each needs a sockline_redis of its own".to_owned(),
-                ));
-            }
-            (_, Some(handle)) => Some(handle.inner.clone()),
-            (Some(url), None) => Some(Redis::new(RedisOptions::new(url), None)?),
-            (None, None) => None,
-        };
+        let (redis, handle) = unsafe { (read_adapter(url, handle)?, handle.as_ref()) };
+        if handle.is_some_and(|handle| handle.has_server.load(Ordering::Relaxed)) {
+            return Err(invalid(
+                "redis is another Socket.IO server's; each needs a sockline_redis of its own".to_owned(),
+            ));
+        }
         Ok(Clustered { redis, handle })
+    }
+}
+
+/// What makes a server one of a cluster, if it is given.
+///
+/// # Safety
+/// `url` is readable, `handle` is NULL or not freed yet.
+pub(crate) unsafe fn read_adapter(
+    url: sockline_string,
+    handle: *const sockline_redis,
+) -> Result<Option<Redis>> {
+    // SAFETY: the caller's promise.
+    let (url, handle) = unsafe { (optional_string(url)?, handle.as_ref()) };
+    match (url, handle) {
+        (Some(_), Some(_)) => Err(invalid("adapter and redis can't both be set".to_owned())),
+        (None, handle) => Ok(handle.map(|handle| handle.inner.clone())),
+        (Some(url), None) => Redis::new(RedisOptions::new(url), None).map(Some),
     }
 }
 

@@ -317,6 +317,7 @@ pub const LAYOUT: &[Section] = &[
             "sockline_emitter_leave",
             "sockline_emitter_disconnect",
             "sockline_emitter_server_side_emit",
+            "sockline_emitter_publish",
             "sockline_emitter_flush",
             "sockline_emitter_free",
         ],
