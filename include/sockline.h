@@ -1997,8 +1997,9 @@ typedef void (*sockline_io_room_visitor)(sockline_string room, void *context);
 
 /**
  * What sockline_io_fetch_sockets has found: sockets, count of them, and the context it was given. missing: how many servers of the
- * cluster have not answered in time, so that their sockets are not among these. status: SOCKLINE_OK, or why nothing can be said. All
- * is borrowed until the function returns.
+ * cluster have not answered in time, so that their sockets are not among these. status: SOCKLINE_OK; SOCKLINE_ERR_CLOSED if the
+ * server, or its loop, has ended before the answer; SOCKLINE_ERR_PEER_DEAD if nobody could be asked. All is borrowed until the
+ * function returns.
  */
 typedef void (*sockline_io_sockets_found)(sockline_status status,
                                           const sockline_io_socket_details *sockets,
@@ -2008,8 +2009,8 @@ typedef void (*sockline_io_sockets_found)(sockline_status status,
 
 /**
  * What sockline_io_all_sockets and sockline_io_all_rooms have found: names, count of them. missing: how many servers of the cluster
- * have not answered in time. status: SOCKLINE_OK, or why nothing can be said. context is that of the call. All is borrowed until
- * the function returns.
+ * have not answered in time. status: as for sockline_io_sockets_found. context is that of the call. All is borrowed until the
+ * function returns.
  */
 typedef void (*sockline_io_names_found)(sockline_status status,
                                         const sockline_string *names,
@@ -2019,8 +2020,8 @@ typedef void (*sockline_io_names_found)(sockline_status status,
 
 /**
  * What the other servers have answered: responses, count of them, each of one value. missing: how many servers have not answered
- * in time. status: SOCKLINE_OK, or why nobody could be asked. context is that of the call. All is borrowed until the function
- * returns.
+ * in time. status: SOCKLINE_OK, or why there is no answer, as for sockline_io_sockets_found. context is that of the call. All is
+ * borrowed until the function returns.
  */
 typedef void (*sockline_io_servers_answered)(sockline_status status,
                                              const sockline_io_response *responses,
@@ -2029,8 +2030,8 @@ typedef void (*sockline_io_servers_answered)(sockline_status status,
                                              void *context);
 
 /**
- * How many servers of the cluster have the namespace, this one included, and the context of the call. status: SOCKLINE_OK, or why
- * nothing can be said.
+ * How many servers of the cluster have the namespace, this one included, and the context of the call. status: as for
+ * sockline_io_sockets_found.
  */
 typedef void (*sockline_io_servers_counted)(sockline_status status, size_t count, void *context);
 
@@ -3200,8 +3201,8 @@ sockline_status sockline_io_broadcast_emit(
 
 /**
  * The same, and asks for answers: on_broadcast_ack follows, exactly once, with this token, when all have answered or been
- * disconnected, or when the target's timeout is up. Errors: as for sockline_io_broadcast_emit; then nothing follows.
- * Any thread.
+ * disconnected, or when the target's timeout is up; as if it were up, if the server or its loop ends before, and never after
+ * on_server_closed. Errors: as for sockline_io_broadcast_emit; then nothing follows. Any thread.
  */
 sockline_status sockline_io_broadcast_emit_with_ack(
     const sockline_io_target *target,
@@ -3232,8 +3233,10 @@ sockline_status sockline_io_broadcast_leave(
 sockline_status sockline_io_broadcast_disconnect(const sockline_io_target *target, int32_t close);
 
 /**
- * Finds the sockets of the target, on all servers of the cluster, and calls found with them exactly once, on a thread that
- * turns one of the server's loops; it may have returned before this does. Errors: as for sockline_io_broadcast_emit; then found is not called. Any thread.
+ * Finds the sockets of the target, on all servers of the cluster, and calls found with them exactly once, on the thread that turns
+ * the server's loop, or frees it; it may have returned before this does. Never after on_server_closed: what is not answered by then
+ * is told right before it, so a context can be freed in found. Errors: as for sockline_io_broadcast_emit, SOCKLINE_ERR_CLOSED also
+ * for a server that is closed; then found is not called. Any thread.
  */
 sockline_status sockline_io_fetch_sockets(
     const sockline_io_target *target,
@@ -3302,9 +3305,9 @@ sockline_status sockline_io_server_side_emit(
     size_t attachment_count);
 
 /**
- * The same, and asks for one answer of each server: calls answered with them exactly once, on a thread that turns one of the
- * server's loops, when all have come or requests_timeout_ms is over. Errors: as for sockline_io_server_side_emit; then answered is
- * not called. Any thread.
+ * The same, and asks for one answer of each server: calls answered with them exactly once, as found of sockline_io_fetch_sockets is
+ * called, when all have come or requests_timeout_ms is over. Errors: as for sockline_io_server_side_emit; then answered is not
+ * called. Any thread.
  */
 sockline_status sockline_io_server_side_emit_with_ack(
     sockline_io_namespace nsp,

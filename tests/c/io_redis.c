@@ -342,6 +342,66 @@ static void who_is_silent_is_counted(void) {
     wait_for(&events, &events.freed, 1);
 }
 
+/* What a question without an answer comes to; its context is freed there. */
+struct ending {
+    struct node *node;
+    sockline_status *status;
+    size_t *calls;
+};
+
+static struct ending *ending(struct node *node, sockline_status *status, size_t *calls) {
+    struct ending *made = malloc(sizeof *made);
+    CHECK(made);
+    *made = (struct ending){node, status, calls};
+    return made;
+}
+
+static void ended(sockline_status status, const sockline_io_response *responses, size_t count, size_t missing, void *context) {
+    struct ending *end = context;
+    (void)responses;
+    CHECK(count == 0 && !end->node->is_closed && missing == (status == SOCKLINE_OK ? 1 : 0));
+    *end->status = status;
+    ++*end->calls;
+    free(end);
+}
+
+static void questions_end_with_their_server(bool frees_loop) {
+    struct events events = EVENTS_INIT;
+    struct node a, b;
+    sockline_loop *loop = new_loop(), *elsewhere = new_loop();
+    sockline_redis *redis = open_redis(SOCKLINE_REDIS_CLASSIC, &events);
+    open_node(&a, loop, redis, NULL);
+    open_node(&b, elsewhere, NULL, redis_url); /* not turned before its end: it is silent */
+    until_there_are(&a, 2);
+    size_t calls = 0;
+    sockline_status status = SOCKLINE_ERR_INTERNAL;
+    sockline_string name = sockline_str("ask"), none = sockline_str("");
+    CHECK_STATUS(SOCKLINE_OK,
+                 sockline_io_server_side_emit_with_ack(a.root, name, none, NULL, 0, ended, ending(&a, &status, &calls)));
+    CHECK(calls == 0);
+    if (frees_loop) {
+        sockline_loop_free(loop);
+        CHECK(calls == 1 && !a.is_closed);
+        CHECK_STATUS(SOCKLINE_ERR_CLOSED, status);
+    } else {
+        close_node(&a);
+        CHECK(calls == 1);
+        CHECK_STATUS(SOCKLINE_OK, status);
+    }
+    size_t servers = 0;
+    CHECK_STATUS(SOCKLINE_ERR_CLOSED, sockline_io_server_count(a.root, counted, &servers));
+    if (frees_loop) CHECK_STATUS(SOCKLINE_OK, sockline_io_server_close(a.io));
+    CHECK(a.is_closed && calls == 1);
+    if (!frees_loop) sockline_loop_free(loop);
+    close_node(&b);
+    sockline_loop_free(elsewhere);
+    sockline_redis_free(redis);
+    wait_for(&events, &events.freed, 1);
+}
+
+static void questions_end_before_their_server_has_closed(void) { questions_end_with_their_server(false); }
+static void questions_end_with_their_loop(void) { questions_end_with_their_server(true); }
+
 static void flushed(sockline_status status, void *context) {
     struct events *events = context;
     CHECK_STATUS(SOCKLINE_OK, status);
@@ -499,6 +559,8 @@ int main(void) {
     RUN(everybody_is_reached_by_a_stream);
     RUN(servers_speak_to_each_other);
     RUN(who_is_silent_is_counted);
+    RUN(questions_end_before_their_server_has_closed);
+    RUN(questions_end_with_their_loop);
     RUN(an_emitter_needs_no_server);
     RUN(a_url_is_enough);
     RUN(a_redis_that_is_killed_is_told_of);

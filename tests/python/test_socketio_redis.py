@@ -185,6 +185,32 @@ def test_servers_speak_to_each_other(run: Run, shared_redis: RedisServer, key: s
     run(main())
 
 
+def test_who_waits_for_an_answer_hears_when_his_own_server_closes(run: Run, shared_redis: RedisServer, key: str) -> None:
+    async def main() -> None:
+        asked, is_over = Recorder(), asyncio.Event()
+
+        async def never(*_: Any) -> None:
+            asked.note()
+            await is_over.wait()
+
+        async with node(shared_redis, key=key) as (two, url), foreign_client(url) as client:
+            two.sio.on_server_side_emit("never", never)
+            client.on("never", never)
+            async with node(shared_redis, key=key, requests_timeout=600) as (one, _):
+                await until_there_are(2, one, two)
+                of_servers = asyncio.create_task(one.sio.server_side_call("never"))
+                of_clients = asyncio.create_task(one.sio.call("never", to=client.get_sid(), timeout=600))
+                for _ in range(2):
+                    await asked.next()
+            answers = await asyncio.wait_for(of_servers, WAIT)
+            assert answers == [] and answers.missing == 1
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(of_clients, WAIT)
+            is_over.set()
+
+    run(main())
+
+
 async def until_there_are(servers: int, *nodes: Node) -> None:
     """Servers are there when Redis has confirmed their subscriptions, which nobody is told of."""
     async with asyncio.timeout(WAIT):

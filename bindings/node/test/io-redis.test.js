@@ -217,6 +217,17 @@ test('who does not answer is missing, and the others are there', async () => {
   });
 });
 
+test('who waits for an answer hears when the server closes before it comes', async () => {
+  const { a, b } = await cluster(redis, CLASSIC);
+  const asked = next(b, 'never'); // which doesn't answer
+  const question = a.serverSideEmitWithAck('never');
+  await asked;
+  const rejected = assert.rejects(question, { message: 'timeout reached: only 0 responses received out of 1' });
+  await a.close();
+  await rejected;
+  assert.deepStrictEqual([...(await a.fetchSockets())], []);
+});
+
 test('an official emitter reaches our clients and servers', async () => {
   const a = await ownNode(redis, CLASSIC, 'theirs');
   await until(async () => (await a.of('/').adapter.serverCount()) === 1);

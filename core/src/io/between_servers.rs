@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::operator::{not_answered, packet};
+use super::operator::packet;
 use super::registry::{self, Registry};
 use super::sending::Payload;
 use super::{AckResponse, Namespace};
@@ -106,12 +106,12 @@ impl Namespace {
         Ok(())
     }
 
-    /// The same, and waits for one answer of each server. `done` is called exactly once, later, on the thread of the
-    /// server's loop: with the answers that came in time, in the order of their arrival, and how many servers are
-    /// [missing](Answered::missing); with an error if nobody could be asked.
+    /// The same, and waits for one answer of each server. `done` is called as for
+    /// [`BroadcastOperator::fetch_sockets`](super::BroadcastOperator::fetch_sockets), with the answers that came in time in
+    /// the order of their arrival.
     ///
     /// # Errors
-    /// As for [`Namespace::server_side_emit`], and [`ErrorCode::Closed`] if the server has gone; then nothing follows.
+    /// As for [`Namespace::server_side_emit`], and [`ErrorCode::Closed`] if the server is closed; then nothing follows.
     pub fn server_side_emit_with_ack(
         &self,
         name: &str,
@@ -120,54 +120,57 @@ impl Namespace {
         done: impl FnOnce(Result<Answered<Vec<AckResponse>>>) + Send + 'static,
     ) -> Result<()> {
         let packet = checked(name, args, attachments)?;
-        let reply = self.at_home(move |answers: Result<_>| done(answers.map(responses)));
-        self.adapter()
-            .server_side_emit(&packet, Some(reply.ok_or(ErrorCode::Closed)?));
+        let reply = self.at_home(move |answers: Result<_>| done(answers.map(responses)))?;
+        self.adapter().server_side_emit(&packet, Some(reply));
         Ok(())
     }
 
     /// The ids of its sockets in any of these rooms (all, if there is none), on all servers. `done` is called as for
     /// [`BroadcastOperator::fetch_sockets`](super::BroadcastOperator::fetch_sockets).
+    ///
+    /// # Errors
+    /// As there.
     pub fn all_sockets(
         &self,
         rooms: &[&str],
         done: impl FnOnce(Result<Answered<Vec<String>>>) + Send + 'static,
-    ) {
+    ) -> Result<()> {
         let rooms: Vec<Arc<str>> = rooms.iter().map(|room| Arc::from(*room)).collect();
-        if let Some(reply) = self.at_home(done) {
-            self.adapter().sockets(&rooms, reply);
-        }
+        self.adapter().sockets(&rooms, self.at_home(done)?);
+        Ok(())
     }
 
     /// The names of its rooms on all servers, those that sockets have to themselves included. `done` is called as for
     /// [`BroadcastOperator::fetch_sockets`](super::BroadcastOperator::fetch_sockets); with an error if the adapter can't
     /// ask that of other servers.
-    pub fn all_rooms(&self, done: impl FnOnce(Result<Answered<Vec<String>>>) + Send + 'static) {
-        if let Some(reply) = self.at_home(done) {
-            self.adapter().all_rooms(reply);
-        }
+    ///
+    /// # Errors
+    /// As there.
+    pub fn all_rooms(&self, done: impl FnOnce(Result<Answered<Vec<String>>>) + Send + 'static) -> Result<()> {
+        self.adapter().all_rooms(self.at_home(done)?);
+        Ok(())
     }
 
     /// How many servers there are in the cluster that have this namespace, this one included. `done` is called as for
     /// [`BroadcastOperator::fetch_sockets`](super::BroadcastOperator::fetch_sockets).
-    pub fn server_count(&self, done: impl FnOnce(Result<usize>) + Send + 'static) {
-        if let Some(reply) = self.at_home(done) {
-            self.adapter().server_count(reply);
-        }
+    ///
+    /// # Errors
+    /// As there.
+    pub fn server_count(&self, done: impl FnOnce(Result<usize>) + Send + 'static) -> Result<()> {
+        self.adapter().server_count(self.at_home(done)?);
+        Ok(())
     }
 
-    /// A reply that is heard on the thread of the server's loop; `None` if the server has gone.
-    fn at_home<T: Send + 'static>(
+    /// A reply that is heard on the thread of the server's loop, exactly once: also if it is dropped, and when the server
+    /// closes.
+    pub(super) fn at_home<T: Send + 'static>(
         &self,
         done: impl FnOnce(Result<T>) + Send + 'static,
-    ) -> Option<Reply<std::result::Result<T, adapter::AdapterError>>> {
-        let Some(core) = self.core() else {
-            log::debug!("nobody can be asked about a server that has gone");
-            return None;
-        };
-        let home = core.home;
-        Some(Box::new(move |answer| {
-            home.run(Box::new(move || done(answer.map_or_else(not_answered, Ok))));
+    ) -> Result<Reply<std::result::Result<T, adapter::AdapterError>>> {
+        let core = self.core().ok_or(ErrorCode::Closed)?;
+        let inquiry = core.inquiries.open(done)?;
+        Ok(Box::new(move |answer| {
+            inquiry.answer(answer.map_err(|error| Error::new(ErrorCode::PeerDead, error.to_string())));
         }))
     }
 

@@ -5,9 +5,12 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use super::core::Core;
 use super::events::within_brackets;
+use super::inquiries::Inquiry;
 use super::{AckResponse, BroadcastAcks, Namespace};
 use crate::adapter;
+use crate::error::Result;
 use crate::event_loop::{Home, Timed};
 use crate::ws::Millis;
 
@@ -29,9 +32,10 @@ struct State {
     /// Of these so many have answered or gone.
     settled: usize,
     responses: Vec<AckResponse>,
+    /// No more answers count.
     is_done: bool,
-    /// The timer doesn't hold this, nor may any socket.
-    until_done: Option<Arc<Gathering>>,
+    /// The application waits; it has this told.
+    inquiry: Option<Inquiry<()>>,
 }
 
 impl State {
@@ -41,13 +45,18 @@ impl State {
 }
 
 impl Gathering {
-    pub(super) fn new(namespace: Namespace, home: Home, token: u64) -> Arc<Gathering> {
-        Arc::new(Gathering {
+    /// [`ErrorCode::Closed`](crate::ErrorCode::Closed) if the server is closed.
+    pub(super) fn new(core: &Arc<Core>, namespace: Namespace, token: u64) -> Result<Arc<Gathering>> {
+        let gathering = Arc::new(Gathering {
             namespace,
-            home,
+            home: core.home,
             token,
             state: Mutex::default(),
-        })
+        });
+        let (told, teller) = (gathering.clone(), core.clone());
+        let inquiry = core.inquiries.open(move |_| told.tell(&teller))?;
+        gathering.state.lock().inquiry = Some(inquiry);
+        Ok(gathering)
     }
 
     /// So many servers have been asked, this one included.
@@ -56,61 +65,53 @@ impl Gathering {
     }
 
     pub(super) fn set_timer(self: &Arc<Self>, timeout: Option<Millis>) {
-        {
-            let mut state = self.state.lock();
-            if !state.is_done {
-                state.until_done = Some(self.clone());
-            }
-        }
         if let Some(timeout) = timeout {
             let timed: Weak<Gathering> = Arc::downgrade(self);
             self.home.at(self.home.now().saturating_add(timeout), timed);
         }
     }
 
-    /// No more answers are waited for.
-    pub(super) fn give_up(&self) {
-        self.done(true);
-    }
-
     fn change(&self, change: impl FnOnce(&mut State)) {
         let is_complete = {
             let mut state = self.state.lock();
+            if state.is_done {
+                return;
+            }
             change(&mut state);
             state.is_complete()
         };
         if is_complete {
-            self.done(false);
+            self.done();
         }
     }
 
-    /// Has the application hear of it, once, on the thread of the server's loop.
-    fn done(&self, timed_out: bool) {
-        let (responses, expected, _until_done) = {
+    /// Has the application told of it.
+    fn done(&self) {
+        let inquiry = {
             let mut state = self.state.lock();
-            if std::mem::replace(&mut state.is_done, true) {
-                return;
-            }
-            (
-                std::mem::take(&mut state.responses),
-                state.clients,
-                state.until_done.take(),
-            )
+            state.is_done = true;
+            state.inquiry.take()
         };
-        let (namespace, token) = (self.namespace.clone(), self.token);
-        let job = move || {
-            let acks = BroadcastAcks {
-                responses: &responses,
-                expected,
-                timed_out,
-            };
-            if let Some(core) = namespace.core().filter(|core| !core.has_taken_leave()) {
-                core.handler(&namespace).on_broadcast_ack(&namespace, token, acks);
-            }
-        };
-        if !self.home.run(Box::new(job)) {
-            log::warn!("the loop of a Socket.IO server has ended: the answers to a broadcast are lost");
+        if let Some(inquiry) = inquiry {
+            inquiry.answer(Ok(()));
         }
+    }
+
+    /// The application hears of it, once, on the thread of the server's loop; or the server has closed before all have answered.
+    fn tell(&self, core: &Core) {
+        let (responses, expected, timed_out) = {
+            let mut state = self.state.lock();
+            state.is_done = true;
+            let responses = std::mem::take(&mut state.responses);
+            (responses, state.clients, !state.is_complete())
+        };
+        let acks = BroadcastAcks {
+            responses: &responses,
+            expected,
+            timed_out,
+        };
+        core.handler(&self.namespace)
+            .on_broadcast_ack(&self.namespace, self.token, acks);
     }
 }
 
@@ -129,9 +130,7 @@ impl adapter::BroadcastAcks for Gathering {
         };
         self.change(|state| {
             state.settled += 1;
-            if !state.is_done {
-                state.responses.push(response);
-            }
+            state.responses.push(response);
         });
     }
 
@@ -142,6 +141,6 @@ impl adapter::BroadcastAcks for Gathering {
 
 impl Timed for Gathering {
     fn due(self: Arc<Self>, _now: Millis) {
-        self.give_up();
+        self.done();
     }
 }

@@ -7,12 +7,12 @@ use std::sync::{Arc, OnceLock, Weak};
 use parking_lot::Mutex;
 
 use super::admin::Admin;
-use super::broadcast_acks::Gathering;
 use super::common::Common;
 #[cfg(feature = "redis")]
 use super::common::max_disconnection;
 use super::connection::Connection;
 use super::engine::{Engine, EngineHandler, EngineOptions, Question, Session, SessionHandler};
+use super::inquiries::Inquiries;
 use super::{
     ConnectionError, Handler, Namespace, RequestQuestion, Server, ServerOptions, SessionInfo, Socket,
     Transport,
@@ -50,8 +50,8 @@ pub(super) struct Core {
     until_closed: Mutex<Option<Server>>,
     /// The application has heard its last event.
     has_taken_leave: AtomicBool,
-    /// What other servers' clients may still answer to.
-    gatherings: Mutex<Vec<Weak<Gathering>>>,
+    /// What the application waits for.
+    pub(super) inquiries: Arc<Inquiries>,
     pub(super) gauges: Gauges,
     unjoined: Mutex<Unjoined>,
     /// For those.
@@ -99,7 +99,7 @@ impl Core {
             is_closing: AtomicBool::new(false),
             until_closed: Mutex::new(None),
             has_taken_leave: AtomicBool::new(false),
-            gatherings: Mutex::default(),
+            inquiries: Inquiries::new(home),
             gauges: Gauges::default(),
             unjoined: Mutex::default(),
             places: AtomicU32::new(0),
@@ -347,15 +347,6 @@ impl Core {
         }
     }
 
-    /// Answers of other servers' clients that are waited for until the server closes.
-    pub(super) fn awaits(&self, gathering: &Arc<Gathering>) {
-        let mut gatherings = self.gatherings.lock();
-        if gatherings.len() == gatherings.capacity() {
-            gatherings.retain(|gathering| gathering.strong_count() > 0);
-        }
-        gatherings.push(Arc::downgrade(gathering));
-    }
-
     /// Whether the application may hear nothing more. What another thread has left for the server's loop comes after the farewell
     /// at times. To be asked on the thread of the server's loop.
     pub(super) fn has_taken_leave(&self) -> bool {
@@ -383,11 +374,6 @@ impl Core {
         for namespace in self.namespaces() {
             namespace.adapter().close();
         }
-        for gathering in std::mem::take(&mut *self.gatherings.lock()) {
-            if let Some(gathering) = gathering.upgrade() {
-                gathering.give_up();
-            }
-        }
         let farewell = Farewell(server);
         self.home.run(Box::new(move || drop(farewell)));
     }
@@ -399,6 +385,7 @@ struct Farewell(Server);
 
 impl Drop for Farewell {
     fn drop(&mut self) {
+        self.0.0.inquiries.end();
         self.0.0.has_taken_leave.store(true, Ordering::Release);
         self.0.0.handler.on_server_closed(&self.0);
     }

@@ -67,7 +67,7 @@
 // | `connecting`, `questions`, `leaving` | a socket's way in, what is asked on it, and its way out |
 // | `events`, `acks`, `broadcast_acks`, `waiting`, `sending` | packets in, answers owed both ways, packets out |
 // | `host`, `details`, `recovery` | a namespace as the adapter sees it: who is there, and who comes back |
-// | `between_servers` | what applications of a cluster say to each other |
+// | `between_servers`, `inquiries` | what applications of a cluster say to each other; questions, until they are answered |
 // | `admin` | the admin UI's namespace |
 // | `registry`, `ids`, `counters`, `shared` | numbers for hosts, public names, counts; what both ends have in common |
 // | `engine` | the Engine.IO server on the event loop |
@@ -90,6 +90,7 @@ mod few;
 mod handler;
 mod host;
 mod ids;
+mod inquiries;
 mod leaving;
 mod namespace;
 mod operator;

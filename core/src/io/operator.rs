@@ -9,7 +9,7 @@ use super::broadcast_acks::Gathering;
 use super::sending::Payload;
 use super::{Namespace, Outgoing, Socket};
 use crate::adapter::{self, Answered, BroadcastOptions, BroadcastPacket, Directory};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{ErrorCode, Result};
 use crate::settings::millis;
 
 /// Which sockets of a namespace a call is for: those in any of its rooms, or all if it has none, but not those in any of the
@@ -104,10 +104,10 @@ impl BroadcastOperator {
     /// The same, and waits for the answers: [`Handler::on_broadcast_ack`](super::Handler::on_broadcast_ack) follows with this
     /// token, when all have answered or been disconnected, or when the time of [`BroadcastOperator::timeout`] is up, if there
     /// is one. In a cluster there always is: unless it is said here, the adapter's time for requests. Of other servers'
-    /// clients only the first argument is told.
+    /// clients only the first argument is told. If the server or its loop ends before, that is as if the time were up.
     ///
     /// # Errors
-    /// As for [`BroadcastOperator::emit`]; then nothing follows.
+    /// As for [`BroadcastOperator::emit`], and [`ErrorCode::Closed`] if the server is closed; then nothing follows.
     pub fn emit_with_ack(&self, name: &str, args: &str, attachments: &[&[u8]], token: u64) -> Result<()> {
         self.broadcast_with_ack(Payload::Event(name, args), attachments, token)
     }
@@ -123,26 +123,27 @@ impl BroadcastOperator {
     }
 
     /// Looks for the sockets, in other processes too. `done` is called exactly once, later, on the thread of the server's
-    /// loop; [`Answered::missing`] says how many servers didn't answer in time.
-    pub fn fetch_sockets(&self, done: impl FnOnce(Result<Answered<Vec<SocketDetails>>>) + Send + 'static) {
-        let Some(core) = self.namespace.core() else {
-            return log::debug!("sockets of a server that has gone can't be fetched");
-        };
+    /// loop, and never after [`Handler::on_server_closed`](super::Handler::on_server_closed): with what was found, of which
+    /// [`Answered::missing`] says how many servers didn't answer in time; with an error if nobody could be asked
+    /// ([`ErrorCode::PeerDead`]), and if the server or its loop has ended before the answer ([`ErrorCode::Closed`]).
+    ///
+    /// # Errors
+    /// [`ErrorCode::Closed`] if the server is closed, or its loop has ended; then `done` isn't called.
+    pub fn fetch_sockets(
+        &self,
+        done: impl FnOnce(Result<Answered<Vec<SocketDetails>>>) + Send + 'static,
+    ) -> Result<()> {
         let namespace = self.namespace.clone();
-        let reply = move |found: std::result::Result<Answered<Vec<adapter::SocketDetails>>, _>| {
-            let home = core.home;
-            home.run(Box::new(move || {
-                done(found.map_or_else(not_answered, |found| {
-                    Ok(Answered {
-                        value: namespace.details(found.value),
-                        missing: found.missing,
-                    })
-                }))
-            }));
-        };
-        self.namespace
-            .adapter()
-            .fetch_sockets(&self.options, Box::new(reply));
+        let reply = self
+            .namespace
+            .at_home(move |found: Result<Answered<Vec<adapter::SocketDetails>>>| {
+                done(found.map(|found| Answered {
+                    value: namespace.details(found.value),
+                    missing: found.missing,
+                }));
+            })?;
+        self.namespace.adapter().fetch_sockets(&self.options, reply);
+        Ok(())
     }
 
     /// Has them join rooms.
@@ -180,15 +181,12 @@ impl BroadcastOperator {
         payload.check()?;
         let core = self.namespace.core().ok_or(ErrorCode::Closed)?;
         let packet = packet(payload, attachments);
-        let gathering = Gathering::new(self.namespace.clone(), core.home, token);
+        let gathering = Gathering::new(&core, self.namespace.clone(), token)?;
         let adapter = self.namespace.adapter();
         let mut options = self.options.clone();
         if !options.flags.local && options.flags.timeout.is_none() {
             // Of other servers nobody hears that a client has gone.
             options.flags.timeout = adapter.ack_timeout();
-        }
-        if self.namespace.common().has_cluster() {
-            core.awaits(&gathering);
         }
         adapter.broadcast_with_ack(&packet, &options, gathering.clone());
         let counted = gathering.clone();
@@ -241,10 +239,6 @@ pub(super) fn packet(payload: Payload<'_>, attachments: &[&[u8]]) -> BroadcastPa
             .map(|data| Bytes::copy_from_slice(data))
             .collect(),
     }
-}
-
-pub(super) fn not_answered<T>(error: adapter::AdapterError) -> Result<T> {
-    Err(Error::new(ErrorCode::PeerDead, error.to_string()))
 }
 
 impl Namespace {

@@ -152,7 +152,7 @@ fn answers_that_are_waited_for_are_told_of_before_the_server_is_closed() {
         let (_silent, _socket) = b.joined();
         until(|| {
             let (done, count) = result();
-            a.io.of("/").server_count(done);
+            a.io.of("/").server_count(done).unwrap();
             count.recv_timeout(PATIENCE).unwrap() == Ok(2)
         });
         a.skip();
@@ -182,7 +182,7 @@ fn sockets_are_found_and_moved_on_both_in(mode: RedisMode) {
     until(|| a.io.of("/").room("room").len() + b.io.of("/").room("room").len() == 2);
     let find = |fixture: &Fixture, room: &str| {
         let (done, found) = result();
-        fixture.io.of("/").to(room).fetch_sockets(done);
+        fixture.io.of("/").to(room).fetch_sockets(done).unwrap();
         let Answered { value, missing } = found.recv_timeout(PATIENCE).unwrap().unwrap();
         assert_eq!(missing, 0);
         value
@@ -199,9 +199,9 @@ fn sockets_are_found_and_moved_on_both_in(mode: RedisMode) {
     let handshake: serde_json::Value = serde_json::from_str(&found[1].handshake_json).unwrap();
     assert_eq!(handshake["query"]["transport"], "websocket");
     let (ids, rooms, count) = (result(), result(), result());
-    b.io.of("/").all_sockets(&["room"], ids.0);
-    b.io.of("/").all_rooms(rooms.0);
-    b.io.of("/").server_count(count.0);
+    b.io.of("/").all_sockets(&["room"], ids.0).unwrap();
+    b.io.of("/").all_rooms(rooms.0).unwrap();
+    b.io.of("/").server_count(count.0).unwrap();
     let ids = ids.1.recv_timeout(PATIENCE).unwrap().unwrap().value;
     assert!(ids.len() == 2 && ids.contains(&socket.id().to_owned()));
     let rooms = rooms.1.recv_timeout(PATIENCE).unwrap().unwrap().value;
@@ -262,7 +262,7 @@ fn applications_talk_to_each_other_in(mode: RedisMode) {
     c.hears(&["server /n q [] 0 ack"]);
     has_answered.recv_timeout(PATIENCE).unwrap();
     let (done, count) = result();
-    a.io.of("/n").server_count(done);
+    a.io.of("/n").server_count(done).unwrap();
     count.recv_timeout(PATIENCE).unwrap().unwrap(); // behind that answer
     assert!(answers.try_recv().is_err());
     courier.server.advance(5_000);
@@ -303,7 +303,7 @@ fn a_server_goes_on_without_redis() {
     first.say("430[]");
     a.hears(&["acks / 1 1/1 [\"\"]"]);
     let (done, found) = result();
-    a.io.of("/").all().fetch_sockets(done);
+    a.io.of("/").all().fetch_sockets(done).unwrap();
     let found = found.recv_timeout(PATIENCE).unwrap().unwrap();
     assert_eq!((found.value.len(), found.missing), (1, 1));
     bus.restore();
@@ -350,7 +350,7 @@ fn sessions_are_recovered_where_they_were() {
     while !a.next().starts_with("disconnect ") {}
     b.io.of("/").emit("missed", "", &[]).unwrap();
     let (done, found) = result();
-    b.io.of("/").all().fetch_sockets(done); // is answered when that has arrived
+    b.io.of("/").all().fetch_sockets(done).unwrap(); // is answered when that has arrived
     found.recv_timeout(PATIENCE).unwrap().unwrap();
     let mut client = a.client();
     client.say(&format!("40{{\"pid\":\"{pid}\",\"offset\":\"{offset}\"}}"));

@@ -33,8 +33,8 @@ fn ready(nodes: &[&Node]) {
         let namespace = node.fixture.io.of("/");
         loop {
             let (count, found) = (once(), once());
-            namespace.server_count(count.0);
-            namespace.all().fetch_sockets(found.0);
+            namespace.server_count(count.0).unwrap();
+            namespace.all().fetch_sockets(found.0).unwrap();
             let counted = count.1.recv_timeout(PATIENCE).unwrap().ok();
             let found = found.1.recv_timeout(PATIENCE).unwrap();
             if counted == Some(nodes.len()) && found.is_ok_and(|found| found.missing == 0) {
@@ -112,7 +112,7 @@ fn servers_reach_each_others_clients_in_each_mode() {
         assert_eq!(event(&mut second), ["room"]);
         assert_eq!(event(&mut second), ["you"]);
         let (told, found) = once();
-        b.fixture.io.of("/").to("room").fetch_sockets(told);
+        b.fixture.io.of("/").to("room").fetch_sockets(told).unwrap();
         let found = found.recv_timeout(PATIENCE).unwrap().unwrap();
         assert_eq!((found.value.len(), found.missing), (2, 0), "{mode:?}");
         a.fixture.skip();

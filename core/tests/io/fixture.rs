@@ -34,7 +34,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    fn say(&self, line: String) {
+    pub fn say(&self, line: String) {
         let _ = self.lines.send(line); // a test that has ended listens no more
     }
 }
@@ -313,6 +313,11 @@ impl Fixture {
     #[track_caller]
     pub fn hears_of_session(&self, expected: &str) {
         assert_eq!(self.next_of_session(), expected);
+    }
+
+    /// What it has heard so far.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.lines.try_iter()
     }
 
     /// It has heard nothing else so far.

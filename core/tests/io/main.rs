@@ -23,6 +23,8 @@ mod cluster_redis;
 mod connecting;
 mod events;
 mod fixture;
+#[cfg(feature = "redis")]
+mod inquiries;
 mod leaving;
 mod namespaces;
 mod old_clients;

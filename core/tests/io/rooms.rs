@@ -123,7 +123,9 @@ fn sockets_are_fetched_with_all_that_is_known_of_them() {
     let (sender, found) = crossbeam_channel::unbounded();
     let fetch = |operator: sockline::io::BroadcastOperator| {
         let sender = sender.clone();
-        operator.fetch_sockets(move |found| drop(sender.send(found.unwrap().value)));
+        operator
+            .fetch_sockets(move |found| drop(sender.send(found.unwrap().value)))
+            .unwrap();
         found.recv_timeout(crate::support::PATIENCE).unwrap()
     };
     let in_room = fetch(fixture.io.of("/").to("r"));

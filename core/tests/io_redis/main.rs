@@ -68,7 +68,9 @@ impl Node {
         let ask = || {
             let (done, count) = unbounded();
             let namespace = self.fixture.io.of("/");
-            namespace.server_count(move |count| drop(done.send(count)));
+            namespace
+                .server_count(move |count| drop(done.send(count)))
+                .unwrap();
             count.recv_timeout(PATIENCE).unwrap()
         };
         while ask().ok() != Some(servers) {}
@@ -97,7 +99,9 @@ fn clients_of_both_servers_are_reached_and_found() {
         second.gets(&["42[\"all\",1]"]);
         let (done, found) = unbounded();
         let everybody = a.fixture.io.of("/").all();
-        everybody.fetch_sockets(move |found| drop(done.send(found)));
+        everybody
+            .fetch_sockets(move |found| drop(done.send(found)))
+            .unwrap();
         let Answered { value, missing } = found.recv_timeout(PATIENCE).unwrap().unwrap();
         assert_eq!((value.len(), missing), (2, 0), "{mode:?}");
         a.fixture.skip();
@@ -136,7 +140,9 @@ fn a_server_goes_on_while_redis_is_away_and_is_of_the_cluster_again() {
         first.gets(&["42[\"alone\"]"]);
         let (done, found) = unbounded();
         let everybody = a.fixture.io.of("/").all();
-        everybody.fetch_sockets(move |found| drop(done.send(found)));
+        everybody
+            .fetch_sockets(move |found| drop(done.send(found)))
+            .unwrap();
         let found = found.recv_timeout(PATIENCE).unwrap().unwrap();
         assert_eq!((found.value.len(), found.missing), (1, 1), "{mode:?}");
         server.restart();

@@ -73,8 +73,8 @@ pub unsafe extern "C" fn sockline_io_broadcast_emit(
 }
 
 /// The same, and asks for answers: on_broadcast_ack follows, exactly once, with this token, when all have answered or been
-/// disconnected, or when the target's timeout is up. Errors: as for sockline_io_broadcast_emit; then nothing follows.
-/// Any thread.
+/// disconnected, or when the target's timeout is up; as if it were up, if the server or its loop ends before, and never after
+/// on_server_closed. Errors: as for sockline_io_broadcast_emit; then nothing follows. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sockline_io_broadcast_emit_with_ack(
     target: *const sockline_io_target,
@@ -160,8 +160,9 @@ pub struct sockline_io_socket_details {
 }
 
 /// What sockline_io_fetch_sockets has found: sockets, count of them, and the context it was given. missing: how many servers of the
-/// cluster have not answered in time, so that their sockets are not among these. status: SOCKLINE_OK, or why nothing can be said. All
-/// is borrowed until the function returns.
+/// cluster have not answered in time, so that their sockets are not among these. status: SOCKLINE_OK; SOCKLINE_ERR_CLOSED if the
+/// server, or its loop, has ended before the answer; SOCKLINE_ERR_PEER_DEAD if nobody could be asked. All is borrowed until the
+/// function returns.
 pub type sockline_io_sockets_found = Option<
     unsafe extern "C" fn(
         status: sockline_status,
@@ -172,8 +173,10 @@ pub type sockline_io_sockets_found = Option<
     ),
 >;
 
-/// Finds the sockets of the target, on all servers of the cluster, and calls found with them exactly once, on a thread that
-/// turns one of the server's loops; it may have returned before this does. Errors: as for sockline_io_broadcast_emit; then found is not called. Any thread.
+/// Finds the sockets of the target, on all servers of the cluster, and calls found with them exactly once, on the thread that turns
+/// the server's loop, or frees it; it may have returned before this does. Never after on_server_closed: what is not answered by then
+/// is told right before it, so a context can be freed in found. Errors: as for sockline_io_broadcast_emit, SOCKLINE_ERR_CLOSED also
+/// for a server that is closed; then found is not called. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sockline_io_fetch_sockets(
     target: *const sockline_io_target,
@@ -207,7 +210,7 @@ pub unsafe extern "C" fn sockline_io_fetch_sockets(
                     context as *mut c_void,
                 )
             }
-        });
+        })?;
         Ok(OK)
     })
 }

@@ -39,8 +39,8 @@ pub unsafe extern "C" fn sockline_io_server_side_emit(
 }
 
 /// What the other servers have answered: responses, count of them, each of one value. missing: how many servers have not answered
-/// in time. status: SOCKLINE_OK, or why nobody could be asked. context is that of the call. All is borrowed until the function
-/// returns.
+/// in time. status: SOCKLINE_OK, or why there is no answer, as for sockline_io_sockets_found. context is that of the call. All is
+/// borrowed until the function returns.
 pub type sockline_io_servers_answered = Option<
     unsafe extern "C" fn(
         status: sockline_status,
@@ -51,9 +51,9 @@ pub type sockline_io_servers_answered = Option<
     ),
 >;
 
-/// The same, and asks for one answer of each server: calls answered with them exactly once, on a thread that turns one of the
-/// server's loops, when all have come or requests_timeout_ms is over. Errors: as for sockline_io_server_side_emit; then answered is
-/// not called. Any thread.
+/// The same, and asks for one answer of each server: calls answered with them exactly once, as found of sockline_io_fetch_sockets is
+/// called, when all have come or requests_timeout_ms is over. Errors: as for sockline_io_server_side_emit; then answered is not
+/// called. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sockline_io_server_side_emit_with_ack(
     nsp: sockline_io_namespace,
@@ -116,8 +116,8 @@ pub unsafe extern "C" fn sockline_io_server_ack_send(
 }
 
 /// What sockline_io_all_sockets and sockline_io_all_rooms have found: names, count of them. missing: how many servers of the cluster
-/// have not answered in time. status: SOCKLINE_OK, or why nothing can be said. context is that of the call. All is borrowed until
-/// the function returns.
+/// have not answered in time. status: as for sockline_io_sockets_found. context is that of the call. All is borrowed until the
+/// function returns.
 pub type sockline_io_names_found = Option<
     unsafe extern "C" fn(
         status: sockline_status,
@@ -143,7 +143,7 @@ pub unsafe extern "C" fn sockline_io_all_sockets(
         // SAFETY: the header asks for readable strings, and for a function of this type.
         let (rooms, done) = unsafe { (strings(rooms, room_count)?, telling(found, context)?) };
         let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
-        Namespace::from_raw(nsp)?.all_sockets(&rooms, done);
+        Namespace::from_raw(nsp)?.all_sockets(&rooms, done)?;
         Ok(OK)
     })
 }
@@ -159,13 +159,13 @@ pub unsafe extern "C" fn sockline_io_all_rooms(
     guard(|| {
         // SAFETY: the header asks for a function of this type.
         let done = unsafe { telling(found, context) }?;
-        Namespace::from_raw(nsp)?.all_rooms(done);
+        Namespace::from_raw(nsp)?.all_rooms(done)?;
         Ok(OK)
     })
 }
 
-/// How many servers of the cluster have the namespace, this one included, and the context of the call. status: SOCKLINE_OK, or why
-/// nothing can be said.
+/// How many servers of the cluster have the namespace, this one included, and the context of the call. status: as for
+/// sockline_io_sockets_found.
 pub type sockline_io_servers_counted =
     Option<unsafe extern "C" fn(status: sockline_status, count: usize, context: *mut c_void)>;
 
@@ -187,7 +187,7 @@ pub unsafe extern "C" fn sockline_io_server_count(
             };
             // SAFETY: the header asks for a function of this type.
             unsafe { counted(status, count, context as *mut c_void) }
-        });
+        })?;
         Ok(OK)
     })
 }

@@ -36,13 +36,13 @@ class Acks {
     return entry;
   }
 
-  /** The server has closed: nobody answers any more. */
-  abandon() {
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const { reject, done } of waiting) {
-      reject?.(new Error('the server is closed'));
-      done?.(true, []);
+  /** The server has closed, or one namespace of it: nobody answers any more. */
+  abandon(nsp) {
+    for (const [token, entry] of [...this.#waiting]) {
+      if (nsp !== undefined && entry.nsp !== nsp) continue;
+      this.#waiting.delete(token);
+      entry.reject?.(new Error(nsp ? 'the namespace is closed' : 'the server is closed'));
+      entry.done?.(true, []);
     }
   }
 

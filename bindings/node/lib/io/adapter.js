@@ -56,8 +56,15 @@ class Adapter extends EventEmitter {
   /** Resolves with what the engine finds for a token; with `otherwise` if the server is not attached to anything. */
   #asked(otherwise, ask, convert = (value) => value) {
     if (this.#handle === 0) return Promise.resolve(otherwise);
+    const acks = this.nsp.server._acks;
     return new Promise((resolve, reject) => {
-      ask(this.nsp.server._acks.keep({ resolve, reject, convert }));
+      const token = acks.keep({ nsp: this.nsp, resolve, reject, convert });
+      try {
+        calling(() => ask(token));
+      } catch (error) {
+        acks.take(token);
+        reject(error);
+      }
     });
   }
 
@@ -98,7 +105,7 @@ class Adapter extends EventEmitter {
       process.nextTick(done, false, []);
       return;
     }
-    const token = this.nsp.server._acks.keep({ done });
+    const token = this.nsp.server._acks.keep({ nsp: this.nsp, done });
     // As setTimeout of what isn't a number: at once.
     const timeout = typeof flags.timeout === 'number' ? Math.max(flags.timeout, 1) : 1;
     try {
@@ -173,7 +180,7 @@ class Adapter extends EventEmitter {
     const text = packets.encode(args);
     const attachments = views(packets.attachmentsTaken());
     const acks = this.nsp.server._acks;
-    const token = ack ? acks.keep({ ack, reject: (error) => ack(error, []) }) : NONE;
+    const token = ack ? acks.keep({ nsp: this.nsp, ack, reject: (error) => ack(error, []) }) : NONE;
     try {
       calling(() => engine.ioServerSideEmit(handle, String(event), text, attachments, token));
     } catch (error) {

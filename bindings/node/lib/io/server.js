@@ -209,6 +209,7 @@ class Server extends EventEmitter {
 
   _removeNamespace(nsp) {
     this._nsps.delete(nsp.name);
+    this._acks.abandon(nsp);
     nsp._stop();
   }
 

@@ -2,7 +2,8 @@
 
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
-use sockline::io::{AckResponse, Answered, ServerAck};
+use sockline::ErrorCode;
+use sockline::io::{AckResponse, Answered, Namespace, ServerAck};
 
 use super::heard::json;
 use super::records;
@@ -40,9 +41,7 @@ impl Engine {
         attachments: Vec<Uint8Array>,
         token: f64,
     ) -> Result<()> {
-        let Some(namespace) = namespace(handle) else {
-            return Ok(());
-        };
+        let namespace = asked(handle)?;
         let (args, attachments) = (without_brackets(&args), views(&attachments));
         if token < 0.0 {
             namespace.server_side_emit(&name, args, &attachments)
@@ -68,39 +67,36 @@ impl Engine {
 
     /// The ids of all servers' sockets in any of these rooms; a record follows.
     #[napi]
-    pub fn io_all_sockets(&self, handle: f64, rooms: Option<Vec<String>>, token: u32) {
-        if let Some(namespace) = namespace(handle) {
-            let host = self.host;
-            let rooms = rooms.unwrap_or_default();
-            let done = move |found| tell_found(host, handle, token, found, |ids: Vec<String>| json(&ids));
-            namespace.all_sockets(&refs(&rooms), done);
-        }
-        self.host.get().deliver_soon();
+    pub fn io_all_sockets(&self, handle: f64, rooms: Option<Vec<String>>, token: u32) -> Result<()> {
+        let host = self.host;
+        let rooms = rooms.unwrap_or_default();
+        let done = move |found| tell_found(host, handle, token, found, |ids: Vec<String>| json(&ids));
+        asked(handle)?.all_sockets(&refs(&rooms), done).map_err(failure)?;
+        host.get().deliver_soon();
+        Ok(())
     }
 
     /// The names of all servers' rooms; a record follows.
     #[napi]
-    pub fn io_all_rooms(&self, handle: f64, token: u32) {
-        if let Some(namespace) = namespace(handle) {
-            let host = self.host;
-            namespace.all_rooms(move |found| {
-                tell_found(host, handle, token, found, |rooms: Vec<String>| json(&rooms))
-            });
-        }
-        self.host.get().deliver_soon();
+    pub fn io_all_rooms(&self, handle: f64, token: u32) -> Result<()> {
+        let host = self.host;
+        let done = move |found| tell_found(host, handle, token, found, |rooms: Vec<String>| json(&rooms));
+        asked(handle)?.all_rooms(done).map_err(failure)?;
+        host.get().deliver_soon();
+        Ok(())
     }
 
     /// How many servers there are; a record follows.
     #[napi]
-    pub fn io_server_count(&self, handle: f64, token: u32) {
-        if let Some(namespace) = namespace(handle) {
-            let host = self.host;
-            namespace.server_count(move |count| {
-                let count = count.map(Answered::whole);
-                tell_found(host, handle, token, count, |count: usize| count.to_string());
-            });
-        }
-        self.host.get().deliver_soon();
+    pub fn io_server_count(&self, handle: f64, token: u32) -> Result<()> {
+        let host = self.host;
+        let done = move |count: sockline::Result<usize>| {
+            let count = count.map(Answered::whole);
+            tell_found(host, handle, token, count, |count: usize| count.to_string());
+        };
+        asked(handle)?.server_count(done).map_err(failure)?;
+        host.get().deliver_soon();
+        Ok(())
     }
 
     /// What the other servers see of a socket's `data`: a JSON object.
@@ -117,6 +113,11 @@ impl Engine {
         let socket = self.host.get().io.socket(slot).ok()?;
         Some(socket.data_json())
     }
+}
+
+/// The namespace that is asked for something.
+pub(super) fn asked(handle: f64) -> Result<Namespace> {
+    namespace(handle).ok_or_else(|| failure(ErrorCode::Closed.into()))
 }
 
 /// The bytes that JavaScript hands over, while it doesn't run.
@@ -148,7 +149,7 @@ pub(super) fn tell_found<T>(
 ) {
     let (extra, text) = match found {
         Ok(found) => (missing(found.missing), write(found.value)),
-        Err(error) => (FAILED, error.to_string()),
+        Err(error) => (FAILED, error.text().to_owned()),
     };
     let Some(key) = key_of(namespace) else { return };
     let parts = [&token.to_le_bytes()[..], text.as_bytes()];
@@ -172,8 +173,7 @@ fn tell_answers(
             records::push_responses(batch, key, Kind::IoServerAnswers, missing(silent), token, &value);
         }
         Err(error) => {
-            let text = error.to_string();
-            let parts = [&token.to_le_bytes()[..], text.as_bytes()];
+            let parts = [&token.to_le_bytes()[..], error.text().as_bytes()];
             batch.push_parts(key, Kind::IoServerAnswers, FAILED, parts);
         }
     }

@@ -3,13 +3,14 @@
 
 use napi_derive::napi;
 use serde_json::value::RawValue;
-use sockline::io::{BroadcastOperator, SocketDetails};
+use sockline::io::{BroadcastOperator, Namespace, SocketDetails};
 
-use super::cluster::tell_found;
+use super::cluster::{asked, tell_found};
 use super::heard::json;
 use super::sending::millis;
 use super::servers::namespace;
 use crate::engine::Engine;
+use crate::errors::{Result, failure};
 
 #[napi]
 impl Engine {
@@ -38,18 +39,16 @@ impl Engine {
         local: bool,
         timeout: Option<f64>,
         token: u32,
-    ) {
-        let Some(mut operator) = operator(handle, &rooms, &except, local) else {
-            return;
-        };
+    ) -> Result<()> {
+        let mut operator = among(asked(handle)?, &rooms, &except, local);
         if let Some(timeout) = timeout {
             operator = operator.timeout(millis(timeout));
         }
-        let (host, asked) = (self.host, handle);
-        operator.fetch_sockets(move |found| {
-            tell_found(host, asked, token, found, |sockets| fetched(&sockets));
-        });
-        self.host.get().deliver_soon();
+        let host = self.host;
+        let done = move |found| tell_found(host, handle, token, found, |sockets: Vec<_>| fetched(&sockets));
+        operator.fetch_sockets(done).map_err(failure)?;
+        host.get().deliver_soon();
+        Ok(())
     }
 
     #[napi]
@@ -104,10 +103,18 @@ fn operator(
     except: &Option<Vec<String>>,
     local: bool,
 ) -> Option<BroadcastOperator> {
-    let all = namespace(handle)?.all();
+    Some(among(namespace(handle)?, rooms, except, local))
+}
+
+fn among(
+    namespace: Namespace,
+    rooms: &Option<Vec<String>>,
+    except: &Option<Vec<String>>,
+    local: bool,
+) -> BroadcastOperator {
     let given = |names| Option::as_deref(names).map(refs).unwrap_or_default();
-    let operator = all.to_all(&given(rooms)).except_all(&given(except));
-    Some(if local { operator.local() } else { operator })
+    let operator = namespace.all().to_all(&given(rooms)).except_all(&given(except));
+    if local { operator.local() } else { operator }
 }
 
 pub(super) fn refs(names: &[String]) -> Vec<&str> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pyo3::intern;
 use pyo3::prelude::*;
 use sockline::io::{AckResponse, Answered, BroadcastAcks, Namespace, ServerEvent, SocketDetails};
-use sockline::{Error, Result};
+use sockline::{Error, ErrorCode, Result};
 
 use super::ack::{IoAck, Owed};
 use super::server_events::ServerEvents;
@@ -31,7 +31,7 @@ fn answer<'py>(
 }
 
 impl ServerEvents {
-    /// Tells `target._answered` of an answer: what it is, how many servers are missing, and why there is none.
+    /// Tells `target._answered` of an answer: what it is, and how many servers are missing.
     fn tell_answer<'py, T>(&self, py: Python<'py>, token: u64, answer: PyResult<T>, missing: usize)
     where
         T: IntoPyObject<'py>,
@@ -42,9 +42,11 @@ impl ServerEvents {
         };
     }
 
+    /// Tells `target._not_answered` why there is no answer; nothing, if the server has ended.
     fn tell_failure(&self, token: u64, error: &Error) {
+        let why = (error.code() != ErrorCode::Closed).then(|| error.text());
         Python::attach(|py| {
-            self.tell(py, intern!(py, "_not_answered"), (token, error.text()));
+            self.tell(py, intern!(py, "_not_answered"), (token, why));
         });
     }
 

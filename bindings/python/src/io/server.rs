@@ -390,10 +390,10 @@ impl IoServer {
         };
         let events = self.events.clone();
         let whom = among(chosen(&namespace, to.as_ref(), skip.as_ref()), local);
-        self.hub.quietly(py, || {
-            whom.fetch_sockets(move |found| events.on_sockets(token, found));
+        let asked = self.hub.quietly(py, || {
+            whom.fetch_sockets(move |found| events.on_sockets(token, found))
         });
-        true
+        asked.is_ok()
     }
 
     /// How many servers there are; answered as `fetch_sockets`.
@@ -402,10 +402,10 @@ impl IoServer {
             return false;
         };
         let events = self.events.clone();
-        self.hub.quietly(py, || {
-            namespace.server_count(move |count| events.on_count(token, count));
+        let asked = self.hub.quietly(py, || {
+            namespace.server_count(move |count| events.on_count(token, count))
         });
-        true
+        asked.is_ok()
     }
 
     /// Has the other servers' applications hear an event; with a token, answered as `fetch_sockets`. Says whether there is

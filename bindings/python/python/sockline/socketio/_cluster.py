@@ -113,7 +113,9 @@ class ClusterCore(ServerCore):
         if not isinstance(callback, Answer):
             for response in responses:
                 self._call_back(callback, response)
-        elif responses or not timed_out:
+        elif timed_out and not responses:
+            callback.expire()
+        else:
             callback.settle(responses[0] if responses else None)
 
     def _answered(self, token: int, value: Any, missing: int) -> None:
@@ -125,8 +127,10 @@ class ClusterCore(ServerCore):
             value.missing = missing
         question.settle([value])
 
-    def _not_answered(self, token: int, why: str) -> None:
-        self._redis_says(why)
+    def _not_answered(self, token: int, why: str | None) -> None:
+        """Why not: ``None`` if this server has ended."""
+        if why is not None:
+            self._redis_says(why)
         question = self._questions.pop(token, None)
         if question is not None:
             question.settle(None)

@@ -22,6 +22,10 @@ class Answer:
         """The answer has come, or ``None``: it won't, because the connection is lost."""
         raise NotImplementedError
 
+    def expire(self) -> None:
+        """The answer won't come, because its time is up."""
+        raise NotImplementedError
+
 
 class AsyncAnswer(Answer):
     def __init__(self) -> None:
@@ -30,6 +34,10 @@ class AsyncAnswer(Answer):
     def settle(self, answer: list[Any] | None) -> None:
         if not self._future.done():
             self._future.set_result(answer)
+
+    def expire(self) -> None:
+        if not self._future.done():
+            self._future.set_exception(TimeoutError())
 
     async def get(self, timeout: float | None) -> Any:
         try:
@@ -43,15 +51,20 @@ class ThreadAnswer(Answer):
     def __init__(self) -> None:
         self._event = threading.Event()
         self._answer: list[Any] | None = None
+        self._has_expired = False
 
     def settle(self, answer: list[Any] | None) -> None:
         self._answer = answer
         self._event.set()
 
+    def expire(self) -> None:
+        self._has_expired = True
+        self._event.set()
+
     def get(self, timeout: float | None) -> Any:
         if is_driver_thread():
             raise RuntimeError("an answer can't be waited for on the engine's own thread, which brings it")
-        if not self._event.wait(timeout):
+        if not self._event.wait(timeout) or self._has_expired:
             raise TimeoutError()
         return _result(self._answer)
 
