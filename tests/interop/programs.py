@@ -56,6 +56,7 @@ SOCKETIO_CLIENTS = {
     "socket.io-client@2": ["node", PEERS / "node/socketio_v2_client.js"],
     "node": ["env", f"SOCKETIO_CLIENT={NODE_PACKAGE}/socket.io-client.mjs", "node", PEERS / "node/socketio_client.js"],
 }
+SOCKETIO_V2_PAGE = ["node", PEERS / "node/socketio_v2_page.js"]
 # Servers of others that do what the examples io_echo_server do.
 SOCKETIO_ECHO_SERVERS = {
     "socket.io": ["node", PEERS / "node/socketio_echo_server.js", "0"],

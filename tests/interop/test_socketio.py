@@ -6,7 +6,7 @@ import re
 import unittest
 
 from processes import ProcessTest, Server
-from programs import SOCKETIO_CLIENTS, SOCKETIO_ECHO_SERVERS, example, socketio_server
+from programs import SOCKETIO_CLIENTS, SOCKETIO_ECHO_SERVERS, SOCKETIO_V2_PAGE, example, socketio_server
 from variants import in_environment
 
 TRANSPORTS = ("polling", "websocket", "upgrade")
@@ -50,6 +50,11 @@ class Serving(Scenarios):
 
     def test_socket_io_client_of_version_2(self) -> None:
         self.run_client("socket.io-client@2")
+
+    def test_pages_of_version_2_that_poll_by_scripts(self) -> None:
+        server = self.serve(socketio_server(self.language))
+        done = self.run_to_end([*SOCKETIO_V2_PAGE, server.url("/", scheme="http")])
+        self.assertEqual(len([line for line in done.rest() if line.startswith("ok ")]), 4)
 
 
 class CServer(Serving):

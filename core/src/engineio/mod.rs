@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`packet`], [`payload`] | what goes over the wire: packets, and payloads of several for polling |
 //! | [`query`], [`request`] | which requests are served, and what the others are told |
+//! | [`jsonp`] | polling by script tags, which revision 3 has |
 //! | [`cors`], [`cookie`], [`coding`] | headers of answers, and their compression |
 //! | [`sid`] | the ids of sessions |
 //! | [`server`] | a session at the server, on polling and on a WebSocket |
@@ -18,6 +19,7 @@ pub mod client;
 pub mod coding;
 pub mod cookie;
 pub mod cors;
+pub mod jsonp;
 pub mod packet;
 pub mod payload;
 pub mod query;

@@ -17,6 +17,8 @@ pub struct Query<'a> {
     pub eio: Option<Cow<'a, str>>,
     /// `b64` with any value but an empty one: the client can't read binary data.
     pub b64: bool,
+    /// `j`, as it was sent.
+    pub j: Option<Cow<'a, str>>,
 }
 
 impl<'a> Query<'a> {
@@ -29,10 +31,18 @@ impl<'a> Query<'a> {
                 "sid" => found.sid = Some(value).filter(|sid| !sid.is_empty()),
                 "EIO" => found.eio = Some(value),
                 "b64" => found.b64 = !value.is_empty(),
+                "j" => found.j = Some(value),
                 _ => {}
             }
         }
         found
+    }
+
+    /// The number of a page's function, if the answer is to be a script that calls it: see [`jsonp`](super::jsonp). Digits
+    /// only, perhaps none.
+    pub fn jsonp(&self) -> Option<String> {
+        let j = self.j.as_deref().filter(|_| self.version() == Version::V3)?;
+        Some(j.chars().filter(char::is_ascii_digit).collect())
     }
 
     /// All but "4" is revision 3, also nothing at all.
@@ -74,6 +84,14 @@ mod tests {
         assert_eq!(Query::parse("sid=a%62c").sid.as_deref(), Some("abc"));
         for old in ["", "EIO=3", "EIO=44", "eio=4", "EIO", "EIO=4&EIO=3"] {
             assert_eq!(Query::parse(old).version(), Version::V3, "{old}");
+        }
+        for (query, number) in [
+            ("j=7", Some("7")),
+            ("j=0);alert(1", Some("01")),
+            ("EIO=3&j", Some("")),
+            ("EIO=4&j=1", None),
+        ] {
+            assert_eq!(Query::parse(query).jsonp().as_deref(), number, "{query}");
         }
         let all: Vec<_> = pairs("a=1+2&&b&%C3%A9=%zz&c=d=e").collect();
         let expected = [("a", "1 2"), ("b", ""), ("é", "%zz"), ("c", "d=e")];

@@ -282,7 +282,7 @@ fn verify_new(
     Ok(Verified::Handshake {
         transport,
         version,
-        b64: query.b64,
+        b64: query.b64 || query.jsonp().is_some(), // a script is text
     })
 }
 

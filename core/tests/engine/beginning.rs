@@ -77,6 +77,43 @@ fn clients_of_revision_3() {
 }
 
 #[test]
+fn pages_of_revision_3_poll_by_scripts_and_forms() {
+    let scene = Scene::with(|options| options.allow_eio3 = true);
+    let mut http = scene.http();
+    let answer = http.get("/engine.io/?EIO=3&transport=polling&j=7");
+    assert_eq!(
+        answer.header("content-type"),
+        Some("text/javascript; charset=UTF-8")
+    );
+    let script = answer.body;
+    let payload = script
+        .strip_prefix("___eio[7](\"")
+        .unwrap()
+        .strip_suffix("\");")
+        .unwrap();
+    let sid = payload.split("\\\"").nth(3).unwrap();
+    let target = format!("/engine.io/?EIO=3&transport=polling&sid={sid}&j=7");
+    // What the text has of ends of lines is told from those that the form makes.
+    let form = "x=1&d=7%3A4a%5Cnb%5C%5Cn%E2%80%A810%3Ab4AQIDBA%3D%3D";
+    let answer = http.post(&target, form);
+    assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
+    scene.expect(&["open", "Text(\"a\\nb\\\\n\\u{2028}\")", "Binary([1, 2, 3, 4])"]);
+    let answer = http.get(&target);
+    assert_eq!(answer.body, "___eio[7](\"7:4a\\nb\\\\n\\u202810:b4AQIDBA==\");");
+    for form in ["2:4x", "d=2%3A4x&d=2%3A4y"] {
+        assert_eq!(
+            http.post(&target, form).body,
+            "ok",
+            "nothing, as in the official server"
+        );
+    }
+    assert_eq!(http.post(&target, "d=nonsense").status, 400);
+    scene.expect(&["close parse error"]);
+    let later = http.get("/engine.io/?EIO=4&transport=polling&j=7").body;
+    assert!(later.starts_with("0{"), "{later}");
+}
+
+#[test]
 fn refusals() {
     let scene = Scene::new();
     let mut http = scene.http();

@@ -4,6 +4,8 @@ use super::Engine;
 use super::EngineOptions;
 use crate::engineio::Denial;
 use crate::engineio::coding::{self, Coding};
+use crate::engineio::jsonp;
+use crate::engineio::query::Query;
 use crate::engineio::server::PollAnswer;
 use crate::http::Request;
 use crate::route::{Exchange, HttpAnswer};
@@ -15,6 +17,8 @@ pub(super) struct Waiting {
     exchange: Exchange,
     headers: Headers,
     coding: Option<Coding>,
+    /// The answer is a script.
+    jsonp: Option<String>,
 }
 
 impl Waiting {
@@ -23,6 +27,7 @@ impl Waiting {
             exchange,
             headers,
             coding: coding::negotiate(&head.headers, &[Coding::Gzip, Coding::Deflate]),
+            jsonp: jsonp_of(head),
         }
     }
 
@@ -32,11 +37,17 @@ impl Waiting {
 
     pub(super) fn answer(self, answer: PollAnswer, options: &EngineOptions) {
         let mut headers = self.headers;
-        set(&mut headers, "Content-Type", answer.kind.content_type());
+        let (mut content_type, mut body) = (answer.kind.content_type(), answer.body);
+        if let Some(number) = &self.jsonp
+            && let Ok(payload) = std::str::from_utf8(&body)
+        {
+            body = jsonp::script(number, payload).into_bytes();
+            content_type = jsonp::CONTENT_TYPE;
+        }
+        set(&mut headers, "Content-Type", content_type);
         let threshold = options.http_compression.filter(|_| answer.compress);
-        let is_long = threshold.is_some_and(|threshold| answer.body.len() >= threshold);
+        let is_long = threshold.is_some_and(|threshold| body.len() >= threshold);
         let coding = self.coding.filter(|_| is_long);
-        let mut body = answer.body;
         if let Some(coding) = coding
             && let Some(compressed) = coding::compress(&body, coding)
         {
@@ -56,6 +67,11 @@ impl Waiting {
         headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
         respond(self.exchange, 400, headers, "");
     }
+}
+
+/// The number of the page's function, if a request is of polling by scripts and forms.
+pub(super) fn jsonp_of(head: &Request) -> Option<String> {
+    Query::parse(head.query().unwrap_or_default()).jsonp()
 }
 
 /// Gives a header another value, or adds it.

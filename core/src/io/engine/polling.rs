@@ -5,11 +5,11 @@ use std::sync::Arc;
 use http::Method;
 
 use super::Parked;
-use super::answers::{Waiting, respond};
+use super::answers::{Waiting, jsonp_of, respond};
 use super::session::Session;
 use crate::engineio::server::Received;
 use crate::engineio::{
-    Packet, ParseError, PayloadType, Payloads, Version, decode_binary_payload, decode_payload,
+    Packet, ParseError, PayloadType, Payloads, Version, decode_binary_payload, decode_payload, jsonp,
 };
 use crate::route::HttpRequest;
 
@@ -95,7 +95,12 @@ impl Session {
         let is_good = if is_binary {
             self.take_packets(decode_binary_payload(&request.body))
         } else if let Ok(text) = simdutf8::basic::from_utf8(&request.body) {
-            self.take_packets(decode_payload(version, text))
+            match jsonp_of(&request.head) {
+                None => self.take_packets(decode_payload(version, text)),
+                // As the official server takes a form without the field.
+                Some(_) => jsonp::payload(text)
+                    .is_none_or(|payload| self.take_packets(decode_payload(version, &payload))),
+            }
         } else {
             self.take_packet(Err(ParseError));
             false
