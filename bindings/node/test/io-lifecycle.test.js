@@ -191,6 +191,34 @@ for (const { Server, connect, name } of [
     assert.deepStrictEqual(await new Promise((resolve) => socket.emit('second', (...args) => resolve(args))), [null, 'at once']);
   });
 
+  test(`${name}: an event that has waited too long for a connection is not sent, and nobody is told that it was`, async () => {
+    const server = await serve(Server);
+    const heard = [];
+    server.on('connection', (peer) => peer.onAny((event) => heard.push(event)));
+    const socket = client(connect, server.url, { autoConnect: false });
+    const told = [];
+    socket.onAnyOutgoing((event) => told.push(event));
+    const left = [socket.timeout(1).emitWithAck('late'), socket.emit('kept')];
+    assert.deepStrictEqual(socket.sendBuffer.map(({ data }) => data), [['late'], ['kept']]);
+    await assert.rejects(left[0], { message: 'operation has timed out' });
+    assert.deepStrictEqual(socket.sendBuffer.map(({ data }) => data), [['kept']]);
+    socket.connect();
+    const [peer] = await next(server, 'connection');
+    socket.emit('fence');
+    await next(peer, 'fence');
+    assert.deepStrictEqual([told, heard], [['kept', 'fence'], ['kept', 'fence']]);
+  });
+
+  test(`${name}: what waits for its turn is no part of the buffer`, async () => {
+    const server = await serve(Server);
+    server.on('connection', (peer) => peer.on('echo', (value, answer) => answer(value)));
+    const socket = client(connect, server.url, { autoConnect: false, retries: 1, ackTimeout: 20_000 });
+    const answer = new Promise((resolve) => socket.emit('echo', 1, (...args) => resolve(args)));
+    assert.deepStrictEqual(socket.sendBuffer, []);
+    socket.connect();
+    assert.deepStrictEqual(await answer, [null, 1]);
+  });
+
   test(`${name}: what a client says of itself is asked anew each time`, async () => {
     const server = await serve(Server);
     let asked = 0;

@@ -3,6 +3,8 @@
 const assert = require('node:assert');
 const test = require('node:test');
 
+const WebSocket = require('ws');
+
 const { CARRIERS, client, next, ours, pair, serve, theirs } = require('./io-support');
 
 for (const { Server, connect, name } of [{ ...ours, name: 'ours' }, { ...theirs, name: 'socket.io (for comparison)' }]) {
@@ -99,6 +101,26 @@ for (const { Server, connect, name } of [{ ...ours, name: 'ours' }, { ...theirs,
     await next(peer, 'next');
     socket.emit('error', 2);
     assert.deepStrictEqual(await next(peer, 'error'), [2]);
+  });
+
+  test(`${name}: what is no packet is an error of the client's sockets, and their end`, async () => {
+    const server = await serve(Server);
+    const raw = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+    raw.on('open', () => raw.send('40'));
+    const [peer] = await next(server, 'connection');
+    const heard = [];
+    peer.on('error', (error) => heard.push(error instanceof Error));
+    raw.send('42["not closed"');
+    assert.strictEqual((await next(peer, 'disconnect'))[0], 'forced close');
+    assert.deepStrictEqual(heard, [true]);
+  });
+
+  test(`${name}: who refuses with something that has no message refuses without one`, async () => {
+    const server = await serve(Server);
+    server.use((socket, goOn) => goOn('a string'));
+    const socket = client(connect, server.url);
+    const [error] = await next(socket, 'connect_error');
+    assert.ok(error instanceof Error && error.message !== 'undefined');
   });
 
   test(`${name}: namespaces by regular expression and by function`, async () => {

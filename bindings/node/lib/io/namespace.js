@@ -210,7 +210,7 @@ class Namespace extends EventEmitter {
   #judged(question, error) {
     if (!error) return engine.ioAllowConnecting(question);
     const data = error.data === undefined ? undefined : JSON.stringify(error.data);
-    engine.ioDenyConnecting(question, String(error.message), data);
+    engine.ioDenyConnecting(question, String(error.message ?? ''), data);
   }
 
   _connected(socket) {

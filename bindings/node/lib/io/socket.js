@@ -320,6 +320,7 @@ class Socket extends EventEmitter {
     this.#forget();
     this.connected = false;
     this.#client?._remove(this);
+    if (REASONS[reason] === 'forced close' && detail) this._error(new Error(detail)); // it has sent what is no packet
     emitLocally.call(this, 'disconnect', REASONS[reason], detail ? new Error(detail) : undefined);
     this.#client?._left(REASONS[reason]);
   }

@@ -23,7 +23,10 @@ class Socket extends Emitter {
   #native;
   #handle;
   #flags = NO_FLAGS;
-  /** What was emitted while it was not connected; the engine keeps the events themselves. */
+  /**
+   * What was emitted while it was not connected, with the tokens of answers; the engine keeps the events themselves. Those that
+   * are sent one after the other (`retries`) are `isQueued`.
+   */
   #unsent = [];
 
   constructor(io, nsp, options) {
@@ -51,7 +54,8 @@ class Socket extends Emitter {
 
   /** What waits for a connection. Another list in its place drops all of it. */
   get sendBuffer() {
-    return this.#unsent.map((data) => ({ type: EVENT, nsp: this.nsp, data }));
+    const waiting = this.#unsent.filter(({ isQueued }) => !isQueued);
+    return waiting.map(({ values }) => ({ type: EVENT, nsp: this.nsp, data: values }));
   }
 
   set sendBuffer(_) {
@@ -101,11 +105,13 @@ class Socket extends Emitter {
     this.#flags = NO_FLAGS;
     args.unshift(typeof event === 'string' ? event : String(event));
     if (this.connected) this._notifyOutgoing(args);
-    else if (!flags.volatile) this.#unsent.push(args);
-    this.#send(args, callback, flags);
+    const token = this.#send(args, callback, flags);
+    const isQueued = this._opts.retries > 0;
+    if (!this.connected && !flags.volatile) this.#unsent.push({ values: args, token, isQueued });
     return this;
   }
 
+  /** Hands it to the engine; returns the token of its answer. */
   #send(values, callback, flags) {
     const { retries, ackTimeout } = this._opts;
     const withError = callback?.withError || flags.timeout !== undefined || ackTimeout !== undefined || retries > 0;
@@ -113,9 +119,11 @@ class Socket extends Emitter {
     const text = packets.encode(values);
     const timeout = flags.timeout ?? NONE;
     const status = ioClientEmit(this.#handle, text, bits(flags), token, timeout, packets.attachmentsTaken());
-    if (status >= 0) return;
-    if (token !== NONE) acks.giveUp(token);
-    throwUnlessGone(status);
+    if (status < 0) {
+      if (token !== NONE) acks.giveUp(token);
+      throwUnlessGone(status);
+    }
+    return token;
   }
 
   /** As `emit`, with a promise for the answer. */
@@ -148,7 +156,7 @@ class Socket extends Emitter {
       case KIND.IO_EVENT:
         return this.#event(extra, data);
       case KIND.IO_ACK:
-        return acks.settle(extra, data);
+        return this.#settled(extra, data);
       case KIND.IO_ATTACHMENT:
         return packets.attachmentArrived(data);
       case KIND.IO_AUTH:
@@ -160,6 +168,15 @@ class Socket extends Emitter {
       case KIND.IO_CLIENT_DISCONNECT:
         return this.#disconnected(REASONS[extra], data.utf8Slice());
     }
+  }
+
+  /** What has become of an event with a token: one that had to wait too long is not sent any more. */
+  #settled(extra, data) {
+    if (this.#unsent.length > 0) {
+      const token = data.readUInt32LE(0);
+      this.#unsent = this.#unsent.filter((event) => event.token !== token);
+    }
+    acks.settle(extra, data);
   }
 
   /** What the socket says of itself when it connects, asked anew each time. */
@@ -174,7 +191,7 @@ class Socket extends Emitter {
     this.recovered = recovered;
     this.connected = true;
     for (const values of this.receiveBuffer.splice(0)) this.#dispatch(values);
-    for (const values of this.#unsent.splice(0)) this._notifyOutgoing(values);
+    for (const { values } of this.#unsent.splice(0)) this._notifyOutgoing(values);
     this.emitReserved('connect');
   }
 
