@@ -371,7 +371,7 @@ declare namespace WebSocket {
   }
 
   export interface ServerOptions extends Limits {
-    /** Socket.IO servers that answer on the same port, each below its path. */
+    /** Socket.IO servers that answer on the same port, each below its path. Not with `threads`. */
     io?: SocketIoServer<any, any, any, any> | SocketIoServer<any, any, any, any>[];
     /** 0 lets the system choose one. */
     port: number;

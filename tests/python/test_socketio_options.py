@@ -240,6 +240,13 @@ def test_websockets_and_files_have_their_place_beside_it(run: Run, tmp_path: Any
     run(main())
 
 
+def test_handlers_stay_on_their_thread() -> None:
+    with pytest.raises(NotImplementedError, match="threads"):
+        echo_server().listen("127.0.0.1", 0, threads=1)
+    with pytest.raises(NotImplementedError, match="threads"):
+        socketio.Server().listen("127.0.0.1", 0, threads=1)
+
+
 def test_events_of_reserved_names_are_not_taken_for_the_servers_own(run: Run) -> None:
     sio = echo_server()
     connected: list[str] = []

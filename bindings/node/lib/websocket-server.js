@@ -37,6 +37,10 @@ class WebSocketServer extends EventEmitter {
     if (this.options.request !== undefined && typeof this.options.request !== 'function') {
       throw new TypeError('The "request" option must be a function');
     }
+    if (this.options.threads > 0 && [this.options.io ?? []].flat().length > 0) {
+      const text = 'option threads: a server with io has none, because events of Socket.IO are heard on the thread of their connection';
+      throw withCode(new Error(text), 'SOCKLINE_ERR_UNSUPPORTED');
+    }
     if (this.options.port == null) throw new TypeError('The "port" option must be specified');
     if (this.options.clientTracking) this.clients = new Set();
     this._resource = new AsyncResource('SocklineWebSocketServer');

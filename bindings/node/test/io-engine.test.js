@@ -197,6 +197,10 @@ test('what the engine does not have is refused in words', async () => {
   ]) {
     assert.throws(() => new Server(0, options), { code: 'SOCKLINE_ERR_UNSUPPORTED' });
   }
+  const { WebSocketServer } = require('sockline');
+  for (const io of [new Server(), [new Server()]]) {
+    assert.throws(() => new WebSocketServer({ port: 0, threads: 1, io }), { code: 'SOCKLINE_ERR_UNSUPPORTED' });
+  }
   assert.throws(() => new Server().attach(() => {}), /Please pass a http\.Server instance/);
 });
 

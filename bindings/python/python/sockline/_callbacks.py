@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from . import _native
 from ._drivers import current_driver, post_to_thread
-from ._options import Limits, Listening, Opening, check_subprotocols, deflate, header_list
+from ._options import Limits, Listening, Opening, check_subprotocols, deflate, header_list, refuse_threads
 from .datastructures import Headers, HeadersLike
 from .exceptions import SocklineError
 from .options import (
@@ -456,6 +456,7 @@ class WebSocketServer(_native.Server):
             chosen,
             message_parts,
         )
+        refuse_threads(threads, socketio)
         listening = Listening(
             host or "", port, unix_path, path, static_folder, open_timeout, backlog, limits, tls
         )

@@ -81,6 +81,12 @@ class Listening(NamedTuple):
     """Whether ``_request`` hears of requests that are no upgrades."""
 
 
+def refuse_threads(threads: int, socketio: object) -> None:
+    """Handlers of Socket.IO events are called by the engine, on the thread that turns a session's connection."""
+    if threads and socketio is not None:
+        raise NotImplementedError("threads can't be combined with socketio: its handlers are called on the thread of its own loop")
+
+
 def marks(name: str, limit: Limit) -> tuple[int, int]:
     """The high and low marks that an int, a pair or ``None`` stands for, as ``websockets`` reads them."""
     high, low = limit if isinstance(limit, tuple) else (limit, None)

@@ -22,6 +22,7 @@ from .._options import (
     header_list,
     marks,
     message_limit,
+    refuse_threads,
     refuse_unsupported,
 )
 from .._ssl import server_tls
@@ -518,6 +519,7 @@ def serve(
         compression=deflate(compression, extensions, _COMPRESSION),
         message_parts=MESSAGE_PARTS,
     )
+    refuse_threads(threads, socketio)
     listening = Listening(host or "", port or 0, unix_path, None, static_folder, open_timeout, backlog, limits, server_tls(ssl))
     listening = listening._replace(
         max_connections=max_connections,
