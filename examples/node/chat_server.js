@@ -1,6 +1,7 @@
 'use strict';
-// The chat's server: node chat_server.js PORT. On one port: Socket.IO for the page, plain WebSockets at /ws, the page's files, and
-// a ticker that the page "three ways" compares polling, long-polling and push with. What is said on one side reaches both.
+// The chat's server: node chat_server.js PORT [REDIS]. On one port: Socket.IO for the page, plain WebSockets at /ws, the page's
+// files, and a ticker that the page "three ways" compares polling, long-polling and push with. What is said on one side reaches
+// both; with the URL of a Redis, such as redis://localhost, also those at other servers of the chat.
 
 const path = require('path');
 const WebSocket = require('sockline');
@@ -10,13 +11,14 @@ const { Ticker, wait } = require('./ticker');
 
 const ECHO_MARK = ' (from server)';
 
-const port = Number(process.argv[2]);
-if (process.argv.length !== 3 || !Number.isInteger(port)) {
-  console.error('usage: chat_server.js PORT');
+const [portText, adapter, ...more] = process.argv.slice(2); // no adapter: alone
+const port = Number(portText);
+if (portText === undefined || !Number.isInteger(port) || more.length > 0 || (adapter && !adapter.includes('://'))) {
+  console.error('usage: chat_server.js PORT [REDIS]');
   process.exit(2);
 }
 
-const io = new Server({ connectionStateRecovery: {} }); // on the port of the next line; whoever was cut off misses nothing
+const io = new Server({ adapter, connectionStateRecovery: {} }); // on the port of the next line; whoever was cut off misses nothing
 const server = new WebSocket.WebSocketServer({ port, path: '/ws', static: path.join(__dirname, '../web'), io, request });
 const ticker = new Ticker();
 const ticking = io.of('/ticker');
@@ -27,7 +29,7 @@ io.on('connection', (socket) => {
   socket.on('chat message', (text, name) => {
     if (typeof text !== 'string') return ignore();
     const author = [name, socket.handshake.auth.name].find(isName) ?? 'Anonymous';
-    tellPlain(author, text);
+    hear(author, text);
     socket.broadcast.emit('chat message', text, author);
     socket.emit('chat message', text + ECHO_MARK, author);
   });
@@ -44,7 +46,7 @@ server.on('connection', (socket) => {
   socket.on('message', (data, isBinary) => {
     const message = isBinary ? null : read(data);
     if (message === null) return ignore();
-    tellPlain(message.name, message.text);
+    hear(message.name, message.text);
     io.emit('chat message', message.text, message.name);
   });
 });
@@ -59,10 +61,19 @@ function read(data) {
   }
 }
 
-function tellPlain(name, text) {
+/** One of this server's clients has said it: those with plain WebSockets are told, here and at the other servers. */
+function hear(name, text) {
   console.log(`${name}: ${text}`);
+  tellPlain(name, text);
+  if (adapter) io.serverSideEmit('chat message', text, name);
+}
+
+function tellPlain(name, text) {
   server.broadcast(JSON.stringify({ name, text }));
 }
+
+/** Another server says what one of its clients has said; it tells those with Socket.IO itself. */
+io.on('chat message', (text, name) => tellPlain(name, text));
 
 function ignore() {
   console.error('a message that is no chat message was ignored');
@@ -81,7 +92,7 @@ function request({ method, url }) {
 
 function tick() {
   ticker.advance();
-  ticking.emit('tick', ticker.news);
+  ticking.local.emit('tick', ticker.news); // other servers have news of their own
   setTimeout(tick, wait()).unref();
 }
 

@@ -1,5 +1,6 @@
-"""The chat's server: chat_server.py PORT. On one port: Socket.IO for the page, plain WebSockets at /ws, the page's files, and a
-ticker that the page "three ways" compares polling, long-polling and push with. What is said on one side reaches both.
+"""The chat's server: chat_server.py PORT [REDIS]. On one port: Socket.IO for the page, plain WebSockets at /ws, the page's files,
+and a ticker that the page "three ways" compares polling, long-polling and push with. What is said on one side reaches both; with
+the URL of a Redis, such as redis://localhost, also those at other servers of the chat.
 """
 
 import argparse
@@ -24,15 +25,18 @@ ECHO_MARK = " (from server)"
 class Chat:
     """Who is there, and what is said."""
 
-    def __init__(self) -> None:
+    def __init__(self, redis: str | None) -> None:
+        self.is_alone = redis is None
         self.sio = socketio.AsyncServer(
             serve_client=CLIENT,
             namespaces=["/", "/ticker"],
             connection_state_recovery=True,  # whoever was cut off misses nothing
+            client_manager=socketio.AsyncRedisManager(redis) if redis is not None else None,
         )
         self.sio.on("connect", self.greet)
         self.sio.on("chat message", self.hear_event)
         self.sio.on("*", self.ignore)
+        self.sio.on_server_side_emit("chat message", self.hear_server)
         self.ticker = Ticker()
 
     async def greet(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
@@ -48,7 +52,7 @@ class Chat:
             return
         if not isinstance(name, str) or not name:
             name = (await self.sio.get_session(sid))["name"]
-        self.tell_plain(name, text)
+        await self.hear(name, text)
         await self.sio.emit("chat message", (text, name), skip_sid=sid)
         await self.sio.emit("chat message", (text + ECHO_MARK, name), to=sid)
 
@@ -62,14 +66,24 @@ class Chat:
                     self.ignore()
                     continue
                 name, text = said
-                self.tell_plain(name, text)
+                await self.hear(name, text)
                 await self.sio.emit("chat message", (text, name))
         except sockline.ConnectionClosedError as error:
             print(f"a connection was lost: {error}", file=sys.stderr)
 
+    async def hear(self, name: str, text: str) -> None:
+        """One of this server's clients has said it: those with plain WebSockets are told, here and at the other servers."""
+        print(f"{name}: {text}", flush=True)
+        self.tell_plain(name, text)
+        if not self.is_alone:
+            await self.sio.server_side_emit("chat message", (text, name))
+
+    async def hear_server(self, text: str, name: str) -> None:
+        """Another server says what one of its clients has said; it tells those with Socket.IO itself."""
+        self.tell_plain(name, text)
+
     def tell_plain(self, name: str, text: str) -> None:
         """Tells those with plain WebSockets."""
-        print(f"{name}: {text}", flush=True)
         sockline.broadcast(self.server.connections, json.dumps({"name": name, "text": text}, ensure_ascii=False))
 
     def answer(self, connection: sockline.ServerConnection, request: sockline.Request) -> sockline.Response | None:
@@ -88,7 +102,8 @@ class Chat:
         while True:
             await asyncio.sleep(wait_seconds())
             self.ticker.advance()
-            await self.sio.emit("tick", self.ticker.news(), namespace="/ticker")
+            # Other servers have news of their own.
+            await self.sio.emit("tick", self.ticker.news(), namespace="/ticker", ignore_queue=True)
 
     async def serve(self, port: int) -> None:
         options: dict[str, Any] = {"process_request": self.answer, "static_folder": WEB, "socketio": self.sio}
@@ -126,8 +141,10 @@ async def signalled() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("port", type=int)
+    parser.add_argument("redis", nargs="?")
+    arguments = parser.parse_args()
     try:
-        asyncio.run(Chat().serve(parser.parse_args().port))
+        asyncio.run(Chat(arguments.redis).serve(arguments.port))
     except OSError as error:
         sys.exit(f"chat_server: {error}")
 
