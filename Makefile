@@ -19,12 +19,13 @@ NODE_SOURCES := $(shell find bindings/node -path '*/node_modules' -prune -o \( -
 
 include ffi/install.mk
 
-.PHONY: help build lib c cpp rust-examples python node chat test lint test-rust test-c test-python test-node \
+.PHONY: help build lib c cpp rust-examples python node chat cluster test lint test-rust test-c test-python test-node \
         test-interop test-docs bench autobahn deny fuzz miri sanitize header clean
 
 help:
 	@echo 'make build     libraries, bindings (.venv, examples/node/node_modules) and examples'
 	@echo 'make chat      build, then the chat at http://localhost:$(PORT)  (PORT=…)'
+	@echo 'make cluster   the same with three servers behind nginx  (PORT=… STICKY=cookie, route or address)'
 	@echo 'make test      all tests; make lint test-rust test-c test-python test-node test-interop are its parts'
 	@echo 'make bench     side by side with other libraries  (ONLY=echo64,idle ROUNDS=31 PEERS=sockline_c,raw_tcp)'
 	@echo 'make autobahn  Autobahn|Testsuite against every language in both roles  (FACE="rust c python coroutine node")'
@@ -77,6 +78,12 @@ examples/node/node_modules/.sockline: $(RUST_SOURCES) $(NODE_SOURCES) examples/n
 chat: build
 	@sh examples/chat.sh $(PORT)
 
+STICKY ?= cookie
+
+cluster: build
+	tests/tools/need nginx redis-server
+	@$(PYTHON) examples/nginx/cluster.py --sticky $(STICKY) $(PORT)
+
 # ── tests ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 test: lint test-rust build test-c test-python test-node test-interop test-docs
@@ -112,7 +119,7 @@ test-node: node
 	cd bindings/node && npm ci --no-audit --no-fund && npm test
 
 test-interop: build
-	tests/tools/need chromium openssl tinyproxy dante-server libwebsockets-dev redis-server
+	tests/tools/need chromium openssl tinyproxy dante-server libwebsockets-dev redis-server nginx
 	@command -v javac >/dev/null || tests/tools/need default-jdk-headless
 	$(PYTHON) tests/interop/run.py
 

@@ -8,14 +8,15 @@ const { chromium } = createRequire(path.join(__dirname, '../interop/peers/node/p
 
 /**
  * Has `use` drive a new page, and takes a picture at the end if $SCREENSHOT names a file. What the page throws, or
- * complains of on its console, fails the program, but with `ignoreNetwork` not that the server is going or gone.
+ * complains of on its console, fails the program, but with `ignoreNetwork` not that the server is going or gone, or that another
+ * one does not know its session (400).
  */
 async function browse(program, { viewport, ignoreNetwork = false }, use) {
   const fail = (reason) => {
     console.error(`${program}: ${reason.split('\n', 1)[0]}`);
     process.exitCode = 1;
   };
-  const isNetwork = (text) => /net::ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE|SOCKET_NOT_CONNECTED)|status of 503/.test(text);
+  const isNetwork = (text) => /net::ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE|SOCKET_NOT_CONNECTED)|status of (400|503)/.test(text);
   try {
     const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
     const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });

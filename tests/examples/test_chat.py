@@ -7,7 +7,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from processes import Process, Server, ServerTest
+from processes import Process, ProcessTest, Server
 from programs import PEERS, example
 from tap import Tap
 
@@ -34,17 +34,11 @@ NOT_MESSAGES = [
 ]
 
 
-class Chatting(ServerTest):
-    """The tests; the classes below name the server."""
+class Joining(ProcessTest):
+    """Clients of a chat's server, or of what is in front of it."""
 
-    language: str
+    server: Server
     pages = {"page": "", "polling page": "?transport=polling"}  # by their names, with the query that they are opened with
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        # Without stop_quietly: these servers say on the standard error what they do not relay.
-        cls.server = Server([*example(cls.language, "chat_server"), "0"])
-        cls.addClassCleanup(cls.server.stop)
 
     def join(self, name: str, command: list[str | Path], url: str, mark: str = "") -> Process:
         """A client that is in the chat: it has heard itself, with this mark."""
@@ -75,6 +69,24 @@ class Chatting(ServerTest):
             with self.subTest(sender=sender, client=name):
                 self.assertEqual(client.line(), f"{sender}: {text}{mark}")
 
+    def assert_end(self, clients: dict[str, Process]) -> None:
+        """They end with their input, and have nothing else to say."""
+        for name, client in clients.items():
+            client.end_input()
+            self.assertEqual((client.wait(), client.rest(), client.errors), (0, [], ""), name)
+
+
+class Chatting(Joining):
+    """The tests; the classes below name the server."""
+
+    language: str
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        # Without stop_quietly: these servers say on the standard error what they do not relay.
+        cls.server = Server([*example(cls.language, "chat_server"), "0"])
+        cls.addClassCleanup(cls.server.stop)
+
     def join_over_io(self, *name: str) -> Process:
         client = self.start([*IO_CLIENT, self.server.url(scheme="http"), *name])
         self.assertEqual(client.line(), "connected")
@@ -99,9 +111,7 @@ class Chatting(ServerTest):
             for text in ('hello, "all" <b>of</b> \\you', "κόσμε €😀", "second line"):
                 client.write(text)
                 self.assert_relayed(sender, text, clients)
-        for name, client in clients.items():
-            client.end_input()
-            self.assertEqual((client.wait(), client.rest(), client.errors), (0, [], ""), name)
+        self.assert_end(clients)
 
     def test_who_comes_hears_what_is_said_from_then_on(self) -> None:
         first = self.join("first", example("c", "chat_client"), self.server.url("/ws"))

@@ -1,8 +1,11 @@
 """A server of Redis for a test: on a port of its own, without persistence."""
 
 import socket
+import time
 
-from processes import Process
+from processes import TIMEOUT, Process
+
+REQUESTS = "socket.io-request#/#"  # the channel to which each node of a classic cluster has subscribed once
 
 
 class RedisServer(Process):
@@ -23,3 +26,14 @@ class RedisServer(Process):
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
+
+    def await_nodes(self, count: int) -> None:
+        """Awaits that so many nodes of a classic cluster hear each other."""
+        wanted = f":{count}\r\n".encode()
+        with socket.create_connection(("127.0.0.1", self.port), TIMEOUT) as connection:
+            end = time.monotonic() + TIMEOUT
+            answer = b""
+            while not answer.endswith(wanted):
+                assert time.monotonic() < end, f"not {count} nodes within {TIMEOUT:.0f} s: {answer!r}"
+                connection.sendall(f"PUBSUB NUMSUB {REQUESTS}\r\n".encode())
+                answer = connection.recv(1024)

@@ -1,7 +1,7 @@
 // The official behaviour of a Socket.IO client and its server, one scenario after the other: socketio_client.js URL [TRANSPORTS [SCENARIO]]
 //
-// TRANSPORTS: polling, websocket or upgrade, which is the default. $SOCKETIO_CLIENT names the package, $PARSER msgpack its parser. It prints
-// `ok NAME` for each scenario, and ends with the first that fails.
+// TRANSPORTS: polling, websocket or upgrade, which is the default. $SOCKETIO_CLIENT names the package, $PARSER msgpack its parser, with
+// $COOKIES it keeps cookies. It prints `ok NAME` for each scenario, and ends with the first that fails.
 
 import assert from 'node:assert/strict';
 
@@ -11,6 +11,7 @@ const PATIENCE = 10_000; // ms, for any single event
 const [url, transports = 'upgrade', only] = process.argv.slice(2);
 const parser = process.env.PARSER === 'msgpack' ? { parser: (await import('socket.io-msgpack-parser')).default } : {};
 const way = transports === 'upgrade' ? {} : { transports: [transports] };
+const basic = { forceNew: true, reconnection: false, withCredentials: Boolean(process.env.COOKIES) };
 const opened = [];
 
 /** The arguments of the socket's next event of this name. */
@@ -25,7 +26,7 @@ function next(socket, name) {
 }
 
 function open(namespace = '/', options = {}) {
-  const socket = io(new URL(namespace, url).href, { forceNew: true, reconnection: false, ...way, ...parser, ...options });
+  const socket = io(new URL(namespace, url).href, { ...basic, ...way, ...parser, ...options });
   opened.push(socket);
   return socket;
 }

@@ -47,6 +47,10 @@ function serve(socket) {
     socket.nsp.to(room).timeout(5000).emit('question', 'all', (error, answers) => done(error ? 'timeout' : answers.sort()));
   });
   socket.on('who', (done) => done({ auth: socket.handshake.auth, who: socket.handshake.query.who ?? null }));
+  socket.on('from', (done) => {
+    const { address, headers } = socket.handshake;
+    done({ address, forwarded: headers['x-forwarded-for'] ?? null });
+  });
   socket.on('members', async (room, done) => done((await socket.nsp.in(room).fetchSockets()).length));
   socket.on('kick', (close) => socket.disconnect(close));
 }

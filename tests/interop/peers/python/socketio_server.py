@@ -36,6 +36,7 @@ if "ADAPTER" in os.environ:
     socketio_cluster.serve(sio)
 tasks: set[asyncio.Task] = set()
 said: dict[tuple[str, str], object] = {}  # by socket: what it says of itself
+origins: dict[tuple[str, str], object] = {}  # by socket: where it comes from
 
 
 class WholeBody:
@@ -83,11 +84,13 @@ async def connect(namespace: str, sid: str, environ: dict, auth: object) -> None
         raise socketio.exceptions.ConnectionRefusedError("Invalid namespace")
     query = parse_qs(environ["QUERY_STRING"])
     said[namespace, sid] = {"auth": auth or {}, "who": query.get("who", [None])[0]}
+    origins[namespace, sid] = {"address": environ.get("REMOTE_ADDR"), "forwarded": environ.get("HTTP_X_FORWARDED_FOR")}
 
 
 @event("disconnect")
 async def disconnect(namespace: str, sid: str, reason: str) -> None:
     said.pop((namespace, sid), None)
+    origins.pop((namespace, sid), None)
 
 
 @event("echo")
@@ -145,7 +148,7 @@ async def say(namespace: str, sid: str, room: str, *values: object) -> None:
 
 @event("say-except")
 async def say_except(namespace: str, sid: str, room: str, *values: object) -> None:
-    await sio.emit("said", values, skip_sid=members_of(namespace, room), namespace=namespace)
+    await sio.emit("said", values, skip_sid=await members_of(namespace, room), namespace=namespace)
 
 
 @event("all")
@@ -155,7 +158,7 @@ async def everybody(namespace: str, sid: str, *values: object) -> None:
 
 @event("ask-room")
 async def ask_room(namespace: str, sid: str, room: str) -> list:
-    asked = (ask(namespace, member, "question", ("all",), PATIENCE) for member in members_of(namespace, room))
+    asked = (ask(namespace, member, "question", ("all",), PATIENCE) for member in await members_of(namespace, room))
     answers = [answer for answer, in await asyncio.gather(*asked)]
     return sorted(answers)
 
@@ -165,9 +168,14 @@ async def who(namespace: str, sid: str) -> object:
     return said[namespace, sid]
 
 
+@event("from")
+async def origin(namespace: str, sid: str) -> object:
+    return origins[namespace, sid]
+
+
 @event("members")
 async def members(namespace: str, sid: str, room: str) -> int:
-    return len(members_of(namespace, room))
+    return len(await members_of(namespace, room))
 
 
 @event("kick")
@@ -175,7 +183,9 @@ async def kick(namespace: str, sid: str, close: bool) -> None:
     await sio.disconnect(sid, namespace=namespace)
 
 
-def members_of(namespace: str, room: str) -> list[str]:
+async def members_of(namespace: str, room: str) -> list[str]:
+    if "ADAPTER" in os.environ:
+        return [found.sid for found in await sio.fetch_sockets(room, namespace=namespace)]
     try:
         return [sid for sid, _ in sio.manager.get_participants(namespace, room)]
     except KeyError:  # there is no such room

@@ -155,6 +155,20 @@ static void tell_who(sockline_io_socket socket, sockline_io_ack ack) {
     answer(ack, json);
 }
 
+static void see_origin(const sockline_io_request *request, void *context) {
+    char forwarded[64] = "null", *json = context;
+    for (size_t i = 0; i < request->header_count; i++)
+        if (is(request->headers[i].name, "x-forwarded-for"))
+            snprintf(forwarded, sizeof forwarded, "\"%.*s\"", (int)request->headers[i].value.len, request->headers[i].value.data);
+    snprintf(json, 160, "{\"address\":\"%.*s\",\"forwarded\":%s}", (int)request->address.len, request->address.data, forwarded);
+}
+
+static void tell_origin(sockline_io_socket socket, sockline_io_ack ack) {
+    char json[160];
+    must(sockline_io_socket_request(socket, see_origin, json));
+    answer(ack, json);
+}
+
 static void on_event(sockline_io_socket socket, const sockline_io_event *event, void *user_data) {
     sockline_string name = event->name, rest;
     (void)user_data;
@@ -185,6 +199,8 @@ static void on_event(sockline_io_socket socket, const sockline_io_event *event, 
         ask_room(socket, event);
     } else if (is(name, "who")) {
         tell_who(socket, event->ack);
+    } else if (is(name, "from")) {
+        tell_origin(socket, event->ack);
     } else if (is(name, "members")) {
         sockline_string room = first_string(event->args, &rest);
         sockline_io_target target = everybody(socket);
