@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyWeakrefReference};
 use sockline::Sent;
-use sockline::io::{Auth, AuthQuestion, ClientSocket, EmitOptions, Manager, SocketOptions};
+use sockline::io::{AuthQuestion, ClientSocket, EmitOptions, Manager, SocketOptions};
 
 use super::client_events::{ClientEvents, Told};
 use super::options::Connecting;
@@ -23,6 +23,7 @@ pub(crate) struct IoClient {
     hub: Arc<Hub>,
     events: Arc<ClientEvents>,
     manager: Manager,
+    socket_options: SocketOptions,
     sockets: Guarded<HashMap<String, ClientSocket>>,
 }
 
@@ -46,12 +47,14 @@ impl IoClient {
         let events = Arc::new(ClientEvents::new(hub.clone(), reader, target));
         let core = driver.get().core(py)?;
         let told = Arc::new(Told(events.clone()));
+        let socket_options = connecting.socket_options()?;
         let manager = Manager::new(Some(&core), url, connecting.options()?, Some(told))
             .map_err(|error| refuse(py, &error))?;
         Ok(IoClient {
             hub,
             events,
             manager,
+            socket_options,
             sockets: Guarded::new(HashMap::new()),
         })
     }
@@ -81,7 +84,20 @@ impl IoClient {
         });
     }
 
+    /// Drops the events that wait for a connection; who waits for answers to them is told that none will come.
+    fn drop_waiting(&self, py: Python<'_>) {
+        let sockets: Vec<ClientSocket> = self
+            .sockets
+            .with(py, |sockets| sockets.values().cloned().collect());
+        self.hub.quietly(py, || {
+            for socket in &sockets {
+                socket.clear_send_buffer();
+            }
+        });
+    }
+
     /// Sends an event, and asks for an answer if there is a token; says whether there is room for more.
+    #[pyo3(signature = (namespace, array, attachments, token, volatile=false))]
     fn emit(
         &self,
         py: Python<'_>,
@@ -89,6 +105,7 @@ impl IoClient {
         array: &[u8],
         attachments: Vec<Bound<'_, PyBytes>>,
         token: Option<u64>,
+        volatile: bool,
     ) -> PyResult<bool> {
         let socket = self.sockets.with(py, |sockets| sockets.get(namespace).cloned());
         let Some(socket) = socket else {
@@ -97,6 +114,7 @@ impl IoClient {
         let (array, attachments) = (text(array)?, slices(&attachments));
         let options = EmitOptions {
             ack: token,
+            volatile,
             ..EmitOptions::default()
         };
         match self
@@ -131,12 +149,10 @@ impl IoClient {
 impl IoClient {
     fn connect(&self, py: Python<'_>, namespaces: &[String]) -> sockline::Result<()> {
         for namespace in namespaces {
-            let options = SocketOptions {
-                auth: Auth::Ask,
-                ..SocketOptions::default()
-            };
             let told = Arc::new(Told(self.events.clone()));
-            let socket = self.manager.socket(namespace, options, told)?;
+            let socket = self
+                .manager
+                .socket(namespace, self.socket_options.clone(), told)?;
             drop(
                 self.sockets
                     .with(py, |sockets| sockets.insert(namespace.clone(), socket.clone())),

@@ -192,7 +192,8 @@ impl ClientHandler for Told {
                 AckResult::Answered { args, attachments } => {
                     self.0.reader.arguments(py, args, attachments).ok()
                 }
-                AckResult::Timeout | AckResult::Disconnected => None,
+                AckResult::Timeout => return self.0.tell(py, intern!(py, "_timed_out"), (token,)),
+                AckResult::Disconnected => None,
             };
             self.0.tell(py, intern!(py, "_acked"), (token, answer));
         });

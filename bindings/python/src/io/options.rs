@@ -6,7 +6,9 @@ use std::time::Duration;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use sockline::engineio::{Cookie, Cors, CorsOrigin, SameSite};
-use sockline::io::{ManagerOptions, ParserKind, Reconnection, Recovery, ServerOptions, Transport};
+use sockline::io::{
+    Auth, ManagerOptions, ParserKind, Reconnection, Recovery, ServerOptions, SocketOptions, Transport,
+};
 
 use crate::options::{Limits, Opening, duration, wait};
 
@@ -104,12 +106,30 @@ pub(crate) struct Connecting {
     request_timeout: Option<f64>,
     timestamp_requests: bool,
     max_attachments: usize,
+    upgrade: bool,
+    remember_upgrade: bool,
+    try_all_transports: bool,
+    retries: u32,
+    ack_timeout: Option<f64>,
+    send_buffer: Option<usize>,
     opening: Opening,
 }
 
 impl Connecting {
+    /// Those of each of its sockets.
+    pub(crate) fn socket_options(&self) -> PyResult<SocketOptions> {
+        let ack_timeout = self.ack_timeout.map(|seconds| wait("ack_timeout", seconds));
+        Ok(SocketOptions {
+            auth: Auth::Ask,
+            retries: self.retries,
+            ack_timeout: ack_timeout.transpose()?,
+            ..SocketOptions::default()
+        })
+    }
+
     /// Python reconnects by itself: it asks for the URL and the headers again.
     pub(crate) fn options(self) -> PyResult<ManagerOptions> {
+        let defaults = ManagerOptions::default();
         let timeout = self
             .request_timeout
             .map(|seconds| wait("request_timeout", seconds));
@@ -126,7 +146,11 @@ impl Connecting {
             auto_connect: false,
             parser: parser(self.msgpack),
             max_attachments: self.max_attachments,
-            ..ManagerOptions::default()
+            upgrade: self.upgrade,
+            remember_upgrade: self.remember_upgrade,
+            try_all_transports: self.try_all_transports,
+            send_buffer: self.send_buffer.unwrap_or(defaults.send_buffer),
+            ..defaults
         })
     }
 }

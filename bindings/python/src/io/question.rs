@@ -8,17 +8,20 @@ use sockline::io::{ConnectQuestion, RequestQuestion, Socket, Transport};
 use super::server_events::ServerEvents;
 use super::values::{Request, inner_text, request};
 use crate::guarded::Guarded;
+use crate::hub::Hub;
 
 /// May a client begin a session? Let go of, it may not.
 #[pyclass(frozen, module = "sockline._native")]
 pub(crate) struct IoRequest {
     question: Guarded<Option<RequestQuestion>>,
+    hub: Arc<Hub>,
 }
 
 impl IoRequest {
-    pub(crate) fn new(question: RequestQuestion) -> IoRequest {
+    pub(crate) fn new(hub: &Arc<Hub>, question: RequestQuestion) -> IoRequest {
         IoRequest {
             question: Guarded::new(Some(question)),
+            hub: hub.clone(),
         }
     }
 }
@@ -34,13 +37,13 @@ impl IoRequest {
 
     fn allow(&self, py: Python<'_>) {
         if let Some(question) = self.question.take(py) {
-            question.allow();
+            self.hub.quietly(py, || question.allow());
         }
     }
 
     fn deny(&self, py: Python<'_>, message: Option<&str>) {
         if let Some(question) = self.question.take(py) {
-            question.deny(message);
+            self.hub.quietly(py, || question.deny(message));
         }
     }
 }

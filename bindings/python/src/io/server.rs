@@ -106,7 +106,7 @@ impl IoServer {
 
     /// Sends an event to who is in one of these rooms, or to all, but not to who is in one of the others. `local`: only to
     /// clients of this server.
-    #[pyo3(signature = (namespace, to, skip, array, attachments, local=false))]
+    #[pyo3(signature = (namespace, to, skip, array, attachments, local=false, volatile=false, compress=true))]
     #[expect(
         clippy::too_many_arguments,
         reason = "Python's, in place of an object that lives for one call"
@@ -120,19 +120,25 @@ impl IoServer {
         array: &[u8],
         attachments: Vec<Bound<'_, PyBytes>>,
         local: bool,
+        volatile: bool,
+        compress: bool,
     ) -> PyResult<()> {
         let Some(namespace) = self.namespace(py, namespace) else {
             return Ok(());
         };
         let (array, attachments) = (text(array)?, slices(&attachments));
+        let as_told = |whom: BroadcastOperator| among(whom, local).volatile(volatile).compress(compress);
+        let options = EmitOptions {
+            volatile,
+            compress: (!compress).then_some(false),
+            ..EmitOptions::default()
+        };
         let sent = self.hub.quietly(py, || match (&to, &skip) {
             (Some(Names::One(room)), None) => match namespace.socket(room) {
-                Some(socket) => socket
-                    .emit_array(array, &attachments, &EmitOptions::default())
-                    .map(drop),
-                None => among(namespace.to(room), local).emit_array(array, &attachments),
+                Some(socket) => socket.emit_array(array, &attachments, &options).map(drop),
+                None => as_told(namespace.to(room)).emit_array(array, &attachments),
             },
-            _ => among(chosen(&namespace, to.as_ref(), skip.as_ref()), local).emit_array(array, &attachments),
+            _ => as_told(chosen(&namespace, to.as_ref(), skip.as_ref())).emit_array(array, &attachments),
         });
         ignore_closed(py, sent)
     }

@@ -102,8 +102,11 @@ impl Keeper for Told {
 impl Handler for Told {
     fn on_request(&self, question: RequestQuestion) {
         Python::attach(|py| {
-            self.0
-                .tell(py, intern!(py, "_requested"), (IoRequest::new(question),));
+            self.0.tell(
+                py,
+                intern!(py, "_requested"),
+                (IoRequest::new(&self.0.hub, question),),
+            );
         });
     }
 

@@ -77,6 +77,9 @@ class BaseClient(Handlers):
         self._made_for: tuple[Any, ...] | None = None
         self._is_open = False
         self._is_leaving = False
+        self._keeps_events = self._options.send_buffer is not None
+        self._is_away = False
+        """Whether the connection was lost and is to be made again."""
         self._wait_timeout: float = 1
         self._farewells: dict[str, str] = {}
         """The namespaces that were lost with the last connection, with their reasons, for whoever tells them."""
@@ -108,6 +111,12 @@ class BaseClient(Handlers):
     def get_sid(self, namespace: str | None = None) -> str | None:
         """The id that the server has given this client in a namespace; ``None`` where it isn't connected."""
         return self.namespaces.get(namespace or "/")
+
+    def recovered(self, namespace: str | None = None) -> bool:
+        """Whether the server has kept what it had of this client in a namespace through the latest loss, so that no event
+        was missed.
+        """
+        return self._native is not None and self._native.recovered(namespace or "/")
 
     def transport(self) -> str | None:
         """``"polling"`` or ``"websocket"``; ``None`` without a connection."""
@@ -188,23 +197,35 @@ class BaseClient(Handlers):
 
     # Sending
 
-    def _emit(self, event: str, data: Any, namespace: str, callback: Callable[..., Any] | None) -> bool:
-        """Sends an event; says whether there is room for more."""
+    def _emit(
+        self, event: str, data: Any, namespace: str, callback: Callable[..., Any] | None, volatile: bool = False
+    ) -> bool:
+        """Sends an event, or keeps it for the next connection; says whether there is room for more."""
         native = self._native
-        if namespace not in self.namespaces or native is None:
+        if native is None or not (namespace in self.namespaces or self._is_kept(namespace)):
             raise BadNamespaceError(f"{namespace} is not a connected namespace.")
         if self._takes(logging.INFO):
             self.logger.info('Emitting event "%s" [%s]', event, namespace)
         array, attachments = self._codec.encode([event, *arguments(data)])
         if callback is None:
-            return native.emit(namespace, array, attachments, None)
+            return native.emit(namespace, array, attachments, None, volatile)
         token = next(self._tokens)
         self._callbacks[token] = callback
         try:
-            return native.emit(namespace, array, attachments, token)
+            return native.emit(namespace, array, attachments, token, volatile)
         except BaseException:
             self._callbacks.pop(token, None)
             raise
+
+    def _is_kept(self, namespace: str) -> bool:
+        """Whether an event waits for a connection that is made again."""
+        return self._keeps_events and self._is_away and namespace in self.connection_namespaces
+
+    def _stay_away(self) -> None:
+        """It is not made again: what waits for it is dropped."""
+        self._is_away = False
+        if self._native is not None:
+            self._native.drop_waiting()
 
     def _answer(self, ack: _native.IoAck, result: Any) -> None:
         """Sends what a handler has returned; without a handler, nothing with nothing in it."""
@@ -222,7 +243,9 @@ class BaseClient(Handlers):
         self.connected = False
         self.sid = None
         is_lost = not self._is_leaving and reason == self.reason.TRANSPORT_ERROR
-        return self.reconnection and was_connected and is_lost
+        comes_back = self.reconnection and was_connected and is_lost
+        self._is_away = self._is_away or comes_back
+        return comes_back
 
     def _note_expulsion(self, namespace: str) -> bool:
         """The server has put it out of a namespace. Says whether that is news: with the last one the connection ends,
@@ -288,6 +311,12 @@ class BaseClient(Handlers):
             callback.settle(answer)
         elif callback is not None and answer is not None:
             self._call_back(callback, answer)
+
+    def _timed_out(self, token: int) -> None:
+        """No answer has come within ``ack_timeout``, however often the event was sent."""
+        callback = self._callbacks.pop(token, None)
+        if isinstance(callback, Answer):
+            callback.expire()
 
     def _call_back(self, callback: Callable[..., Any], answer: list[Any]) -> None:
         raise NotImplementedError

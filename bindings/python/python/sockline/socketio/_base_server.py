@@ -50,6 +50,7 @@ class BaseServer(ClusterCore):
         engineio_logger: Any = None,
         socketio_path: str = "socket.io",
         async_mode: str | None = None,
+        allow_request: Callable[[dict[str, Any]], Any] | None = None,
         **options: Any,
     ) -> None:
         if client_manager is not None and not isinstance(client_manager, BaseRedisManager):
@@ -57,11 +58,12 @@ class BaseServer(ClusterCore):
         if async_mode not in (None, "sockline", self._own_mode):
             raise NotImplementedError(f"async_mode can be {self._own_mode!r}, not {async_mode!r}: sockline has a listener of its own")
         super().__init__(
-            serving(socketio_path=socketio_path, serializer=serializer, **options),
+            serving(socketio_path=socketio_path, serializer=serializer, asks=allow_request is not None, **options),
             Codec(json),
             options.get("cors_allowed_origins"),
             namespaces or ["/"],
             always_connect,
+            allow_request,
         )
         self.logger = chosen_logger(logger, default_logger)
         self._takes = takes_info(self.logger)
@@ -176,10 +178,12 @@ class BaseServer(ClusterCore):
         callback: Callable[..., Any] | None,
         local: bool = False,
         seconds: float | None = None,
+        flags: tuple[bool, bool] = (False, True),
     ) -> int | None:
         """Sends an event. With a callback, says to how many clients of this server it went, and adds one for the others.
 
-        ``local``: to those of this server alone. Answers of others' are waited for so many seconds.
+        ``local``: to those of this server alone. Answers of others' are waited for so many seconds. ``flags``: whether it is
+        volatile, and whether it may be compressed.
         """
         if self._takes(logging.INFO):
             self.logger.info('emitting event "%s" to %s [%s]', event, to or "all", namespace)
@@ -191,7 +195,7 @@ class BaseServer(ClusterCore):
         if native is None:
             return 0
         if callback is None:
-            native.emit(namespace, rooms, skipped, array, attachments, local)
+            native.emit(namespace, rooms, skipped, array, attachments, local, *flags)
             return None
         if isinstance(rooms, str) and not skipped:
             if self._emit_with_callback(namespace, rooms, array, attachments, callback):

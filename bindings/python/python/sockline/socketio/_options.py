@@ -83,6 +83,7 @@ def serving(
     high_water_mark: int = MIB,
     hard_limit: int | None = None,
     slow_consumer: SlowConsumer = "error",
+    asks: bool = False,
 ) -> Serving:
     """The options of python-socketio's and python-engineio's servers, and our own.
 
@@ -108,7 +109,7 @@ def serving(
         origins=_named_origins(cors_allowed_origins),
         credentials=cors_credentials,
         has_cors=has_cors,
-        ask_request=not allows_all(cors_allowed_origins),
+        ask_request=asks or not allows_all(cors_allowed_origins),
         cookie=_cookie(cookie),
         http_compression=compression_threshold if http_compression else None,
         client_folder=_client_folder(serve_client),
@@ -171,6 +172,13 @@ class Connecting(NamedTuple):
     request_timeout: float | None
     timestamp_requests: bool
     max_attachments: int
+    upgrade: bool
+    remember_upgrade: bool
+    try_all_transports: bool
+    retries: int
+    ack_timeout: float | None
+    send_buffer: int | None
+    """``None`` keeps nothing."""
     opening: Opening
 
 
@@ -189,6 +197,12 @@ def connecting(
     tcp: TcpOptions | None = None,
     max_size: int | None = 16 * MIB,
     max_attachments: int = 10,
+    upgrade: bool = True,
+    remember_upgrade: bool = False,
+    try_all_transports: bool = False,
+    retries: int = 0,
+    ack_timeout: float | None = None,
+    send_buffer: int | None = None,
     websocket_compression: Compression | bool | None = None,
     high_water_mark: int = MIB,
     hard_limit: int | None = None,
@@ -200,6 +214,10 @@ def connecting(
     """
     if websocket_extra_options:
         raise NotImplementedError("websocket_extra_options are not supported: use tls, proxy, cookies, tcp")
+    if retries and ack_timeout is None:
+        raise ValueError("with retries there has to be an ack_timeout, after which an event is sent again")
+    if send_buffer is not None and send_buffer < 1:
+        raise ValueError("send_buffer must be None or at least 1 byte")
     cookies = dict(cookies or {})
     headers: dict[str, str] = {}
     if http_session is not None:
@@ -218,6 +236,12 @@ def connecting(
         request_timeout=request_timeout or None,
         timestamp_requests=timestamp_requests,
         max_attachments=max_attachments,
+        upgrade=upgrade,
+        remember_upgrade=remember_upgrade,
+        try_all_transports=try_all_transports,
+        retries=retries,
+        ack_timeout=ack_timeout,
+        send_buffer=send_buffer,
         opening=Opening(
             [],
             header_list(headers),

@@ -19,7 +19,7 @@ from ._redis_options import Cluster
 from ._waiting import Answer
 from .exceptions import ConnectionRefusedError
 
-__all__ = ["Key", "Rooms", "ServerCore"]
+__all__ = ["Key", "Rooms", "ServerCore", "answer_request"]
 
 Rooms = str | Sequence[str] | None
 Key = tuple[str, str]
@@ -45,8 +45,10 @@ class ServerCore(Handlers):
         allowed_origins: Allowed,
         namespaces: str | Sequence[str],
         always_connect: bool,
+        allow_request: Callable[[dict[str, Any]], Any] | None = None,
     ) -> None:
         super().__init__()
+        self._allow_request = allow_request
         self._serving = serving
         self._codec = codec
         self._allowed_origins = allowed_origins
@@ -108,10 +110,21 @@ class ServerCore(Handlers):
     def _requested(self, question: _native.IoRequest) -> None:
         """May a session begin?"""
         handshake = question.handshake()
-        if handshake is not None and is_allowed(self._allowed_origins, environ(*handshake)):
+        if handshake is None:
+            return  # it is answered
+        request = environ(*handshake)
+        if not is_allowed(self._allowed_origins, request):
+            question.deny("Not an accepted origin.")
+        elif self._allow_request is None:
             question.allow()
         else:
-            question.deny("Not an accepted origin.")
+            self._ask_about_request(question, self._allow_request, request)
+
+    def _ask_about_request(
+        self, question: _native.IoRequest, allow_request: Callable[..., Any], request: dict[str, Any]
+    ) -> None:
+        """Has ``allow_request`` say."""
+        raise NotImplementedError
 
     def _connecting(self, question: _native.IoQuestion) -> None:
         """May a client connect to a namespace?"""
@@ -299,6 +312,14 @@ class ServerCore(Handlers):
         """Sends what a handler has returned."""
         if result is not NOT_HANDLED:
             ack.send(*self._codec.encode(arguments(result)))
+
+
+def answer_request(question: _native.IoRequest, allowed: Any) -> None:
+    """``True`` lets a session begin; a text is told to who isn't let in."""
+    if allowed is True:
+        question.allow()
+    else:
+        question.deny(allowed if isinstance(allowed, str) else None)
 
 
 class _Connecting:

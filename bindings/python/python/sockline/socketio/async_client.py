@@ -31,6 +31,12 @@ class AsyncClient(BaseClient):
     Of ``http_session`` count the headers, the cookies, a name and a password, the proxy, and whom TLS trusts. In place of
     ``websocket_extra_options``: ``tls`` (a :class:`sockline.ClientTLS`), ``proxy``, ``proxy_tls``, ``cookies``, ``tcp``, ``max_size``, ``websocket_compression``, ``high_water_mark`` and ``hard_limit`` as in :class:`sockline.WebSocket`;
     and ``max_attachments`` of an event that comes.
+
+    What python-socketio does not have, either: ``send_buffer``, so many bytes of events wait while a lost connection is made
+    again, in place of :exc:`BadNamespaceError`. ``retries`` with ``ack_timeout``: events leave one after the other, each when the
+    server has acknowledged the one before, and are sent again after so many seconds, so many times, also over the next
+    connection. ``ack_timeout`` alone: answers are waited for no longer. ``upgrade``, ``remember_upgrade`` and
+    ``try_all_transports`` as in the official client.
     """
 
     def _set_up(self) -> None:
@@ -129,6 +135,7 @@ class AsyncClient(BaseClient):
         error = self._what_is_missing(wait)
         if error is None:
             self.connected = True
+            self._is_away = False
             return
         connection.is_unwanted = True
         await self.disconnect()
@@ -159,12 +166,15 @@ class AsyncClient(BaseClient):
         data: Any = None,
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
+        *,
+        volatile: bool = False,
     ) -> None:
         """Sends an event at once, then waits until there is room for more. A tuple is several arguments.
 
-        ``callback`` gets what the server answers. Raises :exc:`BadNamespaceError` where it isn't connected.
+        ``callback`` gets what the server answers. With ``volatile`` the event is dropped if it would have to wait. Raises
+        :exc:`BadNamespaceError` where it isn't connected.
         """
-        if not self._emit(event, data, namespace or "/", callback):
+        if not self._emit(event, data, namespace or "/", callback, volatile):
             self._has_room.clear()
             await self._has_room.wait()
 
@@ -216,6 +226,7 @@ class AsyncClient(BaseClient):
         """The connection is not to come back, whether it is on its way or about to be."""
         if self._connection is not None:
             self._connection.is_unwanted = True
+        self._stay_away()
         self._comeback.abort()
         if self._comeback.is_running and self._native is not None:
             self._native.close()  # the attempt that is being made
@@ -258,6 +269,7 @@ class AsyncClient(BaseClient):
             self.logger.info("Maximum reconnection attempts reached, giving up")
         if is_aborted.is_set():
             self.logger.info("Reconnect task aborted")
+        self._stay_away()
         unwatch(self)
         for namespace in self.connection_namespaces:
             await self._trigger_and_wait("__disconnect_final", namespace)

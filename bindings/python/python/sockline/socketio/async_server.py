@@ -21,6 +21,7 @@ from ._codec import JSONModule
 from ._handlers import is_coroutine
 from ._redis_manager import BaseRedisManager
 from ._running import Runners, report
+from ._server_core import answer_request
 from ._waiting import AsyncAnswer
 from .exceptions import ConnectionRefusedError
 
@@ -38,7 +39,8 @@ class AsyncServer(AsyncClusterMethods, BaseServer):
 
     Further arguments: ``connection_state_recovery`` (``True`` or a :class:`ConnectionStateRecovery`); ``serve_client`` (the
     folder of npm's ``socket.io-client/dist``, ``True`` for the one in ``node_modules``); ``allow_eio3`` for clients of Socket.IO 2;
-    ``upgrade_timeout`` and ``connect_timeout`` in seconds; ``max_attachments`` of an event that comes;
+    ``allow_request``, a function or coroutine function that gets the ``environ`` of a request which would begin a session, and
+    lets it begin by ``True``, a text being told to who isn't let in; ``upgrade_timeout`` and ``connect_timeout`` in seconds; ``max_attachments`` of an event that comes;
     ``websocket_compression``; ``high_water_mark``, ``hard_limit`` and ``slow_consumer`` as in :class:`sockline.WebSocket`, for
     each client.
     """
@@ -95,12 +97,16 @@ class AsyncServer(AsyncClusterMethods, BaseServer):
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
         ignore_queue: bool = False,
+        *,
+        volatile: bool = False,
+        compress: bool = True,
     ) -> None:
         """Sends an event to a client, to a room, to several rooms, or to all. A tuple is several arguments.
 
-        The order is that of the calls, from any number of tasks. ``callback`` gets what the client answers, each of them.
+        The order is that of the calls, from any number of tasks. ``callback`` gets what the client answers, each of them. ``volatile`` drops the event for
+        clients that can't be written to right now; ``compress`` says whether it may be compressed. Neither with ``callback``.
         """
-        self._emit(event, data, to or room, skip_sid, namespace or "/", callback, ignore_queue)
+        self._emit(event, data, to or room, skip_sid, namespace or "/", callback, ignore_queue, flags=(volatile, compress))
 
     async def send(
         self,
@@ -266,6 +272,23 @@ class AsyncServer(AsyncClusterMethods, BaseServer):
         result = callback(*answer)
         if is_coroutine(result):
             self._run(result)
+
+    def _ask_about_request(
+        self, question: _native.IoRequest, allow_request: Callable[..., Any], request: dict[str, Any]
+    ) -> None:
+        self._run(self._judge_request(question, allow_request, request))
+
+    async def _judge_request(
+        self, question: _native.IoRequest, allow_request: Callable[..., Any], request: dict[str, Any]
+    ) -> None:
+        try:
+            allowed = allow_request(request)
+            if is_coroutine(allowed):
+                allowed = await allowed
+        except Exception as error:
+            report(error, None)
+            allowed = False
+        answer_request(question, allowed)
 
     def _ask(self, namespace: str, sid: str, arguments: tuple[Any, ...]) -> None:
         self._run(self._ask_handler(namespace, sid, arguments))

@@ -119,6 +119,7 @@ class Client(BaseClient):
             error = self._what_is_missing(wait)
             if error is None:
                 self.connected = True
+                self._is_away = False
                 return
             connection.is_unwanted = True
         self.disconnect()
@@ -146,13 +147,16 @@ class Client(BaseClient):
         data: Any = None,
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
+        *,
+        volatile: bool = False,
     ) -> None:
         """Sends an event at once, then waits until there is room for more. A tuple is several arguments.
 
-        ``callback`` gets what the server answers. Raises :exc:`BadNamespaceError` where it isn't connected.
+        ``callback`` gets what the server answers. With ``volatile`` the event is dropped if it would have to wait. Raises
+        :exc:`BadNamespaceError` where it isn't connected.
         """
         times_drained = self._times_drained
-        if not self._emit(event, data, namespace or "/", callback) and not is_driver_thread():
+        if not self._emit(event, data, namespace or "/", callback, volatile) and not is_driver_thread():
             with self._room:
                 self._room.wait_for(lambda: self._times_drained != times_drained)
 
@@ -199,6 +203,7 @@ class Client(BaseClient):
         """The connection is not to come back, whether it is on its way or about to be."""
         if self._connection is not None:
             self._connection.is_unwanted = True
+        self._stay_away()
         self._comeback.abort()
         if self._comeback.is_running and self._native is not None:
             self._native.close()  # the attempt that is being made
@@ -239,6 +244,7 @@ class Client(BaseClient):
             self.logger.info("Maximum reconnection attempts reached, giving up")
         if is_aborted.is_set():
             self.logger.info("Reconnect task aborted")
+        self._stay_away()
         for namespace in self.connection_namespaces:
             self._trigger_and_report("__disconnect_final", namespace)
 

@@ -17,6 +17,7 @@ from .._drivers import is_driver_thread, thread_driver
 from ._base_server import BaseServer, Key
 from ._cluster import ClusterMethods
 from ._handlers import NOT_HANDLED
+from ._server_core import answer_request
 from ._waiting import ThreadAnswer
 from ._workers import report, run_in_a_thread, start_thread
 from .async_server import NO_FRAMEWORKS
@@ -100,12 +101,16 @@ class Server(ClusterMethods, BaseServer):
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
         ignore_queue: bool = False,
+        *,
+        volatile: bool = False,
+        compress: bool = True,
     ) -> None:
         """Sends an event to a client, to a room, to several rooms, or to all. A tuple is several arguments.
 
-        ``callback`` gets what the client answers, each of them.
+        ``callback`` gets what the client answers, each of them. ``volatile`` drops the event for
+        clients that can't be written to right now; ``compress`` says whether it may be compressed. Neither with ``callback``.
         """
-        self._emit(event, data, to or room, skip_sid, namespace or "/", callback, ignore_queue)
+        self._emit(event, data, to or room, skip_sid, namespace or "/", callback, ignore_queue, flags=(volatile, compress))
 
     def send(
         self,
@@ -257,6 +262,21 @@ class Server(ClusterMethods, BaseServer):
 
     def _call_back(self, callback: Callable[..., Any], answer: list[Any]) -> None:
         run_in_a_thread(callback, *answer)
+
+    def _ask_about_request(
+        self, question: _native.IoRequest, allow_request: Callable[..., Any], request: dict[str, Any]
+    ) -> None:
+        run_in_a_thread(self._judge_request, question, allow_request, request)
+
+    def _judge_request(
+        self, question: _native.IoRequest, allow_request: Callable[..., Any], request: dict[str, Any]
+    ) -> None:
+        try:
+            allowed = allow_request(request)
+        except Exception:
+            report(sys.exc_info())
+            allowed = False
+        answer_request(question, allowed)
 
     def _ask(self, namespace: str, sid: str, arguments: tuple[Any, ...]) -> None:
         run_in_a_thread(lambda: self._verdict(namespace, sid, self._refusal(namespace, arguments)))
