@@ -216,6 +216,11 @@ pub trait Adapter: Send + Sync {
     /// How many nodes there are, this one included.
     fn server_count(&self, reply: Reply<Result<usize, AdapterError>>);
 
+    /// How many nodes tell [`BroadcastAcks::on_clients`] of a broadcast, this one included.
+    fn answering_nodes(&self, reply: Reply<Result<usize, AdapterError>>) {
+        self.server_count(reply);
+    }
+
     /// How long answers of other nodes' clients are waited for if [`BroadcastFlags::timeout`] doesn't say; `None`: there
     /// are no other nodes.
     fn ack_timeout(&self) -> Option<Millis> {

@@ -193,7 +193,7 @@ impl Namespace {
             let event = ServerEvent {
                 name,
                 array,
-                args: args_behind(array, behind),
+                args: json::args_behind(array, behind),
                 attachments,
                 ack: reply.map(ServerAck),
             };
@@ -227,30 +227,9 @@ fn responses(answers: Answered<Vec<Answer>>) -> Answered<Vec<AckResponse>> {
     }
 }
 
-/// What is behind the name of a well-formed array.
-fn args_behind(array: &str, behind: usize) -> &str {
-    let is_space = [' ', '\t', '\r', '\n'];
-    let rest = array.get(behind..).unwrap_or_default().trim_matches(is_space);
-    let rest = rest.strip_suffix(']').unwrap_or(rest).trim_matches(is_space);
-    let rest = rest.strip_prefix(',').unwrap_or(rest);
-    rest.trim_matches(is_space)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn arguments_are_behind_the_name() {
-        for (array, args) in [
-            (r#"["a"]"#, ""),
-            (r#" [ "a" , 1 , [2] ] "#, "1 , [2]"),
-            (r#"[1,"]"]"#, "\"]\""),
-        ] {
-            let (_, behind) = json::check_event(array).unwrap();
-            assert_eq!(args_behind(array, behind), args);
-        }
-    }
 
     #[test]
     fn answers_that_nobody_gives_are_forgotten() {

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::core::Core;
-use super::events::within_brackets;
 use super::inquiries::Inquiry;
 use super::{AckResponse, BroadcastAcks, Namespace};
 use crate::adapter;
 use crate::error::Result;
 use crate::event_loop::{Home, Timed};
+use crate::json::within_brackets;
 use crate::ws::Millis;
 
 /// Answers that come together under one token. The sockets that owe them hold it, and itself until it is done.

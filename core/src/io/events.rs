@@ -11,6 +11,7 @@ use super::socket::SocketInner;
 use super::waiting::Who;
 use super::{Ack, AckResult, Event, Socket};
 use crate::event_loop::Timed;
+use crate::json;
 use crate::socketio::EventData;
 use crate::ws::Millis;
 
@@ -48,7 +49,7 @@ impl Connection {
         };
         match who {
             Who::Token(token) => {
-                let args = within_brackets(array);
+                let args = json::within_brackets(array);
                 let result = AckResult::Answered { args, attachments };
                 self.handler(socket.namespace()).on_ack(socket, token, result);
             }
@@ -102,29 +103,5 @@ impl Socket {
         let Some((expired, next)) = expired else { return };
         socket.set_timer(next);
         connection.not_answered(&socket, expired, AckResult::Timeout);
-    }
-}
-
-/// An array is well-formed and begins with its bracket.
-pub(super) fn within_brackets(array: &str) -> &str {
-    let text = array.trim_matches([' ', '\t', '\r', '\n']);
-    let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
-    inner.trim_matches([' ', '\t', '\r', '\n'])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::within_brackets;
-
-    #[test]
-    fn the_brackets_of_an_answer_are_taken_off() {
-        for (array, args) in [
-            ("[]", ""),
-            ("[1,[2]]", "1,[2]"),
-            (" [ \"]\" ] ", "\"]\""),
-            ("[ ]", ""),
-        ] {
-            assert_eq!(within_brackets(array), args);
-        }
     }
 }

@@ -193,7 +193,7 @@ impl BroadcastOperator {
         match options.flags.local {
             true => counted.expect_servers(1),
             false => {
-                adapter.server_count(Box::new(move |count| counted.expect_servers(count.unwrap_or(1))));
+                adapter.answering_nodes(Box::new(move |count| counted.expect_servers(count.unwrap_or(1))));
             }
         }
         gathering.set_timer(options.flags.timeout);

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arrays;
 mod check;
 mod error;
 mod scan;
@@ -11,6 +12,7 @@ mod tokens;
 use std::borrow::Cow;
 use std::fmt::Write;
 
+pub(crate) use arrays::{args_behind, within_brackets};
 pub(crate) use check::check_event;
 pub use error::Error;
 pub use text::Text;

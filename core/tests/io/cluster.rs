@@ -18,7 +18,7 @@ impl Courier {
         self.node_in(RedisMode::Classic, change)
     }
 
-    fn node_in(
+    pub(crate) fn node_in(
         &self,
         mode: RedisMode,
         change: impl FnOnce(&mut io::ServerOptions),
@@ -47,7 +47,7 @@ fn two_in(mode: RedisMode) -> (Courier, Fixture, Fixture) {
 }
 
 /// Where a result will come.
-fn result<T: Send + 'static>() -> (impl FnOnce(T) + Send + 'static, Receiver<T>) {
+pub(crate) fn result<T: Send + 'static>() -> (impl FnOnce(T) + Send + 'static, Receiver<T>) {
     let (sender, receiver) = unbounded();
     (move |value| drop(sender.send(value)), receiver)
 }

@@ -17,6 +17,8 @@ mod closing;
 #[cfg(feature = "redis")]
 mod cluster;
 #[cfg(feature = "redis")]
+mod cluster_python;
+#[cfg(feature = "redis")]
 mod cluster_recovery;
 #[cfg(feature = "redis")]
 mod cluster_redis;

@@ -27,6 +27,7 @@ pub(crate) struct Cluster {
     url: String,
     mode: String,
     key: String,
+    channel: String,
     requests_timeout: f64,
     publish_on_specific_response_channel: bool,
     subscription_mode: String,
@@ -54,6 +55,7 @@ impl Cluster {
             ping_interval: millis("ping_interval", self.ping_interval)?,
             url: self.url,
             key: self.key,
+            channel: self.channel,
             publish_on_specific_response_channel: self.publish_on_specific_response_channel,
             stream_name: self.stream_name,
             stream_count: self.stream_count,
@@ -90,11 +92,15 @@ fn millis(name: &str, seconds: f64) -> PyResult<u64> {
     Ok(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
+/// The mode that a manager's `format` of this name stands for.
+const PYTHON_SOCKETIO: &str = "python-socketio";
+
 fn mode(name: &str) -> PyResult<RedisMode> {
     match name {
         "classic" => Ok(RedisMode::Classic),
         "sharded" => Ok(RedisMode::Sharded),
         "streams" => Ok(RedisMode::Streams),
+        PYTHON_SOCKETIO => Ok(RedisMode::PythonSocketio),
         _ => Err(PyValueError::new_err(format!(
             "mode must be 'classic', 'sharded' or 'streams', not {name:?}"
         ))),

@@ -109,6 +109,10 @@ pub trait Bus: Send + Sync {
 
     /// Calls `job` on the bus' thread in so many milliseconds; never, if the bus has ended by then.
     fn run_at(&self, after: Millis, job: Box<dyn FnOnce() + Send>);
+
+    /// Has [`RedisEvents::on_error`] hear what went wrong between nodes; what is said again before anything else happens is
+    /// told once.
+    fn report(&self, error: AdapterError);
 }
 
 /// Hears how a bus is, on its thread.

@@ -5,23 +5,30 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Redis;
 use super::classic::{Broadcast, Channels, Request, Sender, Whom};
+use super::python::{Message, Order, fresh_host_id, no_events_of_servers, orders};
 use super::values::distinct;
+use super::{Redis, RedisMode};
 use crate::adapter::{BroadcastOptions, BroadcastPacket};
 use crate::error::{Error, ErrorCode, Result};
 use crate::json;
 use crate::socketio::{ParseError, event_array, is_reserved};
 use crate::ws::MessageType;
 
-/// Sends events to clients of a cluster, from a process that has no server, as `@socket.io/redis-emitter` 5.1. The nodes
-/// have to be in mode [`Classic`](super::classic), with the same key. It also publishes to topics of plain servers.
+/// Sends events to clients of a cluster, from a process that has no server.
+///
+/// If the options say [`RedisMode::PythonSocketio`] it does so as a manager of python-socketio that is `write_only`, and only
+/// the channel matters beside: then how an event is sent (volatile, compressed) is not told, and what
+/// [that format](super::python) has no words for is an error. Otherwise as `@socket.io/redis-emitter` 5.1: the nodes have to be in
+/// mode [`Classic`](super::classic), with the same key. It also publishes to topics of plain servers.
 ///
 /// Nothing is answered, and nobody tells whether any node was there. A copy costs little.
 #[derive(Clone)]
 pub struct Emitter {
     redis: Redis,
     namespace: Arc<str>,
+    /// What it calls itself, if it has to.
+    host_id: Option<Arc<str>>,
 }
 
 impl fmt::Debug for Emitter {
@@ -34,11 +41,13 @@ impl fmt::Debug for Emitter {
 }
 
 impl Emitter {
-    /// An emitter for the namespace "/". It keeps the handle, of whose options only the key matters here.
+    /// An emitter for the namespace "/". It keeps the handle.
     pub fn new(redis: &Redis) -> Emitter {
+        let is_pythons = redis.options().mode == RedisMode::PythonSocketio;
         Emitter {
             redis: redis.clone(),
             namespace: "/".into(),
+            host_id: is_pythons.then(|| fresh_host_id().into()),
         }
     }
 
@@ -88,8 +97,11 @@ impl Emitter {
     /// the way binary data becomes `{"type":"Buffer","data":[…]}`, as in the official package.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidArgument`] for arguments that are no JSON.
+    /// [`ErrorCode::InvalidArgument`] for arguments that are no JSON, [`ErrorCode::Unsupported`] in python-socketio's format.
     pub fn server_side_emit(&self, name: &str, args: &str, attachments: &[&[u8]]) -> Result<()> {
+        if self.host_id.is_some() {
+            return Err(Error::new(ErrorCode::Unsupported, no_events_of_servers().0));
+        }
         self.request(&Request::ServerSideEmit(packet(name, args, attachments)?))
     }
 
@@ -109,6 +121,14 @@ impl Emitter {
             .map_err(not_json)?;
         let bus = self.redis.bus();
         bus.publish(&self.channels().request, message, false);
+        Ok(())
+    }
+
+    /// In python-socketio's format.
+    fn say(&self, host_id: &str, message: &Message) -> Result<()> {
+        let message = message.write(host_id, &self.namespace).map_err(not_json)?;
+        let channel = &self.redis.options().channel;
+        self.redis.bus().publish(channel, message, false);
         Ok(())
     }
 
@@ -176,7 +196,15 @@ impl EmitterOperator {
             return Err(Error::new(ErrorCode::InvalidArgument, text));
         }
         let packet = packet(name, args, attachments)?;
-        let Emitter { redis, namespace } = &self.emitter;
+        let Emitter {
+            redis,
+            namespace,
+            host_id,
+        } = &self.emitter;
+        if let Some(host_id) = host_id {
+            let message = Message::Emit(packet, self.options.clone(), None);
+            return self.emitter.say(host_id, &message);
+        }
         let message =
             Broadcast::write(Sender::Emitter, namespace, &packet, &self.options).map_err(not_json)?;
         let rooms = distinct(&self.options.rooms);
@@ -187,26 +215,35 @@ impl EmitterOperator {
 
     /// Has the sockets join rooms.
     pub fn sockets_join(&self, rooms: &[&str]) {
-        self.order(Request::Join(self.whom(), shared(rooms).collect()));
+        self.order(Order::Join(rooms), |whom| {
+            Request::Join(whom, shared(rooms).collect())
+        });
     }
 
     /// Has the sockets leave rooms.
     pub fn sockets_leave(&self, rooms: &[&str]) {
-        self.order(Request::Leave(self.whom(), shared(rooms).collect()));
+        self.order(Order::Leave(rooms), |whom| {
+            Request::Leave(whom, shared(rooms).collect())
+        });
     }
 
     /// Disconnects the sockets; with `close` their connections, too.
     pub fn disconnect_sockets(&self, close: bool) {
-        self.order(Request::Disconnect(self.whom(), close));
+        self.order(Order::Disconnect, |whom| Request::Disconnect(whom, close));
     }
 
-    fn whom(&self) -> Whom {
-        Whom::All(self.options.clone())
-    }
-
-    fn order(&self, request: Request) {
-        if let Err(error) = self.emitter.request(&request) {
-            log::error!("an order to the servers was not sent: {error}"); // it has no users' data
+    fn order(&self, order: Order<'_>, request: impl FnOnce(Whom) -> Request) {
+        let Some(host_id) = &self.emitter.host_id else {
+            let sent = self.emitter.request(&request(Whom::All(self.options.clone())));
+            return sent.unwrap_or_else(|error| log::error!("an order to the servers was not sent: {error}")); // it has no users' data
+        };
+        match orders(&self.options, order) {
+            Ok(messages) => messages.iter().for_each(|message| {
+                if let Err(error) = self.emitter.say(host_id, message) {
+                    log::error!("an order to the servers was not sent: {error}");
+                }
+            }),
+            Err(error) => self.emitter.redis.bus().report(error),
         }
     }
 }

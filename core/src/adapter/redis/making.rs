@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::classic::{ClassicAdapter, ClassicOptions};
+use super::python::{Hub, PythonAdapter, PythonOptions};
 use super::sharded::{ShardedOptions, sharded_adapter};
 use super::streams::{Streams, StreamsOptions};
 use super::{Emitter, Redis, RedisMode};
@@ -40,6 +41,13 @@ impl Redis {
                 };
                 Make::Streams(Streams::new(bus, options))
             }
+            RedisMode::PythonSocketio => {
+                let options = PythonOptions {
+                    channel: options.channel.clone(),
+                    requests_timeout: options.requests_timeout,
+                };
+                Make::Python(Hub::new(bus, options))
+            }
         };
         let redis = self.clone();
         Adapters { redis, make }
@@ -61,6 +69,7 @@ enum Make {
     Classic(ClassicOptions),
     Sharded(ShardedOptions),
     Streams(Streams),
+    Python(Arc<Hub>),
 }
 
 impl Adapters {
@@ -76,6 +85,7 @@ impl Adapters {
             Make::Classic(options) => Arc::new(ClassicAdapter::new(namespace, local, bus, options.clone())),
             Make::Sharded(options) => sharded_adapter(local, bus, namespace, options),
             Make::Streams(streams) => streams.adapter(local, namespace),
+            Make::Python(hub) => Arc::new(PythonAdapter::new(namespace, local, Arc::clone(hub))),
         }
     }
 

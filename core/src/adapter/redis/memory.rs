@@ -91,6 +91,11 @@ impl MemoryServer {
         self.0.lock().published.clone()
     }
 
+    /// All that has gone wrong between nodes since this was last asked, oldest first.
+    pub fn take_reports(&self) -> Vec<AdapterError> {
+        std::mem::take(&mut self.0.lock().reported)
+    }
+
     fn act(&self, act: impl FnOnce(&mut State)) {
         act(&mut self.0.lock());
     }
@@ -195,6 +200,10 @@ impl Bus for MemoryBus {
 
     fn run_at(&self, after: Millis, job: Box<dyn FnOnce() + Send>) {
         self.server.act(|state| state.run_at(after, job));
+    }
+
+    fn report(&self, error: AdapterError) {
+        self.server.act(|state| state.reported.push(error));
     }
 }
 

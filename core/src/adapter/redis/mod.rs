@@ -12,6 +12,7 @@ mod handle;
 mod making;
 pub mod memory;
 mod options;
+pub mod python;
 pub mod sharded;
 pub mod streams;
 mod topics;

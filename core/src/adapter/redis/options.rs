@@ -16,6 +16,9 @@ pub enum RedisMode {
     /// A stream: `createAdapter` of `@socket.io/redis-streams-adapter`. Outlasts a short loss of Redis, and sessions can
     /// be recovered on other nodes.
     Streams,
+    /// What python-socketio's servers say to each other (5.14 and newer): a bridge to them. Less can be said than in the
+    /// other modes, see [`python`](super::python).
+    PythonSocketio,
 }
 
 /// Whom to trust over TLS (`rediss:`), and who we are. All files are in PEM format.
@@ -44,8 +47,10 @@ pub struct RedisOptions {
     pub url: String,
     /// How nodes tell each other.
     pub mode: RedisMode,
-    /// What the names of all channels begin with. `socket.io`.
+    /// What the names of all channels begin with, but for [`RedisMode::PythonSocketio`]. `socket.io`.
     pub key: String,
+    /// The channel's name, for [`RedisMode::PythonSocketio`]. `socketio`; Flask-SocketIO's is `flask-socketio`.
+    pub channel: String,
     /// How long other nodes' answers are waited for, in milliseconds. 5,000.
     pub requests_timeout: Millis,
     /// Answers to a request go to who asked only, for [`RedisMode::Classic`].
@@ -89,6 +94,7 @@ impl Default for RedisOptions {
             url: "redis://127.0.0.1:6379".into(),
             mode: RedisMode::default(),
             key: "socket.io".into(),
+            channel: "socketio".into(),
             requests_timeout: 5_000,
             publish_on_specific_response_channel: false,
             subscription_mode: SubscriptionMode::default(),

@@ -187,12 +187,18 @@ class ClusterCore(ServerCore):
         self._ask_servers(answer, lambda native, token: native.server_count(namespace or "/", token))
 
     def _call_servers(self, answer: Answer, event: str, data: Any, namespace: str | None) -> None:
+        self._check_servers_speak()
         array, attachments = self._codec.encode(arguments(data))
         self._ask_servers(
             answer, lambda native, token: native.server_side_emit(namespace or "/", event, array, attachments, token)
         )
 
+    def _check_servers_speak(self) -> None:
+        if self._redis is not None:
+            self._redis._check_servers_speak()
+
     def _tell_servers(self, event: str, data: Any, namespace: str | None) -> None:
+        self._check_servers_speak()
         array, attachments = self._codec.encode(arguments(data))
         if self._native is not None:
             self._native.server_side_emit(namespace or "/", event, array, attachments)

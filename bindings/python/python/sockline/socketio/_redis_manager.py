@@ -24,6 +24,8 @@ default_logger = logging.getLogger("sockline.socketio.redis")
 
 CHANNEL = "socketio"
 KEY = "socket.io"
+PYTHON_SOCKETIO: Literal["python-socketio"] = "python-socketio"
+"""Of the formats the one that is a mode of its own to the engine."""
 
 Mode = Literal["classic", "sharded", "streams"]
 Format = Literal["official", "python-socketio"]
@@ -68,12 +70,10 @@ class BaseRedisManager(Manager):
         on_disconnected: Callable[[str], object] | None = None,
     ) -> None:
         super().__init__(None)
-        if format == "python-socketio":
-            raise NotImplementedError(
-                "format 'python-socketio' is not supported: servers of python-socketio can't be of this cluster, those of socket.io can"
-            )
-        if format != "official":
-            raise ValueError(f"format must be 'official', not {format!r}")
+        if format not in ("official", PYTHON_SOCKETIO):
+            raise ValueError(f"format must be 'official' or {PYTHON_SOCKETIO!r}, not {format!r}")
+        if format == PYTHON_SOCKETIO and (mode != "classic" or key is not None):
+            raise ValueError(f"format {PYTHON_SOCKETIO!r} has no mode and no key, only a channel")
         self.redis_url = url
         self.redis_options = dict(redis_options or {})
         self.channel = channel
@@ -91,8 +91,9 @@ class BaseRedisManager(Manager):
             channel,
             redis_options,
             {
-                "mode": mode,
+                "mode": PYTHON_SOCKETIO if format == PYTHON_SOCKETIO else mode,
                 "key": key or (KEY if channel == CHANNEL else channel),
+                "channel": channel,
                 "requests_timeout": requests_timeout,
                 "publish_on_specific_response_channel": publish_on_specific_response_channel,
                 "subscription_mode": subscription_mode,
@@ -130,7 +131,7 @@ class BaseRedisManager(Manager):
 
     def _sender(self) -> _native.IoEmitter:
         """What sends without a server; made when it is needed first, on each event loop anew."""
-        if self._cluster.mode != "classic":
+        if self._cluster.mode not in ("classic", PYTHON_SOCKETIO):
             raise NotImplementedError(f"without a server there is mode 'classic' only, not {self._cluster.mode!r}")
         driver = self._driver()
         if self._emitter is None or self._emitters_process != os.getpid() or not self._emitter.belongs_to(driver):
@@ -144,7 +145,12 @@ class BaseRedisManager(Manager):
         array, attachments = self._codec.encode(arguments(data))
         self._sender().emit(namespace or "/", names(to), names(skip), event, array, attachments)
 
+    def _check_servers_speak(self) -> None:
+        if self._cluster.mode == PYTHON_SOCKETIO:
+            raise NotImplementedError(f"format {PYTHON_SOCKETIO!r} has no events from server to server")
+
     def _say(self, event: str, data: Any, namespace: str | None) -> None:
+        self._check_servers_speak()
         array, attachments = self._codec.encode(arguments(data))
         self._sender().server_side_emit(namespace or "/", event, array, attachments)
 

@@ -36,6 +36,7 @@ class Cluster(NamedTuple):
     url: str
     mode: str
     key: str
+    channel: str
     requests_timeout: float
     publish_on_specific_response_channel: bool
     subscription_mode: str

@@ -16,10 +16,15 @@ class RedisManager(BaseRedisManager):
     """Makes a :class:`Server` one of a cluster over Redis: ``Server(client_manager=RedisManager(url))``. With
     ``write_only``, and wherever there is no server, it sends to the clients of a cluster from a program of its own.
 
-    The servers of a cluster are ours, or official ones of Node.js with ``@socket.io/redis-adapter``, not those of
-    python-socketio. Their ``key`` must be the same; it is ``"socket.io"``, as theirs, or a ``channel`` other than the default.
+    The servers of a cluster are ours, or official ones of Node.js with ``@socket.io/redis-adapter``. Their ``key`` must be the same; it is ``"socket.io"``, as theirs, or a ``channel`` other than the default.
     So must be ``mode``: ``"classic"`` is their ``createAdapter``, ``"sharded"`` their ``createShardedAdapter``, ``"streams"`` that of
     ``@socket.io/redis-streams-adapter``. The options of these are those of the official packages, with seconds for milliseconds.
+
+    With ``format="python-socketio"`` they are ours, or those and the managers of python-socketio (5.14 and newer; what older ones
+    pickle is not read, which is logged) and of Flask-SocketIO (``channel="flask-socketio"``). Then ``channel`` is the channel's name, and there is no ``mode`` and no
+    ``key``. That format tells less: of other servers' clients the first to answer is the only one that is heard, and
+    without binary values; ``fetch_sockets`` finds this server's clients, and ``missing`` counts the other servers; ``server_side_emit`` and ``server_side_call`` raise
+    ``NotImplementedError``.
 
     ``url`` begins with ``redis:``, ``rediss:`` (TLS), ``unix:``, ``redis+cluster:`` or ``redis+sentinel:``. ``redis_options`` are redis-py's: ``username``,
     ``password``, ``db``, ``ssl_ca_certs``, ``ssl_certfile``, ``ssl_keyfile``, ``ssl_cert_reqs``, ``socket_timeout`` and ``health_check_interval``;

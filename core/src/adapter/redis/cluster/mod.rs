@@ -5,7 +5,7 @@
 
 mod answering;
 mod asking;
-mod ids;
+pub(super) mod ids;
 mod message;
 mod pending;
 mod reading;

@@ -24,6 +24,8 @@ pub(crate) struct Crowd {
     pub(crate) log: Mutex<Vec<String>>,
     /// Its application answers nothing.
     pub(crate) is_silent: AtomicBool,
+    /// Its sockets' answers have no binary data.
+    pub(crate) is_plain: AtomicBool,
 }
 
 impl Directory<Arc<str>> for Arc<Crowd> {
@@ -60,9 +62,12 @@ impl Host for Arc<Crowd> {
                 assert!(number > progress.sent, "{id} gets {} out of order", packet.array);
                 progress.sent = number;
             }
-            if let Some(acks) = acks
-                && !self.is_silent.load(Ordering::Relaxed)
-            {
+            let Some(acks) = acks.filter(|_| !self.is_silent.load(Ordering::Relaxed)) else {
+                return;
+            };
+            if self.is_plain.load(Ordering::Relaxed) {
+                acks.on_ack(&format!("[\"{id}\",2]"), &[]);
+            } else {
                 acks.on_ack(
                     &format!("[{{\"from\":\"{id}\",\"b\":{{\"_placeholder\":true,\"num\":0}}}},2]"),
                     &[Bytes::from_static(b"ack")],

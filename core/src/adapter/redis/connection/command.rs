@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::adapter::AdapterError;
 use crate::adapter::redis::{Entry, Follower, Listener, Subscription};
 use crate::ws::Millis;
 
@@ -27,6 +28,8 @@ pub(super) enum Command {
     Unfollow(String),
     /// Too much waits: something was dropped.
     Overflow,
+    /// Something else went wrong.
+    Report(AdapterError),
     /// Everything before has to leave first.
     Close,
 }

@@ -263,6 +263,10 @@ impl Bus for Connection {
             let _ = self.timers.send((after, job));
         }
     }
+
+    fn report(&self, error: AdapterError) {
+        self.send(Command::Report(error));
+    }
 }
 
 async fn run_timers(mut timers: UnboundedReceiver<Timer>) {

@@ -156,6 +156,7 @@ impl Worker {
             Some(Command::Follow(stream, follower)) => self.wanted.follow(&stream, follower),
             Some(Command::Unfollow(stream)) => self.wanted.unfollow(&stream),
             Some(Command::Overflow) => self.teller.error_again(&self.shared.too_much()),
+            Some(Command::Report(error)) => self.teller.error(&error),
             Some(Command::Ask(..)) => {}
         }
         Ok(())
@@ -265,6 +266,7 @@ impl Worker {
                 session.unfollow(&stream);
             }
             Command::Overflow => self.teller.error_again(&self.shared.too_much()),
+            Command::Report(error) => self.teller.error(&error),
             // Has ended the session before.
             Command::Close => {}
         }

@@ -41,6 +41,7 @@ pub(super) struct State {
     timers: BTreeMap<(Millis, u64), Job>,
     timers_made: u64,
     pub(super) published: Vec<(String, Vec<u8>, bool)>,
+    pub(super) reported: Vec<AdapterError>,
 }
 
 #[derive(Default)]

@@ -39,7 +39,9 @@ impl Hub {
             bus,
             channel: match options.mode {
                 RedisMode::Sharded => Subscription::Sharded(channel),
-                RedisMode::Classic | RedisMode::Streams => Subscription::Channel(channel),
+                RedisMode::Classic | RedisMode::Streams | RedisMode::PythonSocketio => {
+                    Subscription::Channel(channel)
+                }
             },
             max_message: options.max_queued,
             members: Mutex::default(),

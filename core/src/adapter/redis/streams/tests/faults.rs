@@ -117,6 +117,9 @@ impl Bus for Unsteady {
     fn run_at(&self, after: Millis, job: Box<dyn FnOnce() + Send>) {
         self.bus.run_at(after, job);
     }
+    fn report(&self, error: AdapterError) {
+        self.bus.report(error);
+    }
 }
 
 /// A node on an unsteady bus with a socket x, and one on a good one with a socket y.
