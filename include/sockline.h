@@ -1482,6 +1482,13 @@ typedef enum sockline_redis_mode {
      * sockline_io_server_options.recovery clients come back on other servers, too.
      */
     SOCKLINE_REDIS_STREAMS = 2,
+    /**
+     * What the servers of python-socketio (5.14 and newer) say to each other: a bridge to them. Less can be said so: of other
+     * servers' clients the first that answers is the only one heard, questions who is there are answered by this server alone
+     * (the others are missing), and sockline_io_server_side_emit tells nobody, which is an error. Messages of older
+     * ones are pickled and not read, which is told.
+     */
+    SOCKLINE_REDIS_PYTHON_SOCKETIO = 3,
 } sockline_redis_mode;
 
 /** Which rooms have a channel of their own, with SOCKLINE_REDIS_SHARDED. All servers need the same. */
@@ -1552,6 +1559,10 @@ typedef struct sockline_redis_options {
     uint64_t ping_interval_ms;
     /** Bytes that may wait for Redis; what would be more is dropped. Default: 64 MiB. */
     uint64_t max_queued;
+    /**
+     * The channel's name, with SOCKLINE_REDIS_PYTHON_SOCKETIO. Default: socketio; Flask-SocketIO's is flask-socketio.
+     */
+    sockline_string channel;
 } sockline_redis_options;
 
 /**

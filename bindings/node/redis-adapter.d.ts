@@ -66,6 +66,11 @@ export interface RedisStreamsAdapterOptions extends WithRequestsTimeout {
   blockTimeInMs?: 5000;
 }
 
+export interface PythonSocketioAdapterOptions extends WithRequestsTimeout {
+  /** The channel's name. Default: 'socketio'; Flask-SocketIO's is 'flask-socketio'. */
+  channel?: string;
+}
+
 /** As of @socket.io/redis-adapter: channels and patterns, which every Redis, node and emitter speaks. */
 export declare function createAdapter(pub: RedisPlace, sub?: RedisPlace | null, options?: RedisAdapterOptions): ClusterAdapter;
 
@@ -78,6 +83,18 @@ export declare function createShardedAdapter(
 
 /** As `createAdapter` of @socket.io/redis-streams-adapter: a stream, with which clients can be recovered on other servers. */
 export declare function createStreamsAdapter(client: RedisPlace, options?: RedisStreamsAdapterOptions): ClusterAdapter;
+
+/**
+ * A bridge to servers of python-socketio (5.14 and newer), which no official server has: all speak the format of its
+ * `RedisManager`. Less can be said so. `emitWithAck()` hears of other servers' clients the first that answers, without
+ * binary values; `fetchSockets()`, `sockets()` and `allRooms()` find what this server has, and `missing` of the list counts the
+ * others; `socketsJoin()`, `socketsLeave()` and `disconnectSockets()` are for the ids of clients, for rooms our servers know, too, and not for
+ * all or with `except()`; `serverSideEmit()` tells nobody, which is an event `error` of the adapter, and with an acknowledgement is an error.
+ */
+export declare function createPythonSocketioAdapter(
+  client: RedisPlace,
+  options?: PythonSocketioAdapterOptions,
+): ClusterAdapter;
 
 /** What namespaces' adapters are. */
 export declare const RedisAdapter: new (nsp: any) => Adapter;

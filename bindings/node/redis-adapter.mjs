@@ -1,3 +1,3 @@
 import adapter from './redis-adapter.js';
 
-export const { RedisAdapter, createAdapter, createShardedAdapter, createStreamsAdapter } = adapter;
+export const { RedisAdapter, createAdapter, createPythonSocketioAdapter, createShardedAdapter, createStreamsAdapter } = adapter;

@@ -4,6 +4,13 @@ import type { DefaultEventsMap, EventNames, EventParams, EventsMap } from './lib
 export interface EmitterOptions {
   /** What the names of channels begin with, as for the servers. Default: 'socket.io'. */
   key?: string;
+  /**
+   * With `'python-socketio'` it is as a manager of python-socketio without a server, for servers of that and those with
+   * `createPythonSocketioAdapter`. Then there is no `key`, flags are not told, and `serverSideEmit` throws. Default: 'classic'.
+   */
+  mode?: 'classic' | 'python-socketio';
+  /** The channel's name in that mode. Default: 'socketio'. */
+  channel?: string;
   /** Hears what goes wrong with the connection, which is made again. Default: a warning. */
   onError?: (error: Error) => void;
 }
@@ -27,7 +34,7 @@ export declare class BroadcastOperator<EmitEvents extends EventsMap> {
 export interface BroadcastOperator<EmitEvents extends EventsMap> extends Broadcasts<EmitEvents> {}
 
 /**
- * A process without a server that says something to a cluster, whose servers have to use `createAdapter`. The process stays
+ * A process without a server that says something to a cluster, whose servers have to use `createAdapter`, or what `mode` says. The process stays
  * until what was emitted has left; the connection itself does not keep it.
  */
 export declare class Emitter<EmitEvents extends EventsMap = DefaultEventsMap> {

@@ -36,6 +36,7 @@ struct RedisOptions {
     std::uint64_t command_timeout_ms = 0;
     std::uint64_t ping_interval_ms = 0;
     std::uint64_t max_queued = 0;
+    std::string channel;
 };
 
 /// The callbacks of a connection to Redis, on a thread of its own; they must not wait. An exception that leaves one is logged.
@@ -96,6 +97,7 @@ inline sockline_redis_options raw(const RedisOptions &given) noexcept {
     out.command_timeout_ms = given.command_timeout_ms;
     out.ping_interval_ms = given.ping_interval_ms;
     out.max_queued = given.max_queued;
+    out.channel = text(given.channel);
     return out;
 }
 

@@ -171,6 +171,28 @@ void servers_and_emitters_reach_each_other() {
     redis.reset(); // a keeps it
 }
 
+void the_channel_may_be_pythons() {
+    Heard heard;
+    sockline::Loop loop;
+    io::RedisOptions options;
+    options.url = redis_url;
+    options.mode = SOCKLINE_REDIS_PYTHON_SOCKETIO;
+    io::Redis elsewhere(options);
+    options.channel = "flask-socketio";
+    io::Redis first(options), second(options);
+    io::ServerOptions with_first, with_second;
+    with_first.redis = &first;
+    with_second.redis = &second;
+    Node a(loop, "a", heard, with_first), b(loop, "b", heard, with_second);
+    io::Emitter(elsewhere).emit("nobody hears it");
+    io::Emitter(first).to("b").emit("hello", "1");
+    until(loop, [&] { return heard.has("b [\"hello\",1]"); });
+    a.server.of().to("b").sockets_join({"red"});
+    a.server.of().to("red").emit("red"); // our servers know rooms where python-socketio knows clients
+    until(loop, [&] { return heard.has("b [\"red\"]"); });
+    CHECK(!heard.has("b [\"nobody hears it\"]"));
+}
+
 void what_can_t_be_throws() {
     auto status_of = [](auto &&act) {
         try {
@@ -194,6 +216,7 @@ void what_can_t_be_throws() {
 int main() {
     have_redis();
     RUN(servers_and_emitters_reach_each_other);
+    RUN(the_channel_may_be_pythons);
     RUN(what_can_t_be_throws);
     return 0;
 }

@@ -471,6 +471,36 @@ static void an_emitter_needs_no_server(void) {
     close_cluster(&cluster);
 }
 
+static void not_asked(sockline_status status, const sockline_io_response *responses, size_t count, size_t missing, void *context) {
+    (void)responses;
+    CHECK_STATUS(SOCKLINE_ERR_PEER_DEAD, status);
+    *(bool *)context = count == 0 && missing == 0;
+}
+
+static void servers_speak_as_python_socketio_does(void) {
+    struct cluster cluster;
+    bool is_told = false;
+    open_cluster(&cluster, SOCKLINE_REDIS_PYTHON_SOCKETIO);
+    struct node *a = &cluster.a, *b = &cluster.b;
+    sockline_emitter *emitter = NULL;
+    sockline_string room = sockline_str("blue"), name = sockline_str("e"), none = sockline_str("");
+    join(b, "blue");
+    sockline_io_target target = SOCKLINE_IO_TARGET_INIT;
+    target.nsp = a->root;
+    target.rooms = &room;
+    target.room_count = 1;
+    CHECK_STATUS(SOCKLINE_OK, sockline_io_broadcast_emit(&target, name, sockline_str("1"), NULL, 0));
+    UNTIL(cluster.loop, strcmp(b->frame, "42[\"e\",1]") == 0);
+    CHECK_STATUS(SOCKLINE_OK, sockline_io_server_side_emit_with_ack(a->root, name, none, NULL, 0, not_asked, &is_told));
+    UNTIL(cluster.loop, is_told);
+    CHECK_STATUS(SOCKLINE_OK, sockline_emitter_new(cluster.redis[0], none, &emitter));
+    CHECK_STATUS(SOCKLINE_OK, sockline_emitter_emit(emitter, NULL, name, sockline_str("2"), NULL, 0));
+    UNTIL(cluster.loop, strcmp(a->frame, "42[\"e\",2]") == 0 && strcmp(b->frame, "42[\"e\",2]") == 0);
+    CHECK_STATUS(SOCKLINE_ERR_UNSUPPORTED, sockline_emitter_server_side_emit(emitter, none, name, none, NULL, 0));
+    sockline_emitter_free(emitter);
+    close_cluster(&cluster);
+}
+
 static void a_url_is_enough(void) {
     sockline_loop *loop = new_loop();
     struct node a, b;
@@ -518,7 +548,7 @@ static void what_can_t_be_is_refused(void) {
     options.url = sockline_str("http://localhost");
     CHECK_STATUS(SOCKLINE_ERR_INVALID_URL, sockline_redis_new(&options, &handlers, &events, &none));
     options.url = sockline_str(redis_url);
-    options.mode = 3;
+    options.mode = 4;
     CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_redis_new(&options, &handlers, &events, &none));
     options.mode = 0;
     options.subscription_mode = 3;
@@ -562,6 +592,7 @@ int main(void) {
     RUN(questions_end_before_their_server_has_closed);
     RUN(questions_end_with_their_loop);
     RUN(an_emitter_needs_no_server);
+    RUN(servers_speak_as_python_socketio_does);
     RUN(a_url_is_enough);
     RUN(a_redis_that_is_killed_is_told_of);
     RUN(what_can_t_be_is_refused);

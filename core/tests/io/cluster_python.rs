@@ -96,7 +96,7 @@ fn nobody_tells_who_is_elsewhere() {
     let (_first, socket) = a.joined();
     let (_second, _) = b.joined();
     let (found, answers, count) = (result(), result(), result());
-    a.io.of("/").all().fetch_sockets(found.0);
+    a.io.of("/").all().fetch_sockets(found.0).unwrap();
     let found = found.1.recv_timeout(PATIENCE).unwrap().unwrap();
     let ids: Vec<&str> = found.value.iter().map(|one| &*one.id).collect();
     assert_eq!((ids.as_slice(), found.missing), (&[socket.id()][..], 1));
@@ -105,6 +105,6 @@ fn nobody_tells_who_is_elsewhere() {
         .unwrap();
     let error = answers.1.recv_timeout(PATIENCE).unwrap().unwrap_err();
     assert!(error.text().contains("from server to server"), "{error}");
-    a.io.of("/").server_count(count.0);
+    a.io.of("/").server_count(count.0).unwrap();
     assert_eq!(count.1.recv_timeout(PATIENCE).unwrap().unwrap(), 2);
 }

@@ -33,6 +33,11 @@ pub enum sockline_redis_mode {
     /// A stream: createAdapter of @socket.io/redis-streams-adapter. Outlasts a short loss of Redis, and with
     /// sockline_io_server_options.recovery clients come back on other servers, too.
     SOCKLINE_REDIS_STREAMS = 2,
+    /// What the servers of python-socketio (5.14 and newer) say to each other: a bridge to them. Less can be said so: of other
+    /// servers' clients the first that answers is the only one heard, questions who is there are answered by this server alone
+    /// (the others are missing), and sockline_io_server_side_emit tells nobody, which is an error. Messages of older
+    /// ones are pickled and not read, which is told.
+    SOCKLINE_REDIS_PYTHON_SOCKETIO = 3,
 }
 
 /// Which rooms have a channel of their own, with SOCKLINE_REDIS_SHARDED. All servers need the same.
@@ -96,6 +101,8 @@ pub struct sockline_redis_options {
     pub ping_interval_ms: u64,
     /// Bytes that may wait for Redis; what would be more is dropped. Default: 64 MiB.
     pub max_queued: u64,
+    /// The channel's name, with SOCKLINE_REDIS_PYTHON_SOCKETIO. Default: socketio; Flask-SocketIO's is flask-socketio.
+    pub channel: sockline_string,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -345,6 +352,7 @@ unsafe fn read_options(given: *const sockline_redis_options) -> Result<RedisOpti
             command_timeout: number(given.command_timeout_ms, defaults.command_timeout),
             ping_interval: number(given.ping_interval_ms, defaults.ping_interval),
             max_queued: limit(given.max_queued, defaults.max_queued, usize::MAX),
+            channel: optional_string(given.channel)?.unwrap_or(defaults.channel),
         })
     }
 }
@@ -353,10 +361,12 @@ fn mode(number: i64) -> Result<RedisMode> {
     const CLASSIC: i64 = sockline_redis_mode::SOCKLINE_REDIS_CLASSIC as i64;
     const SHARDED: i64 = sockline_redis_mode::SOCKLINE_REDIS_SHARDED as i64;
     const STREAMS: i64 = sockline_redis_mode::SOCKLINE_REDIS_STREAMS as i64;
+    const PYTHON_SOCKETIO: i64 = sockline_redis_mode::SOCKLINE_REDIS_PYTHON_SOCKETIO as i64;
     match number {
         CLASSIC => Ok(RedisMode::Classic),
         SHARDED => Ok(RedisMode::Sharded),
         STREAMS => Ok(RedisMode::Streams),
+        PYTHON_SOCKETIO => Ok(RedisMode::PythonSocketio),
         other => Err(invalid(format!("{other} is not one of enum sockline_redis_mode"))),
     }
 }

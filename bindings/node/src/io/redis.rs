@@ -22,9 +22,10 @@ const MAX_EVENTS: usize = 1_000;
 #[napi(object)]
 pub struct IoRedis {
     pub url: String,
-    /// 0 for classic, 1 for sharded, 2 for streams.
+    /// 0 for classic, 1 for sharded, 2 for streams, 3 for python-socketio.
     pub mode: u32,
     pub key: Option<String>,
+    pub channel: Option<String>,
     pub requests_timeout: Option<f64>,
     pub publish_on_specific_response_channel: Option<bool>,
     /// 0 for dynamic, 1 for static, 2 for dynamic-private.
@@ -68,7 +69,8 @@ impl IoRedis {
         options.mode = match self.mode {
             0 => RedisMode::Classic,
             1 => RedisMode::Sharded,
-            _ => RedisMode::Streams,
+            2 => RedisMode::Streams,
+            _ => RedisMode::PythonSocketio,
         };
         options.subscription_mode = match self.subscription_mode {
             None | Some(0) => SubscriptionMode::Dynamic,
@@ -78,6 +80,7 @@ impl IoRedis {
         options.publish_on_specific_response_channel =
             self.publish_on_specific_response_channel == Some(true);
         set(&mut options.key, self.key);
+        set(&mut options.channel, self.channel);
         set(&mut options.stream_name, self.stream_name);
         set(&mut options.session_key_prefix, self.session_key_prefix);
         set(

@@ -1,7 +1,7 @@
 // Has to compile under --strict; what must not is marked, and an error that is missing is an error.
 
 import { createServer } from 'http';
-import { createAdapter, createShardedAdapter, createStreamsAdapter } from 'sockline/redis-adapter';
+import { createAdapter, createPythonSocketioAdapter, createShardedAdapter, createStreamsAdapter } from 'sockline/redis-adapter';
 import { Emitter } from 'sockline/redis-emitter';
 import { createAdapter as streamsAdapter } from 'sockline/redis-streams-adapter';
 import { Namespace, Server, Socket as ServerSocket } from 'sockline/socket.io';
@@ -89,6 +89,7 @@ const clustered = new Server<ClientToServer, ServerToClient, BetweenServers, Dat
   adapter: createShardedAdapter('redis://localhost', null, { subscriptionMode: 'static' }),
 });
 clustered.adapter(createAdapter({ url: 'redis://localhost', commandTimeout: 100 }, undefined, { key: 'k', requestsTimeout: 1 }));
+clustered.adapter(createPythonSocketioAdapter('redis://localhost', { channel: 'flask-socketio', requestsTimeout: 1000 }));
 clustered.adapter(createStreamsAdapter(new URL('redis://localhost'), { maxLen: 1000 }));
 clustered.adapter(streamsAdapter('redis://localhost', { streamName: 's' }));
 clustered.adapter('redis://localhost');

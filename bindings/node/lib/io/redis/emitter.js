@@ -9,7 +9,7 @@ const { views } = require('../binary');
 const { NO_FLAGS, bits } = require('../flags');
 const packets = require('../packets');
 const { EVENT } = require('./cluster');
-const { redisOptions } = require('./options');
+const { PYTHON_SOCKETIO, redisOptions } = require('./options');
 
 const { RESERVED_EVENTS } = packets;
 const NO_ROOMS = new Set();
@@ -23,10 +23,13 @@ class Connection {
   #isClosed = false;
 
   constructor(client, options) {
-    const { onError, ...others } = options;
+    const { onError, mode = 'classic', ...others } = options;
+    if (mode !== 'classic' && mode !== PYTHON_SOCKETIO) {
+      throw new TypeError(`option mode must be 'classic' or '${PYTHON_SOCKETIO}', not ${mode}`);
+    }
     this._resource = new AsyncResource('SocklineRedisEmitter');
     this.#onError = onError ?? ((error) => console.warn(`sockline: an emitter without onError: ${error.message}`));
-    const described = redisOptions('emitter', client, others);
+    const described = redisOptions(mode === PYTHON_SOCKETIO ? mode : 'emitter', client, others);
     this.#key = addTarget(this);
     try {
       this.native = calling(() => engine.ioEmitter(this.#key, described));
@@ -68,12 +71,12 @@ class Emitter {
 
   /**
    * @param {object|string} redisClient a URL, or what `createAdapter` takes
-   * @param {object} [options] `key`, and `onError(error)`
+   * @param {object} [options] `key`; or with `mode` of 'python-socketio' `channel`; and `onError(error)`
    * @param {string} [nsp]
    */
   constructor(redisClient, options, nsp = '/') {
     this.redisClient = redisClient;
-    this.opts = { key: 'socket.io', ...options };
+    this.opts = options?.mode === PYTHON_SOCKETIO ? options : { key: 'socket.io', ...options };
     this.nsp = nsp;
     this.#connection = redisClient instanceof Connection ? redisClient : new Connection(redisClient, this.opts);
   }

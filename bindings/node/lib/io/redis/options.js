@@ -4,7 +4,8 @@
 
 const { place, unsupported } = require('./place');
 
-const MODE = { classic: 0, sharded: 1, streams: 2 };
+const PYTHON_SOCKETIO = 'python-socketio';
+const MODE = { classic: 0, sharded: 1, streams: 2, [PYTHON_SOCKETIO]: 3 };
 const SUBSCRIPTION_MODES = ['dynamic', 'static', 'dynamic-private'];
 
 const text = (name) => (value) => {
@@ -52,6 +53,10 @@ const OPTIONS = {
     heartbeatInterval: [NO_HEARTBEAT],
     heartbeatTimeout: [NO_HEARTBEAT],
   },
+  [PYTHON_SOCKETIO]: {
+    channel: [text, 'channel'],
+    requestsTimeout: [count, 'requestsTimeout'],
+  },
   emitter: {
     key: [text, 'key'],
     parser: [OWN_FORMAT],
@@ -84,4 +89,4 @@ function redisOptions(mode, client, options, others = []) {
   return described;
 }
 
-module.exports = { redisOptions };
+module.exports = { PYTHON_SOCKETIO, redisOptions };
