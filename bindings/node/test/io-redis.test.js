@@ -3,6 +3,7 @@
 
 const assert = require('node:assert');
 const { spawnSync } = require('node:child_process');
+const { EventEmitter } = require('node:events');
 const { after, afterEach, before, test } = require('node:test');
 
 const { Emitter: OfficialEmitter } = require('@socket.io/redis-emitter');
@@ -392,7 +393,14 @@ test('where Redis is can be read from clients of both packages', () => {
   }
 });
 
-test('what can not be done is refused in words', () => {
+test('what can not be done is refused in words', async () => {
+  class Encoder {
+    encode(packet) {
+      return [JSON.stringify(packet)];
+    }
+  }
+  const parser = { Encoder, Decoder: EventEmitter };
+  const started = await serve(ours.Server, { parser });
   const unsupported = { code: 'SOCKLINE_ERR_UNSUPPORTED' };
   const url = 'redis://h';
   for (const refused of [
@@ -407,6 +415,8 @@ test('what can not be done is refused in words', () => {
     () => createStreamsAdapter(url, { heartbeatInterval: 1 }),
     () => createAdapter(url)({}),
     () => new Emitter(url, { parser: {} }),
+    () => new ours.Server(0, { parser, adapter: url }),
+    () => started.adapter(url),
   ]) {
     assert.throws(refused, unsupported, String(refused));
   }

@@ -105,6 +105,7 @@ class Server extends EventEmitter {
       throw withCode(new Error(text), 'SOCKLINE_ERR_UNSUPPORTED');
     }
     if (this._isClustered) throw new TypeError('the server is one of a cluster already');
+    if (this._codec !== null) throw noParserInClusters();
     if (this._handle !== 0) calling(() => engine.ioSetAdapter(this._handle, this._key, redis));
     this.#redis = redis;
     this.#adapter = adapter;
@@ -156,6 +157,7 @@ class Server extends EventEmitter {
     if (this._handle !== 0) return;
     this._key = addTarget(this);
     const description = { ...serverOptions(this, options), redis: this.#redis };
+    if (this._isClustered && this._codec !== null) throw noParserInClusters();
     this._handle = calling(() => engine.ioServer(this._key, description));
     this.engine._started(options);
     this.#kept = new Kept(options.connectionStateRecovery);
@@ -372,6 +374,12 @@ class Server extends EventEmitter {
   _recover(id) {
     return this.#kept.take(id);
   }
+}
+
+/** What other servers send is written for this one's clients on the thread that hears of it. */
+function noParserInClusters() {
+  const text = 'option parser: servers of a cluster have those of socket.io-parser and socket.io-msgpack-parser only';
+  return withCode(new Error(text), 'SOCKLINE_ERR_UNSUPPORTED');
 }
 
 /** What is the main namespace's: listeners, broadcasts, and more. */
