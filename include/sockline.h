@@ -2968,7 +2968,8 @@ sockline_status sockline_io_add_message(
     size_t len);
 
 /**
- * Adds a namespace that the official admin UI connects to; options not NULL, copied.
+ * Adds a namespace that the official admin UI connects to; options not NULL, copied. In a cluster whose servers all have one it
+ * shows all of them.
  * Errors: SOCKLINE_ERR_INVALID_ARGUMENT without user and password unless no_auth is 1, SOCKLINE_ERR_CLOSED,
  * SOCKLINE_ERR_WRONG_HANDLE. Any thread.
  */

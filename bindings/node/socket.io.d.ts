@@ -545,7 +545,7 @@ export declare class Server<
   ): this;
   /**
    * Adds a namespace to which the front end of @socket.io/admin-ui connects. The engine fills it by itself: listeners hear
-   * nothing of its sockets, and `data` of sockets is not shown.
+   * nothing of its sockets, and `data` of sockets is shown only in a cluster. If all servers of that have one, it shows all.
    */
   enableAdmin(options: AdminOptions): this;
   /** Disconnects all clients, and stops listening. */

@@ -6,6 +6,7 @@ const { spawnSync } = require('node:child_process');
 const { EventEmitter } = require('node:events');
 const { after, afterEach, before, test } = require('node:test');
 
+const { instrument } = require('@socket.io/admin-ui');
 const { Emitter: OfficialEmitter } = require('@socket.io/redis-emitter');
 const ioredis = require('ioredis');
 const { createClient, createCluster } = require('redis');
@@ -60,6 +61,24 @@ function byName(events) {
 
 for (const mode of MODES) {
   const named = (name, run) => test(`${mode.mode}: ${name}`, async () => run(await cluster(redis, mode)));
+
+  named("each server's admin namespace shows the sockets of both", async (servers) => {
+    servers.a.enableAdmin({ auth: false });
+    instrument(servers.b, { auth: false, mode: 'development' });
+    const { one, other } = await both(servers);
+    one.peer.data.name = 'one';
+    other.peer.data.name = 'other';
+    for (const { url } of [servers.a, servers.b]) {
+      const [all] = await next(client(theirs.connect, `${url}/admin`), 'all_sockets');
+      for (const { socket, peer } of [one, other]) {
+        const { clientId, transport, nsp, data, handshake, rooms } = all.find(({ id }) => id === socket.id);
+        assert.deepStrictEqual([clientId, nsp, rooms], [socket.io.engine.id.slice(0, 12), '/', [socket.id]]);
+        assert.deepStrictEqual([data, handshake.issued], [{ name: peer.data.name }, peer.handshake.issued]);
+        assert.match(transport, /^(polling|websocket)$/);
+        assert.strictEqual(handshake.auth, undefined);
+      }
+    }
+  });
 
   named('broadcasts, rooms and exceptions reach the clients of both', async (servers) => {
     for (const [from, to] of [['a', 'b'], ['b', 'a']]) {

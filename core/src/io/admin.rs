@@ -1,6 +1,7 @@
 //! A namespace to which the front end of `@socket.io/admin-ui` connects; events and commands as in its version 0.5.
 
 mod login;
+mod shown;
 mod sums;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -10,10 +11,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use parking_lot::Mutex;
 
 use self::login::Login;
+pub(super) use self::shown::marked_data;
 use self::sums::{Sum, Sums};
 use super::core::Core;
 use super::counters::Counted;
-use super::details::{self, iso_string};
+use super::details::iso_string;
 use super::{
     AdminAuth, AdminOptions, BroadcastOperator, ConnectQuestion, DisconnectReason, EmitOptions, Event,
     Handler, Namespace, Socket,
@@ -119,7 +121,7 @@ impl Admin {
 
     pub(super) fn connected(&self, socket: &Socket) {
         self.show("socket_connected", || {
-            format!("{},{}", serialized(socket), now_json())
+            format!("{},{}", shown::own(socket), now_json())
         });
     }
 
@@ -220,14 +222,16 @@ impl Admin {
         if self.development
             && let Some(core) = self.core.upgrade()
         {
-            let sockets = core
-                .namespaces()
-                .into_iter()
-                .flat_map(|namespace| namespace.sockets());
-            let all: Vec<String> = sockets.map(|socket| serialized(&socket)).collect();
-            tell(socket, "all_sockets", &format!("[{}]", all.join(",")));
+            let (me, socket) = (self.me.clone(), socket.clone());
+            shown::all(&core.namespaces(), move |sockets| {
+                tell(&socket, "all_sockets", &sockets);
+                if let Some(admin) = me.upgrade() {
+                    admin.show_sums();
+                }
+            });
+        } else {
+            self.show_sums();
         }
-        self.show_sums();
         self.set_timer();
     }
 
@@ -443,22 +447,6 @@ fn host_name() -> String {
         "" => "localhost".to_owned(),
         name => name.to_owned(),
     }
-}
-
-/// A socket as the front end wants it.
-fn serialized(socket: &Socket) -> String {
-    let rooms: Vec<String> = socket.rooms().iter().map(|room| quoted(room)).collect();
-    let session: String = socket.session_id().chars().take(12).collect();
-    format!(
-        "{{\"id\":{},\"clientId\":{},\"transport\":{},\"nsp\":{},\"data\":{},\"handshake\":{},\"rooms\":[{}]}}",
-        quoted(socket.id()),
-        quoted(&session),
-        quoted(socket.transport().name()),
-        quoted(socket.namespace().name()),
-        socket.data_json(),
-        details::handshake_json(socket, false),
-        rooms.join(",")
-    )
 }
 
 /// A socket's namespace and id, as arguments.

@@ -282,6 +282,11 @@ impl Core {
         }
     }
 
+    /// Whether each socket is shown to admins, here or on other servers.
+    pub(super) fn shows_sockets(&self) -> bool {
+        self.admin.get().is_some_and(|admin| admin.is_detailed())
+    }
+
     /// Whether each event of this namespace is shown to an admin.
     pub(super) fn shows_events(&self, namespace: &Namespace) -> bool {
         self.admin

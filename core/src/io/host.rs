@@ -16,7 +16,7 @@ use super::engine::{SendFlags, send_prepared_many};
 use super::namespace::NamespaceInner;
 use super::sending::{self, Head, Payload};
 use super::waiting::Who;
-use super::{BroadcastOperator, Namespace, RoomEvent, Socket, details};
+use super::{BroadcastOperator, Namespace, RoomEvent, Socket, admin, details};
 use crate::adapter::{
     self, Answer, BroadcastAcks, BroadcastFlags, BroadcastOptions, BroadcastPacket, Directory, Host,
     Progress, Recipients, Reply, Session, SocketDetails,
@@ -129,6 +129,15 @@ impl Sockets {
 }
 
 impl Sockets {
+    /// What other servers see of a socket's data.
+    fn data_of(&self, socket: &Socket) -> String {
+        let core = self.core.upgrade();
+        match core.is_some_and(|core| core.shows_sockets()) {
+            true => admin::marked_data(socket),
+            false => socket.data_json(),
+        }
+    }
+
     /// Hands an event to all sessions; how many of them miss it.
     fn give(&self, sockets: &[Socket], prepared: &Arc<Prepared>, flags: SendFlags) -> usize {
         if let [socket] = sockets {
@@ -218,7 +227,7 @@ impl Host for Sockets {
             id: member.id().to_owned(),
             handshake: details::handshake_json(member, true),
             rooms: Vec::new(),
-            data: member.data_json(),
+            data: self.data_of(member),
         }
     }
 

@@ -243,12 +243,15 @@ pub(super) fn packet(payload: Payload<'_>, attachments: &[&[u8]]) -> BroadcastPa
 
 impl Namespace {
     fn details(&self, found: Vec<adapter::SocketDetails>) -> Vec<SocketDetails> {
-        let details = found.into_iter().map(|found| SocketDetails {
-            socket: self.local().host().find(&found.id),
-            id: found.id,
-            handshake_json: found.handshake,
-            rooms: found.rooms,
-            data_json: found.data,
+        let details = found.into_iter().map(|found| {
+            let socket = self.local().host().find(&found.id);
+            SocketDetails {
+                data_json: socket.as_ref().map_or(found.data, Socket::data_json),
+                socket,
+                id: found.id,
+                handshake_json: found.handshake,
+                rooms: found.rooms,
+            }
         });
         details.collect()
     }
@@ -264,7 +267,8 @@ pub struct SocketDetails {
     pub handshake_json: String,
     /// Its rooms.
     pub rooms: Vec<String>,
-    /// Its data, as [`Socket::data_json`].
+    /// Its data, as [`Socket::data_json`]. Of another server's socket with `_admin`, if that server has an admin namespace which
+    /// shows each socket.
     pub data_json: String,
     /// The socket itself, if it is in this process.
     pub socket: Option<Socket>,

@@ -202,7 +202,8 @@ impl Server {
     }
 
     /// Adds a namespace to which the front end of `@socket.io/admin-ui` (0.5) connects. Its sockets are the library's own:
-    /// the handler hears nothing of them.
+    /// the handler hears nothing of them. In a cluster whose servers all have one it shows all of them, official ones with
+    /// `instrument` included.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`] for a password hash that isn't bcrypt's.

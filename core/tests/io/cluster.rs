@@ -393,6 +393,78 @@ fn an_admin_sees_all_servers() {
 }
 
 #[test]
+fn an_admin_is_shown_the_sockets_of_all_servers() {
+    MODES
+        .into_iter()
+        .for_each(an_admin_is_shown_the_sockets_of_all_servers_in);
+}
+
+fn an_admin_is_shown_the_sockets_of_all_servers_in(mode: RedisMode) {
+    let (_courier, a, b) = two_in(mode);
+    a.io.enable_admin(AdminOptions::new(AdminAuth::None)).unwrap();
+    b.io.enable_admin(AdminOptions::new(AdminAuth::None)).unwrap();
+    let (_first, here) = a.joined();
+    let (_second, there) = b.joined();
+    let (_third, elsewhere) = b.joined_to("/n");
+    a.io.of("/n");
+    there.join(&["room"]);
+    there.set_data_json("{\"n\":1}");
+    let mut admin = a.client();
+    admin.join("/admin");
+    let all = loop {
+        let text = admin.text();
+        let event: serde_json::Value = serde_json::from_str(&text["42/admin,".len()..]).unwrap();
+        if event[0] == "all_sockets" {
+            break event[1].as_array().unwrap().clone();
+        }
+    };
+    let shown = |id: &str| all.iter().find(|socket| socket["id"] == id).unwrap();
+    assert_eq!(all.len(), 4);
+    for (socket, namespace) in [(&here, "/"), (&there, "/"), (&elsewhere, "/n")] {
+        let shown = shown(socket.id());
+        assert_eq!(shown["nsp"], namespace);
+        assert_eq!(shown["clientId"], socket.session_id()[..12]);
+        assert_eq!(shown["transport"], "websocket");
+        assert_eq!(shown["handshake"]["address"], "127.0.0.1");
+        assert!(shown["handshake"]["auth"].is_null());
+    }
+    assert_eq!(shown(&admin.id)["nsp"], "/admin");
+    assert_eq!(shown(there.id())["data"], serde_json::json!({"n": 1}));
+    assert_eq!(
+        shown(there.id())["rooms"].as_array().unwrap().len(),
+        2,
+        "its own and the other"
+    );
+    // This server's application is shown its own sockets' data as they are.
+    let (done, found) = result();
+    a.io.of("/").all().fetch_sockets(done).unwrap();
+    let sockets = found.recv_timeout(PATIENCE).unwrap().unwrap().value;
+    let data = |id: &str| &sockets.iter().find(|socket| socket.id == id).unwrap().data_json;
+    assert_eq!(data(here.id()), "{}");
+    assert!(data(there.id()).starts_with("{\"_admin\":"));
+}
+
+#[test]
+fn without_redis_an_admin_is_shown_this_servers_sockets() {
+    let courier = Courier::new();
+    let (a, bus) = courier.node(|_| {});
+    let (b, _) = courier.node(|_| {});
+    a.io.enable_admin(AdminOptions::new(AdminAuth::None)).unwrap();
+    let (_first, here) = a.joined();
+    let (_second, there) = b.joined();
+    bus.cut();
+    let mut admin = a.client();
+    admin.join("/admin");
+    let all = loop {
+        let text = admin.text();
+        if text.contains("\"all_sockets\"") {
+            break text;
+        }
+    };
+    assert!(all.contains(here.id()) && !all.contains(there.id()));
+}
+
+#[test]
 fn with_streams_sessions_are_recovered_on_another_server() {
     let courier = Courier::new();
     let recovers = |options: &mut io::ServerOptions| {

@@ -185,7 +185,8 @@ unsafe impl Versioned for sockline_io_admin_options {
     const NAME: &'static str = "sockline_io_admin_options";
 }
 
-/// Adds a namespace that the official admin UI connects to; options not NULL, copied.
+/// Adds a namespace that the official admin UI connects to; options not NULL, copied. In a cluster whose servers all have one it
+/// shows all of them.
 /// Errors: SOCKLINE_ERR_INVALID_ARGUMENT without user and password unless no_auth is 1, SOCKLINE_ERR_CLOSED,
 /// SOCKLINE_ERR_WRONG_HANDLE. Any thread.
 #[unsafe(no_mangle)]

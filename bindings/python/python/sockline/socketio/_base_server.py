@@ -149,7 +149,8 @@ class BaseServer(ClusterCore):
         namespace: str = "/admin",
         server_stats_interval: int = 2,
     ) -> None:
-        """Opens a namespace for the `Socket.IO Admin UI <https://admin.socket.io>`_.
+        """Opens a namespace for the `Socket.IO Admin UI <https://admin.socket.io>`_. In a cluster whose servers all have one it
+        shows all of them.
 
         ``auth`` is a dictionary with ``username`` and ``password``, or with a ``password_hash`` of bcrypt's in its place;
         ``False`` for no authentication. With ``mode`` of ``"production"`` only sums are shown.
