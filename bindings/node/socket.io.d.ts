@@ -206,9 +206,13 @@ export interface Connection extends EventEmitter {
   readonly transport: Transport;
   readonly request: IncomingMessage;
   readonly remoteAddress: string;
-  readonly readyState: 'open' | 'closed';
+  readonly readyState: 'open' | 'closing' | 'closed';
   readonly upgraded: boolean;
-  close(): void;
+  /**
+   * Closes it, whatever namespaces it has joined: their sockets are disconnected with 'forced close', and the client may come back.
+   * What was sent before goes out first, unless it is discarded.
+   */
+  close(discard?: boolean): void;
   /** A packet came, or is on its way out. The first listener for packets costs a copy of each from then on. */
   on(event: 'packet' | 'packetCreate', listener: (packet: EnginePacket) => void): this;
   /** What a message carries. */

@@ -387,3 +387,48 @@ fn an_idle_socket_io_client_costs_at_most_a_kibibyte() {
     assert!(each <= 864, "{each} bytes for each client");
     drop((all, warm));
 }
+
+#[test]
+fn timers_that_another_thread_sets_and_takes_back_leave_nothing() {
+    const COUNT: u64 = 100_000;
+    struct Nobody;
+    impl sockline::Timed for Nobody {
+        fn due(self: std::sync::Arc<Self>, _: u64) {}
+    }
+    let _turn = ONE_AT_A_TIME.lock();
+    let on_loop = started();
+    let home = sockline::Home::of_loop(&on_loop);
+    let settle = || {
+        let (done, is_done) = std::sync::mpsc::channel();
+        assert!(home.run(Box::new(move || done.send(()).unwrap())));
+        is_done.recv().unwrap();
+    };
+    let somebody: std::sync::Arc<dyn sockline::Timed> = std::sync::Arc::new(Nobody);
+    let weak = std::sync::Arc::downgrade(&somebody);
+    let set_and_take_back = |count: u64| {
+        let hour = home.now() + 3_600_000;
+        let mut keys = Vec::with_capacity(count as usize);
+        // A thousand for each time, which come nearer.
+        keys.extend((0..count).map(|number| {
+            let at = hour - number / 1000;
+            (at, home.at(at, weak.clone()))
+        }));
+        settle();
+        let most = heap();
+        for (at, key) in keys {
+            home.forget(at, key, &weak);
+        }
+        settle();
+        most
+    };
+    set_and_take_back(1000);
+    let before = heap();
+    let most = set_and_take_back(COUNT);
+    let left = heap() - before;
+    assert!(
+        most - before > 1_000_000 && left < 20_000,
+        "{left} bytes of {}",
+        most - before
+    );
+    assert_eq!(std::sync::Arc::weak_count(&somebody), 1);
+}

@@ -51,6 +51,47 @@ for (const { Server, connect, name } of [{ ...ours, name: 'ours' }, { ...theirs,
     assert.strictEqual(socket.connected, true);
   });
 
+  for (const { carrier, transports } of CARRIERS) {
+    test(`${name}, ${carrier}: a middleware can close the connection`, async () => {
+      const server = await serve(Server);
+      server.on('connection', () => assert.fail('connected all the same'));
+      const seen = [];
+      let done;
+      const isClosed = new Promise((resolve) => (done = resolve));
+      server.use((socket, goOn) => {
+        const { conn } = socket;
+        conn.on('close', (reason) => {
+          seen.push([reason, conn.readyState]);
+          done();
+        });
+        conn.close();
+        assert.notStrictEqual(conn.readyState, 'open');
+        conn.close();
+        goOn();
+      });
+      const socket = client(connect, server.url, { transports });
+      socket.on('connect', () => assert.fail('connected all the same'));
+      socket.on('connect_error', () => assert.fail('refused, where it was closed'));
+      assert.deepStrictEqual((await next(socket.io, 'close'))[0], 'transport close');
+      await isClosed;
+      assert.deepStrictEqual(seen, [['forced close', 'closed']]);
+      assert.strictEqual(server.engine.clientsCount, 0);
+      assert.strictEqual(server.of('/')._preConnectSockets.size, 0);
+    });
+
+    test(`${name}, ${carrier}: the connection of a socket is closed by itself`, async () => {
+      const server = await serve(Server);
+      const { socket, peer } = await pair(connect, server, { transports });
+      const ends = Promise.all([next(peer, 'disconnect'), next(peer.conn, 'close'), next(socket, 'disconnect')]);
+      const last = next(socket, 'last');
+      peer.emit('last', 1);
+      peer.conn.close();
+      assert.deepStrictEqual(await last, [1]);
+      const [[there], [closed], [here]] = await ends;
+      assert.deepStrictEqual([there, closed, here, socket.active], ['forced close', 'forced close', 'transport close', true]);
+    });
+  }
+
   test(`${name}: a client that goes while it is asked about is never connected`, async () => {
     const server = await serve(Server);
     let release;

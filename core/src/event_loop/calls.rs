@@ -56,7 +56,7 @@ impl LoopCore {
             Command::Answer(id, exchange, answer) => self.answer(id, exchange, *answer),
             Command::Pass(id, exchange, head) => self.pass(id, exchange, *head),
             Command::Run(life, job) => self.run_job(life, job),
-            Command::Timed(life, deadline, timed) => self.set_queued_timed(life, deadline, timed),
+            Command::Timed(life, deadline, key, timed) => self.set_queued_timed(life, deadline, key, timed),
             Command::Forget(life, deadline, key, timed) => self.forget_queued(life, deadline, key, &timed),
             Command::Stop => self.stopping.set(true),
             Command::Shutdown(within) => self.begin_shutdown(crate::settings::millis(within)),

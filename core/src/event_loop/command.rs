@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::adopting::Adopted;
 use super::connecting::ConnectPlan;
-use super::home::{Job, Timed, TimerKey};
+use super::home::{Job, Timed};
 use super::listener::Listening;
 use super::messages::Form;
 use super::requesting::Asking;
+use super::waiting::TimerKey;
 use crate::handle::Id;
 use crate::handler::Handler;
 use crate::http::Request;
@@ -70,7 +71,8 @@ pub(crate) enum Command {
     Pass(Id, u64, Box<Request>),
     /// A job, and which life of the loop it is for.
     Run(u32, Job),
-    Timed(u32, Millis, Weak<dyn Timed>),
+    /// A timer, and the key that its thread has got.
+    Timed(u32, Millis, TimerKey, Weak<dyn Timed>),
     /// The timer of this object that was set for this time under this key is of no use any more.
     Forget(u32, Millis, TimerKey, Weak<dyn Timed>),
     Stop,

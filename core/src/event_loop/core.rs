@@ -13,11 +13,12 @@ use mio::event::Event;
 use mio::{Events, Poll, Registry, Token};
 
 use super::connection::{Conn, NEVER};
-use super::home::{AtHome, Resident, Waiting};
+use super::home::{AtHome, Resident};
 use super::listener::Listener;
 use super::shared::Shared;
 use super::timers::{Entry, Wheel};
 use super::tracking::{Mark, Report};
+use super::waiting::Waiting;
 use super::{LoopOptions, Turn};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, Kind};

@@ -1,8 +1,6 @@
 //! A loop as a value: running jobs on its thread, its clock, and timers for objects that are no connections.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry as BTreeEntry;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
@@ -12,6 +10,7 @@ use super::core::LoopCore;
 use super::fork;
 use super::shared::Shared;
 use super::timers::Entry;
+use super::waiting::{TimerKey, Together};
 use crate::error::{ErrorCode, Result};
 use crate::websocket::WebSocket;
 use crate::ws::Millis;
@@ -39,54 +38,6 @@ pub trait Timed: Send + Sync {
 
 /// The key of these timers: of a kind that no handle has.
 const TIMED: u64 = 3 << 51;
-
-/// Where a timer is, among those for the same time: with that, [`Home::forget`] takes it back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimerKey(u32);
-
-impl TimerKey {
-    /// Of a timer that can't be taken back.
-    pub const NONE: TimerKey = TimerKey(u32::MAX);
-
-    pub(crate) fn number(self) -> u32 {
-        self.0
-    }
-
-    pub(crate) fn of_number(number: u32) -> TimerKey {
-        TimerKey(number)
-    }
-}
-
-/// The objects that wait for a time. Those that wait for the same one share an entry in the wheel.
-pub(crate) type Waiting = BTreeMap<Millis, Together>;
-
-/// Those that wait for the same time; who has been taken back leaves a gap.
-#[derive(Default)]
-pub(crate) struct Together {
-    all: Vec<Option<Weak<dyn Timed>>>,
-    left: usize,
-}
-
-impl Together {
-    fn push(&mut self, timed: Weak<dyn Timed>) -> TimerKey {
-        let key = u32::try_from(self.all.len()).map_or(TimerKey::NONE, TimerKey);
-        self.all.push(Some(timed));
-        self.left += 1;
-        key
-    }
-
-    /// To be dropped when nothing is borrowed.
-    fn take(&mut self, key: TimerKey, timed: &Weak<dyn Timed>) -> Option<Weak<dyn Timed>> {
-        let place = self.all.get_mut(key.0 as usize)?;
-        // The key may be an older timer's, which has come. While somebody asks for it, no other object has its address.
-        let taken = place.take_if(|other| other.as_ptr().cast::<()>() == timed.as_ptr().cast::<()>())?;
-        self.left -= 1;
-        if self.left == 0 {
-            self.all = Vec::new();
-        }
-        Some(taken)
-    }
-}
 
 /// An object that lives by a loop: kept while it has something to wait for, and told when the loop ends.
 pub(crate) trait Resident: Send + Sync {
@@ -138,17 +89,17 @@ impl Home {
 
     /// Has [`Timed::due`] called at this time of the loop's clock, or soon if it is over. Each timer costs a little memory
     /// until its time, the object's own among it: so an object keeps the earliest time that it has set, sets another only
-    /// for an earlier one or when that one has come, and takes its timer back when it ends. Objects whose times are the
-    /// same share the most of it. Set by other threads than the loop's, a timer has no key and can't be taken back.
+    /// for an earlier one or when that one has come, and takes its timer back when it ends. Any thread.
     pub fn at(self, deadline: Millis, timed: Weak<dyn Timed>) -> TimerKey {
         let Some(shared) = self.alive() else {
             return TimerKey::NONE;
         };
         match shared.enter() {
-            Some(core) => core.set_timed(deadline, timed),
+            Some(core) => core.set_timed(deadline, None, timed),
             None => {
-                shared.push(Command::Timed(self.life, deadline, timed));
-                TimerKey::NONE
+                let key = shared.next_timer_key();
+                shared.push(Command::Timed(self.life, deadline, key, timed));
+                key
             }
         }
     }
@@ -159,7 +110,8 @@ impl Home {
         let Some(shared) = self.alive().filter(|_| key != TimerKey::NONE) else {
             return;
         };
-        match shared.enter() {
+        // One that another thread has set may be behind other commands still.
+        match shared.enter().filter(|_| !key.is_from_elsewhere()) {
             Some(core) => core.forget_timed(deadline, key, timed),
             None => shared.push(Command::Forget(self.life, deadline, key, timed.clone())),
         }
@@ -289,9 +241,15 @@ impl LoopCore {
     }
 
     /// Sets a timer that was meant for this life of the loop.
-    pub(crate) fn set_queued_timed(&self, life: u32, deadline: Millis, timed: Weak<dyn Timed>) {
+    pub(crate) fn set_queued_timed(
+        &self,
+        life: u32,
+        deadline: Millis,
+        key: TimerKey,
+        timed: Weak<dyn Timed>,
+    ) {
         if life == self.shared().life() {
-            self.set_timed(deadline, timed);
+            self.set_timed(deadline, Some(key), timed);
         }
     }
 
@@ -301,21 +259,21 @@ impl LoopCore {
         }
     }
 
-    fn set_timed(&self, deadline: Millis, timed: Weak<dyn Timed>) -> TimerKey {
-        let key = match self.timed.borrow_mut().entry(deadline) {
-            BTreeEntry::Occupied(mut others) => return others.get_mut().push(timed),
-            BTreeEntry::Vacant(first) => first.insert(Together::default()).push(timed),
-        };
-        self.set_timer(Entry { deadline, key: TIMED });
+    fn set_timed(&self, deadline: Millis, key: Option<TimerKey>, timed: Weak<dyn Timed>) -> TimerKey {
+        let key = self.timed.borrow_mut().set(deadline, key, timed);
+        self.arm_timed();
         key
     }
 
-    /// The wheel's entry stays, and with it the place of those that wait for this time, which may be empty now.
+    fn arm_timed(&self) {
+        let earliest = self.timed.borrow_mut().arm();
+        if let Some(deadline) = earliest {
+            self.set_timer(Entry { deadline, key: TIMED });
+        }
+    }
+
     fn forget_timed(&self, deadline: Millis, key: TimerKey, timed: &Weak<dyn Timed>) {
-        let taken = match self.timed.borrow_mut().get_mut(&deadline) {
-            Some(together) => together.take(key, timed),
-            None => None,
-        };
+        let taken = self.timed.borrow_mut().forget(deadline, key, timed);
         drop(taken); // unborrowed
     }
 
@@ -325,20 +283,12 @@ impl LoopCore {
             return self.cut_when_late();
         }
         // All at once: who is told may set the next timer, for now, which is for the next turn.
-        for timed in self.take_due().into_iter().flat_map(|together| together.all) {
-            if let Some(timed) = timed.and_then(|timed| timed.upgrade()) {
+        let due = self.timed.borrow_mut().take_due(self.now());
+        self.arm_timed();
+        for timed in due.into_iter().flat_map(Together::into_timers) {
+            if let Some(timed) = timed.upgrade() {
                 timed.due(self.now());
             }
         }
-    }
-
-    fn take_due(&self) -> Vec<Together> {
-        let (mut waiting, mut due) = (self.timed.borrow_mut(), Vec::new());
-        while let Some(first) = waiting.first_entry()
-            && *first.key() <= self.now()
-        {
-            due.push(first.remove());
-        }
-        due
     }
 }

@@ -19,7 +19,7 @@
 //! | `adopting` | connections that another server has accepted |
 //! | `serving`, `sending`, `files` | HTTP, upgrades, static files |
 //! | `exchange` | a route's requests with their bodies, and the answers that are owed |
-//! | `home` | jobs and timers for objects that belong to a loop |
+//! | `home`, `waiting` | jobs and timers for objects that belong to a loop |
 //! | `site`, `publishing` | what a server's loops share, broadcasts and topics |
 //! | `timers`, `stream`, `tcp`, `thread`, `fork` | deadlines and what the system offers |
 
@@ -65,6 +65,7 @@ mod timers;
 mod tls_stream;
 mod tracking;
 mod turning;
+mod waiting;
 mod writing;
 
 use std::sync::Arc;
@@ -86,7 +87,7 @@ pub(crate) use self::exchange::{answer, pass};
 #[cfg(feature = "redis")]
 pub(crate) use self::fork::{check as check_fork, watch as watch_forks};
 pub(crate) use self::home::Resident;
-pub use self::home::{Home, Timed, TimerKey};
+pub use self::home::{Home, Timed};
 pub use self::memory::{memory_in_use, set_memory_budget};
 pub(crate) use self::parts::send_part;
 #[cfg(feature = "redis")]
@@ -97,6 +98,7 @@ pub(crate) use self::securing::info as tls_info;
 pub(crate) use self::slots::{Addresses, Info};
 pub(crate) use self::thread::spawn;
 pub use self::turning::{Loop, LoopOptions, LoopWaker, Turn};
+pub use self::waiting::TimerKey;
 
 use self::command::Command;
 use self::messages::Form;

@@ -18,6 +18,7 @@ use super::fork;
 use super::memory;
 use super::site::Site;
 use super::slots::{Slot, Slots};
+use super::waiting::TimerKey;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, MAX_LOOPS};
 use crate::ws::Millis;
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     /// The servers whose handles are this loop's. Held for a look-up only.
     sites: Mutex<HashMap<Id, Arc<Site>>>,
     pub(crate) turns: Count,
+    /// How many timers other threads have set.
+    timers: AtomicU32,
     /// Which of the loops that have had this place has it now.
     life: AtomicU32,
     /// The beginning of the clock of all of them.
@@ -107,6 +110,7 @@ impl Shared {
             bell: Doorbell::default(),
             sites: Mutex::default(),
             turns: Count::default(),
+            timers: AtomicU32::new(0),
             life: AtomicU32::new(0),
             epoch,
             core: ReentrantMutex::new(LoopCore::new(epoch)),
@@ -185,6 +189,16 @@ impl Shared {
 
     pub(crate) fn life(&self) -> u32 {
         self.life.load(Ordering::Acquire)
+    }
+
+    /// For a timer that another thread sets. When all were used once, the first comes again: long after its timer.
+    pub(crate) fn next_timer_key(&self) -> TimerKey {
+        loop {
+            let key = TimerKey::from_elsewhere(self.timers.fetch_add(1, Ordering::Relaxed));
+            if key != TimerKey::NONE {
+                return key;
+            }
+        }
     }
 
     /// The clock itself, from any thread.

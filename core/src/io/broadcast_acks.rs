@@ -10,12 +10,13 @@ use super::inquiries::Inquiry;
 use super::{AckResponse, BroadcastAcks, Namespace};
 use crate::adapter;
 use crate::error::Result;
-use crate::event_loop::{Home, Timed};
+use crate::event_loop::{Home, Timed, TimerKey};
 use crate::json::within_brackets;
 use crate::ws::Millis;
 
 /// Answers that come together under one token. The sockets that owe them hold it, and itself until it is done.
 pub(super) struct Gathering {
+    me: Weak<Gathering>,
     namespace: Namespace,
     /// The loop of the server, where the result is heard.
     home: Home,
@@ -36,6 +37,7 @@ struct State {
     is_done: bool,
     /// The application waits; it has this told.
     inquiry: Option<Inquiry<()>>,
+    timer: Option<(Millis, TimerKey)>,
 }
 
 impl State {
@@ -47,7 +49,8 @@ impl State {
 impl Gathering {
     /// [`ErrorCode::Closed`](crate::ErrorCode::Closed) if the server is closed.
     pub(super) fn new(core: &Arc<Core>, namespace: Namespace, token: u64) -> Result<Arc<Gathering>> {
-        let gathering = Arc::new(Gathering {
+        let gathering = Arc::new_cyclic(|me| Gathering {
+            me: me.clone(),
             namespace,
             home: core.home,
             token,
@@ -64,10 +67,13 @@ impl Gathering {
         self.change(|state| state.servers = Some(count));
     }
 
-    pub(super) fn set_timer(self: &Arc<Self>, timeout: Option<Millis>) {
-        if let Some(timeout) = timeout {
-            let timed: Weak<Gathering> = Arc::downgrade(self);
-            self.home.at(self.home.now().saturating_add(timeout), timed);
+    pub(super) fn set_timer(&self, timeout: Option<Millis>) {
+        let Some(timeout) = timeout else { return };
+        let deadline = self.home.now().saturating_add(timeout);
+        let timed: Weak<Gathering> = self.me.clone();
+        let mut state = self.state.lock();
+        if !state.is_done {
+            state.timer = Some((deadline, self.home.at(deadline, timed)));
         }
     }
 
@@ -87,11 +93,15 @@ impl Gathering {
 
     /// Has the application told of it.
     fn done(&self) {
-        let inquiry = {
+        let (inquiry, timer) = {
             let mut state = self.state.lock();
             state.is_done = true;
-            state.inquiry.take()
+            (state.inquiry.take(), state.timer.take())
         };
+        if let Some((deadline, key)) = timer {
+            let me: Weak<dyn Timed> = self.me.clone();
+            self.home.forget(deadline, key, &me);
+        }
         if let Some(inquiry) = inquiry {
             inquiry.answer(Ok(()));
         }

@@ -299,14 +299,15 @@ impl Connection {
 
     /// Connects the socket: it is in its namespace, the client is told, then the application.
     fn join(&self, socket: Socket) {
+        let is_open = socket.0.session.is_open();
         let (is_closed, is_first) = {
             let mut state = self.state.lock();
-            let is_first = !state.has_joined;
-            if !state.is_closed {
+            let (is_closed, is_first) = (state.is_closed || !is_open, !state.has_joined);
+            if !is_closed {
                 state.has_joined = true;
                 state.sockets.push(socket.clone());
             }
-            (state.is_closed, is_first)
+            (is_closed, is_first)
         };
         if is_first {
             self.core.has_joined(self);

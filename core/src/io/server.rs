@@ -178,6 +178,20 @@ impl Server {
         }
     }
 
+    /// Closes a session (Engine.IO's `conn.close()`), whatever its client has joined or is asked about: its sockets are
+    /// disconnected with "forced close", without being told so, and a client of the official kind comes back. What was sent
+    /// before goes out first, on polling if the client asks for it within 30 seconds; `discard`: on polling, it is lost. Says
+    /// whether there is such a session.
+    pub fn close_session(&self, id: &str, discard: bool) -> bool {
+        let session = self.engine().session(id);
+        session.inspect(|session| session.close(discard)).is_some()
+    }
+
+    /// Whether there is a session with this id.
+    pub fn has_session(&self, id: &str) -> bool {
+        self.engine().session(id).is_some()
+    }
+
     /// How many sessions there are.
     pub fn engine_clients(&self) -> usize {
         self.engine().clients()

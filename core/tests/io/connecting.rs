@@ -370,3 +370,36 @@ fn asking_again_while_it_waits_is_ignored() {
     let socket = fixture.socket();
     client.gets_nothing_more(&fixture, &socket);
 }
+
+#[test]
+fn a_session_is_closed_whatever_its_client_has_joined() {
+    let fixture = serve_with(|options| options.ask_connecting = true);
+    let io = fixture.io.clone();
+    set(
+        &fixture.handler.on_connecting,
+        Box::new(move |question| {
+            if question.socket().auth() == "{\"bad\":1}" {
+                let id = question.socket().session_id().to_owned();
+                assert!(io.close_session(&id, false));
+            }
+            question.allow();
+        }),
+    );
+    let mut client = fixture.client();
+    client.say("40{\"bad\":1}");
+    client.is_closed();
+    fixture.hears(&["connecting / {\"bad\":1}", "abandoned /"]);
+    let (mut client, socket) = fixture.joined();
+    assert!(fixture.io.close_session(socket.session_id(), true));
+    client.is_closed();
+    fixture.hears(&[
+        "connecting / {}",
+        "connection /",
+        "disconnecting forced close 1",
+        "disconnect / forced close",
+    ]);
+    assert!(!fixture.io.close_session(socket.session_id(), true));
+    assert!(!fixture.io.close_session("nobody", false));
+    fixture.hears_nothing_more();
+    assert_eq!(fixture.io.engine_clients(), 0);
+}

@@ -64,6 +64,43 @@ fn a_slow_server_has_the_sender_wait_and_says_when_to_go_on() {
 }
 
 #[test]
+fn pongs_do_not_pile_up_for_a_server_that_reads_nothing() {
+    const PINGS: usize = 10_000;
+    let scene = Scene::with(
+        |options| {
+            options.transports = vec![sockline::io::Transport::WebSocket];
+            options.client.settings.hard_limit = 64 << 20;
+        },
+        |_, _| {},
+    );
+    let (socket, mut peer) = scene.on_websocket();
+    let text = format!("\"{}\"", "x".repeat(1 << 20));
+    while scene.manager.buffered_amount() < 32 << 20 {
+        let _ = socket.emit("a", &text, &[], &EmitOptions::default()).unwrap();
+    }
+    let pinged = |times: usize| {
+        let mut left = times;
+        while left > 0 {
+            left -= usize::from(scene.next() == "ping"); // there may be drains before
+        }
+    };
+    say(&mut peer, "2");
+    pinged(1);
+    // More than the system takes for a peer that doesn't read.
+    let before = scene.manager.buffered_amount();
+    peer.send(&frame(0x81, b"2").repeat(PINGS));
+    pinged(PINGS);
+    let after = scene.manager.buffered_amount();
+    assert!(after < before + 100, "{before} and then {after}");
+    while hear(&mut peer) != "3" {}
+    // Answered again, by one each.
+    for _ in 0..3 {
+        say(&mut peer, "2");
+        assert_eq!(hear(&mut peer), "3");
+    }
+}
+
+#[test]
 fn polling_has_the_sender_wait_too() {
     let scene = Scene::with(
         |options| {

@@ -26,6 +26,13 @@ class Connection extends EventEmitter {
     });
   }
 
+  /** Closes it, whatever namespaces it has joined. What was sent before goes out first; `discard`: over polling, it is lost. */
+  close(discard = false) {
+    if (this.readyState !== 'open' && !(discard && this.readyState === 'closing')) return;
+    this.readyState = 'closing';
+    this.server._closeSession(this.id, Boolean(discard));
+  }
+
   _packet(extra, content) {
     emitPacket(this, extra, content, this.protocol === 3 ? 'ping' : 'pong');
   }
@@ -57,7 +64,6 @@ class Client {
     this.sockets = new Map();
     this.nsps = new Map();
     this.conn = new Connection(server.engine, details, request);
-    this.conn.close = () => this._disconnect();
   }
 
   _add(socket) {

@@ -49,6 +49,11 @@ class EngineServer extends EventEmitter {
     return this.#io._handle === 0 ? 0 : engine.ioClientsCount(this.#io._handle);
   }
 
+  /** Ends one client's session. */
+  _closeSession(id, discard) {
+    if (this.#io._handle !== 0) engine.ioCloseSession(this.#io._handle, id, discard);
+  }
+
   /** The server that it is attached to. */
   get httpServer() {
     return this.#io.httpServer;

@@ -348,7 +348,7 @@ class Server extends EventEmitter {
 
   /** The connection of a socket. */
   _clientOf(socket) {
-    const client = this.#clientFor(socket._details, socket.connected);
+    const client = this.#clientFor(socket._details, socket.connected || socket._isConnecting);
     if (socket.connected) client._add(socket);
     return client;
   }
@@ -364,6 +364,13 @@ class Server extends EventEmitter {
 
   _clientGone(client) {
     this.#clients.delete(client.id);
+  }
+
+  /** Of a session that ended before anybody asked for its end the engine doesn't tell; of others it has by then. */
+  _mayBeGone(client) {
+    setImmediate(() => {
+      if (this._handle !== 0 && !engine.ioHasSession(this._handle, client.id)) client._closed('transport close');
+    });
   }
 
   /** Keeps the data of a socket that may come back. */

@@ -59,6 +59,11 @@ class Socket extends EventEmitter {
     return !this.connected;
   }
 
+  /** Middlewares are asked about it. */
+  get _isConnecting() {
+    return this.nsp._preConnectSockets.get(this.id) === this;
+  }
+
   /** The application's own. */
   get data() {
     this.server._touched?.(this);
@@ -258,7 +263,9 @@ class Socket extends EventEmitter {
       case KIND.IO_DISCONNECT:
         return this.#gone(extra, data.utf8Slice());
       case KIND.IO_ABANDONED:
-        return this.#forget();
+        this.#forget();
+        if (this.#client) this.server._mayBeGone(this.#client);
+        return undefined;
     }
   }
 

@@ -110,6 +110,21 @@ impl Engine {
         Ok(())
     }
 
+    /// Closes a session; nothing happens if it has gone.
+    #[napi]
+    pub fn io_close_session(&self, server: f64, id: String, discard: bool) {
+        if let Ok(server) = io_server(server) {
+            server.close_session(&id, discard);
+        }
+        self.host.get().deliver_soon();
+    }
+
+    /// Whether there is a session with this id.
+    #[napi]
+    pub fn io_has_session(&self, server: f64, id: String) -> bool {
+        io_server(server).is_ok_and(|server| server.has_session(&id))
+    }
+
     #[napi]
     pub fn io_clients_count(&self, server: f64) -> f64 {
         io_server(server).map_or(0, |server| server.engine_clients()) as f64

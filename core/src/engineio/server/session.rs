@@ -77,6 +77,11 @@ impl Session {
         }
     }
 
+    /// Whether it goes on: nobody has closed it, here or there.
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
     /// Whether it has ended.
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed

@@ -26,9 +26,28 @@ pub(super) struct Link {
     pub(super) decoder: Decoder,
     pub(super) http: Option<HttpClient>,
     pub(super) websockets: Vec<Carried>,
+    /// The latest pong over a WebSocket has left once the system has taken more bytes than these.
+    pong_leaves_at: Option<u64>,
 }
 
+/// A pong over a WebSocket.
+const PONG: &str = "3";
+
 impl Link {
+    /// Whether a pong waits over there already: it answers all pings that come before it leaves, so that whoever pings and reads
+    /// nothing makes nothing grow. Otherwise one is about to.
+    fn has_pong_waiting(&mut self, number: u32) -> bool {
+        let Some(metrics) = self.websocket(number).and_then(WebSocket::metrics) else {
+            return false;
+        };
+        let is_waiting = |leaves_at: u64| leaves_at >= metrics.bytes_out;
+        if metrics.buffered > 0 && self.pong_leaves_at.is_some_and(is_waiting) {
+            return true;
+        }
+        self.pong_leaves_at = Some(metrics.bytes_out + metrics.buffered);
+        false
+    }
+
     pub(super) fn websocket(&self, number: u32) -> Option<WebSocket> {
         let carried = self.websockets.iter().find(|carried| carried.number == number);
         carried.map(|carried| carried.ws)
@@ -66,6 +85,7 @@ impl Core {
             decoder: options.parser.decoder(),
             http: None,
             websockets: Vec::new(),
+            pong_leaves_at: None,
         });
     }
 
@@ -80,6 +100,7 @@ impl Core {
             Output::Post(carrier, payload) => self.post_payload(link, carrier, payload),
             Output::Leave(farewell) => self.leave(link, farewell),
             Output::Connect(carrier) => self.connect_websocket(link, carrier),
+            Output::SendText(carrier, text, _) if text == PONG && link.has_pong_waiting(carrier) => {}
             Output::SendText(carrier, text, compress) => {
                 let text = text.into_bytes();
                 state.over_mark |= send(link, carrier, MessageType::Text, &text, compress);

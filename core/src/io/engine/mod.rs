@@ -36,7 +36,7 @@ use std::time::Duration;
 use self::bundle::Bundle;
 use self::registry::{Keyed, Registry};
 use crate::engineio::server::Config;
-use crate::engineio::{Cookie, Cors, Rules, Transport};
+use crate::engineio::{Cookie, Cors, Rules, Sid, Transport};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::Home;
 use crate::settings::{Settings, SlowConsumer, millis};
@@ -169,12 +169,6 @@ impl Engine {
         self.sessions.values()
     }
 
-    /// The session with this id.
-    #[cfg(test)]
-    pub(crate) fn session(&self, sid: &str) -> Option<Arc<Session>> {
-        self.sessions.get(&crate::engineio::Sid::parse(sid)?)
-    }
-
     /// Whether [`SessionHandler::on_packet`] is called, from now on.
     pub(crate) fn set_packet_events(&self, tell: bool) {
         self.tells_packets.store(tell, Ordering::Relaxed);
@@ -189,6 +183,11 @@ impl Engine {
         for session in self.sessions.values() {
             session.close(true);
         }
+    }
+
+    /// The session with this id.
+    pub(crate) fn session(&self, id: &str) -> Option<Arc<Session>> {
+        self.sessions.get(&Sid::parse(id)?)
     }
 
     /// When a session is looked at that has this deadline: sessions share timers, and no client minds if the time that it

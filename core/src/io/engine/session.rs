@@ -106,6 +106,11 @@ impl Session {
         self.state.lock().home
     }
 
+    /// Whether it goes on: it has not been closed, though its end may not have been heard yet.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state.lock().machine.is_open()
+    }
+
     /// Whether it has ended, or was closed with `discard`.
     #[cfg(test)]
     pub(crate) fn is_closed(&self) -> bool {
