@@ -91,6 +91,24 @@ def test_the_official_client_goes_over_to_a_websocket(run: Run) -> None:
     run(main())
 
 
+def test_a_polling_client_takes_a_burst(run: Run) -> None:
+    sio = echo_server()
+
+    @sio.on("burst")
+    async def burst(sid: str) -> None:
+        for number in range(100):
+            await sio.emit("number", number, to=sid)
+
+    async def main() -> None:
+        async with our_io(sio) as url, foreign_client(url, transports=["polling"]) as client:
+            await client.emit("burst")
+            heard = [await client.recorder.next() for _ in range(100)]
+            assert sorted(heard) == [("number", number) for number in range(100)]  # the client has a task for each
+            assert client.connected
+
+    run(main())
+
+
 @TRANSPORTS
 def test_events_stay_in_order(run: Run, transports: Any) -> None:
     sio = socketio.AsyncServer()

@@ -19,6 +19,36 @@ fn messages_go_both_ways() {
 }
 
 #[test]
+fn clients_of_python_get_answers_that_they_take() {
+    for (agent, most) in [
+        ("python-requests/2.34.2", 16),
+        ("Python/3.11 aiohttp/3.14.5", 16),
+        ("node-XMLHttpRequest", 40),
+    ] {
+        let scene = Scene::new();
+        let mut http = scene.http();
+        let lines = format!("User-Agent: {agent}\r\n");
+        let answer = http.request("GET", "/engine.io/?EIO=4&transport=polling", &lines, b"");
+        let target = format!("/engine.io/?EIO=4&transport=polling&sid={}", sid_in(&answer.body));
+        let session = scene.session();
+        for number in 0..40 {
+            let text = number.to_string();
+            let sent = session.send(Data::Text(&text), SendFlags::default());
+            assert_eq!(sent.unwrap(), crate::Sent::Queued);
+        }
+        let mut packets = Vec::new();
+        while packets.len() < 40 {
+            let body = http.get(&target).body;
+            let before = packets.len();
+            packets.extend(body.split('\u{1e}').map(str::to_owned));
+            assert_eq!(packets.len() - before, most.min(40 - before), "{agent}");
+        }
+        let expected: Vec<_> = (0..40).map(|number| format!("4{number}")).collect();
+        assert_eq!(packets, expected);
+    }
+}
+
+#[test]
 fn two_gets_at_once() {
     let scene = Scene::new();
     let (mut http, target) = scene.polling();

@@ -29,6 +29,41 @@ fn what_waits_goes_out_as_one_payload() {
 }
 
 #[test]
+fn an_answer_can_be_limited_in_packets() {
+    let mut scene = Scene::on_polling(Version::V4);
+    scene.session.limit_answers(3);
+    let config = config();
+    let mut send = |messages: &[Data<'_>]| {
+        let unit = || Unit::copy_many(messages);
+        let sent = scene.with_effects(|session, effects| session.send(false, true, unit, &config, effects));
+        assert_eq!(sent, Outcome::Queued);
+    };
+    for text in ["a", "b"] {
+        send(&[Data::Text(text)]);
+    }
+    send(&[Data::Text("c"), Data::Binary(&[0])]);
+    send(&[
+        Data::Text("d"),
+        Data::Binary(&[1]),
+        Data::Binary(&[2]),
+        Data::Binary(&[3]),
+    ]);
+    send(&[Data::Text("e")]);
+    for answer in [
+        "4a\u{1e}4b",
+        "4c\u{1e}bAA==",
+        "4d\u{1e}bAQ==\u{1e}bAg==\u{1e}bAw==",
+        "4e",
+    ] {
+        assert!(scene.poll());
+        assert_eq!(scene.said(), [format!("200 {answer}")]);
+    }
+    assert_eq!(scene.session.buffered(), 0);
+    assert!(scene.poll());
+    assert_eq!(scene.said(), [""; 0]);
+}
+
+#[test]
 fn payloads_of_revision_3() {
     let binary = || Unit::copy(&Data::Binary(&[1]));
     let config = config();

@@ -143,31 +143,55 @@ impl Outbox {
         std::mem::take(self).entries
     }
 
-    /// All of it as one payload, and a packet without data behind it.
-    pub(super) fn answer(
-        &mut self,
-        version: Version,
-        takes_binary: bool,
-        last: Option<PacketType>,
-    ) -> PollAnswer {
-        let entries = self.take();
-        let mut packets = Vec::with_capacity(entries.len() + 1);
-        for entry in &entries {
-            entry.packets(&mut |kind, data| packets.push((kind, data)));
+    /// So many packets from the front, or all that belong to the first message, if those are more.
+    pub(super) fn take_packets(&mut self, most: usize) -> VecDeque<Entry> {
+        let mut packets = 0;
+        let fits = |entry: &&Entry| {
+            let is_first = packets == 0;
+            entry.packets(&mut |_, _| packets += 1);
+            is_first || packets <= most
+        };
+        let count = self.entries.iter().take_while(fits).count();
+        if count == self.entries.len() {
+            return self.take();
         }
-        packets.extend(last.map(|kind| (kind, Data::Text(""))));
-        let mut body = Vec::new();
-        let kind = encode_payload(version, takes_binary, packets.into_iter(), &mut body);
-        PollAnswer {
-            body,
-            kind,
-            // The official server compresses its own packets too.
-            compress: entries.iter().any(|entry| match entry {
-                Entry::Control(..) => true,
-                Entry::Message { unit, compress } => {
-                    *compress && !matches!(unit, Unit::Shared(prepared) if !prepared.compress())
-                }
-            }),
+        let rest = self.entries.split_off(count);
+        let taken = std::mem::replace(&mut self.entries, rest);
+        for entry in &taken {
+            self.bytes -= entry.len();
+            match entry {
+                Entry::Control(PacketType::Ping, _) => self.has_ping = false,
+                Entry::Control(PacketType::Pong, _) => self.has_pong = false,
+                _ => {}
+            }
         }
+        taken
+    }
+}
+
+/// Entries as one payload, and a packet without data behind them.
+pub(super) fn answer(
+    entries: &VecDeque<Entry>,
+    version: Version,
+    takes_binary: bool,
+    last: Option<PacketType>,
+) -> PollAnswer {
+    let mut packets = Vec::with_capacity(entries.len() + 1);
+    for entry in entries {
+        entry.packets(&mut |kind, data| packets.push((kind, data)));
+    }
+    packets.extend(last.map(|kind| (kind, Data::Text(""))));
+    let mut body = Vec::new();
+    let kind = encode_payload(version, takes_binary, packets.into_iter(), &mut body);
+    PollAnswer {
+        body,
+        kind,
+        // The official server compresses its own packets too.
+        compress: entries.iter().any(|entry| match entry {
+            Entry::Control(..) => true,
+            Entry::Message { unit, compress } => {
+                *compress && !matches!(unit, Unit::Shared(prepared) if !prepared.compress())
+            }
+        }),
     }
 }

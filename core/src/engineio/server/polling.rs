@@ -1,6 +1,6 @@
 //! Long-polling: a GET waits until there is something to send; POSTs bring packets.
 
-use super::outbox::Outbox;
+use super::outbox::{self, Outbox};
 use super::session::{Session, State};
 use super::upgrade::Upgrade;
 use super::{Effect, NEVER, Reason};
@@ -15,6 +15,8 @@ pub(super) struct Polling {
     /// A GET waits.
     pub(super) parked: bool,
     pub(super) outbox: Outbox,
+    /// So many packets go into an answer at most, but for those that belong together.
+    pub(super) max_packets: usize,
     /// The application was told that too much waits.
     pub(super) over_mark: bool,
     /// When a closing session no longer waits for a GET.
@@ -28,6 +30,7 @@ impl Default for Polling {
         Polling {
             parked: false,
             outbox: Outbox::default(),
+            max_packets: usize::MAX,
             over_mark: false,
             close_by: NEVER,
             upgrade: None,
@@ -53,6 +56,13 @@ impl Polling {
 }
 
 impl Session {
+    /// For a client that refuses longer answers. What doesn't go into one waits for the next GET.
+    pub fn limit_answers(&mut self, max_packets: usize) {
+        if let Some(polling) = &mut self.polling {
+            polling.max_packets = max_packets;
+        }
+    }
+
     /// A GET has come and waits for an answer, which may be the next effect. False: there must not be two, or the session
     /// isn't on polling any more; this one gets status 400, and effects tell what else that means.
     pub fn poll(&mut self, now: Millis, effects: &mut Vec<Effect>) -> bool {
@@ -103,7 +113,7 @@ impl Session {
         }
     }
 
-    /// Answers the GET that waits with all that waits for it.
+    /// Answers the GET that waits with all that waits for it, or as much as may go into an answer.
     pub(super) fn flush(&mut self, effects: &mut Vec<Effect>) {
         let closing = self.state == State::Closing;
         let Some(polling) = &mut self.polling else { return };
@@ -116,9 +126,14 @@ impl Session {
             return self.end(Reason::ForcedClose, "", effects);
         }
         polling.parked = false;
-        let answer = polling.outbox.answer(self.version, !self.b64, None);
-        effects.push(Effect::Answer(answer));
-        if std::mem::take(&mut polling.over_mark) {
+        let entries = polling.outbox.take_packets(polling.max_packets);
+        effects.push(Effect::Answer(outbox::answer(
+            &entries,
+            self.version,
+            !self.b64,
+            None,
+        )));
+        if polling.outbox.is_empty() && std::mem::take(&mut polling.over_mark) {
             effects.push(Effect::Drained);
         }
     }
@@ -128,7 +143,8 @@ impl Session {
         if let Some(polling) = &mut self.polling
             && std::mem::take(&mut polling.parked)
         {
-            let answer = polling.outbox.answer(self.version, !self.b64, Some(last));
+            let entries = polling.outbox.take();
+            let answer = outbox::answer(&entries, self.version, !self.b64, Some(last));
             effects.push(Effect::Answer(answer));
         }
     }

@@ -49,6 +49,16 @@ impl Beginning {
     }
 }
 
+/// The clients of python-engineio take an answer with more packets for none, and the connection for lost
+/// (`Payload.max_decode_packets`).
+const PYTHONS_PACKETS: usize = 16;
+
+/// Whether that may be one of these: `python-requests/2.34.2`, `Python/3.11 aiohttp/3.14.5`.
+fn is_python(request: &Handshake) -> bool {
+    let agent = request.header("user-agent").and_then(|agent| agent.get(..6));
+    agent.is_some_and(|agent| agent.eq_ignore_ascii_case("python"))
+}
+
 impl Engine {
     /// Begins a session, on the thread of its home; `id` is an application's own for it.
     pub(super) fn begin(self: &Arc<Self>, beginning: Beginning, request: Handshake, id: Option<Sid>) {
@@ -62,7 +72,10 @@ impl Engine {
         let now = home.now();
         match beginning.first {
             First::Polling(http) => {
-                let machine = Machine::on_polling(version, b64, &sid, now, &self.config);
+                let mut machine = Machine::on_polling(version, b64, &sid, now, &self.config);
+                if is_python(&request) {
+                    machine.limit_answers(PYTHONS_PACKETS);
+                }
                 let session = Session::new(self, sid, request, machine, home);
                 self.begin_polling(&session, *http);
             }
