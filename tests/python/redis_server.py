@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
 import socket
@@ -43,6 +44,16 @@ class RedisServer:
             if "Ready to accept connections" in line:
                 return
         raise RuntimeError("".join(lines))
+
+    async def until_so_many_listen(self, count: int, channel: str, command: str = "NUMSUB") -> None:
+        """A subscription takes its time. The command is SHARDNUMSUB for a sharded channel."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        found = -1
+        while found != count:
+            writer.write(f"PUBSUB {command} {channel}\r\n".encode())
+            await reader.readuntil(b":")
+            found = int(await reader.readline())
+        writer.close()
 
     def kill(self) -> None:
         if self._process is not None:

@@ -15,7 +15,7 @@ use crate::errors::raise;
 use crate::guarded::Guarded;
 use crate::handle::{Face, HostAndPort, address, latin1_values};
 use crate::hub::{Hub, Keeper};
-use crate::io::IoServer;
+use crate::io::{Adapter, IoServer};
 use crate::message;
 use crate::options::{Limits, duration, limit, wait};
 use crate::requests::{HttpExchange, Requests};
@@ -35,7 +35,7 @@ type ServerCounts = ([u64; 4], [u64; 12]);
 
 /// `sockline._options.Listening`.
 #[derive(FromPyObject)]
-struct Listening {
+struct Listening<'py> {
     host: String,
     port: u16,
     unix_path: Option<std::path::PathBuf>,
@@ -52,6 +52,7 @@ struct Listening {
     metrics_path: Option<String>,
     socketio: Option<Py<IoServer>>,
     asks_requests: bool,
+    adapter: Option<Adapter<'py>>,
     limits: Limits,
 }
 
@@ -67,9 +68,17 @@ impl Server {
     }
 
     /// Binds and listens.
-    fn _listen(slf: &Bound<'_, Server>, driver: &Bound<'_, Driver>, listening: Listening) -> PyResult<()> {
+    fn _listen(
+        slf: &Bound<'_, Server>,
+        driver: &Bound<'_, Driver>,
+        listening: Listening<'_>,
+    ) -> PyResult<()> {
         let py = slf.py();
         let hub = slf.get().hub.clone();
+        let adapter = match listening.adapter {
+            Some(adapter) => adapter.redis(py, &hub)?,
+            None => None,
+        };
         let events = Arc::new(ServerEvents {
             server: slf.clone().unbind(),
             hub: hub.clone(),
@@ -94,6 +103,7 @@ impl Server {
             routes: listening.socketio.iter().map(|io| io.get().route()).collect(),
             handshake_timeout: duration("open_timeout", listening.open_timeout)?,
             settings: listening.limits.settings()?,
+            adapter,
             server_handler: events.clone(),
             ..ServerOptions::new(at)
         };

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from . import _native
+from ._cluster import manager_of
 from ._drivers import current_driver, post_to_thread
 from ._options import Limits, Listening, Opening, check_subprotocols, deflate, header_list, refuse_threads
 from .datastructures import Headers, HeadersLike
@@ -27,6 +28,7 @@ from .typing import PathLike
 
 if TYPE_CHECKING:
     from .socketio._base_server import BaseServer
+    from .socketio._redis_manager import BaseRedisManager
 
 __all__ = ["UpgradeRequest", "WebSocket", "WebSocketServer"]
 
@@ -385,6 +387,9 @@ class WebSocketServer(_native.Server):
     :meth:`metrics_text`, to whoever can connect. ``socketio``, a :class:`sockline.socketio.Server` or, on an asyncio loop, an
     :class:`~sockline.socketio.AsyncServer`, is served beside the WebSockets, which then should have a ``path`` of their own; not with ``threads``.
 
+    With ``adapter``, the URL of a Redis or a :class:`sockline.socketio.RedisManager` with further options, it is one of a cluster:
+    what is published at any of its servers reaches the subscribers of all.
+
     Raises :exc:`OSError` if it can't listen.
     """
 
@@ -433,6 +438,7 @@ class WebSocketServer(_native.Server):
         metrics_path: str | None = None,
         backlog: int = 1024,
         socketio: BaseServer | None = None,
+        adapter: str | BaseRedisManager | None = None,
     ) -> None:
         driver = self._driver()
         self.onupgrade = onupgrade
@@ -443,6 +449,7 @@ class WebSocketServer(_native.Server):
         self._callbacks = (onopen, onmessage, onclose, onerror, ondrain, onping, onpong, None, None, None, onpart)
         self._protocols = check_subprotocols(protocols)
         self._loop = asyncio._get_running_loop()
+        self._manager = manager_of(adapter)
         chosen = deflate(compression, None, Compression.server())
         limits = Limits(
             max_size,
@@ -468,6 +475,7 @@ class WebSocketServer(_native.Server):
             threads=threads,
             metrics_path=metrics_path,
             socketio=None if socketio is None else socketio._start(driver),
+            adapter=None if self._manager is None else self._manager._lend(driver),
         )
         try:
             self._listen(driver, listening)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from .datastructures import Headers, HeadersLike
 from .options import Compression, Reconnect, TcpOptions
@@ -14,6 +14,10 @@ from .typing import PathLike
 
 if TYPE_CHECKING:
     from ._native import IoServer
+    from .socketio._redis_options import Cluster
+
+    Adapter: TypeAlias = "IoServer | tuple[Cluster, object]"
+    """The Socket.IO server that lends its connection to Redis, or what makes one, and its manager."""
 
 try:
     VERSION = version("sockline")
@@ -79,6 +83,8 @@ class Listening(NamedTuple):
     socketio: IoServer | None = None
     asks_requests: bool = False
     """Whether ``_request`` hears of requests that are no upgrades."""
+    adapter: Adapter | None = None
+    """What makes it one of a cluster."""
 
 
 def refuse_threads(threads: int, socketio: object) -> None:

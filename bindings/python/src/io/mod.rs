@@ -26,5 +26,5 @@ mod values;
 pub(crate) use ack::IoAck;
 pub(crate) use client::{IoAuth, IoClient};
 pub(crate) use question::{IoQuestion, IoRequest};
-pub(crate) use redis::IoEmitter;
+pub(crate) use redis::{Adapter, IoEmitter};
 pub(crate) use server::IoServer;

@@ -15,10 +15,12 @@ use sockline::adapter::redis::{
     Emitter, EmitterOperator, Redis, RedisEvents, RedisMode, RedisOptions, RedisTls, SubscriptionMode,
 };
 
-use super::server::{Names, refuse};
+use super::server::{IoServer, Names, refuse};
 use super::values::{inner_text, slices};
 use crate::driver::Driver;
+use crate::errors::raise;
 use crate::hub::Hub;
+use crate::message;
 use crate::options::wait;
 
 /// `sockline.socketio._redis_options.Cluster`
@@ -241,6 +243,18 @@ impl IoEmitter {
             .map_err(|error| refuse(py, &error))
     }
 
+    /// Sends a message to the subscribers of a topic.
+    #[pyo3(signature = (topic, message, text=None))]
+    fn publish(
+        &self,
+        py: Python<'_>,
+        topic: &str,
+        message: &Bound<'_, PyAny>,
+        text: Option<bool>,
+    ) -> PyResult<()> {
+        publish(py, &self.emitter, topic, message, text)
+    }
+
     /// Calls back in the driver's turn when all of this has arrived at Redis: with `None`, or with why it has not.
     fn flush(&self, callback: Py<PyAny>) {
         let hub = self.hub.clone();
@@ -286,6 +300,35 @@ impl IoEmitter {
 impl IoEmitter {
     fn those_in(&self, namespace: &str, room: &str) -> EmitterOperator {
         self.emitter.of(namespace).to(room)
+    }
+}
+
+pub(super) fn publish(
+    py: Python<'_>,
+    emitter: &Emitter,
+    topic: &str,
+    message: &Bound<'_, PyAny>,
+    text: Option<bool>,
+) -> PyResult<()> {
+    message::with_payload(message, text, |kind, data| emitter.publish(topic, kind, data))?
+        .map_err(|error| raise(py, &error))
+}
+
+/// What makes a listener one of a cluster: a connection of its own, or that of a Socket.IO server.
+#[derive(FromPyObject)]
+#[expect(clippy::large_enum_variant, reason = "lives for one call")]
+pub(crate) enum Adapter<'py> {
+    Lent(Py<IoServer>),
+    /// And the manager.
+    Own(Cluster, Bound<'py, PyAny>),
+}
+
+impl Adapter<'_> {
+    pub(crate) fn redis(self, py: Python<'_>, hub: &Arc<Hub>) -> PyResult<Option<Redis>> {
+        match self {
+            Adapter::Lent(server) => Ok(server.get().redis().cloned()),
+            Adapter::Own(cluster, manager) => cluster.connect(py, hub, &manager).map(Some),
+        }
     }
 }
 

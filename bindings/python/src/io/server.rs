@@ -7,12 +7,13 @@ use std::time::Duration;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use sockline::adapter::redis::Redis;
 use sockline::io::{AdminAuth, AdminOptions, BroadcastOperator, EmitOptions, Namespace, Server, Socket};
 use sockline::{Error, ErrorCode, Route};
 
 use super::options::Serving;
 use super::question::transport;
-use super::redis::Cluster;
+use super::redis::{Cluster, publish};
 use super::server_events::{ServerEvents, Told};
 use super::values::{Reader, Request, inner_text, request, slices, text};
 use crate::driver::Driver;
@@ -26,8 +27,8 @@ pub(crate) struct IoServer {
     hub: Arc<Hub>,
     events: Arc<ServerEvents>,
     server: Server,
-    /// Other servers may have clients of any namespace.
-    is_clustered: bool,
+    /// With it, other servers may have clients of any namespace.
+    redis: Option<Redis>,
 }
 
 /// One name or several; `None` for all.
@@ -75,10 +76,10 @@ impl IoServer {
         let told = Arc::new(Told(events.clone()));
         let core = driver.get().core(py)?;
         let mut options = serving.options()?;
-        let is_clustered = cluster.is_some();
         if let Some((cluster, manager)) = cluster {
             options.adapter = Some(cluster.connect(py, &hub, &manager)?);
         }
+        let redis = options.adapter.clone();
         let server = Server::new(Some(&core), options, told.clone()).map_err(|error| refuse(py, &error))?;
         server.set_dynamic_namespaces(true);
         let root = server.of("/");
@@ -90,7 +91,7 @@ impl IoServer {
             hub,
             events,
             server,
-            is_clustered,
+            redis,
         })
     }
 
@@ -102,6 +103,21 @@ impl IoServer {
     /// Whether its driver has ended.
     fn is_over(&self, py: Python<'_>) -> bool {
         self.hub.is_over(py)
+    }
+
+    /// Sends a message to the subscribers of a topic at the listeners of the cluster.
+    #[pyo3(signature = (topic, message, text=None))]
+    fn publish(
+        &self,
+        py: Python<'_>,
+        topic: &str,
+        message: &Bound<'_, PyAny>,
+        text: Option<bool>,
+    ) -> PyResult<()> {
+        match &self.redis {
+            Some(redis) => publish(py, &redis.emitter(), topic, message, text),
+            None => Ok(()),
+        }
     }
 
     /// Sends an event to who is in one of these rooms, or to all, but not to who is in one of the others. `local`: only to
@@ -456,13 +472,19 @@ impl IoServer {
         self.server.route()
     }
 
+    /// What makes it one of a cluster.
+    pub(super) fn redis(&self) -> Option<&Redis> {
+        self.redis.as_ref()
+    }
+
     fn namespace(&self, py: Python<'_>, name: &str) -> Option<Namespace> {
         let known = self
             .events
             .namespaces
             .with(py, |namespaces| namespaces.get(name).cloned());
         known.or_else(|| {
-            self.is_clustered
+            self.redis
+                .is_some()
                 .then(|| self.hub.quietly(py, || self.server.of(name)))
         })
     }

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from .. import _native
+from .._cluster import manager_of
 from .._drivers import running_driver
 from .._options import (
     USER_AGENT,
@@ -39,6 +40,7 @@ from .connection import MESSAGE_PARTS, Connection, broadcast
 
 if TYPE_CHECKING:
     from ..socketio import AsyncServer
+    from ..socketio._redis_manager import BaseRedisManager
 
 __all__ = ["Server", "ServerConnection", "broadcast", "serve", "unix_serve"]
 
@@ -116,6 +118,7 @@ class Server(_native.Server):
         logger: LoggerLike | None,
         create_connection: type[ServerConnection],
         socketio: AsyncServer | None,
+        adapter: str | BaseRedisManager | None,
     ) -> None:
         self.handler = handler
         self.logger: LoggerLike = logger or logging.getLogger("sockline.server")
@@ -132,6 +135,7 @@ class Server(_native.Server):
         self._queue = queue
         self._factory = create_connection
         self._socketio = socketio
+        self._manager = manager_of(adapter, self.logger)
         self._serving = False
         self._sockets: tuple[_Socket, ...] = ()
         self._close_task: asyncio.Task[None] | None = None
@@ -231,6 +235,8 @@ class Server(_native.Server):
             listening = self._listening
             if self._socketio is not None:
                 listening = listening._replace(socketio=self._socketio._start(driver))
+            if self._manager is not None:
+                listening = listening._replace(adapter=self._manager._lend(driver))
             try:
                 self._listen(driver, listening)
             except SocklineError as error:
@@ -490,6 +496,7 @@ def serve(
     unix_path: PathLike | None = None,
     static_folder: PathLike | None = None,
     socketio: AsyncServer | None = None,
+    adapter: str | BaseRedisManager | None = None,
     **unsupported: Any,
 ) -> Server:
     """Makes a server that calls the coroutine ``handler`` for each connection, and closes it when that returns.
@@ -504,6 +511,8 @@ def serve(
     ``process_request`` also hears GETs that are no handshakes, but for those of Socket.IO: with a :class:`~sockline.Response`
     it answers them, with ``None`` the server goes on, with its metrics, a file, or a refusal.
     ``socketio``, an :class:`~sockline.socketio.AsyncServer`, is served at its path on the same port, too; not with ``threads``.
+    ``adapter``, the URL of a Redis or an :class:`~sockline.socketio.AsyncRedisManager` with further options, makes it one of a
+    cluster: what is published at any of its servers reaches the subscribers of all (:meth:`Server.publish`).
 
     Raises :exc:`OSError` if it can't listen, :exc:`NotImplementedError` for what this version does not support.
     """
@@ -543,6 +552,7 @@ def serve(
         logger=logger,
         create_connection=create_connection or ServerConnection,
         socketio=socketio,
+        adapter=adapter,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import _native
-from ..typing import PathLike
+from ..typing import DataLike, PathLike
 from ._codec import Codec, JSONModule, arguments
 from ._logs import chosen_logger
 from ._manager import Manager
@@ -16,6 +16,7 @@ from ._names import names
 from ._redis_options import cluster
 
 if TYPE_CHECKING:
+    from .._options import Adapter
     from ._base_server import BaseServer
 
 __all__ = ["BaseRedisManager"]
@@ -126,13 +127,23 @@ class BaseRedisManager(Manager):
             raise ValueError("AsyncServer takes AsyncRedisManager, Server takes RedisManager")
         self.server = server
 
+    def _lend(self, driver: _native.Driver) -> Adapter:
+        """For a listener: the connection of the Socket.IO server that has this manager, or else one of its own."""
+        if self.write_only:
+            raise NotImplementedError("a write_only manager is for a program without a server")
+        return (self._cluster, self) if self.server is None else self.server._start(driver)
+
     def _driver(self) -> _native.Driver:
         raise NotImplementedError
 
     def _sender(self) -> _native.IoEmitter:
-        """What sends without a server; made when it is needed first, on each event loop anew."""
+        """What sends events without a server."""
         if self._cluster.mode not in ("classic", PYTHON_SOCKETIO):
             raise NotImplementedError(f"without a server there is mode 'classic' only, not {self._cluster.mode!r}")
+        return self._publisher()
+
+    def _publisher(self) -> _native.IoEmitter:
+        """Made when it is needed first, on each event loop anew."""
         driver = self._driver()
         if self._emitter is None or self._emitters_process != os.getpid() or not self._emitter.belongs_to(driver):
             self._emitter = _native.IoEmitter(driver, self, self._cluster)
@@ -153,6 +164,12 @@ class BaseRedisManager(Manager):
         self._check_servers_speak()
         array, attachments = self._codec.encode(arguments(data))
         self._sender().server_side_emit(namespace or "/", event, array, attachments)
+
+    def _publish(self, topic: str, message: DataLike, text: bool | None) -> None:
+        if self.server is None:
+            self._publisher().publish(topic, message, text)
+        else:
+            self.server._start(self._driver()).publish(topic, message, text)
 
     # What the engine tells
 

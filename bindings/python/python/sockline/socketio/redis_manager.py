@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import _native
 from .._drivers import thread_driver
+from ..typing import DataLike
 from ._redis_manager import BaseRedisManager
 
 __all__ = ["RedisManager"]
@@ -66,6 +67,14 @@ class RedisManager(BaseRedisManager):
             return
         self._say(event, data, namespace)
         self._flush()
+
+    def publish(self, topic: str, message: DataLike, text: bool | None = None) -> None:
+        """Sends a message to the subscribers of a topic at the cluster's plain WebSocket servers (``adapter`` of
+        :func:`sockline.serve`), in whatever mode they are. ``str`` is sent as text unless ``text`` says otherwise. Without a server it waits as ``emit`` does.
+        """
+        self._publish(topic, message, text)
+        if self.server is None:
+            self._flush()
 
     def enter_room(self, sid: str, namespace: str | None, room: Any, eio_sid: str | None = None) -> None:
         """Has a client enter a room."""
