@@ -6,6 +6,7 @@ import type { AddressInfo } from 'net';
 import type { Readable } from 'stream';
 import type { ReadableStream, WritableStream } from 'stream/web';
 import type { PeerCertificate } from 'tls';
+import type { ClusterAdapter } from './redis-adapter.js';
 import type { Server as SocketIoServer } from './socket.io.js';
 
 /** What can be sent: text as a string or number, binary as anything that holds bytes. */
@@ -373,6 +374,12 @@ declare namespace WebSocket {
   export interface ServerOptions extends Limits {
     /** Socket.IO servers that answer on the same port, each below its path. Not with `threads`. */
     io?: SocketIoServer<any, any, any, any> | SocketIoServer<any, any, any, any>[];
+    /**
+     * Makes it one of a cluster: what is published at any of its servers reaches the subscribers of all. The URL of a Redis, or
+     * what `createAdapter` and its like of `sockline/redis-adapter` return, of whose options the key matters, and whether it is
+     * sharded. All servers need the same. sockline's own.
+     */
+    adapter?: string | URL | ClusterAdapter;
     /** 0 lets the system choose one. */
     port: number;
     /** Default: every address. */
@@ -530,21 +537,33 @@ declare namespace WebSocket {
     headers: (this: WebSocketServer, lines: string[], request: UpgradeRequest) => void;
   }
 
+  /** An error that nobody listens to is a warning. */
+  export interface ClusterEvents extends EventEmitter {
+    on(event: 'connected', listener: () => void): this;
+    on(event: 'disconnected' | 'error', listener: (error: Error) => void): this;
+    on(event: string | symbol, listener: (...args: any[]) => void): this;
+  }
+
   /** Listens on a port, and emits 'connection' with a WebSocket and the request for each client. */
   export class WebSocketServer extends EventEmitter {
     constructor(options: ServerOptions, callback?: () => void);
     readonly options: ServerOptions;
     /** The open connections, unless `clientTracking` is false. */
     readonly clients: Set<WebSocket>;
+    /** With the option `adapter`, tells how its connection to Redis is. Meanwhile the server's own connections are served. */
+    readonly adapter?: ClusterEvents;
     /** Where it listens; null if it doesn't. */
     address(): AddressInfo | null;
     /** What it has done so far, over all its threads. sockline's own. */
     metrics(): ServerMetrics;
     /** The same in Prometheus's text format. */
     metricsText(): string;
-    /** Sends a message to all subscribers of a topic; it is encoded once. sockline's own. */
+    /**
+     * Sends a message to all subscribers of a topic; it is encoded once. With the option `adapter` it reaches those of the other
+     * servers too: once and in order, or not at all while Redis can't be reached. sockline's own.
+     */
     publish(topic: string, data: Data, options?: { binary?: boolean }): void;
-    /** Sends a message to all connections; it is encoded once. sockline's own. */
+    /** Sends a message to all connections of this server; it is encoded once. sockline's own. */
     broadcast(data: Data, options?: { binary?: boolean }): void;
     /**
      * Stops listening, and closes the connections with 1001, spread over half of so many milliseconds; what is not over

@@ -11,6 +11,8 @@ export interface EmitterOptions {
   mode?: 'classic' | 'python-socketio';
   /** The channel's name in that mode. Default: 'socketio'. */
   channel?: string;
+  /** Whether the servers that `publish` is for have `createShardedAdapter`. Default: false. */
+  sharded?: boolean;
   /** Hears what goes wrong with the connection, which is made again. Default: a warning. */
   onError?: (error: Error) => void;
 }
@@ -45,6 +47,11 @@ export declare class Emitter<EmitEvents extends EventsMap = DefaultEventsMap> {
   of(nsp: string): Emitter<EmitEvents>;
   /** Has the listeners of all servers hear an event. */
   serverSideEmit(event: string, ...args: any[]): void;
+  /**
+   * Sends a message to the subscribers of a topic at the plain WebSocket servers of the cluster, whose option `adapter` may be
+   * of any kind. The namespace doesn't matter. sockline's own.
+   */
+  publish(topic: string, data: string | number | ArrayBufferLike | NodeJS.ArrayBufferView, options?: { binary?: boolean }): void;
   /** Ends the connection, of all namespaces. Resolves when what was emitted has left, or could not. */
   close(): Promise<void>;
 }

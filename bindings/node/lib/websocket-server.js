@@ -10,6 +10,7 @@ const { KIND, addTarget, engine, removeTarget } = require('./engine');
 const { ENGINE_CODE, calling, withCode } = require('./errors');
 const { flatten } = require('./headers');
 const { HttpRequest, answer } = require('./http-request');
+const { redisOf, tell } = require('./io/redis/cluster');
 const { amount, serverLimits } = require('./options');
 const { publication } = require('./payloads');
 const { identities, serverContext } = require('./tls');
@@ -43,6 +44,10 @@ class WebSocketServer extends EventEmitter {
     }
     if (this.options.port == null) throw new TypeError('The "port" option must be specified');
     if (this.options.clientTracking) this.clients = new Set();
+    const { adapter } = this.options;
+    this._redis = adapter == null ? undefined : clusterOf(adapter);
+    /** Tells how the connection to Redis is: 'connected', 'disconnected' and 'error'. */
+    if (this._redis) this.adapter = new EventEmitter();
     this._resource = new AsyncResource('SocklineWebSocketServer');
     this._key = addTarget(this);
     this._handle = 0;
@@ -69,6 +74,7 @@ class WebSocketServer extends EventEmitter {
       origins: [this.options.origins ?? []].flat().map(String),
       asksRequests: this.options.request !== undefined,
       io: [this.options.io ?? []].flat().map((server) => server._attached(this)),
+      redis: this._redis,
       limits,
     };
     let event = ['listening'];
@@ -111,7 +117,7 @@ class WebSocketServer extends EventEmitter {
     return calling(() => engine.serverMetricsText(this._handle));
   }
 
-  /** Sends a message to all subscribers of a topic; it is encoded once. */
+  /** Sends a message to all subscribers of a topic, at all servers of its cluster; it is encoded once. */
   publish(topic, data, options) {
     const { binary, view } = publication(data, options);
     calling(() => engine.publish(this._handle, String(topic), binary, view));
@@ -149,6 +155,7 @@ class WebSocketServer extends EventEmitter {
   _closed() {
     this._state = CLOSED;
     this._handle = 0;
+    if (this._redis) engine.leaveCluster(this._key);
     removeTarget(this._key);
     this.emit('close');
   }
@@ -171,6 +178,8 @@ class WebSocketServer extends EventEmitter {
       this._upgrade(handle, request);
     } else if (kind === KIND.REQUEST) {
       answer(this.options.request, HttpRequest.fromRecord(data));
+    } else if (kind === KIND.IO_REDIS) {
+      tell([this.adapter], extra, data.utf8Slice());
     } else if (kind === KIND.SERVER_CLOSED) {
       setImmediate(() => this._closed()); // after the ends of its connections, which come as late
     }
@@ -251,6 +260,13 @@ class WebSocketServer extends EventEmitter {
     this.emit('headers', lines, request);
     return lines.filter((line) => !own.has(line)).flatMap(splitHeader);
   }
+}
+
+/** What makes a server one of a cluster, as the addon's options. */
+function clusterOf(adapter) {
+  const redis = redisOf(adapter);
+  if (redis) return redis;
+  throw new TypeError('The "adapter" option must be the URL of a Redis, or what createAdapter of sockline/redis-adapter returns');
 }
 
 function checkPort(port) {

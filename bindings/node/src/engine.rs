@@ -72,22 +72,31 @@ impl Engine {
         let (on_loop, handler) = host.start().map_err(|text| unsupported(&text))?;
         let (key, has_threads) = (options.key, options.threads > 0);
         let asks = options.asks_requests == Some(true);
-        let mut options = options.into_core()?;
+        let mut options = options.into_core(self.host)?;
         options.tls = context.map(|context| context.tls.clone());
-        let server = if has_threads {
-            let (crew, server) = Crew::listen(key, options, on_loop.waker(), asks)?;
-            host.crews.borrow_mut().push(Rc::new(crew));
-            server
+        let listening = if has_threads {
+            Crew::listen(key, options, on_loop.waker(), asks).map(|(crew, server)| {
+                host.crews.borrow_mut().push(Rc::new(crew));
+                server
+            })
         } else {
             options.server_handler = Arc::new(Listener { host: self.host, key });
             if asks {
                 let hook = Hook { host: self.host, key };
                 options.routes.push(Arc::new(Requests(Arc::new(hook))));
             }
-            sockline::listen(Some(on_loop), options, Some(handler)).map_err(failure)?
+            sockline::listen(Some(on_loop), options, Some(handler)).map_err(failure)
         };
+        let server = listening.inspect_err(|_| host.io.redis.close(host, key, false))?;
         host.retain();
         Ok(server.raw() as f64)
+    }
+
+    /// Forgets a server of a cluster that has closed: its connection to Redis ends when all has left.
+    #[napi]
+    pub fn leave_cluster(&self, key: u32) {
+        let host = self.host.get();
+        host.io.redis.close(host, key, false);
     }
 
     /// Accepts an upgrade that came to the server with the key `server`; `headers` are names and values in turn. From here

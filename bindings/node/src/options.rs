@@ -11,7 +11,8 @@ use sockline::{
 };
 
 use crate::errors::{Result, invalid};
-use crate::io::io_server;
+use crate::host::HostPointer;
+use crate::io::{IoRedis, io_server};
 
 /// What a connection may take, its timeouts, and its socket.
 #[napi(object)]
@@ -113,6 +114,8 @@ pub struct ListenOptions {
     pub asks_requests: Option<bool>,
     /// Socket.IO servers that answer on the same port, by their handles.
     pub io: Vec<f64>,
+    /// What makes it one of a cluster; what happens to that connection is told under the key of the server.
+    pub redis: Option<IoRedis>,
     pub limits: Limits,
 }
 
@@ -147,8 +150,8 @@ impl ListenOptions {
     /// The core's options; who hears the server is still to be said.
     ///
     /// # Errors
-    /// `Closed` for a Socket.IO server that is closed.
-    pub(crate) fn into_core(self) -> Result<ServerOptions> {
+    /// `Closed` for a Socket.IO server that is closed, and what is wrong with options of Redis.
+    pub(crate) fn into_core(self, host: HostPointer) -> Result<ServerOptions> {
         let mut server = ServerOptions::new(match self.nowhere {
             Some(true) => Address::Nowhere,
             _ => Address::Tcp(self.host, self.port),
@@ -168,6 +171,7 @@ impl ListenOptions {
         for handle in self.io {
             server.routes.push(io_server(handle)?.route());
         }
+        server.adapter = self.redis.map(|redis| redis.open(host, self.key)).transpose()?;
         Ok(server)
     }
 }

@@ -111,7 +111,7 @@ impl Engine {
     }
 }
 
-fn kind(binary: bool) -> MessageType {
+pub(crate) fn kind(binary: bool) -> MessageType {
     if binary {
         MessageType::Binary
     } else {

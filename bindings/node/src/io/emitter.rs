@@ -13,6 +13,7 @@ use super::sending::{PLAIN, VOLATILE, without_brackets};
 use crate::engine::Engine;
 use crate::errors::{Result, failure, internal};
 use crate::host::HostPointer;
+use crate::serving::kind;
 
 #[napi]
 pub struct IoEmitter {
@@ -90,6 +91,16 @@ impl IoEmitter {
         self.emitter
             .of(&namespace)
             .server_side_emit(&name, without_brackets(&args), &views(&attachments))
+            .map_err(failure)?;
+        self.published();
+        Ok(())
+    }
+
+    /// Sends a message to the subscribers of a topic.
+    #[napi]
+    pub fn publish(&self, topic: String, binary: bool, data: &[u8]) -> Result<()> {
+        self.emitter
+            .publish(&topic, kind(binary), data)
             .map_err(failure)?;
         self.published();
         Ok(())

@@ -39,5 +39,6 @@ mod servers;
 mod slots;
 mod sockets;
 
+pub(crate) use redis::IoRedis;
 pub(crate) use servers::io_server;
 pub(crate) use slots::Io;

@@ -46,7 +46,7 @@ pub struct IoRedis {
 
 impl IoRedis {
     /// Begins to connect; what happens is told under the key, until [`Links::close`].
-    pub(super) fn open(self, host: HostPointer, key: u32) -> Result<Redis> {
+    pub(crate) fn open(self, host: HostPointer, key: u32) -> Result<Redis> {
         let (on_loop, _) = host.get().start().map_err(|text| unsupported(&text))?;
         let told = Arc::new(Told {
             waker: on_loop.waker(),
@@ -238,7 +238,7 @@ impl Links {
     }
 
     /// Ends the connection with this key, if there is one. With `tells` its owner hears the last event, otherwise no more.
-    pub(super) fn close(&self, host: &Host, key: u32, tells: bool) {
+    pub(crate) fn close(&self, host: &Host, key: u32, tells: bool) {
         let Some(link) = self.find(key) else { return };
         link.close(host);
         if !tells {

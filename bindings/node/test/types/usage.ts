@@ -1,6 +1,8 @@
 // Has to compile under --strict; what must not is marked, and an error that is missing is an error.
 
 import WebSocket, { WebSocketError, WebSocketServer, WebSocketStream, log } from 'sockline';
+import { createShardedAdapter } from 'sockline/redis-adapter';
+import { Emitter } from 'sockline/redis-emitter';
 
 const server = new WebSocketServer({ port: 0, verifyClient: (info) => info.req.headers.cookie !== undefined });
 server.on('connection', (socket, request) => {
@@ -66,3 +68,10 @@ new WebSocketServer({ port: 0, perMessageDeflate: true });
 new WebSocketServer({});
 // @ts-expect-error: objects can't be sent
 socket.send({});
+
+const ofMany = new WebSocketServer({ port: 0, adapter: 'redis://localhost' });
+ofMany.adapter?.on('connected', () => {}).on('error', ({ message }) => console.log(message));
+new WebSocketServer({ port: 0, adapter: createShardedAdapter(new URL('redis://localhost')) });
+// @ts-expect-error: neither a place nor an adapter
+new WebSocketServer({ port: 0, adapter: 7 });
+new Emitter('redis://localhost', { key: 'k', sharded: true }).publish('a/b', new Uint8Array(1), { binary: true });

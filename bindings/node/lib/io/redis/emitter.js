@@ -5,6 +5,7 @@ const { AsyncResource } = require('async_hooks');
 
 const { addTarget, engine, removeTarget } = require('../../engine');
 const { calling } = require('../../errors');
+const { publication } = require('../../payloads');
 const { views } = require('../binary');
 const { NO_FLAGS, bits } = require('../flags');
 const packets = require('../packets');
@@ -130,6 +131,12 @@ class Emitter {
     const text = packets.encode(args);
     const attachments = views(packets.attachmentsTaken());
     calling(() => this.#connection.open.serverSideEmit(this.nsp, String(event), text, attachments));
+  }
+
+  /** Sends a message to the subscribers of a topic at the cluster's plain servers. */
+  publish(topic, data, options) {
+    const { binary, view } = publication(data, options);
+    calling(() => this.#connection.open.publish(String(topic), binary, view));
   }
 
   /** Ends the connection. Resolves when what was emitted has left, or could not. */

@@ -59,6 +59,7 @@ const OPTIONS = {
   },
   emitter: {
     key: [text, 'key'],
+    sharded: [sharded, 'mode'],
     parser: [OWN_FORMAT],
   },
 };
@@ -69,6 +70,11 @@ function subscriptionMode() {
     if (number < 0) throw new TypeError(`option subscriptionMode must be of ${SUBSCRIPTION_MODES.join(', ')}, not ${value}`);
     return number;
   };
+}
+
+/** What is published to topics goes by a sharded channel. Events never do. */
+function sharded() {
+  return (value) => (value ? MODE.sharded : MODE.classic);
 }
 
 /** The addon's options. `others` are clients that have to lead to the same Redis. */
