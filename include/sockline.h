@@ -1515,7 +1515,8 @@ typedef struct sockline_redis_options {
      * unix:///run/redis.sock, with ?db=0&user=…&password=… if needed.
      * redis+cluster://host:6379,host:6380: nodes of a Redis Cluster, of which one has to be up; also rediss+cluster:.
      * redis+sentinel://host:26379,host:26380/master/0: sentinels, the name of what they watch, and the database.
-     * rediss+sentinel: is TLS to the master, not to the sentinels; user and password are the master's.
+     * rediss+sentinel: is TLS to the master, not to the sentinels; user and password are the master's. The sentinels' are in
+     * ?sentinel_user=…&sentinel_password=…&sentinel_tls=1, or in the fields of these names.
      */
     sockline_string url;
     /** How the servers tell each other, as one of enum sockline_redis_mode. Default: SOCKLINE_REDIS_CLASSIC. */
@@ -1563,6 +1564,12 @@ typedef struct sockline_redis_options {
      * The channel's name, with SOCKLINE_REDIS_PYTHON_SOCKETIO. Default: socketio; Flask-SocketIO's is flask-socketio.
      */
     sockline_string channel;
+    /** As whom sentinels are asked, with sentinel_password. Default: as the default user. */
+    sockline_string sentinel_user;
+    /** What sentinels want to know. What the URL says of both goes first. Default: nothing. */
+    sockline_string sentinel_password;
+    /** 1 asks sentinels over TLS, with ca_file and the others. Default: without. */
+    int64_t sentinel_tls;
 } sockline_redis_options;
 
 /**

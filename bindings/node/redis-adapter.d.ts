@@ -15,6 +15,12 @@ export interface RedisConnectionOptions {
   pingInterval?: number;
   /** How many bytes may wait for Redis; what would be more is dropped. Default: 64 MiB. */
   maxQueued?: number;
+  /** As whom sentinels are asked; the URL's user and password are the master's. Also in the URL: `?sentinel_user=…`. */
+  sentinelUsername?: string;
+  /** What sentinels want to know. Also in the URL: `?sentinel_password=…`. */
+  sentinelPassword?: string;
+  /** Has sentinels asked over TLS, with the certificates of `tls`. Also in the URL: `?sentinel_tls=1`. Default: false. */
+  sentinelTLS?: boolean;
 }
 
 /**

@@ -102,6 +102,6 @@ layout!(sockline_io_socket_options: 6 words, size at 0, auth at 8, ack_timeout_m
 layout!(sockline_io_connect_error: 6 words, size at 0, message at 8, data at 24, error at 40);
 layout!(sockline_io_client_handlers: 8 words, size at 0, on_connect at 8, on_event at 24, on_auth at 48, on_freed at 56);
 layout!(sockline_io_manager_handlers: 14 words, size at 0, on_open at 8, on_reconnect at 72, on_drain at 96, on_freed at 104);
-layout!(sockline_redis_options: 28 words, size at 0, url at 8, mode at 24, key at 32, publish_on_specific_response_channel at 56, stream_name at 72, session_key_prefix at 112, ca_file at 128, insecure at 176, max_queued at 200, channel at 208);
+layout!(sockline_redis_options: 33 words, size at 0, url at 8, mode at 24, key at 32, publish_on_specific_response_channel at 56, stream_name at 72, session_key_prefix at 112, ca_file at 128, insecure at 176, max_queued at 200, channel at 208, sentinel_user at 224, sentinel_tls at 256);
 layout!(sockline_redis_handlers: 6 words, size at 0, on_error at 8, on_closed at 32, on_freed at 40);
 layout!(sockline_emitter_target: 9 words, size at 0, nsp at 8, rooms at 24, except at 40, compress at 64);

@@ -37,6 +37,9 @@ struct RedisOptions {
     std::uint64_t ping_interval_ms = 0;
     std::uint64_t max_queued = 0;
     std::string channel;
+    std::string sentinel_user;
+    std::string sentinel_password;
+    bool sentinel_tls = false;
 };
 
 /// The callbacks of a connection to Redis, on a thread of its own; they must not wait. An exception that leaves one is logged.
@@ -98,6 +101,9 @@ inline sockline_redis_options raw(const RedisOptions &given) noexcept {
     out.ping_interval_ms = given.ping_interval_ms;
     out.max_queued = given.max_queued;
     out.channel = text(given.channel);
+    out.sentinel_user = text(given.sentinel_user);
+    out.sentinel_password = text(given.sentinel_password);
+    out.sentinel_tls = given.sentinel_tls ? 1 : 0;
     return out;
 }
 

@@ -193,6 +193,23 @@ void the_channel_may_be_pythons() {
     CHECK(!heard.has("b [\"nobody hears it\"]"));
 }
 
+void sentinels_may_want_a_password() {
+    sentinel watches;
+    std::promise<void> connected;
+    start_sentinel(&watches, "geheim");
+    {
+        io::RedisOptions options;
+        options.url = watches.url;
+        options.sentinel_user = "default";
+        options.sentinel_password = "geheim";
+        io::RedisHandlers handlers;
+        handlers.on_connected = [&] { connected.set_value(); };
+        io::Redis redis(options, std::move(handlers));
+        connected.get_future().wait();
+    }
+    stop_sentinel(&watches);
+}
+
 void what_can_t_be_throws() {
     auto status_of = [](auto &&act) {
         try {
@@ -217,6 +234,7 @@ int main() {
     have_redis();
     RUN(servers_and_emitters_reach_each_other);
     RUN(the_channel_may_be_pythons);
+    RUN(sentinels_may_want_a_password);
     RUN(what_can_t_be_throws);
     return 0;
 }

@@ -45,11 +45,44 @@ static inline void start_redis(void) {
     _exit(1);
 }
 
-static inline void stop_redis(void) {
-    if (redis_process <= 0) return;
-    kill(redis_process, SIGKILL);
-    waitpid(redis_process, NULL, 0);
-    redis_process = 0;
+static inline void stop_process(pid_t *process) {
+    if (*process <= 0) return;
+    kill(*process, SIGKILL);
+    waitpid(*process, NULL, 0);
+    *process = 0;
+}
+
+static inline void stop_redis(void) { stop_process(&redis_process); }
+
+/* A sentinel that calls it main, and wants this password itself. Its file goes with stop_sentinel. */
+struct sentinel {
+    pid_t process;
+    char url[64], file[64];
+};
+
+static inline void start_sentinel(struct sentinel *sentinel, const char *password) {
+    unsigned port = free_port();
+    snprintf(sentinel->url, sizeof sentinel->url, "redis+sentinel://127.0.0.1:%u/main", port);
+    snprintf(sentinel->file, sizeof sentinel->file, "/tmp/sockline-sentinel-%d-%u.conf", (int)getpid(), port);
+    FILE *file = fopen(sentinel->file, "w");
+    if (!file) abort();
+    fprintf(file, "port %u\nbind 127.0.0.1\ndir /tmp\nsentinel monitor main 127.0.0.1 %u 1\nrequirepass %s\n", port, redis_port,
+            password);
+    fclose(file);
+    sentinel->process = fork();
+    if (sentinel->process < 0) abort();
+    if (sentinel->process > 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int nowhere = open("/dev/null", O_WRONLY);
+    dup2(nowhere, 1);
+    execlp("redis-server", "redis-server", sentinel->file, "--sentinel", (char *)NULL);
+    perror("redis-server");
+    _exit(1);
+}
+
+static inline void stop_sentinel(struct sentinel *sentinel) {
+    stop_process(&sentinel->process);
+    unlink(sentinel->file);
 }
 
 /* A connection to it; below 0 while it does not listen. */

@@ -1,4 +1,4 @@
-"""A redis-server of the tests' own."""
+"""A redis-server of the tests' own, sentinels, and a Redis Cluster."""
 
 from __future__ import annotations
 
@@ -8,18 +8,27 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
+from pathlib import Path
+
+READY = ("Ready to accept connections", "Sentinel ID is")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class RedisServer:
     """On a port of its own; may be stopped and started again."""
 
     def __init__(self, *settings: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self._folder = tempfile.mkdtemp(prefix="sockline-redis-")
-        self._settings = settings
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="sockline-redis-"))
+        places = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        self._arguments = [*places, "--save", "", "--appendonly", "no", *settings]
         self._process: subprocess.Popen[str] | None = None
         self.start()
 
@@ -29,9 +38,8 @@ class RedisServer:
 
     def start(self) -> None:
         """Returns when it can be connected to."""
-        places = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", self._folder]
         self._process = subprocess.Popen(
-            ["redis-server", *places, "--save", "", "--appendonly", "no", *self._settings],
+            ["redis-server", *self._arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -41,7 +49,7 @@ class RedisServer:
         lines = []
         for line in self._process.stdout:
             lines.append(line)
-            if "Ready to accept connections" in line:
+            if any(ready in line for ready in READY):
                 return
         raise RuntimeError("".join(lines))
 
@@ -63,7 +71,21 @@ class RedisServer:
 
     def end(self) -> None:
         self.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Sentinel(RedisServer):
+    """Watches a server under the name ``main``, with these lines more in its file."""
+
+    def __init__(self, master: RedisServer, *lines: str) -> None:
+        self._lines = [f"sentinel monitor main 127.0.0.1 {master.port} 1", *lines]
+        super().__init__()
+
+    def start(self) -> None:
+        file = self.folder / "sentinel.conf"
+        file.write_text("\n".join([f"port {self.port}", "bind 127.0.0.1", *self._lines]) + "\n")
+        self._arguments = [str(file), "--sentinel"]
+        super().start()
 
 
 @contextlib.contextmanager
@@ -73,3 +95,32 @@ def redis_server(*settings: str) -> Iterator[RedisServer]:
         yield server
     finally:
         server.end()
+
+
+@contextlib.contextmanager
+def redis_sentinel(master: RedisServer, *lines: str) -> Iterator[Sentinel]:
+    server = Sentinel(master, *lines)
+    try:
+        yield server
+    finally:
+        server.end()
+
+
+@contextlib.contextmanager
+def redis_cluster() -> Iterator[list[RedisServer]]:
+    """Three masters that share the slots of one cluster."""
+    with contextlib.ExitStack() as stack:
+        own = ("--cluster-enabled", "yes", "--cluster-port")
+        nodes = [stack.enter_context(redis_server(*own, str(free_port()))) for _ in range(3)]
+        places = [f"127.0.0.1:{node.port}" for node in nodes]
+        subprocess.run(["redis-cli", "--cluster", "create", *places, "--cluster-yes"], check=True, capture_output=True)
+        for node in nodes:
+            while "cluster_state:ok" not in cli(node, "CLUSTER", "INFO"):
+                time.sleep(0.01)  # all have to agree on who has what
+        yield nodes
+
+
+def cli(server: RedisServer, *command: str) -> str:
+    """What redis-cli answers."""
+    done = subprocess.run(["redis-cli", "-p", str(server.port), *command], check=True, capture_output=True, text=True)
+    return done.stdout

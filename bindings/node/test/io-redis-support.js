@@ -23,23 +23,39 @@ class Redis {
   #folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sockline-redis-'));
   #process;
 
+  #arguments;
+
   static async start() {
     const redis = new Redis();
     redis.port = await freePort();
     redis.url = `redis://127.0.0.1:${redis.port}`;
+    const options = ['--port', redis.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', redis.#folder];
+    redis.#arguments = options.map(String);
+    await redis.begin();
+    return redis;
+  }
+
+  /** A sentinel that calls a server `main`, with these lines more in its file. */
+  static async sentinel(master, lines) {
+    const redis = new Redis();
+    redis.port = await freePort();
+    const file = path.join(redis.#folder, 'sentinel.conf');
+    const first = [`port ${redis.port}`, 'bind 127.0.0.1', `sentinel monitor main 127.0.0.1 ${master.port} 1`];
+    fs.writeFileSync(file, [...first, ...lines, ''].join('\n'));
+    redis.#arguments = [file, '--sentinel'];
     await redis.begin();
     return redis;
   }
 
   async begin() {
-    const options = ['--port', this.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', this.#folder];
-    this.#process = spawn('redis-server', options.map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#process = spawn('redis-server', this.#arguments, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const isReady = () => log.includes('Ready to accept connections') || log.includes('Sentinel ID is');
     let log = '';
     for await (const chunk of this.#process.stdout.iterator({ destroyOnReturn: false })) {
       log += chunk;
-      if (log.includes('Ready to accept connections')) break;
+      if (isReady()) break;
     }
-    if (!log.includes('Ready to accept connections')) throw new Error(`no redis-server: ${log}`);
+    if (!isReady()) throw new Error(`no redis-server: ${log}`);
     this.#process.stdout.resume();
   }
 
@@ -140,4 +156,4 @@ async function until(isSo) {
   }
 }
 
-module.exports = { MODES, Redis, closeClients, cluster, hears, next, officialNode, opened, ownNode, redisClient, until };
+module.exports = { MODES, Redis, closeClients, cluster, freePort, hears, next, officialNode, opened, ownNode, redisClient, until };

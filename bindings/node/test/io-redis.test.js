@@ -403,6 +403,26 @@ test('where Redis is can be read from clients of both packages', () => {
     [lazy('rediss://u:p@h:1/2'), 'rediss://u:p@h:1/2'],
     [lazy({ path: '/run/r.sock', db: 3 }), 'unix:///run/r.sock?db=3'],
     [lazy({ sentinels: [{ host: 'a' }, { host: 'b', port: 2 }], name: 'm', db: 1 }), 'redis+sentinel://a:26379,b:2/m/1'],
+    [
+      lazy({ sentinels: [{ host: 'a' }], name: 'm', password: 'p', tls: {}, sentinelUsername: 'u', sentinelPassword: 's' }),
+      'redis+sentinel://:p@a:26379/m',
+      { sentinelUser: 'u', sentinelPassword: 's' },
+    ],
+    [
+      lazy({ sentinels: [{ host: 'a' }], name: 'm', tls: {}, enableTLSForSentinelMode: true, sentinelTLS: {} }),
+      'rediss+sentinel://a:26379/m',
+      { sentinelTls: true },
+    ],
+    [
+      lazy({ sentinels: [{ host: 'a' }], name: 'm', sentinelTLS: { rejectUnauthorized: false } }),
+      'redis+sentinel://a:26379/m',
+      { sentinelTls: true, insecure: true },
+    ],
+    [
+      { url: 'redis+sentinel://a/m', sentinelPassword: 's', sentinelTLS: true, tls: { caFile: '/ca' } },
+      'redis+sentinel://a/m',
+      { sentinelPassword: 's', sentinelTls: true, caFile: '/ca' },
+    ],
     [new ioredis.Cluster([{ host: 'a', port: 1 }, 'redis://b:2', 3], { lazyConnect: true, redisOptions: { password: 'p' } }), 'redis+cluster://:p@a:1,b:2,localhost:3'],
   ]) {
     const { url: found, ...others } = place(given);
@@ -429,6 +449,9 @@ test('what can not be done is refused in words', async () => {
     () => createAdapter({ url, servername: 'x' }),
     () => createAdapter({ url, tls: { ca: 'text' } }),
     () => createAdapter(new ioredis({ lazyConnect: true, keyPrefix: 'x' })),
+    () => createAdapter(new ioredis({
+      lazyConnect: true, sentinels: [{ host: 'a' }], name: 'm', tls: {}, enableTLSForSentinelMode: true, sentinelTLS: { rejectUnauthorized: false },
+    })),
     () => createStreamsAdapter(url, { useShardedPubSub: true }),
     () => createStreamsAdapter(url, { blockTimeInMs: 1 }),
     () => createStreamsAdapter(url, { heartbeatInterval: 1 }),

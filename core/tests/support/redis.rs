@@ -106,13 +106,17 @@ impl RedisServer {
 
     /// A sentinel that watches a master.
     pub fn sentinel(name: &str, master: u16) -> RedisServer {
-        let folder = Folder::new();
+        RedisServer::sentinel_in(Folder::new(), name, master, "")
+    }
+
+    /// With these lines in its file.
+    pub fn sentinel_in(folder: Folder, name: &str, master: u16, lines: &str) -> RedisServer {
         let port = free_port();
         let file = folder.write(
             "sentinel.conf",
             format!(
                 "port {port}\nbind 127.0.0.1\nsentinel monitor {name} 127.0.0.1 {master} 1\n\
-                 sentinel down-after-milliseconds {name} 1000\nsentinel failover-timeout {name} 5000\n"
+                 sentinel down-after-milliseconds {name} 1000\nsentinel failover-timeout {name} 5000\n{lines}\n"
             ),
         );
         let mut server = RedisServer {

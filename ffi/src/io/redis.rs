@@ -64,7 +64,8 @@ pub struct sockline_redis_options {
     /// unix:///run/redis.sock, with ?db=0&user=…&password=… if needed.
     /// redis+cluster://host:6379,host:6380: nodes of a Redis Cluster, of which one has to be up; also rediss+cluster:.
     /// redis+sentinel://host:26379,host:26380/master/0: sentinels, the name of what they watch, and the database.
-    /// rediss+sentinel: is TLS to the master, not to the sentinels; user and password are the master's.
+    /// rediss+sentinel: is TLS to the master, not to the sentinels; user and password are the master's. The sentinels' are in
+    /// ?sentinel_user=…&sentinel_password=…&sentinel_tls=1, or in the fields of these names.
     pub url: sockline_string,
     /// How the servers tell each other, as one of enum sockline_redis_mode. Default: SOCKLINE_REDIS_CLASSIC.
     pub mode: i64,
@@ -103,6 +104,12 @@ pub struct sockline_redis_options {
     pub max_queued: u64,
     /// The channel's name, with SOCKLINE_REDIS_PYTHON_SOCKETIO. Default: socketio; Flask-SocketIO's is flask-socketio.
     pub channel: sockline_string,
+    /// As whom sentinels are asked, with sentinel_password. Default: as the default user.
+    pub sentinel_user: sockline_string,
+    /// What sentinels want to know. What the URL says of both goes first. Default: nothing.
+    pub sentinel_password: sockline_string,
+    /// 1 asks sentinels over TLS, with ca_file and the others. Default: without.
+    pub sentinel_tls: i64,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -353,6 +360,9 @@ unsafe fn read_options(given: *const sockline_redis_options) -> Result<RedisOpti
             ping_interval: number(given.ping_interval_ms, defaults.ping_interval),
             max_queued: limit(given.max_queued, defaults.max_queued, usize::MAX),
             channel: optional_string(given.channel)?.unwrap_or(defaults.channel),
+            sentinel_user: optional_string(given.sentinel_user)?,
+            sentinel_password: optional_string(given.sentinel_password)?,
+            sentinel_tls: switch("sentinel_tls", given.sentinel_tls, false)?,
         })
     }
 }

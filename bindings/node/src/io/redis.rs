@@ -42,6 +42,9 @@ pub struct IoRedis {
     pub command_timeout: Option<f64>,
     pub ping_interval: Option<f64>,
     pub max_queued: Option<f64>,
+    pub sentinel_user: Option<String>,
+    pub sentinel_password: Option<String>,
+    pub sentinel_tls: Option<bool>,
 }
 
 impl IoRedis {
@@ -105,6 +108,9 @@ impl IoRedis {
             &mut options.max_queued,
             self.max_queued.map(|bytes| bytes as usize),
         );
+        options.sentinel_user = self.sentinel_user;
+        options.sentinel_password = self.sentinel_password;
+        options.sentinel_tls = self.sentinel_tls == Some(true);
         options.tls = RedisTls {
             ca_file: self.ca_file.map(Into::into),
             certificate_file: self.certificate_file.map(Into::into),

@@ -45,6 +45,9 @@ pub(crate) struct Cluster {
     command_timeout: f64,
     ping_interval: f64,
     max_queued: usize,
+    sentinel_user: Option<String>,
+    sentinel_password: Option<String>,
+    sentinel_tls: bool,
 }
 
 impl Cluster {
@@ -71,6 +74,9 @@ impl Cluster {
                 insecure: self.insecure,
             },
             max_queued: self.max_queued,
+            sentinel_user: self.sentinel_user,
+            sentinel_password: self.sentinel_password,
+            sentinel_tls: self.sentinel_tls,
         })
     }
 

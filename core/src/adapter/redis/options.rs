@@ -43,7 +43,8 @@ pub struct RedisOptions {
     /// - `unix:///run/redis.sock`, with `?db=0&user=…&password=…` if needed
     /// - `redis+cluster://host:6379,host:6380`: nodes of a Redis Cluster, of which one has to be up; `rediss+cluster:`
     /// - `redis+sentinel://host:26379,host:26380/master/0`: sentinels, the name of what they watch, and the database;
-    ///   `rediss+sentinel:` is TLS to the master, not to the sentinels. User and password are the master's.
+    ///   `rediss+sentinel:` is TLS to the master, not to the sentinels. User and password are the master's; the sentinels' are in
+    ///   `?sentinel_user=…&sentinel_password=…&sentinel_tls=1`, or in the options of these names
     pub url: String,
     /// How nodes tell each other.
     pub mode: RedisMode,
@@ -67,8 +68,14 @@ pub struct RedisOptions {
     pub read_count: usize,
     /// What the keys of saved sessions begin with. `sio:session:`.
     pub session_key_prefix: String,
-    /// For `rediss:`.
+    /// For `rediss:`, and for sentinels with TLS.
     pub tls: RedisTls,
+    /// As whom sentinels are asked, with [`RedisOptions::sentinel_password`]; the URL goes first. None: as the default user.
+    pub sentinel_user: Option<String>,
+    /// What they want to know then.
+    pub sentinel_password: Option<String>,
+    /// Sentinels are asked over TLS.
+    pub sentinel_tls: bool,
     /// How long Redis has to answer a command, and connecting may take, in milliseconds. 5,000.
     pub command_timeout: Millis,
     /// How often each connection is tried while nothing else happens, in milliseconds; one that does not answer within
@@ -104,6 +111,9 @@ impl Default for RedisOptions {
             read_count: 100,
             session_key_prefix: "sio:session:".into(),
             tls: RedisTls::default(),
+            sentinel_user: None,
+            sentinel_password: None,
+            sentinel_tls: false,
             command_timeout: 5_000,
             ping_interval: 2_000,
             max_queued: 64 << 20,
@@ -114,9 +124,10 @@ impl Default for RedisOptions {
 /// Without the password.
 impl std::fmt::Debug for RedisOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let url = match self.url.rsplit_once('@') {
+        let url = self.url.split('?').next().unwrap_or_default();
+        let url = match url.rsplit_once('@') {
             Some((_, place)) => format!("…@{place}"),
-            None => self.url.split('?').next().unwrap_or_default().to_owned(),
+            None => url.to_owned(),
         };
         f.debug_struct("RedisOptions")
             .field("url", &url)

@@ -8,7 +8,7 @@ const PORT = 6379;
 const SENTINEL_PORT = 26379;
 
 /** What else may be said beside a URL. */
-const BESIDE_URL = ['url', 'tls', 'commandTimeout', 'pingInterval', 'maxQueued'];
+const BESIDE_URL = ['url', 'tls', 'commandTimeout', 'pingInterval', 'maxQueued', 'sentinelUsername', 'sentinelPassword', 'sentinelTLS'];
 
 /** The URL and, with TLS, whom to trust: fields of the addon's `IoRedis`. */
 function place(given, name = 'client') {
@@ -44,7 +44,7 @@ function ofUrl(options, name) {
   const other = Object.keys(options).find((key) => !BESIDE_URL.includes(key));
   if (other !== undefined) throw unsupported(`${name}.${other}`, `beside a url there are ${BESIDE_URL.slice(1).join(', ')}`);
   const { url, tls, commandTimeout, pingInterval, maxQueued } = options;
-  return { url, ...trust(tls, `${name}.tls`), commandTimeout, pingInterval, maxQueued };
+  return { url, ...trust(tls, `${name}.tls`), ...sentinelLogin(options), commandTimeout, pingInterval, maxQueued };
 }
 
 function isIoredis(options) {
@@ -75,16 +75,28 @@ function ofCluster({ rootNodes, defaults = {} }) {
 
 /** `client.options` of ioredis. */
 function ofIoredis(options, name) {
-  const { host, port, path, username, password, db, tls, sentinels, keyPrefix, sentinelUsername, sentinelPassword } = options;
+  const { host, port, path, username, password, db, tls, sentinels, keyPrefix } = options;
   if (keyPrefix) throw unsupported(`${name}.keyPrefix`, 'use the option key or channelPrefix');
   const common = { isTls: Boolean(tls), username, password, database: db };
   const trusted = trust(tls, `${name}.tls`);
   if (!sentinels) return { url: toUrl({ ...common, path, hosts: [address(host, port)] }), ...trusted };
-  if (sentinelUsername || sentinelPassword || options.enableTLSForSentinelMode) {
-    throw unsupported(`${name}.sentinels`, 'sentinels are asked without TLS and without a password');
-  }
   const hosts = sentinels.map((one) => address(one.host ?? 'localhost', one.port ?? SENTINEL_PORT));
-  return { url: toUrl({ ...common, kind: '+sentinel', hosts, master: options.name }), ...trusted };
+  const isTls = Boolean(tls && options.enableTLSForSentinelMode); // to the master
+  const url = toUrl({ ...common, isTls, kind: '+sentinel', hosts, master: options.name });
+  const ofSentinels = trust(options.sentinelTLS, `${name}.sentinelTLS`);
+  if (isTls && options.sentinelTLS && JSON.stringify(trusted) !== JSON.stringify(ofSentinels)) {
+    throw unsupported(`${name}.sentinelTLS`, 'sentinels and the master have to be trusted by the same certificates');
+  }
+  return { url, ...(isTls ? trusted : ofSentinels), ...sentinelLogin(options) };
+}
+
+/** How sentinels are asked, under ioredis' names. */
+function sentinelLogin({ sentinelUsername, sentinelPassword, sentinelTLS }) {
+  return {
+    sentinelUser: sentinelUsername ?? undefined,
+    sentinelPassword: sentinelPassword ?? undefined,
+    sentinelTls: sentinelTLS ? true : undefined,
+  };
 }
 
 function ofIoredisCluster({ startupNodes, options }) {
@@ -127,12 +139,13 @@ function trust(tls, name) {
     if (tls[given] === undefined) continue;
     throw unsupported(`${name}.${given}`, 'the engine needs { url, tls: { caFile, certFile, keyFile, rejectUnauthorized } }, which name files');
   }
-  return {
+  const trusted = {
     caFile: tls.caFile,
     certificateFile: tls.certFile,
     keyFile: tls.keyFile,
     insecure: tls.rejectUnauthorized === false ? true : undefined,
   };
+  return Object.fromEntries(Object.entries(trusted).filter(([, value]) => value !== undefined));
 }
 
 module.exports = { place, unsupported };

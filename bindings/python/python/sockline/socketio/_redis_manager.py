@@ -66,6 +66,9 @@ class BaseRedisManager(Manager):
         command_timeout: float = 5,
         ping_interval: float = 2,
         max_queued: int = 64 * 2**20,
+        sentinel_user: str | None = None,
+        sentinel_password: str | None = None,
+        sentinel_tls: bool = False,
         on_error: Callable[[str], object] | None = None,
         on_connected: Callable[[], object] | None = None,
         on_disconnected: Callable[[str], object] | None = None,
@@ -110,6 +113,9 @@ class BaseRedisManager(Manager):
                 "command_timeout": command_timeout,
                 "ping_interval": ping_interval,
                 "max_queued": max_queued,
+                "sentinel_user": sentinel_user,
+                "sentinel_password": sentinel_password,
+                "sentinel_tls": sentinel_tls,
             },
         )
         self._emitter: _native.IoEmitter | None = None

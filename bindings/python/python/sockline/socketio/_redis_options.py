@@ -21,6 +21,10 @@ SCHEMES = {
 
 TLS_OPTIONS = {"ssl_ca_certs": "ca_file", "ssl_certfile": "certificate_file", "ssl_keyfile": "key_file"}
 URL_OPTIONS = ("db", "username", "password")
+SENTINEL_OPTIONS = {"sentinel_user": "sentinel_user", "sentinel_username": "sentinel_user", "sentinel_password": "sentinel_password"}
+"""In the URL, which goes first."""
+SENTINEL_KWARGS = {"username": "sentinel_user", "password": "sentinel_password", "ssl": "sentinel_tls"}
+"""Of redis-py's ``sentinel_kwargs``."""
 SECONDS = {"socket_timeout": "command_timeout", "health_check_interval": "ping_interval"}
 AS_EVER: dict[str, tuple[Any, ...]] = {
     "socket_keepalive": (True, False, None),
@@ -52,6 +56,9 @@ class Cluster(NamedTuple):
     command_timeout: float
     ping_interval: float
     max_queued: int
+    sentinel_user: str | None
+    sentinel_password: str | None
+    sentinel_tls: bool
 
 
 def cluster(url: str, channel: str, redis_options: Mapping[str, Any] | None, general: Mapping[str, Any]) -> Cluster:
@@ -118,6 +125,15 @@ def _take(name: str, value: Any, chosen: dict[str, Any]) -> None:
     elif name in SECONDS:
         if value:
             chosen[SECONDS[name]] = float(value)
+    elif name in SENTINEL_OPTIONS:
+        chosen[SENTINEL_OPTIONS[name]] = value
+    elif name == "sentinel_tls":
+        chosen[name] = _is_true(value)
+    elif name == "sentinel_kwargs":
+        for given, meant in (value or {}).items():
+            if given not in SENTINEL_KWARGS:
+                raise NotImplementedError(f"{given!r} of sentinel_kwargs is not supported")
+            chosen[SENTINEL_KWARGS[given]] = meant
     elif name == "ssl_cert_reqs":
         chosen["insecure"] = _trusts_anybody(value)
     elif name == "ssl_check_hostname" and _is_true(value):

@@ -29,7 +29,9 @@ class RedisManager(BaseRedisManager):
 
     ``url`` begins with ``redis:``, ``rediss:`` (TLS), ``unix:``, ``redis+cluster:`` or ``redis+sentinel:``. ``redis_options`` are redis-py's: ``username``,
     ``password``, ``db``, ``ssl_ca_certs``, ``ssl_certfile``, ``ssl_keyfile``, ``ssl_cert_reqs``, ``socket_timeout`` and ``health_check_interval``;
-    others raise ``NotImplementedError``.
+    others raise ``NotImplementedError``. User and password of a ``redis+sentinel:`` are the master's; sentinels are asked with ``sentinel_user``,
+    ``sentinel_password`` and ``sentinel_tls``, as arguments, in the URL's query, or with redis-py's names in ``redis_options["sentinel_kwargs"]``
+    (``username``, ``password``, ``ssl``).
 
     What happens to Redis is logged by ``logger``, or the server's, and told to ``on_error`` and ``on_disconnected`` (with a text
     that says what) and ``on_connected``, on the thread of the engine. Meanwhile the server's own clients are served, and what is

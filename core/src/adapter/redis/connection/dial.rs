@@ -49,9 +49,11 @@ impl Dialer {
     /// [`ErrorCode::InvalidUrl`], [`ErrorCode::Unsupported`] for TLS in a build without it, [`ErrorCode::Tls`] for files
     /// that can't be used.
     pub(super) fn new(options: &RedisOptions) -> Result<Dialer> {
-        let target = Target::parse(&options.url)?;
-        if target.tls && !cfg!(feature = "tls") {
-            let text = "this build has no TLS, so Redis can't be reached over rediss://; build it with the feature tls";
+        let mut target = Target::parse(&options.url)?;
+        target.sentinels.complete(options);
+        if target.has_tls() && !cfg!(feature = "tls") {
+            let text =
+                "this build has no TLS, so Redis can't be reached over it; build it with the feature tls";
             return Err(Error::new(ErrorCode::Unsupported, text));
         }
         let dialer = Dialer {
@@ -69,10 +71,10 @@ impl Dialer {
     /// Finds what is wrong with the certificates before anything is connected to.
     fn check(&self) -> Result<()> {
         #[cfg(feature = "tls")]
-        if self.target.tls {
+        if self.target.has_tls() {
             crate::tls::install_provider();
             let probe = Place::Tcp("localhost".into(), 1);
-            let client = self.client(&probe, self.target.tls, ProtocolVersion::RESP2);
+            let client = self.client(&probe, true, self.login(ProtocolVersion::RESP2));
             client.map_err(|error| {
                 Error::new(
                     ErrorCode::Tls,
@@ -84,17 +86,11 @@ impl Dialer {
     }
 
     fn login(&self, protocol: ProtocolVersion) -> RedisConnectionInfo {
-        let mut login = RedisConnectionInfo::default()
+        let login = RedisConnectionInfo::default()
             .set_protocol(protocol)
             .set_db(self.target.database)
             .set_lib_name("sockline", env!("CARGO_PKG_VERSION"));
-        if let Some(user) = &self.target.user {
-            login = login.set_username(user);
-        }
-        if let Some(password) = &self.target.password {
-            login = login.set_password(password);
-        }
-        login
+        with_credentials(login, self.target.user.as_ref(), self.target.password.as_ref())
     }
 
     fn info(&self, place: &Place, tls: bool, login: RedisConnectionInfo) -> RedisResult<ConnectionInfo> {
@@ -118,8 +114,8 @@ impl Dialer {
             .set_redis_settings(login))
     }
 
-    fn client(&self, place: &Place, tls: bool, protocol: ProtocolVersion) -> RedisResult<Client> {
-        let info = self.info(place, tls, self.login(protocol))?;
+    fn client(&self, place: &Place, tls: bool, login: RedisConnectionInfo) -> RedisResult<Client> {
+        let info = self.info(place, tls, login)?;
         #[cfg(feature = "tls")]
         if tls {
             return Client::build_with_tls(info, self.certificates.clone());
@@ -167,7 +163,7 @@ impl Dialer {
 
     async fn find_master(&self, place: &Place) -> Result<Place, AdapterError> {
         let dialing = async {
-            let client = self.client(place, self.target.tls, ProtocolVersion::RESP2)?;
+            let client = self.client(place, self.target.tls, self.login(ProtocolVersion::RESP2))?;
             let connection = client.get_multiplexed_async_connection().await?;
             Wire::One(connection).master().await
         };
@@ -177,8 +173,10 @@ impl Dialer {
 
     async fn ask_sentinel(&self, place: &Place, master: &str) -> Result<Place, AdapterError> {
         let dialing = async {
+            let sentinels = &self.target.sentinels;
             let login = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2);
-            let client = Client::open(self.info(place, false, login)?)?;
+            let login = with_credentials(login, sentinels.user.as_ref(), sentinels.password.as_ref());
+            let client = self.client(place, sentinels.tls, login)?;
             let mut connection = client.get_multiplexed_async_connection().await?;
             let mut command = redis::cmd("SENTINEL");
             command.arg("GET-MASTER-ADDR-BY-NAME").arg(master);
@@ -233,7 +231,7 @@ impl Dialer {
         if let Some(pushes) = purpose.pushes {
             config = config.set_push_sender(pushes);
         }
-        let client = self.client(place, self.target.tls, protocol)?;
+        let client = self.client(place, self.target.tls, self.login(protocol))?;
         client.get_multiplexed_async_connection_with_config(&config).await
     }
 
@@ -263,13 +261,27 @@ impl Dialer {
     /// A connection for channels and patterns that has proved to work.
     pub(super) async fn pubsub(&self, place: &Place) -> Result<PubSub, Trouble> {
         let dialing = async {
-            let client = self.client(place, self.target.tls, ProtocolVersion::RESP2)?;
+            let client = self.client(place, self.target.tls, self.login(ProtocolVersion::RESP2))?;
             let mut pubsub = client.get_async_pubsub().await?;
             pubsub.ping::<Value>().await?;
             Ok::<_, RedisError>(pubsub)
         };
         self.in_time(place, dialing).await
     }
+}
+
+fn with_credentials(
+    mut login: RedisConnectionInfo,
+    user: Option<&String>,
+    password: Option<&String>,
+) -> RedisConnectionInfo {
+    if let Some(user) = user {
+        login = login.set_username(user);
+    }
+    if let Some(password) = password {
+        login = login.set_password(password);
+    }
+    login
 }
 
 /// What comes unasked for beside answers needs RESP3; all else is the same for all versions of Redis without.

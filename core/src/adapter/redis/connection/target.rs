@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 
+use crate::adapter::redis::RedisOptions;
 use crate::error::{Error, ErrorCode, Result};
 
 const PORT: u16 = 6379;
@@ -35,6 +36,15 @@ pub(super) struct Target {
     pub(super) user: Option<String>,
     pub(super) password: Option<String>,
     pub(super) database: i64,
+    pub(super) sentinels: Sentinels,
+}
+
+/// How sentinels are asked.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct Sentinels {
+    pub(super) tls: bool,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
 }
 
 impl fmt::Debug for Place {
@@ -68,11 +78,27 @@ impl fmt::Display for Target {
     }
 }
 
+impl Sentinels {
+    /// Adds what the options say, where the URL says nothing.
+    pub(super) fn complete(&mut self, options: &RedisOptions) {
+        self.tls |= options.sentinel_tls;
+        if self.user.is_none() && self.password.is_none() {
+            self.user.clone_from(&options.sentinel_user);
+            self.password.clone_from(&options.sentinel_password);
+        }
+    }
+}
+
 fn invalid(text: &str) -> Error {
     Error::new(ErrorCode::InvalidUrl, format!("the URL of Redis {text}"))
 }
 
 impl Target {
+    /// Whether anything is reached over TLS.
+    pub(super) fn has_tls(&self) -> bool {
+        self.tls || (matches!(self.kind, Kind::Sentinel(..)) && self.sentinels.tls)
+    }
+
     /// # Errors
     /// [`ErrorCode::InvalidUrl`], with a text that does not repeat a password.
     pub(super) fn parse(url: &str) -> Result<Target> {
@@ -86,6 +112,7 @@ impl Target {
             user: None,
             password: None,
             database: 0,
+            sentinels: Sentinels::default(),
         };
         if matches!(scheme, "unix" | "redis+unix") {
             target.kind = Kind::One(Place::Unix(unix_path(rest)?));
@@ -157,16 +184,30 @@ impl Target {
     }
 
     fn with_query(mut self, query: &str) -> Result<Target> {
+        let has_sentinels = matches!(self.kind, Kind::Sentinel(..));
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match name {
                 "db" => self.set_database(value)?,
                 "user" | "username" => self.user = Some(decode(value)?),
                 "password" => self.password = Some(decode(value)?),
+                "sentinel_user" | "sentinel_username" if has_sentinels => {
+                    self.sentinels.user = Some(decode(value)?);
+                }
+                "sentinel_password" if has_sentinels => self.sentinels.password = Some(decode(value)?),
+                "sentinel_tls" if has_sentinels => self.sentinels.tls = switch(value)?,
                 _ => return Err(invalid(&format!("has an unknown parameter {name:?}"))),
             }
         }
         Ok(self)
+    }
+}
+
+fn switch(text: &str) -> Result<bool> {
+    match text {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err(invalid("has a sentinel_tls that is neither 1 nor 0")),
     }
 }
 
@@ -224,6 +265,7 @@ mod tests {
             user: None,
             password: None,
             database: 0,
+            sentinels: Sentinels::default(),
         }
     }
 
@@ -273,6 +315,29 @@ mod tests {
                     ..target(Kind::Sentinel(vec![tcp("a", 26379), tcp("b", 2)], "main".into()))
                 },
             ),
+            (
+                "redis+sentinel://:a@b/main?sentinel_username=u&sentinel_password=p%26&sentinel_tls=1",
+                Target {
+                    password: Some("a".into()),
+                    sentinels: Sentinels {
+                        tls: true,
+                        user: Some("u".into()),
+                        password: Some("p&".into()),
+                    },
+                    ..target(Kind::Sentinel(vec![tcp("b", 26379)], "main".into()))
+                },
+            ),
+            (
+                "rediss+sentinel://b/main?sentinel_user=u&sentinel_tls=0",
+                Target {
+                    tls: true,
+                    sentinels: Sentinels {
+                        user: Some("u".into()),
+                        ..Sentinels::default()
+                    },
+                    ..target(Kind::Sentinel(vec![tcp("b", 26379)], "main".into()))
+                },
+            ),
         ] {
             let found = Target::parse(url).map(|target| (target == expected, target.to_string()));
             assert_eq!(found, Ok((true, expected.to_string())), "{url}");
@@ -294,6 +359,14 @@ mod tests {
             ("redis+sentinel://a", "master's name"),
             ("unix://run/r.sock", "whole path"),
             ("redis://h?password=geheim&x=1", "unknown parameter \"x\""),
+            (
+                "redis://h?sentinel_password=geheim",
+                "unknown parameter \"sentinel_password\"",
+            ),
+            (
+                "redis+sentinel://h/m?sentinel_password=geheim&sentinel_tls=yes",
+                "neither 1 nor 0",
+            ),
             ("redis://:%ff@h", "UTF-8"),
             ("redis://[::1", "without its ]"),
         ] {
