@@ -19,6 +19,7 @@
 //! | `adopting` | connections that another server has accepted |
 //! | `serving`, `sending`, `files` | HTTP, upgrades, static files |
 //! | `exchange` | a route's requests with their bodies, and the answers that are owed |
+//! | `burst` | waking loops once for much that another thread asks for |
 //! | `home`, `waiting` | jobs and timers for objects that belong to a loop |
 //! | `site`, `publishing` | what a server's loops share, broadcasts and topics |
 //! | `timers`, `stream`, `tcp`, `thread`, `fork` | deadlines and what the system offers |
@@ -26,6 +27,8 @@
 mod admission;
 mod adopting;
 mod binding;
+#[cfg(feature = "redis")]
+mod burst;
 mod calls;
 mod command;
 mod connecting;
@@ -80,6 +83,8 @@ use crate::websocket::{SendOptions, Sent, WebSocket};
 use crate::ws::{MessageType, ReadyState};
 
 pub(crate) use self::adopting::adopt;
+#[cfg(feature = "redis")]
+pub(crate) use self::burst::Burst;
 pub(crate) use self::command::Call;
 pub(crate) use self::connecting::{ConnectPlan, Purpose};
 pub(crate) use self::draining::drain;

@@ -11,6 +11,8 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender};
 use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
 
+#[cfg(feature = "redis")]
+use super::burst;
 use super::command::Command;
 use super::core::LoopCore;
 use super::counters::Count;
@@ -228,10 +230,14 @@ impl Shared {
         self.want_freed.swap(false, Ordering::SeqCst)
     }
 
-    /// Queues a command and wakes the loop.
+    /// Queues a command and wakes the loop, at the end of a burst if there is one.
     pub(crate) fn push(&self, command: Command) {
         // The receiver lives as long as the sender, so sending can't fail.
         let _ = self.sender.send(command);
+        #[cfg(feature = "redis")]
+        if burst::will_wake(self.index) {
+            return;
+        }
         self.ring();
     }
 

@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 use tokio::time::sleep;
 
 use crate::adapter::AdapterError;
-use crate::adapter::redis::Follower;
+use crate::adapter::redis::{Entry, Follower};
+use crate::event_loop::Burst;
 
 use super::dial::{Dialer, Use};
 use super::errors;
@@ -59,6 +60,16 @@ impl Following {
         }
     }
 
+    /// Entries have come. The loops that they concern are woken at the end.
+    fn tell(&self, news: &[Entry]) {
+        let _burst = Burst::begin();
+        for (id, fields) in news {
+            *self.last.lock() = Some(id.clone());
+            let follower = Arc::clone(&self.follower.lock());
+            follower.on_entry(id, fields);
+        }
+    }
+
     fn last(&self) -> String {
         self.last.lock().clone().unwrap_or_else(|| "0-0".into())
     }
@@ -98,10 +109,6 @@ pub(super) async fn follow(
         let Some(news) = replies::news(answer) else {
             return errors::unexpected(&place, "XREAD");
         };
-        for (id, fields) in news {
-            *following.last.lock() = Some(id.clone());
-            let follower = Arc::clone(&following.follower.lock());
-            follower.on_entry(&id, &fields);
-        }
+        following.tell(&news);
     }
 }

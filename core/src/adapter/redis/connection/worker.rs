@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
+use redis::Msg;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{sleep, timeout};
 
 use crate::adapter::AdapterError;
 use crate::adapter::redis::Subscription;
+use crate::event_loop::Burst;
 use crate::reconnect::Reconnect;
 
 use super::command::Command;
@@ -23,6 +25,9 @@ use super::wanted::Wanted;
 /// How often it is tried again.
 const BASE_DELAY: Duration = Duration::from_millis(100);
 const MAX_DELAY: Duration = Duration::from_secs(5);
+
+/// So many messages are handed on before loops are woken, at most.
+const TOGETHER: usize = 64;
 
 pub(super) struct Worker {
     pub(super) dialer: Arc<Dialer>,
@@ -182,14 +187,7 @@ impl Worker {
                     }
                 }
                 message = session.messages.next() => match message {
-                    Some(message) => {
-                        let pattern = message.get_pattern::<Option<String>>().unwrap_or_default();
-                        self.wanted.tell(
-                            pattern.as_deref(),
-                            message.get_channel_name(),
-                            message.get_payload_bytes(),
-                        );
-                    }
+                    Some(message) => self.tell(message, session),
                     None => return End::Lost(errors::closed(&session.place)),
                 },
                 Some(push) = session.pushes.recv() => {
@@ -279,22 +277,63 @@ impl Worker {
         }
     }
 
-    async fn hear(&self, push: Push, session: &mut Session) -> Result<(), AdapterError> {
-        match push {
-            Push::Message(channel, payload) => {
-                self.wanted
-                    .tell_sharded(&String::from_utf8_lossy(&channel), &payload);
+    /// Hands on a message, and those that have come with it, before the loops that they concern are woken.
+    fn tell(&self, first: Msg, session: &mut Session) {
+        let _burst = Burst::begin();
+        let tell = |message: &Msg| {
+            let pattern = message.get_pattern::<Option<String>>().unwrap_or_default();
+            self.wanted.tell(
+                pattern.as_deref(),
+                message.get_channel_name(),
+                message.get_payload_bytes(),
+            );
+        };
+        let mut message = first;
+        for _ in 1..TOGETHER {
+            tell(&message);
+            match session.messages.next().now_or_never().flatten() {
+                Some(next) => message = next,
+                None => return,
             }
+        }
+        tell(&message);
+    }
+
+    /// The same for sharded channels; gives what has come behind them and is no message.
+    fn tell_sharded(&self, first: (Vec<u8>, Vec<u8>), session: &mut Session) -> Option<Push> {
+        let _burst = Burst::begin();
+        let tell = |(channel, payload): &(Vec<u8>, Vec<u8>)| {
+            self.wanted
+                .tell_sharded(&String::from_utf8_lossy(channel), payload);
+        };
+        let mut message = first;
+        for _ in 1..TOGETHER {
+            tell(&message);
+            match session.pushes.try_recv().ok()?.into() {
+                Push::Message(channel, payload) => message = (channel, payload),
+                other => return Some(other),
+            }
+        }
+        tell(&message);
+        None
+    }
+
+    async fn hear(&self, push: Push, session: &mut Session) -> Result<(), AdapterError> {
+        let push = match push {
+            Push::Message(channel, payload) => self.tell_sharded((channel, payload), session),
+            other => Some(other),
+        };
+        match push {
             // Its slot has moved to another node of the cluster.
-            Push::GivenUp(channel) => {
+            Some(Push::GivenUp(channel)) => {
                 let channel = String::from_utf8_lossy(&channel).into_owned();
                 if self.wanted.wants_sharded(&channel) {
                     let subscription = Subscription::Sharded(channel);
                     session.subscribe(subscription, None, &self.teller).await?;
                 }
             }
-            Push::Closed => return Err(errors::closed(&session.place)),
-            Push::Other => {}
+            Some(Push::Closed) => return Err(errors::closed(&session.place)),
+            _ => {}
         }
         Ok(())
     }
