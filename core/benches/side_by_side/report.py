@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass
-from typing import Callable, Iterable, Sequence
+from typing import Callable, Iterable, Protocol, Sequence
 
 FLOOR = "raw_tcp"
 OURS = "sockline_rust"
@@ -122,6 +122,7 @@ IDLE_LIMITS = {"idle": 512, "tls-idle": 5 * 1024, "io-idle": 1024}  # bytes of u
 NATIVE_ROWS = ("sockline_rust", "sockline_c")
 PYTHON_SOCKETIO_ROWS = ("python_socketio", "python_socketio_uvicorn")  # which is faster depends on the case
 IO_CASES = ("io64-d1", "io64-d16", "io-room1000", "io-polling")
+CLUSTER_CASES = tuple(f"cluster{nodes}-{mode}" for nodes in (2, 4) for mode in ("classic", "sharded", "streams"))
 
 TARGETS = [
     *(Target("echo64-d1", row, FLOOR, 1.08) for row in NATIVE_ROWS),
@@ -142,7 +143,21 @@ TARGETS = [
     *(Target(case, row, "socketioxide", 1.00) for case in IO_CASES for row in NATIVE_ROWS),
     *(Target(case, "sockline_node", "socket_io", 1 / 2) for case in IO_CASES),
     *(Target(case, "sockline_python", row, 1 / 6) for case in IO_CASES for row in PYTHON_SOCKETIO_ROWS),
+    *(Target(case, row, "socket_io", 1 / 2) for case in CLUSTER_CASES for row in (*NATIVE_ROWS, "sockline_node")),
 ]
+
+
+class Costed(Protocol):
+    """What can be compared within rounds."""
+
+    @property
+    def case(self) -> str: ...
+    @property
+    def row(self) -> str: ...
+    @property
+    def round(self) -> int: ...
+    @property
+    def cost(self) -> float: ...
 
 
 def estimate(values: Iterable[float]) -> Estimate:
@@ -157,14 +172,14 @@ def estimate(values: Iterable[float]) -> Estimate:
     return Estimate(statistics.median(ordered), ordered[cut], ordered[count - 1 - cut])
 
 
-def ratio(slices: Sequence[Slice], case: str, row: str, reference: str) -> Estimate | None:
+def ratio(slices: Sequence[Costed], case: str, row: str, reference: str) -> Estimate | None:
     """How often the reference's cost the row's is, compared only within a round."""
     of_row, of_reference = costs(slices, case, row), costs(slices, case, reference)
     pairs = [of_row[number] / of_reference[number] for number in of_row if number in of_reference]
     return estimate(pairs) if pairs else None
 
 
-def costs(slices: Sequence[Slice], case: str, row: str) -> dict[int, float]:
+def costs(slices: Sequence[Costed], case: str, row: str) -> dict[int, float]:
     return {part.round: part.cost for part in slices if (part.case, part.row) == (case, row)}
 
 
@@ -229,7 +244,7 @@ def idle_of(figures: Sequence[Idle], case: str, row: str) -> Idle | None:
     return next((idle for idle in figures if (idle.case, idle.row) == (case, row)), None)
 
 
-def target_table(cases: Sequence[str], slices: Sequence[Slice], idle: Sequence[Idle]) -> str:
+def target_table(cases: Sequence[str], slices: Sequence[Costed], idle: Sequence[Idle]) -> str:
     header = ["target", "limit", "measured", "verdict"]
     lines = [target_line(target, slices) for target in TARGETS if target.case in cases]
     for case, limit in IDLE_LIMITS.items():
@@ -238,7 +253,7 @@ def target_table(cases: Sequence[str], slices: Sequence[Slice], idle: Sequence[I
     return f"what sockline holds itself to\n{table(header, lines)}"
 
 
-def target_line(target: Target, slices: Sequence[Slice]) -> list[str]:
+def target_line(target: Target, slices: Sequence[Costed]) -> list[str]:
     name = f"{target.case}: {target.row} / {target.reference}"
     measured = ratio(slices, target.case, target.row, target.reference)
     if measured is None:

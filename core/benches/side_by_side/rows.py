@@ -6,6 +6,7 @@ from typing import Callable
 
 from servers import (
     BIN,
+    C_CLUSTER,
     C_SERVER,
     CERTIFICATE,
     KEY,
@@ -18,6 +19,7 @@ from servers import (
     VENV,
     Row,
     build_c,
+    build_c_cluster,
     build_lws,
     build_node,
     build_python,
@@ -99,6 +101,19 @@ def io_rows() -> list[Row]:
     ]  # fmt: skip
 
 
+def cluster_rows() -> list[Row]:
+    """Nodes of clusters, which all do the same; the others are compared with the official ones."""
+    rust, node, peer = BIN / "sockline_cluster", OURS / "cluster.js", NODE_PEER / "cluster.js"
+    addon = ROOT / "examples/node/node_modules"
+    return [
+        Row("sockline_rust", "sockline from Rust", (str(rust),), BIN),
+        Row("sockline_c", "sockline from C", (str(C_CLUSTER),), OURS, build=build_c_cluster),
+        Row("sockline_node", "sockline from Node", (NODE, str(node)), addon),
+        Row("socket_io", "npm socket.io with its adapters, bufferutil", (NODE, str(peer)), PEERS, always=True,
+            build=build_node),
+    ]  # fmt: skip
+
+
 def ours(mode: str, suffix: str = "", always: bool = True, arguments: tuple[str, ...] = ()) -> list[Row]:
     """sockline in each language, by the benchmark's own servers. The others are compared with that in Rust."""
     rust, node, python = BIN / "sockline_server", OURS / "server.js", OURS / "server.py"
@@ -120,4 +135,5 @@ ROWS: dict[str, Callable[[], list[Row]]] = {
     "io": io_rows,
     "io-room": io_rows,
     "io-polling": io_rows,
+    "cluster": cluster_rows,
 }

@@ -21,8 +21,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Sequence
 
+import clusters
 import report
 import servers
+from clusters import Clusters
 from report import Case, Idle, IdleCase, Slice
 from rows import ROWS
 from servers import Row, Server, Unmeasured
@@ -54,7 +56,7 @@ IDLE_CASES = [
     IdleCase("tls-idle", 64, 1_000, "tls"),
     IdleCase("io-idle", 64, 10_000, "io"),
 ]
-NAMES = [case.name for case in (*CASES, *IDLE_CASES)]
+NAMES = [case.name for case in (*CASES, *IDLE_CASES, *clusters.CASES)]
 # How the load generator talks to the servers of a kind.
 LOAD_OPTIONS = {
     "echo": [],
@@ -85,6 +87,7 @@ class Bench:
         self.missing: dict[str, dict[str, str]] = {kind: {} for kind in rows}  # why, by kind and row
         self.slices: list[Slice] = []
         self.idle: list[Idle] = []
+        self.clusters = Clusters(rows.get(clusters.KIND, []), rounds, cores)
         self.foreign: dict[str, float] = {}  # share of the two cores that strangers took, by case
 
     def build(self) -> None:
@@ -92,8 +95,11 @@ class Bench:
         servers.build_rust()
         if "tls" in self.rows:
             servers.make_certificate()
+        if clusters.KIND in self.rows:
+            progress("preparing clusters")
+            self.clusters.build()
         for kind, rows in self.rows.items():
-            for row in rows:
+            for row in rows if kind != clusters.KIND else []:
                 progress(f"preparing {row.name} ({kind})")
                 try:
                     servers.prepare(row)
@@ -110,7 +116,10 @@ class Bench:
             if idle_case.name in self.cases:
                 failures = self.measure_idle(idle_case)
                 say(report.idle_table(idle_case, self.names(idle_case), self.idle, failures))
-        say(report.target_table(self.cases, self.slices, self.idle))
+        for cluster_case in clusters.CASES:
+            if cluster_case.name in self.cases:
+                say(self.clusters.run(cluster_case, progress))
+        say(report.target_table(self.cases, [*self.slices, *self.clusters.parts], self.idle))
 
     def names(self, case: Case | IdleCase) -> list[str]:
         return [row.name for row in self.rows[case.kind]]
@@ -218,6 +227,7 @@ class Bench:
             "missing": self.missing,
             "slices": [asdict(part) for part in self.slices],
             "idle": [asdict(figure) for figure in self.idle],
+            "clusters": self.clusters.figures(),
         }
         path.write_text(json.dumps(figures, indent=1) + "\n")
         return path
@@ -254,7 +264,7 @@ def chosen_rows(wanted: str, cases: Sequence[str]) -> dict[str, list[Row]]:
     """The rows of the cases' kinds, by kind."""
     every = {kind: rows() for kind, rows in ROWS.items()}
     names = chosen("row", wanted, list(dict.fromkeys(row.name for rows in every.values() for row in rows)))
-    kinds = {case.kind for case in (*CASES, *IDLE_CASES) if case.name in cases}
+    kinds = {case.kind for case in (*CASES, *IDLE_CASES, *clusters.CASES) if case.name in cases}
     return {
         kind: [row for row in rows if row.always or row.name in names] for kind, rows in every.items() if kind in kinds
     }

@@ -24,6 +24,7 @@ OURS = HERE / "ours"
 BUILD = HERE / "build"
 LWS = BUILD / "lws_echo_server"
 C_SERVER = BUILD / "sockline_server"
+C_CLUSTER = BUILD / "sockline_cluster"
 CERTIFICATE, KEY = BUILD / "certificate.pem", BUILD / "key.pem"
 NODE_PEER = PEERS / "node"
 PYTHON_PEER = PEERS / "python"
@@ -76,11 +77,19 @@ def build_lws() -> None:
 
 def build_c() -> None:
     """sockline's C server for the cases that its example does not serve."""
+    compile_c(OURS / "server.c", C_SERVER)
+
+
+def build_c_cluster() -> None:
+    compile_c(OURS / "cluster.c", C_CLUSTER)
+
+
+def compile_c(source: Path, program: Path) -> None:
     library = ROOT / "target/release/libsockline.so.0"
     if not library.exists():
         raise Unmeasured(f"missing: no {library.relative_to(ROOT)}")
     BUILD.mkdir(exist_ok=True)
-    command = ["gcc", "-std=c11", "-O3", f"-I{ROOT / 'include'}", "-o", str(C_SERVER), str(OURS / "server.c")]
+    command = ["gcc", "-std=c11", "-O3", f"-I{ROOT / 'include'}", "-o", str(program), str(source)]
     attempt([*command, str(library), f"-Wl,-rpath,{library.parent}"], HERE, "no C compiler")
 
 
@@ -121,9 +130,9 @@ def attempt(command: list[str], directory: Path, otherwise: str) -> None:
 
 
 class Server:
-    """A running server, pinned to one core. Use it as a context manager."""
+    """A running server, pinned to a core or to several. Use it as a context manager."""
 
-    def __init__(self, row: Row, core: int) -> None:
+    def __init__(self, row: Row, core: int | str) -> None:
         self.row = row
         self.port = free_port()
         self.log: IO[bytes] = tempfile.TemporaryFile()

@@ -9,9 +9,9 @@ use crate::socket::{self, Opening};
 const DEFAULT_COUNT: u64 = 5_000;
 
 pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let clocks = Clocks::of_server(options.server)?;
+    let clocks = Clocks::of_servers(&options.servers)?;
     let count = options.count.unwrap_or(DEFAULT_COUNT);
-    let opening = Opening::new(options)?;
+    let opening = Opening::new(options, options.port())?;
     cycle(&opening, options)?;
     let start = clocks.mark()?;
     let mut done = 0;

@@ -1,4 +1,4 @@
-//! Wall time and the CPU time of both processes, taken together.
+//! Wall time and the CPU time of all processes, taken together.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -6,30 +6,32 @@ use std::time::{Duration, Instant};
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
-/// The CPU clock of the server: user and system time of all its threads, in nanoseconds. Unlike
-/// the ticks in /proc/PID/stat it is exact at the moment of reading.
+/// The CPU clocks of the servers: user and system time of all their threads, in nanoseconds. Unlike
+/// the ticks in /proc/PID/stat they are exact at the moment of reading.
 pub struct Clocks {
-    server: ClockId,
+    servers: Vec<ClockId>,
 }
 
 /// One reading of the clocks.
 pub struct Mark {
     wall: Instant,
-    server: Duration,
+    servers: Vec<Duration>,
     load: Duration,
 }
 
 /// What passed between two marks.
 pub struct Span {
     pub wall: Duration,
-    pub server: Duration,
+    /// Of each.
+    pub servers: Vec<Duration>,
     pub load: Duration,
 }
 
 impl Clocks {
-    pub fn of_server(pid: i32) -> io::Result<Self> {
+    pub fn of_servers(pids: &[i32]) -> io::Result<Self> {
+        let clocks = pids.iter().map(|pid| clock_getcpuclockid(Pid::from_raw(*pid)));
         Ok(Self {
-            server: clock_getcpuclockid(Pid::from_raw(pid))?,
+            servers: clocks.collect::<Result<_, _>>()?,
         })
     }
 
@@ -37,7 +39,11 @@ impl Clocks {
         let load = read(ClockId::CLOCK_PROCESS_CPUTIME_ID)?;
         Ok(Mark {
             wall: Instant::now(),
-            server: read(self.server)?,
+            servers: self
+                .servers
+                .iter()
+                .map(|clock| read(*clock))
+                .collect::<Result<_, _>>()?,
             load,
         })
     }
@@ -46,7 +52,12 @@ impl Clocks {
         let end = self.mark()?;
         Ok(Span {
             wall: end.wall - start.wall,
-            server: end.server.saturating_sub(start.server),
+            servers: end
+                .servers
+                .iter()
+                .zip(&start.servers)
+                .map(|(end, start)| end.saturating_sub(*start))
+                .collect(),
             load: end.load.saturating_sub(start.load),
         })
     }
@@ -58,7 +69,7 @@ impl Span {
         format!(
             "\"messages\": {messages}, \"seconds\": {:.6}, \"server_cpu_us\": {:.3}, \"load_cpu_us\": {:.3}",
             self.wall.as_secs_f64(),
-            micros(self.server),
+            self.servers.iter().copied().map(micros).sum::<f64>(),
             micros(self.load),
         )
     }
@@ -68,6 +79,6 @@ fn read(clock: ClockId) -> io::Result<Duration> {
     Ok(clock_gettime(clock)?.into())
 }
 
-fn micros(duration: Duration) -> f64 {
+pub fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }

@@ -21,7 +21,7 @@ const RECEIVE_BUFFER: usize = 256 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let opened = Opening::new(options)?.open(options.connections)?;
+    let opened = Opening::new(options, options.port())?.open(options.connections)?;
     let mut load = Load::new(options, opened)?;
     load.run(options)?;
     if !options.raw {

@@ -91,6 +91,35 @@ impl Frames {
         }
     }
 
+    /// Socket.IO events with a string of `size` bytes, sent `run` at a time: of each run, `unheard` ask the server to tell a
+    /// room that nobody is in, or several such, the others to tell all. Those alone are in the replies.
+    pub fn cluster(size: usize, run: usize, unheard: usize, rooms: bool) -> Self {
+        let mut random = Random::new();
+        let (mut requests, mut replies) = (Vec::new(), Vec::new());
+        let lonely = if rooms {
+            EVENT_TO_NO_ROOMS
+        } else {
+            EVENT_TO_NO_ROOM
+        };
+        let events = events(&mut random, size);
+        for index in 0..run * events.len() {
+            let (event, _) = &events[index % events.len()];
+            let to_nobody = index % run < unheard;
+            let name = if to_nobody { lonely } else { EVENT_TO_ROOM };
+            let event = event.replacen(EVENT_WITH_ACK, name, 1);
+            requests.push(masked(TEXT, event.as_bytes(), random.key()));
+            if !to_nobody {
+                replies.push([header(TEXT, event.len(), 0), event.into_bytes()].concat());
+            }
+        }
+        Self {
+            count: requests.len(),
+            requests: Ring::new(&requests, run),
+            replies: Replies::Bytes(Ring::new(&replies, 1)),
+            pings: true,
+        }
+    }
+
     /// Texts of `size` bytes, each compressed without reference to the ones before: that is allowed whether or not
     /// context takeover was agreed on.
     pub fn deflated(size: usize, pipeline: usize) -> Self {
@@ -113,6 +142,8 @@ impl Frames {
 /// The packets of Engine.IO and Socket.IO before the event's name and its argument.
 const EVENT_WITH_ACK: &str = r#"421["msg","#;
 const EVENT_TO_ROOM: &str = r#"42["bc","#;
+const EVENT_TO_NO_ROOM: &str = r#"42["nobody","#;
+const EVENT_TO_NO_ROOMS: &str = r#"42["nobodies","#;
 
 /// Socket.IO events with a string of `size` bytes, each with its acknowledgement, as they are in a text frame or in the
 /// body of a request. All have the same id, since it is for the client to know what it uses them for.

@@ -12,9 +12,9 @@ use crate::socket::Opening;
 use crate::transport::Transport;
 
 pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let clocks = Clocks::of_server(options.server)?;
+    let clocks = Clocks::of_servers(&options.servers)?;
     let start = clocks.mark()?;
-    let mut opened = Opening::new(options)?.open(options.connections)?;
+    let mut opened = Opening::new(options, options.port())?.open(options.connections)?;
     println!("{{{}}}", clocks.since(&start)?.json(0));
 
     let frames = options.frames();

@@ -6,6 +6,7 @@
 
 mod churn;
 mod clock;
+mod cluster;
 mod connection;
 mod echo;
 mod frames;
@@ -37,6 +38,9 @@ usage: load MODE --port PORT --server PID [option value]…
   connect  --count handshakes and closes, --connections at a time
   polling  the closed loop over Socket.IO's long polling: each connection posts an event, then gets its
            acknowledgement; counted are such pairs. Options as for echo, without --pipeline
+  cluster  Socket.IO on several nodes: --port P,P,… --server PID,PID,… with --connections on each. One on the
+           first node sends --pipeline messages for all, --unheard of them for nobody (--rooms 1: for nobody
+           in several rooms); the next ones when all have come, and --pace SECONDS after the last ones
 all of them: --tls FILE speaks TLS to a server with that certificate; --deflate 1 agrees on
 permessage-deflate and sends compressed JSON; --io 1 speaks Socket.IO: the messages are events with
 acknowledgements, or with --topic 1 events for a room";
@@ -64,5 +68,6 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Mode::Idle => idle::run(options),
         Mode::Connect => churn::run(options),
         Mode::Polling => polling::run(options),
+        Mode::Cluster => cluster::run(options),
     }
 }

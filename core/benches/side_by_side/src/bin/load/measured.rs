@@ -32,6 +32,15 @@ enum Phase {
 }
 
 impl Measured {
+    /// Whether what happens now is in the measured part.
+    pub fn is_running(&self) -> bool {
+        self.running
+    }
+
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
+
     pub fn record(&mut self, latency: Duration) {
         if self.running {
             self.messages += 1;
@@ -60,7 +69,7 @@ impl<'a> Course<'a> {
     pub fn begin(options: &'a Options) -> io::Result<Self> {
         Ok(Self {
             options,
-            clocks: Clocks::of_server(options.server)?,
+            clocks: Clocks::of_servers(&options.servers)?,
             began: Instant::now(),
             phase: Phase::WarmUp,
         })

@@ -7,19 +7,21 @@ use std::time::Duration;
 use crate::frames::Frames;
 use crate::texts::MIN_TEXT;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Echo,
     Idle,
     Connect,
     Polling,
+    Cluster,
 }
 
 pub struct Options {
     pub mode: Mode,
-    pub port: u16,
-    /// The process whose CPU clock is read.
-    pub server: i32,
+    /// Of all nodes, if there are several.
+    pub ports: Vec<u16>,
+    /// The processes whose CPU clocks are read.
+    pub servers: Vec<i32>,
     pub connections: usize,
     /// Messages in flight on each connection.
     pub pipeline: usize,
@@ -39,6 +41,12 @@ pub struct Options {
     pub topic: bool,
     /// Socket.IO over WebSocket.
     pub io: bool,
+    /// In a cluster, how many of the messages that are in flight together concern nobody.
+    pub unheard: usize,
+    /// In a cluster, whether those are for several rooms, not for one.
+    pub rooms: bool,
+    /// In a cluster, how long it takes at least until the next messages are sent.
+    pub pace: Duration,
 }
 
 impl Options {
@@ -48,6 +56,7 @@ impl Options {
             Some("idle") => Mode::Idle,
             Some("connect") => Mode::Connect,
             Some("polling") => Mode::Polling,
+            Some("cluster") => Mode::Cluster,
             other => return Err(format!("unknown mode {other:?}")),
         };
         let mut options = Self::defaults(mode);
@@ -61,8 +70,8 @@ impl Options {
     fn defaults(mode: Mode) -> Self {
         Self {
             mode,
-            port: 0,
-            server: 0,
+            ports: Vec::new(),
+            servers: Vec::new(),
             connections: 64,
             pipeline: 1,
             size: 64,
@@ -73,14 +82,17 @@ impl Options {
             deflate: false,
             tls: None,
             topic: false,
-            io: false,
+            io: mode == Mode::Cluster,
+            unheard: 0,
+            rooms: false,
+            pace: Duration::ZERO,
         }
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         match name {
-            "--port" => self.port = parsed(name, value)?,
-            "--server" => self.server = parsed(name, value)?,
+            "--port" => self.ports = list(name, value)?,
+            "--server" => self.servers = list(name, value)?,
             "--connections" => self.connections = parsed(name, value)?,
             "--pipeline" => self.pipeline = parsed(name, value)?,
             "--size" => self.size = parsed(name, value)?,
@@ -92,6 +104,9 @@ impl Options {
             "--tls" => self.tls = Some(value.into()),
             "--topic" => self.topic = parsed::<u8>(name, value)? != 0,
             "--io" => self.io = parsed::<u8>(name, value)? != 0,
+            "--unheard" => self.unheard = parsed(name, value)?,
+            "--rooms" => self.rooms = parsed::<u8>(name, value)? != 0,
+            "--pace" => self.pace = seconds(name, value)?,
             _ => return Err(format!("unknown option {name}")),
         }
         Ok(())
@@ -99,8 +114,10 @@ impl Options {
 
     fn check(self) -> Result<Self, String> {
         match () {
-            () if self.port == 0 => Err("--port is missing".into()),
-            () if self.server <= 0 => Err("--server is missing".into()),
+            () if self.ports.is_empty() || self.ports.contains(&0) => Err("--port is missing".into()),
+            () if self.servers.is_empty() || self.servers.iter().any(|pid| *pid <= 0) => {
+                Err("--server is missing".into())
+            }
             () if self.connections == 0 || self.pipeline == 0 => {
                 Err("--connections and --pipeline must be at least 1".into())
             }
@@ -110,13 +127,21 @@ impl Options {
             () if self.io && (self.deflate || self.raw) => {
                 Err("--io goes with neither --deflate nor --raw".into())
             }
+            () if self.unheard >= self.pipeline => Err("some message has to be heard".into()),
             () if self.topic && self.pipeline > 1 => Err("--topic has one message in flight".into()),
             () => Ok(self),
         }
     }
 
+    /// The only port, or that of the first node.
+    pub fn port(&self) -> u16 {
+        self.ports[0]
+    }
+
     pub fn frames(&self) -> Frames {
-        if self.deflate {
+        if self.mode == Mode::Cluster {
+            Frames::cluster(self.size, self.pipeline, self.unheard, self.rooms)
+        } else if self.deflate {
             Frames::deflated(self.size, self.pipeline)
         } else if self.io {
             Frames::socket_io(self.size, self.pipeline, self.topic)
@@ -128,6 +153,11 @@ impl Options {
 
 fn seconds(name: &str, value: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(parsed(name, value)?).map_err(|error| format!("{name} {value}: {error}"))
+}
+
+/// Values with commas between them.
+fn list<T: FromStr<Err: Display>>(name: &str, values: &str) -> Result<Vec<T>, String> {
+    values.split(',').map(|value| parsed(name, value)).collect()
 }
 
 fn parsed<T: FromStr<Err: Display>>(name: &str, value: &str) -> Result<T, String> {

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let events = events(&mut Random::new(), options.size);
-    let clients = (0..options.connections).map(|index| Client::open(options.port, index, &events));
+    let clients = (0..options.connections).map(|index| Client::open(options.port(), index, &events));
     let mut load = Load {
         poll: Poll::new()?,
         clients: clients.collect::<io::Result<_>>()?,

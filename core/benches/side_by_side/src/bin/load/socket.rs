@@ -46,9 +46,9 @@ pub struct Opened {
 }
 
 impl Opening {
-    pub fn new(options: &Options) -> Result<Self, Box<dyn Error>> {
+    pub fn new(options: &Options, port: u16) -> Result<Self, Box<dyn Error>> {
         Ok(Self {
-            port: options.port,
+            port,
             raw: options.raw,
             io: options.io,
             deflate: options.deflate,
