@@ -198,6 +198,12 @@ impl Exchange {
         }
     }
 
+    /// The client has gone, and nobody is told of an answer.
+    #[cfg(feature = "redis")]
+    pub(crate) fn abandon(mut self) {
+        self.owed_to = None;
+    }
+
     pub(crate) fn ours(connection: Id) -> Exchange {
         Exchange::new(Client::Ours(connection))
     }

@@ -36,4 +36,4 @@ pub use cors::{Cors, CorsOrigin, OriginCheck};
 pub use packet::{Body, Data, Packet, PacketType, ParseError, Version};
 pub use payload::{PayloadType, Payloads, decode_binary_payload, decode_payload, encode_payload};
 pub use request::{Denial, DenialCode, Known, Rules, Transport, Verified, verify};
-pub use sid::Sid;
+pub use sid::{Sid, Tag};

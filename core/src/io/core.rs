@@ -106,6 +106,10 @@ impl Core {
         });
         let me: Weak<Core> = core.me.clone();
         let engine = Engine::new(engine_options(options), home, me)?;
+        #[cfg(feature = "redis")]
+        if let Some(redis) = options.adapter.as_ref().filter(|_| options.forward_requests) {
+            engine.forward_over(redis)?;
+        }
         let _ = core.engine.set(engine); // nobody else has had the time
         core.of("/", false);
         Ok(core)
@@ -378,6 +382,10 @@ impl Core {
         };
         for namespace in self.namespaces() {
             namespace.adapter().close();
+        }
+        #[cfg(feature = "redis")]
+        if let Some(engine) = self.engine() {
+            engine.stop_forwarding();
         }
         let farewell = Farewell(server);
         self.home.run(Box::new(move || drop(farewell)));

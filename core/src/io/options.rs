@@ -54,6 +54,12 @@ pub struct ServerOptions {
     /// Default: `None`.
     #[cfg(feature = "redis")]
     pub adapter: Option<Redis>,
+    /// Requests of clients that poll may reach any server of the cluster, which forwards them to the one that has the client's
+    /// session: no load balancer has to keep a client with one server. All servers need it. Needs `adapter`. The ids of
+    /// sessions begin with 6 characters that name their server, then; the other 14 are 84 random bits. A WebSocket can't be
+    /// forwarded: who asks for one at another server than the session's is refused, and goes on polling. Default: false.
+    #[cfg(feature = "redis")]
+    pub forward_requests: bool,
     /// Namespaces that were made for clients go when their last socket leaves. Default: false.
     pub cleanup_empty_child_namespaces: bool,
     /// How packets are written. Clients have to use the same. Default: [`ParserKind::Json`].
@@ -92,6 +98,8 @@ impl Default for ServerOptions {
             connection_state_recovery: None,
             #[cfg(feature = "redis")]
             adapter: None,
+            #[cfg(feature = "redis")]
+            forward_requests: false,
             cleanup_empty_child_namespaces: false,
             parser: ParserKind::Json,
             max_attachments: 10,
@@ -111,10 +119,20 @@ impl ServerOptions {
             "there must be at least one transport"
         } else if self.max_http_buffer_size == 0 {
             "max_http_buffer_size must be at least 1 byte"
+        } else if self.lacks_adapter() {
+            "forward_requests needs an adapter over Redis among the options"
         } else {
             return self.settings.check();
         };
         Err(Error::new(ErrorCode::InvalidArgument, wrong))
+    }
+
+    /// Requests are to be forwarded, and there is nobody to forward them to.
+    fn lacks_adapter(&self) -> bool {
+        #[cfg(feature = "redis")]
+        return self.forward_requests && self.adapter.is_none();
+        #[cfg(not(feature = "redis"))]
+        false
     }
 }
 

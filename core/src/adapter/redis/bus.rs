@@ -58,6 +58,16 @@ pub trait Bus: Send + Sync {
     /// told as an error once per outage.
     fn publish(&self, channel: &str, payload: Vec<u8>, sharded: bool);
 
+    /// The same, in the same order, and says how many connections have got it, on all nodes of a Redis Cluster; patterns don't
+    /// count. After an error some may have got it, too.
+    fn deliver(
+        &self,
+        channel: &str,
+        payload: Vec<u8>,
+        sharded: bool,
+        reply: Reply<Result<usize, AdapterError>>,
+    );
+
     /// Begins to hear a channel. A bus has at most one subscription and one listener per name: another listener
     /// replaces the one before. `done` comes when Redis has confirmed, or with an error; the subscription stays wanted
     /// then, and is made when Redis can be reached again.

@@ -139,6 +139,19 @@ impl Bus for MemoryBus {
             .act(|state| state.publish(self.node, channel, payload, sharded));
     }
 
+    fn deliver(
+        &self,
+        channel: &str,
+        payload: Vec<u8>,
+        sharded: bool,
+        reply: Reply<Result<usize, AdapterError>>,
+    ) {
+        self.answer(reply, |state| {
+            state.publish(self.node, channel, payload, sharded);
+            state.subscribers(channel, sharded)
+        });
+    }
+
     fn subscribe(
         &self,
         subscription: Subscription,
@@ -153,8 +166,8 @@ impl Bus for MemoryBus {
     }
 
     fn unsubscribe(&self, subscription: &Subscription) {
-        self.server
-            .act(|state| state.unsubscribe(self.node, subscription));
+        let gone = self.server.0.lock().unsubscribe(self.node, subscription);
+        drop(gone); // without the lock
     }
 
     fn subscribers(&self, channel: &str, sharded: bool, reply: Reply<Result<usize, AdapterError>>) {

@@ -8,6 +8,7 @@ pub mod classic;
 mod cluster;
 mod connection;
 mod emitter;
+pub(crate) mod forwarding;
 mod handle;
 mod making;
 pub mod memory;

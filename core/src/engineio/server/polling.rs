@@ -94,6 +94,17 @@ impl Session {
         }
     }
 
+    /// An answer with what there was for the client is known not to have reached it.
+    pub fn answer_lost(&mut self, effects: &mut Vec<Effect>) {
+        if self.polling.is_some() {
+            self.end(
+                Reason::TransportError,
+                "poll connection closed prematurely",
+                effects,
+            );
+        }
+    }
+
     /// A POST came while another was under way, or has a body that isn't text (revision 4); it gets status 400.
     pub fn bad_post(&mut self, detail: &'static str, effects: &mut Vec<Effect>) {
         if self.polling.is_some() {

@@ -96,6 +96,15 @@ impl Engine {
     }
 
     fn id_for(&self, own: Option<Sid>) -> Result<Sid, Denial> {
+        #[cfg(feature = "redis")]
+        if let Some(forwarding) = self.forwarding.get() {
+            return match own {
+                Some(_) => Err(Engine::no_id(
+                    "requests are forwarded, by ids of the server's own".to_owned(),
+                )),
+                None => Sid::generate_at(forwarding.tag()).map_err(|error| Engine::no_id(error.to_string())),
+            };
+        }
         match own {
             Some(own) if self.sessions.get(&own).is_some() => {
                 Err(Engine::no_id("the id is another session's".to_owned()))

@@ -6,6 +6,7 @@
 //! | `route`, `beginning` | requests: which are served, by which session, and how sessions begin |
 //! | `session`, `sending` | a session's handle: its state behind a small lock, what is asked of it from any thread |
 //! | `polling`, `carrier`, `effects` | GETs and POSTs, WebSockets, and carrying out what the machine says |
+//! | `elsewhere` | sessions of other nodes, to which requests are forwarded |
 //! | `answers`, `bundle` | headers and bodies of answers; the JavaScript client's files |
 //!
 //! A session belongs to one loop, its home, where all that is heard of it is heard. Requests that another loop of the
@@ -18,6 +19,8 @@ mod beginning;
 mod bundle;
 mod carrier;
 mod effects;
+#[cfg(feature = "redis")]
+mod elsewhere;
 mod handler;
 mod handshake;
 mod packets;
@@ -29,12 +32,16 @@ mod sending;
 mod session;
 
 use std::path::PathBuf;
+#[cfg(feature = "redis")]
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use self::bundle::Bundle;
 use self::registry::{Keyed, Registry};
+#[cfg(feature = "redis")]
+use crate::adapter::redis::forwarding::Forwarding;
 use crate::engineio::server::Config;
 use crate::engineio::{Cookie, Cors, Rules, Sid, Transport};
 use crate::error::{Error, ErrorCode, Result};
@@ -124,6 +131,9 @@ pub(crate) struct Engine {
     tells_packets: AtomicBool,
     /// Where sessions live whose requests no loop of ours has read.
     home: Home,
+    /// The way to other nodes' sessions.
+    #[cfg(feature = "redis")]
+    forwarding: OnceLock<Arc<Forwarding>>,
 }
 
 impl Engine {
@@ -154,6 +164,8 @@ impl Engine {
             routes: AtomicUsize::new(0),
             tells_packets: AtomicBool::new(false),
             home,
+            #[cfg(feature = "redis")]
+            forwarding: OnceLock::new(),
             options,
         }))
     }

@@ -97,7 +97,7 @@ impl Engine {
     }
 
     /// Serves a request on the thread of this loop.
-    fn serve(self: &Arc<Self>, request: HttpRequest, here: Home) {
+    pub(super) fn serve(self: &Arc<Self>, request: HttpRequest, here: Home) {
         if let Some(bundle) = &self.bundle
             && let Some(file) = bundle.find(&self.path, request.head.path())
         {
@@ -128,21 +128,32 @@ impl Engine {
             // A session is found or the request is denied.
             Ok((Verified::Session { .. }, None)) => respond(request.exchange, 400, Vec::new(), ""),
             Err(denial) => {
-                self.report(&denial, || {
-                    Handshake::new(&request.head, request.remote, request.secure)
-                });
-                let headers = self.cors_headers(&request.head);
-                self.deny(request.exchange, headers, &denial);
+                #[cfg(feature = "redis")]
+                let Some(request) = self.forward(request, &denial, here) else {
+                    return;
+                };
+                self.deny_request(request, &denial);
             }
         }
     }
 
-    fn was_cut(&self, exchange: u64) {
+    /// Tells the client and the layer above that a request is not served.
+    pub(super) fn deny_request(&self, request: HttpRequest, denial: &Denial) {
+        self.report(denial, || {
+            Handshake::new(&request.head, request.remote, request.secure)
+        });
+        let headers = self.cors_headers(&request.head);
+        self.deny(request.exchange, headers, denial);
+    }
+
+    pub(super) fn was_cut(&self, exchange: u64) {
         self.asked.remove(&exchange);
         let parked = self.parked.remove(&exchange);
         if let Some(session) = parked.and_then(|parked| parked.session.upgrade()) {
-            session.cut(exchange);
+            return session.cut(exchange);
         }
+        #[cfg(feature = "redis")]
+        self.cut_elsewhere(exchange);
     }
 
     fn upgrade(self: &Arc<Self>, request: &UpgradeRequest<'_>) {

@@ -28,13 +28,42 @@ impl Session {
         weight: Weight,
         teller: &Arc<Teller>,
     ) {
-        let mut command = redis::cmd(if sharded { "SPUBLISH" } else { "PUBLISH" });
-        command.arg(channel).arg(payload);
+        let command = publishing(channel, payload, sharded);
         let done = self.order(weight, teller);
         match sharded {
             true => self.ordered(channel, command, done),
             false => self.directly(command, done),
         }
+    }
+
+    /// The same with an answer.
+    fn deliver(&mut self, channel: String, payload: &[u8], sharded: bool, weight: Weight, owed: Owed<usize>) {
+        let command = publishing(&channel, payload, sharded);
+        let place = Arc::clone(&self.place);
+        if sharded {
+            let done = Box::new(move |answer: RedisResult<Value>| {
+                drop(weight);
+                settle(answer.map(replies::count), owed, &place, "SPUBLISH")
+            });
+            return self.ordered(&channel, command, done);
+        }
+        let (wire, mut direct) = (self.wire.clone(), self.direct.clone());
+        self.begin(async move {
+            let answer = direct.ask(command, To::Masters).await.map(replies::count);
+            drop(weight);
+            match (answer, &wire) {
+                // A node of a Redis Cluster counts its own connections only.
+                (Ok(Some(0)), Wire::Cluster(_)) => {
+                    let question = Question::Subscribers {
+                        channel,
+                        sharded,
+                        owed,
+                    };
+                    self::answer(wire, &place, question).await
+                }
+                (answer, _) => settle(answer, owed, &place, "PUBLISH"),
+            }
+        });
     }
 
     pub(super) fn set(&mut self, key: &str, value: &[u8], ttl: Millis, weight: Weight, teller: &Arc<Teller>) {
@@ -106,6 +135,12 @@ impl Session {
                 self.ordered(&stream, command, done);
             }
             Question::Flush(owed) => self.flush(owed),
+            Question::Deliver {
+                channel,
+                payload,
+                sharded,
+                owed,
+            } => self.deliver(channel, &payload, sharded, weight, owed),
             question => {
                 let wire = self.wire.clone();
                 self.begin(async move {
@@ -188,8 +223,14 @@ async fn answer(mut wire: Wire, place: &Place, question: Question) -> After {
             settle(answer.map(Some), owed, place, "GET")
         }
         // Have ways of their own.
-        Question::Append { .. } | Question::Flush(_) => After::Nothing,
+        Question::Append { .. } | Question::Deliver { .. } | Question::Flush(_) => After::Nothing,
     }
+}
+
+fn publishing(channel: &str, payload: &[u8], sharded: bool) -> Cmd {
+    let mut command = redis::cmd(if sharded { "SPUBLISH" } else { "PUBLISH" });
+    command.arg(channel).arg(payload);
+    command
 }
 
 fn settle<T>(answer: RedisResult<Option<T>>, owed: Owed<T>, place: &Place, what: &str) -> After {

@@ -35,6 +35,12 @@ pub(super) enum Command {
 }
 
 pub(super) enum Question {
+    Deliver {
+        channel: String,
+        payload: Vec<u8>,
+        sharded: bool,
+        owed: Owed<usize>,
+    },
     Subscribers {
         channel: String,
         sharded: bool,

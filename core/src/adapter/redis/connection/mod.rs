@@ -175,6 +175,22 @@ impl Bus for Connection {
         }
     }
 
+    fn deliver(
+        &self,
+        channel: &str,
+        payload: Vec<u8>,
+        sharded: bool,
+        reply: Reply<Result<usize, AdapterError>>,
+    ) {
+        let name = channel.to_owned();
+        self.ask(channel.len() + payload.len(), reply, |owed| Question::Deliver {
+            channel: name,
+            payload,
+            sharded,
+            owed,
+        });
+    }
+
     fn subscribe(
         &self,
         subscription: Subscription,

@@ -16,6 +16,14 @@ pub(super) fn subscribers(answer: Value) -> Option<usize> {
     }
 }
 
+/// `PUBLISH`.
+pub(super) fn count(answer: Value) -> Option<usize> {
+    match answer {
+        Value::Int(count) => usize::try_from(count).ok(),
+        _ => None,
+    }
+}
+
 pub(super) fn id(answer: Value) -> Option<String> {
     match answer {
         Value::BulkString(id) => String::from_utf8(id).ok(),

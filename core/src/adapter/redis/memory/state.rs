@@ -171,8 +171,8 @@ impl State {
         self.nodes[node].listeners.insert(to, listener);
     }
 
-    pub(super) fn unsubscribe(&mut self, node: usize, from: &Subscription) {
-        self.nodes[node].listeners.remove(from);
+    pub(super) fn unsubscribe(&mut self, node: usize, from: &Subscription) -> Option<Arc<dyn Listener>> {
+        self.nodes[node].listeners.remove(from)
     }
 
     pub(super) fn subscriptions(&self, node: usize) -> Vec<Subscription> {

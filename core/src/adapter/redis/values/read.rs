@@ -155,6 +155,17 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// What they are, if it is bytes, which JSON has not.
+    pub fn bytes(self) -> Option<&'a [u8]> {
+        match self {
+            Value::Json(_) => None,
+            Value::Msgpack(data) => match Reader::new(data).head() {
+                Ok(Head::Bin(bytes)) => Some(bytes),
+                _ => None,
+            },
+        }
+    }
+
     /// A string, or a number as its digits: rooms of JavaScript may be numbers.
     pub fn name(self) -> Option<Cow<'a, str>> {
         self.string().or_else(|| match self {
@@ -187,6 +198,14 @@ impl<'a> Value<'a> {
                 Ok(Head::Float(number)) => whole(number),
                 _ => None,
             },
+        }
+    }
+
+    /// Whether it is no value.
+    pub fn is_nil(self) -> bool {
+        match self {
+            Value::Json(text) => text == "null",
+            Value::Msgpack(data) => matches!(Reader::new(data).head(), Ok(Head::Nil)),
         }
     }
 

@@ -80,6 +80,12 @@ impl Pack {
         self
     }
 
+    /// No value.
+    pub fn nil(&mut self) -> &mut Pack {
+        self.0.push(0xc0);
+        self
+    }
+
     /// `true` or `false`.
     pub fn bool(&mut self, value: bool) -> &mut Pack {
         self.0.push(if value { 0xc3 } else { 0xc2 });

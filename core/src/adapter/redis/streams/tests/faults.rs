@@ -64,6 +64,15 @@ impl Bus for Unsteady {
     fn publish(&self, channel: &str, payload: Vec<u8>, sharded: bool) {
         self.bus.publish(channel, payload, sharded);
     }
+    fn deliver(
+        &self,
+        channel: &str,
+        payload: Vec<u8>,
+        sharded: bool,
+        reply: Reply<Result<usize, AdapterError>>,
+    ) {
+        self.bus.deliver(channel, payload, sharded, reply);
+    }
     fn subscribe(
         &self,
         subscription: Subscription,
