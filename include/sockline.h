@@ -1666,6 +1666,13 @@ typedef struct sockline_io_server_options {
      * The same with a connection that was made before, and only for this server; in place of adapter. Default: NULL, none.
      */
     sockline_redis *redis;
+    /**
+     * 1 forwards requests of clients that poll to the server of the cluster that has the client's session: they may reach any, so no
+     * load balancer has to keep a client with one server. All servers need it. Needs adapter or redis. The ids of sessions begin
+     * with 6 characters that name their server, then; the other 14 are 84 random bits. A WebSocket can't be forwarded: a client that
+     * asks another server for one goes on polling. Default: not.
+     */
+    int64_t forward_requests;
 } sockline_io_server_options;
 
 /**

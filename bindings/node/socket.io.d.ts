@@ -151,6 +151,13 @@ export interface ServerOptions {
    * other packages are refused.
    */
   adapter: string | URL | ((nsp: any) => Adapter) | (new (nsp: any) => Adapter);
+  /**
+   * Whether requests of clients that poll may reach any server of the cluster, which forwards them to the one that has the
+   * client's session: no load balancer has to keep a client with one server. All servers need it. Needs `adapter`, from the
+   * beginning on; there can be no `engine.generateId`. A WebSocket can't be forwarded: a client that asks another server for one
+   * goes on polling. Default: false.
+   */
+  forwardRequests: boolean;
   /** Whether namespaces that were made for clients go with their last one. Default: false. */
   cleanupEmptyChildNamespaces: boolean;
   /** Classes `Encoder` and `Decoder`. The engine has socket.io-parser (the default) and socket.io-msgpack-parser itself. */

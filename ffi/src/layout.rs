@@ -81,7 +81,7 @@ layout!(sockline_refusal: 6 words, size at 0, body_len at 40);
 layout!(sockline_io_cors: 11 words, size at 0, origins at 8, max_age at 80);
 layout!(sockline_io_cookie: 12 words, size at 0, name at 8, same_site at 72, max_age at 88);
 layout!(sockline_io_recovery: 4 words, size at 0, max_bytes at 24);
-layout!(sockline_io_server_options: 26 words, size at 0, transports at 72, cors at 96, client_folder at 120, recovery at 144, max_attachments at 168, custom_parser at 176, adapter at 184, redis at 200);
+layout!(sockline_io_server_options: 27 words, size at 0, transports at 72, cors at 96, client_folder at 120, recovery at 144, max_attachments at 168, custom_parser at 176, adapter at 184, redis at 200, forward_requests at 208);
 layout!(sockline_io_packet: 9 words, size at 0, packet_type at 8, has_id at 12, id at 16, nsp at 24, payload at 40, attachments at 56);
 layout!(sockline_io_limits: 3 words, size at 0, max_bytes at 16);
 layout!(sockline_io_custom_parser: 7 words, size at 0, encode at 8, decode at 24, on_freed at 40, user_data at 48);

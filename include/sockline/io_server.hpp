@@ -67,6 +67,8 @@ struct ServerOptions {
     std::string adapter;
     /// In place of adapter; for this server only.
     const Redis *redis = nullptr;
+    /// Clients that poll may reach any server of the cluster.
+    bool forward_requests = false;
 };
 
 /// A client that wants to be connected to a namespace (use): its socket is there, not connected yet. To be answered once, now or
@@ -276,6 +278,7 @@ struct RawServerOptions {
         raw.custom_parser = given.custom_parser ? &*given.custom_parser : nullptr;
         raw.adapter = borrow(std::string_view(given.adapter));
         raw.redis = given.redis ? given.redis->raw() : nullptr;
+        raw.forward_requests = given.forward_requests ? 1 : 0;
         if (given.cors) set(*given.cors);
         if (given.cookie) set(*given.cookie);
     }

@@ -64,7 +64,7 @@ const ADDED = {
   Server: ['enableAdmin'],
   Client: ['id'], // private there
   conn: ['id'], // private there
-  'options of servers': ['maxAttachments', 'host', 'tls', 'static', 'highWaterMark', 'hardLimit', 'slowConsumer'],
+  'options of servers': ['maxAttachments', 'forwardRequests', 'host', 'tls', 'static', 'highWaterMark', 'hardLimit', 'slowConsumer'],
   'exports of socket.io': ['BroadcastOperator', 'RemoteSocket'], // as types, which theirs are
   Manager: ['disconnect'], // private there
   'options of managers': [

@@ -42,7 +42,8 @@ impl RequestQuestion {
 
     /// Begins the session under this id (`generateId`): 1 to 255 visible ASCII characters other than `"` and `\`, which no other
     /// session has and nobody can guess. The request is refused with code 3 for another one, with the context
-    /// `ID_GENERATION_ERROR`. A client that goes over to WebSocket keeps it.
+    /// `ID_GENERATION_ERROR`. A client that goes over to WebSocket keeps it. With
+    /// [`forward_requests`](super::ServerOptions::forward_requests) none can be used, for ids say whose sessions they are.
     pub fn allow_as(self, id: &str) {
         self.question.allow_as(id);
     }

@@ -14,7 +14,7 @@ use crate::support::PATIENCE;
 
 impl Courier {
     /// A server that is one of the cluster.
-    fn node(&self, change: impl FnOnce(&mut io::ServerOptions)) -> (Fixture, Arc<MemoryBus>) {
+    pub(crate) fn node(&self, change: impl FnOnce(&mut io::ServerOptions)) -> (Fixture, Arc<MemoryBus>) {
         self.node_in(RedisMode::Classic, change)
     }
 

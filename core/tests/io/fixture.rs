@@ -528,7 +528,8 @@ fn last(namespace: &Namespace) -> String {
 
 /// A client by polling: each request on a connection of its own.
 pub struct Poller {
-    port: u16,
+    /// Where the next request goes.
+    pub port: u16,
     pub sid: String,
     query: String,
 }
@@ -548,7 +549,7 @@ impl Poller {
         poller
     }
 
-    fn target(&self) -> String {
+    pub fn target(&self) -> String {
         let sid = if self.sid.is_empty() {
             String::new()
         } else {
@@ -580,13 +581,19 @@ impl Poller {
 
 #[track_caller]
 fn request_body(port: u16, request: &str) -> String {
-    let mut peer = Peer::connect(port);
-    peer.send(request.as_bytes());
-    let answer = String::from_utf8(peer.read_to_end()).unwrap();
+    let answer = whole_answer(port, request);
     let (_, body) = answer
         .split_once("\r\n\r\n")
         .unwrap_or_else(|| panic!("{answer}"));
     body.to_owned()
+}
+
+/// The answer to a request that has the connection closed.
+#[track_caller]
+pub fn whole_answer(port: u16, request: &str) -> String {
+    let mut peer = Peer::connect(port);
+    peer.send(request.as_bytes());
+    String::from_utf8(peer.read_to_end()).unwrap()
 }
 
 /// It was accepted.

@@ -26,6 +26,8 @@ mod connecting;
 mod events;
 mod fixture;
 #[cfg(feature = "redis")]
+mod forwarding;
+#[cfg(feature = "redis")]
 mod inquiries;
 mod leaving;
 mod namespaces;

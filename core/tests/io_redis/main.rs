@@ -5,6 +5,7 @@
 #[path = "../io/fixture.rs"]
 #[allow(dead_code)]
 mod fixture;
+mod forwarding;
 #[path = "../support/redis.rs"]
 mod redis;
 #[path = "../support/mod.rs"]
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use sockline::adapter::AdapterError;
 use sockline::adapter::redis::{Redis, RedisEvents, RedisMode, RedisOptions};
-use sockline::io::Answered;
+use sockline::io::{self, Answered};
 
 use crate::fixture::{Fixture, serve_with};
 use crate::redis::RedisServer;
@@ -42,19 +43,27 @@ impl RedisEvents for Told {
 /// A server, and whether it has Redis.
 struct Node {
     fixture: Fixture,
+    redis: Redis,
     told: Receiver<bool>,
 }
 
 impl Node {
     fn new(server: &RedisServer, mode: RedisMode) -> Node {
-        let (sender, told) = unbounded();
         let options = RedisOptions {
             mode,
             ..RedisOptions::new(server.url())
         };
+        Node::with(options, |_| {})
+    }
+
+    fn with(options: RedisOptions, change: impl FnOnce(&mut io::ServerOptions)) -> Node {
+        let (sender, told) = unbounded();
         let redis = Redis::new(options, Some(Arc::new(Told(sender)))).unwrap();
-        let fixture = serve_with(|io| io.adapter = Some(redis));
-        Node { fixture, told }
+        let fixture = serve_with(|io| {
+            io.adapter = Some(redis.clone());
+            change(io);
+        });
+        Node { fixture, redis, told }
     }
 
     #[track_caller]
@@ -78,7 +87,10 @@ impl Node {
 }
 
 fn two(server: &RedisServer, mode: RedisMode) -> [Node; 2] {
-    let nodes = [Node::new(server, mode), Node::new(server, mode)];
+    know_each_other([Node::new(server, mode), Node::new(server, mode)])
+}
+
+fn know_each_other(nodes: [Node; 2]) -> [Node; 2] {
     for node in &nodes {
         node.hears_that_redis_is(true);
         node.knows(2);

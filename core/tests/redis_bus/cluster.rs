@@ -25,6 +25,20 @@ fn channels_reach_all(nodes: &[Node]) {
     for node in nodes {
         assert_eq!(node.subscribers("a", false), 3);
     }
+    let deliver = |channel: &str, is_sharded| {
+        let payload = b"x".to_vec();
+        answer(|reply| nodes[0].bus().deliver(channel, payload, is_sharded, reply)).unwrap()
+    };
+    for channel in channels() {
+        assert_eq!((deliver(&channel, false), deliver(&channel, true)), (0, 0));
+    }
+    // Somebody who is connected to another master.
+    nodes[1].subscribe("d", channel_of("d"));
+    nodes[2].subscribe("d", sharded("d"));
+    assert!(deliver("d", false) > 0);
+    assert_eq!(deliver("d", true), 1);
+    assert_eq!(nodes[1].ears.hear(), "d d x");
+    assert_eq!(nodes[2].ears.hear(), "d d x");
     for number in 0..1000 {
         nodes[2].publish("a", number.to_string());
         nodes[2].publish("b", number.to_string());

@@ -116,6 +116,33 @@ fn subscribers_are_counted() {
 }
 
 #[test]
+fn it_is_told_how_many_have_got_a_message() {
+    let server = RedisServer::start();
+    let (one, two) = (Node::connected(&server.url()), Node::connected(&server.url()));
+    let deliver = |sharded| {
+        let told = answer(|reply| one.bus().deliver("a", b"x".to_vec(), sharded, reply));
+        told.unwrap()
+    };
+    assert_eq!((deliver(false), deliver(true)), (0, 0));
+    two.subscribe("c", channel_of("a"));
+    one.subscribe("c", channel_of("a"));
+    two.subscribe("s", sharded("a"));
+    assert_eq!((deliver(false), deliver(true)), (2, 1));
+    assert_eq!(two.ears.hear(), "c a x");
+    assert_eq!(two.ears.hear(), "s a x");
+    // In the order of all that is said.
+    for number in 0..1000 {
+        one.publish("a", format!("{number}"));
+        one.bus()
+            .deliver("a", format!("{number}!").into_bytes(), false, Box::new(drop));
+    }
+    for number in 0..1000 {
+        assert_eq!(two.ears.hear(), format!("c a {number}"));
+        assert_eq!(two.ears.hear(), format!("c a {number}!"));
+    }
+}
+
+#[test]
 fn streams_are_followed_from_now_on() {
     let server = RedisServer::start();
     let (one, two) = (Node::connected(&server.url()), Node::connected(&server.url()));

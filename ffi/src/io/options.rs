@@ -143,6 +143,11 @@ pub struct sockline_io_server_options {
     pub adapter: sockline_string,
     /// The same with a connection that was made before, and only for this server; in place of adapter. Default: NULL, none.
     pub redis: *mut sockline_redis,
+    /// 1 forwards requests of clients that poll to the server of the cluster that has the client's session: they may reach any, so no
+    /// load balancer has to keep a client with one server. All servers need it. Needs adapter or redis. The ids of sessions begin
+    /// with 6 characters that name their server, then; the other 14 are 84 random bits. A WebSocket can't be forwarded: a client that
+    /// asks another server for one goes on polling. Default: not.
+    pub forward_requests: i64,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -201,6 +206,7 @@ pub(super) unsafe fn read_options<'a>(
                 false,
             )?,
             adapter: clustered.redis.take(),
+            forward_requests: switch("forward_requests", given.forward_requests, false)?,
             parser: written.kind(parser(given.parser)?),
             max_attachments: limit(given.max_attachments, defaults.max_attachments, usize::MAX),
             ..defaults

@@ -10,6 +10,7 @@ const { isAllowed } = require('./cors');
 const { ADDED_HEADERS, Exchanges } = require('./exchanges');
 const { runMiddlewares } = require('./middlewares');
 const { Requests, SessionRequest } = require('./requests');
+const { idsSayWhose } = require('./server-options');
 const { UpgradeResponse } = require('./upgrade-response');
 
 const DEFAULTS = {
@@ -65,6 +66,7 @@ class EngineServer extends EventEmitter {
   }
 
   set generateId(generateId) {
+    if (this.opts.forwardRequests ?? this.#io.opts.forwardRequests) throw idsSayWhose();
     this.#generateId = generateId;
     this._want(WANTS.REQUESTS);
   }
@@ -105,6 +107,11 @@ class EngineServer extends EventEmitter {
   _want(what) {
     this.#wants |= what;
     if (this.#io._handle !== 0) engine.ioWant(this.#io._handle, this.#wants);
+  }
+
+  /** Whether the ids of sessions are the program's own. */
+  get _hasOwnIds() {
+    return this.#generateId !== undefined;
   }
 
   /** The engine knows the server now, by these options. */

@@ -55,9 +55,23 @@ function serverOptions(server, options) {
     limits: limits(options),
     recovery: options.connectionStateRecovery ? recovery(options.connectionStateRecovery) : undefined,
     cleanupEmptyChildNamespaces: Boolean(options.cleanupEmptyChildNamespaces),
+    forwardRequests: forwardRequests(server, options),
     maxAttachments: Math.min(amount(options, 'maxAttachments', MAX_ATTACHMENTS), MOST_ATTACHMENTS),
     askRequest: typeof options.allowRequest === 'function',
   };
+}
+
+/** Whether requests for sessions of other servers are forwarded to these. */
+function forwardRequests(server, options) {
+  if (!options.forwardRequests) return false;
+  if (!server._isClustered) throw new TypeError('option forwardRequests needs the option adapter: the servers hear each other by Redis');
+  if (server.engine._hasOwnIds) throw idsSayWhose();
+  return true;
+}
+
+/** The ids of sessions can't be the program's own. */
+function idsSayWhose() {
+  return unsupported('forwardRequests', 'the ids of sessions say which server has them, so there can be no engine.generateId');
 }
 
 function unsupported(name, reason) {
@@ -118,4 +132,4 @@ function choice(name, value, choices) {
   return number;
 }
 
-module.exports = { serverOptions };
+module.exports = { idsSayWhose, serverOptions };

@@ -44,6 +44,7 @@ pub struct IoOptions {
     pub max_attachments: u32,
     /// The cluster that it is of.
     pub redis: Option<IoRedis>,
+    pub forward_requests: bool,
 }
 
 #[napi(object)]
@@ -130,6 +131,7 @@ impl IoOptions {
             parser: parser(self.parser, self.parser_key, host),
             max_attachments: self.max_attachments as usize,
             adapter: self.redis.map(|redis| redis.open(host, key)).transpose()?,
+            forward_requests: self.forward_requests,
             ask_request: true,
             ask_headers: true,
             ask_connecting: false,

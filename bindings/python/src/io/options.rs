@@ -34,6 +34,7 @@ pub(crate) struct Serving {
     recovery: Option<ComeBack>,
     msgpack: bool,
     max_attachments: usize,
+    forward_requests: bool,
     limits: Limits,
 }
 
@@ -66,6 +67,7 @@ impl Serving {
             client_folder: self.client_folder,
             cleanup_empty_child_namespaces: true,
             max_attachments: self.max_attachments,
+            forward_requests: self.forward_requests,
             ask_request: self.ask_request,
             ..ServerOptions::default()
         })

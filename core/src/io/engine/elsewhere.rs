@@ -41,7 +41,7 @@ impl Engine {
             .get()
             .filter(|_| denial.code == DenialCode::UnknownSid);
         match (forwarding, sid_of(&request)) {
-            (Some(forwarding), Some(sid)) => forwarding.forward(&sid, request, here).err(),
+            (Some(forwarding), Some(sid)) => forwarding.forward(&sid, request, here),
             _ => Some(request),
         }
     }

@@ -57,6 +57,8 @@ class BaseServer(ClusterCore):
             raise NotImplementedError("client managers can be RedisManager and AsyncRedisManager of sockline.socketio, no others")
         if async_mode not in (None, "sockline", self._own_mode):
             raise NotImplementedError(f"async_mode can be {self._own_mode!r}, not {async_mode!r}: sockline has a listener of its own")
+        if options.get("forward_requests") and client_manager is None:
+            raise ValueError("forward_requests needs a client_manager: the servers hear each other by Redis")
         super().__init__(
             serving(socketio_path=socketio_path, serializer=serializer, asks=allow_request is not None, **options),
             Codec(json),

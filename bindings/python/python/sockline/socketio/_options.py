@@ -55,6 +55,7 @@ class Serving(NamedTuple):
     recovery: ConnectionStateRecovery | None
     msgpack: bool
     max_attachments: int
+    forward_requests: bool
     limits: Limits
 
 
@@ -79,6 +80,7 @@ def serving(
     serve_client: PathLike | bool | None = None,
     connection_state_recovery: ConnectionStateRecovery | bool | None = None,
     max_attachments: int = 10,
+    forward_requests: bool = False,
     websocket_compression: Compression | bool | None = None,
     high_water_mark: int = MIB,
     hard_limit: int | None = None,
@@ -116,6 +118,7 @@ def serving(
         recovery=ConnectionStateRecovery() if connection_state_recovery is True else connection_state_recovery or None,
         msgpack=uses_msgpack(serializer),
         max_attachments=max_attachments,
+        forward_requests=forward_requests,
         limits=Limits(None, None, None, 5, high_water_mark, hard_limit, slow_consumer, None, chosen),
     )
 

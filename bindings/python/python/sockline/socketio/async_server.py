@@ -40,7 +40,10 @@ class AsyncServer(AsyncClusterMethods, BaseServer):
     Further arguments: ``connection_state_recovery`` (``True`` or a :class:`ConnectionStateRecovery`); ``serve_client`` (the
     folder of npm's ``socket.io-client/dist``, ``True`` for the one in ``node_modules``); ``allow_eio3`` for clients of Socket.IO 2;
     ``allow_request``, a function or coroutine function that gets the ``environ`` of a request which would begin a session, and
-    lets it begin by ``True``, a text being told to who isn't let in; ``upgrade_timeout`` and ``connect_timeout`` in seconds; ``max_attachments`` of an event that comes;
+    lets it begin by ``True``, a text being told to who isn't let in; ``forward_requests``: with a ``client_manager``, requests of
+    clients that poll may reach any server of the cluster, which forwards them to the one that has the client's session, if all
+    servers have this; a client that asks another server for a WebSocket goes on polling; ``upgrade_timeout`` and
+    ``connect_timeout`` in seconds; ``max_attachments`` of an event that comes;
     ``websocket_compression``; ``high_water_mark``, ``hard_limit`` and ``slow_consumer`` as in :class:`sockline.WebSocket`, for
     each client.
     """

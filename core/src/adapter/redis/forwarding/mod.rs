@@ -119,21 +119,16 @@ impl Forwarding {
 
     /// Sends a request to the node of its session; its exchange is answered sooner or later, on the thread of its home. Gives it
     /// back if that is no other node.
-    pub(crate) fn forward(
-        &self,
-        sid: &Sid,
-        mut request: HttpRequest,
-        home: Home,
-    ) -> std::result::Result<(), HttpRequest> {
+    pub(crate) fn forward(&self, sid: &Sid, mut request: HttpRequest, home: Home) -> Option<HttpRequest> {
         let Some(to) = sid.node().filter(|to| *to != self.tag) else {
-            return Err(request);
+            return Some(request);
         };
         let id = request.exchange.id();
         let payload = message::request(self.tag, &request);
         request.body = Vec::new();
         let mut asked = self.asked.lock();
         if asked.is_closed {
-            return Err(request);
+            return Some(request);
         }
         let waiting = Waiting {
             to,
@@ -148,7 +143,7 @@ impl Forwarding {
             self.watch_soon();
         }
         let me = Weak::clone(&self.me);
-        let sent = move |reached: std::result::Result<usize, AdapterError>| {
+        let sent = move |reached: Result<usize, AdapterError>| {
             if !matches!(reached, Ok(1..))
                 && let Some(me) = me.upgrade()
             {
@@ -157,7 +152,7 @@ impl Forwarding {
             }
         };
         self.deliver(to, payload, Box::new(sent));
-        Ok(())
+        None
     }
 
     /// The client of a request has gone, if it was one that was forwarded.
@@ -245,7 +240,7 @@ impl Forwarding {
     /// Sends an answer, and again if it did not get there, in so many milliseconds.
     fn answer(&self, to: Tag, payload: Vec<u8>, sid: Sid, delay: Millis) {
         let (me, again) = (Weak::clone(&self.me), payload.clone());
-        let sent = move |reached: std::result::Result<usize, AdapterError>| {
+        let sent = move |reached: Result<usize, AdapterError>| {
             let Some(me) = me.upgrade().filter(|_| !matches!(reached, Ok(1..))) else {
                 return;
             };
@@ -302,7 +297,7 @@ impl Forwarding {
         nodes.dedup();
         for node in nodes {
             let me = Weak::clone(&self.me);
-            let found = move |found: std::result::Result<usize, AdapterError>| {
+            let found = move |found: Result<usize, AdapterError>| {
                 if let Some(me) = me.upgrade() {
                     me.looked_for(node, matches!(found, Ok(1..)));
                 }
@@ -343,7 +338,7 @@ impl Forwarding {
 
     // ---- channels
 
-    fn deliver(&self, to: Tag, payload: Vec<u8>, sent: Reply<std::result::Result<usize, AdapterError>>) {
+    fn deliver(&self, to: Tag, payload: Vec<u8>, sent: Reply<Result<usize, AdapterError>>) {
         self.bus.deliver(&self.channel(to), payload, self.sharded, sent);
     }
 
