@@ -219,6 +219,10 @@ void what_can_t_be_throws() {
         }
         return static_cast<sockline_status>(SOCKLINE_OK);
     };
+    sockline::Loop loop;
+    io::ServerOptions alone;
+    alone.forward_requests = true;
+    CHECK(status_of([&] { io::Server server(loop, {}, alone); }) == SOCKLINE_ERR_INVALID_ARGUMENT);
     io::RedisOptions options;
     options.url = "http://localhost";
     CHECK(status_of([&] { io::Redis redis(options); }) == SOCKLINE_ERR_INVALID_URL);

@@ -130,6 +130,7 @@ static void open_node(struct node *node, sockline_loop *loop, sockline_redis *re
     sockline_io_server_options options = SOCKLINE_IO_SERVER_OPTIONS_INIT;
     options.redis = redis;
     options.adapter = sockline_str(url);
+    options.forward_requests = 1;
     sockline_io_handlers handlers = SOCKLINE_IO_HANDLERS_INIT;
     handlers.on_connection = on_connection;
     handlers.on_server_side_emit = on_server_side_emit;
@@ -285,6 +286,51 @@ static void answered(sockline_status status, const sockline_io_response *respons
 static void *answer(void *ack) {
     CHECK_STATUS(SOCKLINE_OK, sockline_io_server_ack_send(*(sockline_io_ack *)ack, sockline_str("{\"yes\":1}"), NULL, 0));
     return NULL;
+}
+
+/* Whether all of the answer is there; text has room for 1024 characters. */
+static bool has_come(int fd, char *text, size_t *len) {
+    ssize_t got = recv(fd, text + *len, 1023 - *len, MSG_DONTWAIT);
+    if (got > 0) *len += (size_t)got;
+    text[*len] = '\0';
+    return got == 0;
+}
+
+/* What a server answers to a client that polls. */
+static const char *poll_at(const struct node *node, const char *method, const char *sid, const char *body) {
+    static char text[1024];
+    size_t len = 0;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(sockline_server_port(node->server))};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
+    int size = snprintf(text, sizeof text,
+                        "%s /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+                        "Content-Length: %zu\r\n\r\n%s",
+                        method, sid, strlen(body), body);
+    CHECK(send(fd, text, (size_t)size, 0) == size);
+    UNTIL(node->loop, has_come(fd, text, &len));
+    close(fd);
+    const char *found = strstr(text, "\r\n\r\n");
+    CHECK(found != NULL);
+    return found + 4;
+}
+
+static void a_client_polls_the_server_that_it_is_not_of(void) {
+    struct cluster cluster;
+    open_cluster(&cluster, SOCKLINE_REDIS_CLASSIC);
+    struct node *a = &cluster.a, *b = &cluster.b;
+    char sid[21];
+    CHECK(sscanf(poll_at(a, "GET", "", ""), "0{\"sid\":\"%20[^\"]", sid) == 1 && strlen(sid) == 20);
+    a->socket = 0;
+    CHECK(strcmp(poll_at(b, "POST", sid, "40"), "ok") == 0);
+    CHECK(a->socket != 0 && begins(poll_at(b, "GET", sid, ""), "40{\"sid\":\""));
+    CHECK(sockline_io_emit(a->socket, sockline_str("e"), sockline_str("1"), NULL, 0, NULL) >= 0);
+    CHECK(strcmp(poll_at(b, "GET", sid, ""), "42[\"e\",1]") == 0);
+    CHECK(strcmp(poll_at(b, "POST", sid, "1"), "ok") == 0);
+    sid[19] ^= 1; /* nobody's */
+    CHECK(strcmp(poll_at(b, "GET", sid, ""), "{\"code\":1,\"message\":\"Session ID unknown\"}") == 0);
+    close_cluster(&cluster);
 }
 
 static void servers_speak_to_each_other(void) {
@@ -569,6 +615,10 @@ static void what_can_t_be_is_refused(void) {
     io_options.adapter = options.url;
     CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_io_server_new(loop, &io_options, &io_handlers, NULL, &io));
     io_options.adapter = sockline_str("");
+    io_options.redis = NULL;
+    io_options.forward_requests = 1;
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_io_server_new(loop, &io_options, &io_handlers, NULL, &io)); /* to whom? */
+    io_options.redis = redis;
     open_node(&a, loop, redis, NULL);
     CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_io_server_new(loop, &io_options, &io_handlers, NULL, &io)); /* a's */
     CHECK(io == 0);
@@ -587,6 +637,7 @@ int main(void) {
     RUN(everybody_is_reached);
     RUN(everybody_is_reached_by_sharded_channels);
     RUN(everybody_is_reached_by_a_stream);
+    RUN(a_client_polls_the_server_that_it_is_not_of);
     RUN(servers_speak_to_each_other);
     RUN(who_is_silent_is_counted);
     RUN(questions_end_before_their_server_has_closed);

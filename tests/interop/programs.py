@@ -75,6 +75,7 @@ CLUSTER_SERVERS = {
     "python": SOCKETIO_SERVERS["python"],
 }
 CLUSTER_CLIENT = ["node", PEERS / "node/cluster_client.js"]
+FORWARDING_CLIENT = ["node", PEERS / "node/forwarding_client.js"]
 
 
 def socketio_server(name: str, parser: str = "json", *, recovery: bool = False) -> list[str | Path]:

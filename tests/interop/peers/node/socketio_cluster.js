@@ -1,8 +1,8 @@
 // What a Socket.IO server of the tests is and does as one of a cluster: $ADAPTER is the URL of Redis, $MODE classic, sharded or
-// streams, $NAME what the node calls itself, $REQUESTS_TIMEOUT how long it waits for others. $REDIS_ADAPTER, $REDIS_STREAMS_ADAPTER
+// streams, $NAME what the node calls itself, $REQUESTS_TIMEOUT how long it waits for others; with $FORWARD, ours forward requests. $REDIS_ADAPTER, $REDIS_STREAMS_ADAPTER
 // and $REDIS_EMITTER name other packages than the official ones. The events are told in peers/README.md.
 
-const { ADAPTER, MODE = 'classic', NAME, REQUESTS_TIMEOUT = '5000' } = process.env;
+const { ADAPTER, FORWARD, MODE = 'classic', NAME, REQUESTS_TIMEOUT = '5000' } = process.env;
 const { REDIS_ADAPTER = '@socket.io/redis-adapter', REDIS_EMITTER = '@socket.io/redis-emitter' } = process.env;
 const { REDIS_STREAMS_ADAPTER = '@socket.io/redis-streams-adapter' } = process.env;
 
@@ -18,7 +18,7 @@ export async function cluster() {
   const { Emitter } = await import(REDIS_EMITTER);
   const emitter = new Emitter(publishing);
   return {
-    options: { adapter: await adapter(publishing, subscribing) },
+    options: { adapter: await adapter(publishing, subscribing), forwardRequests: Boolean(FORWARD) },
     serve: (io, namespace) => serve(io.of(namespace), emitter.of(namespace)),
   };
 }

@@ -19,7 +19,8 @@ def manager() -> dict[str, Any]:
     socketio = importlib.import_module(os.environ["SOCKETIO"])
     seconds = int(os.environ.get("REQUESTS_TIMEOUT", "5000")) / 1000
     mode = os.environ.get("MODE", "classic")
-    return {"client_manager": socketio.AsyncRedisManager(url, mode=mode, requests_timeout=seconds)}
+    forwards = {"forward_requests": True} if os.environ.get("FORWARD") else {}
+    return {"client_manager": socketio.AsyncRedisManager(url, mode=mode, requests_timeout=seconds), **forwards}
 
 
 def note(missing: int) -> str:

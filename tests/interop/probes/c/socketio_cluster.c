@@ -295,6 +295,7 @@ void join_cluster(sockline_io_server_options *options, sockline_io_handlers *han
     redis.url = sockline_str(url);
     redis.mode = mode_of(getenv("MODE"));
     if (timeout) redis.requests_timeout_ms = strtoull(timeout, NULL, 10);
+    options->forward_requests = getenv("FORWARD") ? 1 : 0;
     must(sockline_redis_new(&redis, NULL, NULL, &options->redis));
     must(sockline_emitter_new(options->redis, sockline_str(""), &emitter));
     handlers->on_connection = on_connection;
