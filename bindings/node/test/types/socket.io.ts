@@ -87,6 +87,7 @@ console.log(protocol);
 
 const clustered = new Server<ClientToServer, ServerToClient, BetweenServers, Data>({
   adapter: createShardedAdapter('redis://localhost', null, { subscriptionMode: 'static' }),
+  forwardRequests: true,
 });
 clustered.adapter(createAdapter({ url: 'redis://localhost', commandTimeout: 100 }, undefined, { key: 'k', requestsTimeout: 1 }));
 clustered.adapter(createPythonSocketioAdapter('redis://localhost', { channel: 'flask-socketio', requestsTimeout: 1000 }));
