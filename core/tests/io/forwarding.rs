@@ -8,7 +8,8 @@ use sockline::adapter::redis::{Redis, RedisMode, RedisOptions};
 use sockline::io::{self, Cors};
 
 use crate::courier::{Courier, until};
-use crate::fixture::{Fixture, Poller, serve_on, set, upgrade_request, whole_answer};
+use crate::fixture::poller::whole_answer;
+use crate::fixture::{Fixture, Poller, serve_on, set, upgrade_request};
 use crate::support::Peer;
 
 const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
