@@ -142,7 +142,6 @@ def session(**attributes: Any) -> requests.Session:
 
 REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (socketio.Server, {"client_manager": object()}, "client managers can be"),
-    (socketio.RedisManager, {"format": "python-socketio"}, "format 'python-socketio'"),
     (socketio.RedisManager, {"redis_options": {"max_connections": 5}}, "max_connections=5"),
     (socketio.Server, {"client_manager": socketio.RedisManager(write_only=True)}, "write_only"),
     (socketio.Server, {"serializer": Packet}, "serializer must be"),
