@@ -102,6 +102,33 @@ async function beginSession(url) {
   await fetch(`${path}&sid=${sid}`, { method: 'POST', body: '40' });
 }
 
+for (const { Server, connect, name } of [{ ...ours, name: 'ours' }, { ...theirs, name: 'socket.io (for comparison)' }]) {
+  for (const [how, end] of Object.entries({
+    'the socket': ({ peer }) => peer.disconnect(),
+    'its client': ({ peer }) => peer.disconnect(true),
+    'its room': ({ server, peer }) => server.in(peer.id).disconnectSockets(),
+    'all but another room': ({ server }) => server.except('another').disconnectSockets(true),
+    'the server': ({ server }) => void server.close(),
+  })) {
+    test(`${name}: nothing is heard of a client any more once ${how} is told to go`, async () => {
+      const server = await serve(Server);
+      const { socket, peer } = await pair(connect, server, { transports: ['websocket'] });
+      const heard = [];
+      peer.on('first', () => {
+        end({ server, peer });
+        heard.push(['first', peer.connected]);
+      });
+      peer.on('second', () => heard.push(['second']));
+      peer.on('disconnecting', () => heard.push(['disconnecting', peer.connected]));
+      const gone = next(peer, 'disconnect');
+      for (const event of ['first', 'second', 'second']) socket.emit(event);
+      await gone;
+      const events = [['first', false], ['disconnecting', true]];
+      assert.deepStrictEqual(heard.sort(), events.sort());
+    });
+  }
+}
+
 for (const { Server, connect, name } of [
   { name: 'official client, our server', Server: ours.Server, connect: theirs.connect },
   { name: 'our client, official server', Server: theirs.Server, connect: ours.connect },

@@ -161,7 +161,17 @@ class Adapter extends EventEmitter {
   }
 
   disconnectSockets({ rooms = NOBODY, except = NOBODY, flags = {} }, close) {
+    const leaving = this.#here(rooms, except);
     engine.ioDisconnectSockets(this.#handle, names(rooms), names(except), Boolean(flags.local), Boolean(close));
+    for (const socket of leaving) socket._leave();
+  }
+
+  /** The sockets of this server that the options mean. */
+  #here(rooms, except) {
+    const members = (names) => [...names].flatMap((name) => [...(this.rooms.get(name) ?? [])]);
+    const ids = new Set(rooms.size === 0 ? this.nsp.sockets.keys() : members(rooms));
+    for (const id of members(except)) ids.delete(id);
+    return [...ids].flatMap((id) => this.nsp.sockets.get(id) ?? []);
   }
 
   /** Has the other servers hear an event; a function as the last value gets `(error, answers)`. */

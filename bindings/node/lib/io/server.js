@@ -235,6 +235,7 @@ class Server extends EventEmitter {
   /** Disconnects all, and stops listening. `callback` is called, and the promise resolved, when that is done. */
   async close(callback) {
     this.#isClosing = true;
+    for (const { sockets } of this._nsps.values()) for (const socket of sockets.values()) socket._leave();
     if (this._handle !== 0) await this._closeEngine();
     if (!this.httpServer) return callback?.();
     const error = await new Promise((resolve) => this.httpServer.close(resolve));
@@ -348,7 +349,7 @@ class Server extends EventEmitter {
 
   /** The connection of a socket. */
   _clientOf(socket) {
-    const client = this.#clientFor(socket._details, socket.connected || socket._isConnecting);
+    const client = this.#clientFor(socket._details, socket.connected || socket._isConnecting || socket._isLeaving);
     if (socket.connected) client._add(socket);
     return client;
   }

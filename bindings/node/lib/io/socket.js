@@ -41,6 +41,7 @@ class Socket extends EventEmitter {
     this.id = id;
     this.recovered = recovered;
     this.connected = false;
+    this._isLeaving = false;
     this.#slot = slot;
     this.#data = (recovered && (this.server._recover(id) ?? this.#recoveredElsewhere())) || {};
     putSocket(slot, this);
@@ -233,8 +234,17 @@ class Socket extends EventEmitter {
   }
 
   disconnect(close = false) {
-    if (this.connected) engine.ioDisconnect(this.#slot, close);
+    if (!this.connected) return this;
+    engine.ioDisconnect(this.#slot, close);
+    this._leave();
+    if (close) for (const socket of this.#client?.sockets.values() ?? []) socket._leave();
     return this;
+  }
+
+  /** It is on its way out, as the engine will tell: events that came before are not heard any more. */
+  _leave() {
+    this._isLeaving = this.connected || this._isLeaving;
+    this.connected = false;
   }
 
   /** Adds a function that is asked about each event that comes: `(event, next)`. */
@@ -273,6 +283,7 @@ class Socket extends EventEmitter {
     const hasAck = (extra & HAS_ACK) !== 0;
     const values = packets.tryDecode(extra, data, hasAck ? HANDLE_SIZE : 0, this.server._codec);
     if (values === null) return this.disconnect(true);
+    if (this._isLeaving) return;
     if (hasAck) values.push(this.#answer(data.readDoubleLE(0)));
     this._notifyAny(values);
     if (this.#middlewares.length === 0) this.#dispatch(values);
@@ -317,6 +328,7 @@ class Socket extends EventEmitter {
 
   #disconnecting(reason, data) {
     this.#rooms = new Set(JSON.parse(data.utf8Slice()));
+    this.connected = true; // to the listeners it still is
     emitLocally.call(this, 'disconnecting', REASONS[reason], undefined);
     this.#rooms = new Set();
   }
