@@ -28,7 +28,7 @@
 //              and io::ManagerHandle are numbers.
 //   Errors     Calls that can fail throw sockline::Error. send() returns whether to go on sending.
 //   Callbacks  An exception that leaves a callback is logged (sockline_set_log), and its connection is closed with
-//              1011, its socket of Socket.IO disconnected. It never passes through C.
+//              1011, its socket of Socket.IO disconnected, its HTTP request answered with 500. It never passes through C.
 
 #ifndef SOCKLINE_HPP
 #define SOCKLINE_HPP

@@ -8,8 +8,10 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "handlers.hpp"
+#include "routes.hpp"
 
 namespace sockline {
 
@@ -36,10 +38,12 @@ struct ConnectionTarget final : Target {
 };
 
 struct ServerTarget final : Target {
-    explicit ServerTarget(ServerHandlers given) : own(std::move(given)) {}
+    ServerTarget(ServerHandlers given, std::vector<Route> served) : own(std::move(given)), routes(std::move(served)) {}
     const Handlers &handlers() const noexcept override { return own; }
 
     ServerHandlers own;
+    /// C has pointers to them.
+    std::vector<Route> routes;
 };
 
 inline const Handlers &handlers(void *user_data) noexcept {

@@ -80,8 +80,8 @@ inline WebSocket connect(sockline_loop *loop, const std::string &url, Handlers h
 }
 
 /// With handlers, or with a queue.
-inline Server listen(sockline_loop *loop, const ServerOptions &options, const sockline_handlers *handlers,
-                     sockline_queue *queue, void *user_data) {
+inline Server listen(sockline_loop *loop, const ServerOptions &options, const std::vector<sockline_route> &routes,
+                     const sockline_handlers *handlers, sockline_queue *queue, void *user_data) {
     std::vector<sockline_string> origins = borrow(options.origins);
     std::vector<sockline_io_server> io;
     for (const io::Server *one : options.io) io.push_back(one->raw());
@@ -103,6 +103,8 @@ inline Server listen(sockline_loop *loop, const ServerOptions &options, const so
     raw.metrics_path = borrow(std::string_view(options.metrics_path));
     raw.origins = origins.data();
     raw.origin_count = origins.size();
+    raw.routes = routes.data();
+    raw.route_count = routes.size();
     raw.io = io.data();
     raw.io_count = io.size();
     raw.adapter = borrow(std::string_view(options.adapter));
@@ -113,10 +115,11 @@ inline Server listen(sockline_loop *loop, const ServerOptions &options, const so
 }
 
 inline Server listen(sockline_loop *loop, const ServerOptions &options, ServerHandlers handlers) {
-    auto target = std::make_unique<ServerTarget>(std::move(handlers));
+    auto target = std::make_unique<ServerTarget>(std::move(handlers), options.routes);
     sockline_handlers callbacks = server_callbacks(*target);
+    std::vector<sockline_route> routes = borrow(target->routes);
     Target *user_data = target.get();
-    Server server = listen(loop, options, &callbacks, nullptr, user_data);
+    Server server = listen(loop, options, routes, &callbacks, nullptr, user_data);
     target.release(); // on_server_closed frees it
     return server;
 }
@@ -153,7 +156,8 @@ inline Server listen(Loop &loop, const ServerOptions &options, ServerHandlers ha
 
 /// Listens; every upgrade is accepted, and what happens to the connections waits in the queue.
 inline Server listen(Loop &loop, const ServerOptions &options, Queue &queue) {
-    return detail::listen(loop.raw(), options, nullptr, queue.raw(), nullptr);
+    if (!options.routes.empty()) throw Error(SOCKLINE_ERR_INVALID_ARGUMENT, "routes need handlers, not a queue");
+    return detail::listen(loop.raw(), options, {}, nullptr, queue.raw(), nullptr);
 }
 
 /// The same on the library's default loop, whose callbacks run on a thread of the library's.

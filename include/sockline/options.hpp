@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "routes.hpp"
 #include "tls.hpp"
 
 namespace sockline {
@@ -55,6 +56,8 @@ struct ServerOptions {
     std::uint64_t max_requests = 0;
     std::vector<std::string> origins;
     std::string metrics_path;
+    /// HTTP requests that the application answers itself; only with handlers, not with a queue.
+    std::vector<Route> routes;
     /// Socket.IO servers that answer below their paths.
     std::vector<const io::Server *> io;
     /// What makes the server one of a cluster: a URL, or a connection that was made before.

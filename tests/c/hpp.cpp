@@ -5,6 +5,11 @@
 
 #include "support.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -259,6 +264,105 @@ void a_message_tells_what_has_become_of_it() {
     until(loop, [&] { return taken; });
 }
 
+/// A client that has sent a request and hears what comes.
+class Asking {
+public:
+    Asking(sockline::Server server, const std::string &request) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(server.port());
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        CHECK(connect(fd_, reinterpret_cast<sockaddr *>(&address), sizeof address) == 0);
+        CHECK(send(fd_, request.data(), request.size(), 0) == static_cast<ssize_t>(request.size()));
+    }
+    ~Asking() { close(fd_); }
+    Asking(const Asking &) = delete;
+    Asking &operator=(const Asking &) = delete;
+
+    /// Whether the answer, as far as it has come, has this in it.
+    bool has(const std::string &text) {
+        char buffer[1024];
+        ssize_t got = recv(fd_, buffer, sizeof buffer, MSG_DONTWAIT);
+        if (got > 0) heard_.append(buffer, static_cast<std::size_t>(got));
+        return heard_.find(text) != std::string::npos;
+    }
+
+    /// The loop doesn't wake for what comes to this client.
+    void hears(sockline::Loop &loop, const std::string &text) {
+        while (!has(text)) CHECK(loop.poll(5));
+    }
+
+private:
+    int fd_;
+    std::string heard_;
+};
+
+void requests_are_answered_by_routes() {
+    auto owed = std::make_shared<sockline::Exchange>();
+    std::weak_ptr<sockline::Exchange> kept = owed;
+    sockline::Exchange cut;
+    {
+        sockline::Loop loop;
+        sockline::ServerOptions options;
+        options.host = "127.0.0.1";
+        sockline::Route now, later;
+        now.path = "/now";
+        now.max_body = 8;
+        now.on_request = [](sockline::Exchange exchange, const sockline::HttpRequest &request) {
+            if (request.query() == "throw") throw std::runtime_error("an accident");
+            CHECK(request.method() == "POST" && request.path() == "/now" && !request.query() && !request.is_secure());
+            CHECK(request.header("X-Test") == "yes" && !request.header("X-Tes") && request.headers().size() == 3);
+            CHECK(request.remote_address().substr(0, 10) == "127.0.0.1:");
+            exchange.respond(201, std::string(request.body()) + " back", {{"X-Also", "this"}});
+        };
+        later.path = "/later/";
+        later.is_prefix = true;
+        later.on_request = [owed](sockline::Exchange exchange, const sockline::HttpRequest &) { *owed = exchange; };
+        later.on_cut = [&cut](sockline::Exchange exchange) { cut = exchange; };
+        options.routes = {now, later};
+        sockline::Server server = sockline::listen(loop, options, sockline::ServerHandlers{});
+        options.routes.clear(); // the server has its own
+        now = later = {};
+        {
+            Asking asking(server, "POST /now HTTP/1.1\r\nHost: x\r\nX-Test: yes\r\nContent-Length: 5\r\n\r\nhello");
+            asking.hears(loop, "hello back");
+            CHECK(asking.has("HTTP/1.1 201 ") && asking.has("X-Also: this"));
+        }
+        Asking failing(server, "GET /now?throw HTTP/1.1\r\nHost: x\r\n\r\n");
+        failing.hears(loop, "HTTP/1.1 500 ");
+        {
+            Asking left(server, "GET /later/x HTTP/1.1\r\nHost: x\r\n\r\n");
+            until(loop, [&] { return owed->raw() != 0; });
+            owed->pass();
+            left.hears(loop, "HTTP/1.1 4"); // nothing else is there
+            *owed = sockline::Exchange();
+        }
+        {
+            Asking gone(server, "GET /later/x HTTP/1.1\r\nHost: x\r\n\r\n");
+            until(loop, [&] { return owed->raw() != 0; });
+        }
+        until(loop, [&] { return cut == *owed; });
+        try {
+            owed->respond(200);
+            CHECK(false);
+        } catch (const sockline::Error &error) {
+            CHECK(error.status() == SOCKLINE_ERR_ALREADY_ANSWERED);
+        }
+        owed.reset();
+        CHECK(!kept.expired());
+        sockline::Route none;
+        none.path = "/none";
+        options.routes = {none};
+        try {
+            sockline::listen(loop, options, sockline::ServerHandlers{});
+            CHECK(false);
+        } catch (const sockline::Error &error) {
+            CHECK(error.status() == SOCKLINE_ERR_INVALID_ARGUMENT);
+        }
+    }
+    CHECK(kept.expired()); // with the server
+}
+
 } // namespace
 
 int main() {
@@ -272,4 +376,5 @@ int main() {
     RUN(topics_reach_their_subscribers);
     RUN(a_message_comes_in_parts);
     RUN(a_message_tells_what_has_become_of_it);
+    RUN(requests_are_answered_by_routes);
 }
