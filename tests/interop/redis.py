@@ -6,6 +6,7 @@ import time
 from processes import TIMEOUT, Process
 
 REQUESTS = "socket.io-request#/#"  # the channel to which each node of a classic cluster has subscribed once
+TOPICS = "socket.io-topics"  # the same for plain servers
 
 
 class RedisServer(Process):
@@ -27,13 +28,13 @@ class RedisServer(Process):
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
 
-    def await_nodes(self, count: int) -> None:
-        """Awaits that so many nodes of a classic cluster hear each other."""
+    def await_nodes(self, count: int, channel: str = REQUESTS) -> None:
+        """Awaits that so many nodes of a cluster hear each other, by a channel of which each has one subscription."""
         wanted = f":{count}\r\n".encode()
         with socket.create_connection(("127.0.0.1", self.port), TIMEOUT) as connection:
             end = time.monotonic() + TIMEOUT
             answer = b""
             while not answer.endswith(wanted):
                 assert time.monotonic() < end, f"not {count} nodes within {TIMEOUT:.0f} s: {answer!r}"
-                connection.sendall(f"PUBSUB NUMSUB {REQUESTS}\r\n".encode())
+                connection.sendall(f"PUBSUB NUMSUB {channel}\r\n".encode())
                 answer = connection.recv(1024)

@@ -41,6 +41,7 @@ LISTENERS = 3  # of a broadcast
 # What the environment asks for, as ../peers/README.md has it.
 COMPRESSES = "PERMESSAGE_DEFLATE" in os.environ
 PROXY = os.environ.get("PROXY")
+ADAPTER = os.environ.get("ADAPTER")
 AUTHORITY = os.environ.get("TLS_AUTHORITY")
 
 Connection = sockline.WebSocket | sockline.ClientConnection | sockline.ServerConnection

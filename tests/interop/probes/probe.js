@@ -14,7 +14,7 @@ const SOON = 200; // ms, until a peer that says nothing is given up
 const LISTENERS = 3; // of a broadcast
 const MAX_PAYLOAD = 64 << 20;
 // What the environment asks for, as ../peers/README.md has it.
-const { PERMESSAGE_DEFLATE, PROXY, TLS_AUTHORITY, TLS_CERTIFICATE, TLS_KEY } = process.env;
+const { ADAPTER, PERMESSAGE_DEFLATE, PROXY, TLS_AUTHORITY, TLS_CERTIFICATE, TLS_KEY } = process.env;
 const ROOMY = { maxPayload: MAX_PAYLOAD, perMessageDeflate: PERMESSAGE_DEFLATE !== undefined };
 const TRUST = TLS_AUTHORITY ? { ca: readFileSync(TLS_AUTHORITY) } : {};
 const GREETING = 'hello before you asked';
@@ -28,6 +28,7 @@ async function serve(port, patience) {
     port,
     backlog: 1024, // the queue of the kernel has to hold 1,000 connections that come at once
     tls: TLS_KEY ? { cert: readFileSync(TLS_CERTIFICATE), key: readFileSync(TLS_KEY) } : undefined,
+    adapter: ADAPTER,
     ...ROOMY,
     ...patient,
     verifyClient: ({ req }, settle) => verify(urlOf(req), settle),
@@ -55,6 +56,14 @@ async function serve(port, patience) {
     '/broadcast'(ws) {
       ws.on('message', (data, isBinary) => {
         for (const client of server.clients) client.send(data, { binary: isBinary });
+      });
+    },
+    '/topics'(ws) {
+      ws.subscribe('news/#');
+      ws.send('subscribed');
+      ws.on('message', (data, isBinary) => {
+        if (!isBinary && String(data).startsWith('all ')) server.publish('news/all', data, { binary: false });
+        else ws.publish('news/said', data, { binary: isBinary });
       });
     },
   };

@@ -34,6 +34,7 @@ async def serve(port: int, patience: float | None) -> None:
         ssl=command.server_tls(),
         process_request=process_request,
         select_subprotocol=select_subprotocol,
+        adapter=command.ADAPTER,
         **patient,
     ) as server:
         print("listening", server.sockets[0].getsockname()[1], flush=True)
@@ -83,6 +84,16 @@ async def broadcast(ws: sockline.ServerConnection, query: dict[str, str]) -> Non
         sockline.broadcast(ws.server.connections, message)
 
 
+async def topics(ws: sockline.ServerConnection, query: dict[str, str]) -> None:
+    ws.subscribe("news/#")
+    await ws.send("subscribed")
+    async for message in ws:
+        if isinstance(message, str) and message.startswith("all "):
+            ws.server.publish("news/all", message)
+        else:
+            ws.publish("news/said", message)
+
+
 ROUTES: dict[str, Callable[[sockline.ServerConnection, dict[str, str]], Awaitable[None]]] = {
     "/echo": echo,
     "/connection": connection,
@@ -92,6 +103,7 @@ ROUTES: dict[str, Callable[[sockline.ServerConnection, dict[str, str]], Awaitabl
     "/greet": greet,
     "/subprotocol-ok": echo,
     "/broadcast": broadcast,
+    "/topics": topics,
 }
 
 

@@ -34,6 +34,7 @@ def serve(port: int, patience: float | None) -> None:
         onopen=onopen,
         onmessage=onmessage,
         onpong=onpong,
+        adapter=command.ADAPTER,
         **ROOMY,
         **patient,
     )
@@ -65,12 +66,19 @@ def onopen(ws: sockline.WebSocket) -> None:
             ws.send(GREETING)
         case "/kill":
             ws.terminate()
+        case "/topics":
+            ws.subscribe("news/#")
+            ws.send("subscribed")
 
 
 def onmessage(ws: sockline.WebSocket, message: str | bytes) -> None:
     path, _query = split(ws.url)
     if path == "/broadcast":
         ws.server.broadcast(message)
+    elif path == "/topics" and isinstance(message, str) and message.startswith("all "):
+        ws.server.publish("news/all", message)
+    elif path == "/topics":
+        ws.publish("news/said", message)
     elif path == "/connection":
         ws.send(command.reply(ws))
     elif path in ECHOING:
@@ -83,7 +91,7 @@ def onpong(ws: sockline.WebSocket, payload: bytes) -> None:
 
 
 ECHOING = {"/echo", "/greet", "/subprotocol-ok"}
-PATHS = ECHOING | {"/connection", "/close", "/ping", "/sizes", "/kill", "/broadcast"}
+PATHS = ECHOING | {"/connection", "/close", "/ping", "/sizes", "/kill", "/broadcast", "/topics"}
 
 
 def split(target: str) -> tuple[str, dict[str, str]]:

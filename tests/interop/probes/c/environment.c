@@ -51,6 +51,11 @@ const char *proxy(void) {
     return url ? url : "";
 }
 
+const char *adapter(void) {
+    const char *url = getenv("ADAPTER");
+    return url ? url : "";
+}
+
 struct state state_of(sockline_ws ws) {
     struct state state = {.tls = ""};
     sockline_tls_info info = SOCKLINE_TLS_INFO_INIT;

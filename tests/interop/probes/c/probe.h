@@ -31,11 +31,13 @@ _Noreturn void fail(const char *format, ...);
 /* Fails if the status says that a call did nothing. */
 void must(sockline_status status, const char *what);
 
-/* What the environment asks for: whom to trust, whom to be, whether to compress, and by which way; NULL or "" if not. */
+/* What the environment asks for: whom to trust, whom to be, whether to compress, by which way, and which Redis makes the server one
+ * of a cluster; NULL or "" if not. */
 sockline_tls *client_tls(void);
 sockline_tls *server_tls(void);
 const sockline_compression *compression(void);
 const char *proxy(void);
+const char *adapter(void);
 
 /* What was agreed on for a connection. */
 struct state {

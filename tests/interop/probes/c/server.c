@@ -86,6 +86,21 @@ static void tell_all(sockline_ws ws, int32_t type, const void *data, size_t len,
     must(sockline_broadcast(server, type, data, len), "broadcasting");
 }
 
+static void subscribe(sockline_ws ws, void *user_data) {
+    (void)user_data;
+    must(sockline_subscribe(ws, "news/#", strlen("news/#")), "subscribing");
+    must(sockline_send(ws, SOCKLINE_TEXT, "subscribed", strlen("subscribed")), "answering");
+}
+
+static void publish(sockline_ws ws, int32_t type, const void *data, size_t len, void *user_data) {
+    static const char for_all[] = "all ";
+    (void)user_data;
+    if (len > strlen(for_all) && memcmp(data, for_all, strlen(for_all)) == 0)
+        must(sockline_server_publish(server, "news/all", strlen("news/all"), type, data, len), "publishing");
+    else
+        must(sockline_publish(ws, "news/said", strlen("news/said"), type, data, len, -1), "publishing");
+}
+
 #define SIZED .size = sizeof(sockline_handlers)
 static const struct {
     const char *path;
@@ -101,6 +116,7 @@ static const struct {
     {"/stall", {SIZED, .on_open = stop_reading}},
     {"/kill", {SIZED, .on_open = cut}},
     {"/broadcast", {SIZED, .on_message = tell_all}},
+    {"/topics", {SIZED, .on_open = subscribe, .on_message = publish}},
 };
 
 static const sockline_handlers *handlers_of(sockline_string path) {
@@ -162,6 +178,7 @@ int serve(unsigned port, unsigned patience_ms) {
     options.port = port;
     options.settings = &settings;
     options.tls = server_tls();
+    options.adapter = sockline_str(adapter());
     sockline_handlers handlers = SOCKLINE_HANDLERS_INIT;
     handlers.on_upgrade = on_upgrade;
 
