@@ -130,12 +130,17 @@ fn a_connection_publishes_to_other_servers_too_and_leaves_out_itself_only() {
     let other = Node::new(&courier.server);
     let (mut third, _) = other.subscriber("room");
     one.send(&[masked(0x81, b"others"), masked(0x81, b"all")].concat());
+    assert_eq!(one.read_frame(), (0x81, b"all".to_vec()));
     for peer in [&mut two, &mut third] {
         for text in ["others", "all"] {
             assert_eq!(peer.read_frame(), (0x81, text.as_bytes().to_vec()));
         }
     }
-    assert_eq!(one.read_frame(), (0x81, b"all".to_vec()));
+    // What has come back to where it was from has come before this.
+    other.publish("room", "end");
+    for peer in [&mut one, &mut two, &mut third] {
+        assert_eq!(peer.read_frame(), (0x81, b"end".to_vec()));
+    }
 }
 
 #[test]
