@@ -146,7 +146,7 @@ deny:
 	@command -v cargo-deny >/dev/null || { echo 'make deny needs cargo-deny: cargo install --locked cargo-deny'; exit 1; }
 	$(CARGO) deny --all-features check bans licenses sources
 
-FUZZ ?= engineio engineio_client frames handshake http inflate machine msgpack redis socketio socketio_client
+FUZZ ?= cluster engineio engineio_client frames handshake http inflate machine msgpack redis socketio socketio_client
 FUZZ_SECONDS ?= 600
 
 # What is found anew stays below core/fuzz/target; what fails is kept in core/fuzz/artifacts.

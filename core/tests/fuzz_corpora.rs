@@ -4,6 +4,9 @@
 use std::fs;
 use std::path::Path;
 
+#[cfg(feature = "redis")]
+#[path = "../fuzz/cluster.rs"]
+mod cluster;
 #[path = "../fuzz/engineio.rs"]
 mod engineio;
 #[path = "../fuzz/engineio_client.rs"]
@@ -123,4 +126,10 @@ fn a_client_of_socket_io() {
 #[test]
 fn what_nodes_publish() {
     replay("redis", redis::read_input);
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn what_comes_to_a_node_of_a_cluster() {
+    replay("cluster", cluster::play_input);
 }
