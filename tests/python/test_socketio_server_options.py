@@ -123,3 +123,17 @@ def test_events_may_be_left_uncompressed(run: Run, whom: str) -> None:
                 assert len(body) > 2000 and coded == coding
 
     run(main())
+
+
+def test_namespaces_hand_on_how_an_event_is_sent(run: Run) -> None:
+    sio, room = echo_server(), socketio.AsyncNamespace("/")
+    sio.register_namespace(room)
+
+    async def main() -> None:
+        async with our_io(sio) as url, polling(url) as session:
+            await room.emit("dropped", volatile=True)
+            await room.emit("long", "x" * 2000, compress=False)
+            _, body, coded = await get(session, headers={"Accept-Encoding": "gzip"})
+            assert body.startswith('42["long"') and coded is None
+
+    run(main())

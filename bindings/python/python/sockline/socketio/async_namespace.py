@@ -34,9 +34,15 @@ class AsyncNamespace(BaseServerNamespace):
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
         ignore_queue: bool = False,
+        *,
+        volatile: bool = False,
+        compress: bool = True,
     ) -> None:
         """As the server's, for this namespace."""
-        await self.server.emit(event, data, to, room, skip_sid, namespace or self.namespace, callback, ignore_queue)
+        await self.server.emit(
+            event, data, to, room, skip_sid, namespace or self.namespace, callback, ignore_queue,
+            volatile=volatile, compress=compress,
+        )
 
     async def send(
         self,
@@ -111,9 +117,11 @@ class AsyncClientNamespace(BaseClientNamespace):
         data: Any = None,
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
+        *,
+        volatile: bool = False,
     ) -> None:
         """As the client's, for this namespace."""
-        await self.client.emit(event, data, namespace or self.namespace, callback)
+        await self.client.emit(event, data, namespace or self.namespace, callback, volatile=volatile)
 
     async def send(
         self,

@@ -28,9 +28,15 @@ class Namespace(BaseServerNamespace):
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
         ignore_queue: bool = False,
+        *,
+        volatile: bool = False,
+        compress: bool = True,
     ) -> None:
         """As the server's, for this namespace."""
-        self.server.emit(event, data, to, room, skip_sid, namespace or self.namespace, callback, ignore_queue)
+        self.server.emit(
+            event, data, to, room, skip_sid, namespace or self.namespace, callback, ignore_queue,
+            volatile=volatile, compress=compress,
+        )
 
     def send(
         self,
@@ -100,9 +106,11 @@ class ClientNamespace(BaseClientNamespace):
         data: Any = None,
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
+        *,
+        volatile: bool = False,
     ) -> None:
         """As the client's, for this namespace."""
-        self.client.emit(event, data, namespace or self.namespace, callback)
+        self.client.emit(event, data, namespace or self.namespace, callback, volatile=volatile)
 
     def send(
         self,
