@@ -140,8 +140,9 @@ typedef struct sockline_redis sockline_redis;
 
 /**
  * Sends events to the clients of a cluster from a process that needs no server, as npm's @socket.io/redis-emitter. The servers
- * have to be in mode SOCKLINE_REDIS_CLASSIC, with the same key. Nobody tells whether a server was there. It publishes to topics,
- * too.
+ * have to be in mode SOCKLINE_REDIS_CLASSIC, with the same key. If its sockline_redis is in mode SOCKLINE_REDIS_PYTHON_SOCKETIO it
+ * speaks as a write-only manager of python-socketio, to servers in that mode with the same channel. Nobody tells whether a server was
+ * there. It publishes to topics, too.
  *
  * It is a pointer and has to be freed.
  */
@@ -3387,7 +3388,7 @@ sockline_status sockline_io_server_count(sockline_io_namespace nsp, sockline_io_
 /**
  * Makes an emitter, and writes it to *emitter: owned, until sockline_emitter_free.
  *
- * redis: what it sends over, of whose options only the connection and the key matter here; or NULL for a connection of its own, to
+ * redis: what it sends over, of whose options only the connection, the key, and that mode with its channel matter here; or NULL for a connection of its own, to
  * url, with the defaults of sockline_redis_options. url: empty with redis. emitter: not NULL; left alone after an error.
  * Errors: as for sockline_redis_new. Any thread.
  */
@@ -3432,7 +3433,7 @@ sockline_status sockline_emitter_disconnect(
 
 /**
  * Has all servers hear an event, in their namespaces of this name, empty for "/": on_server_side_emit. The rest as for
- * sockline_io_server_side_emit. Any thread.
+ * sockline_io_server_side_emit; SOCKLINE_ERR_UNSUPPORTED with SOCKLINE_REDIS_PYTHON_SOCKETIO. Any thread.
  */
 sockline_status sockline_emitter_server_side_emit(
     sockline_emitter *emitter,

@@ -15,8 +15,9 @@ use crate::types::{sockline_bytes, sockline_string};
 use crate::websocket::message_type;
 
 /// Sends events to the clients of a cluster from a process that needs no server, as npm's @socket.io/redis-emitter. The servers
-/// have to be in mode SOCKLINE_REDIS_CLASSIC, with the same key. Nobody tells whether a server was there. It publishes to topics,
-/// too.
+/// have to be in mode SOCKLINE_REDIS_CLASSIC, with the same key. If its sockline_redis is in mode SOCKLINE_REDIS_PYTHON_SOCKETIO it
+/// speaks as a write-only manager of python-socketio, to servers in that mode with the same channel. Nobody tells whether a server was
+/// there. It publishes to topics, too.
 ///
 /// It is a pointer and has to be freed.
 pub struct sockline_emitter {
@@ -54,7 +55,7 @@ unsafe impl Versioned for sockline_emitter_target {
 
 /// Makes an emitter, and writes it to *emitter: owned, until sockline_emitter_free.
 ///
-/// redis: what it sends over, of whose options only the connection and the key matter here; or NULL for a connection of its own, to
+/// redis: what it sends over, of whose options only the connection, the key, and that mode with its channel matter here; or NULL for a connection of its own, to
 /// url, with the defaults of sockline_redis_options. url: empty with redis. emitter: not NULL; left alone after an error.
 /// Errors: as for sockline_redis_new. Any thread.
 #[unsafe(no_mangle)]
@@ -159,7 +160,7 @@ pub unsafe extern "C" fn sockline_emitter_disconnect(
 }
 
 /// Has all servers hear an event, in their namespaces of this name, empty for "/": on_server_side_emit. The rest as for
-/// sockline_io_server_side_emit. Any thread.
+/// sockline_io_server_side_emit; SOCKLINE_ERR_UNSUPPORTED with SOCKLINE_REDIS_PYTHON_SOCKETIO. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sockline_emitter_server_side_emit(
     emitter: *mut sockline_emitter,
