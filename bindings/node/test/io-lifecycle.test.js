@@ -180,6 +180,40 @@ for (const { Server, connect, name } of [
     }
   });
 
+  for (const transports of [['polling'], ['websocket']]) {
+    test(`${name}, ${transports}: the ends of a connection and of its sockets come in the official order`, async () => {
+      const server = await serve(Server);
+      const seen = [];
+      const join = async () => {
+        const socket = client(connect, server.url, { transports, reconnectionDelay: 10 });
+        const other = socket.io.socket('/other', {});
+        const [[peer]] = await Promise.all([next(server, 'connection'), next(socket, 'connect'), next(other, 'connect')]);
+        socket.io.on('close', (reason) => seen.push(['manager', reason]));
+        for (const each of [socket, other]) each.on('disconnect', (reason) => seen.push([each.nsp, reason]));
+        return { socket, other, peer };
+      };
+      server.of('/other');
+      const [left, sentAway, lost] = [await join(), await join(), await join()];
+
+      left.other.disconnect();
+      assert.deepStrictEqual(seen.splice(0), [['/other', 'io client disconnect']]);
+      left.socket.disconnect();
+      assert.deepStrictEqual(seen.splice(0), [['manager', 'forced close'], ['/', 'io client disconnect']]);
+      await Promise.all([next(left.socket, 'connect'), left.socket.connect()]);
+      assert.deepStrictEqual(seen.splice(0), []);
+
+      sentAway.other.disconnect();
+      seen.length = 0;
+      await Promise.all([next(sentAway.socket, 'disconnect'), sentAway.peer.disconnect()]);
+      assert.deepStrictEqual(seen.splice(0), [['manager', 'forced close'], ['/', 'io server disconnect']]);
+
+      await Promise.all([next(lost.other, 'disconnect'), lost.peer.conn.close()]);
+      await new Promise(setImmediate);
+      const reason = 'transport close';
+      assert.deepStrictEqual(seen.splice(0), [['/', reason], ['/other', reason], ['manager', reason]]);
+    });
+  }
+
   test(`${name}: it gives up after so many attempts`, async () => {
     const server = await serve(Server);
     const { socket } = await pair(connect, server, { reconnection: true, reconnectionAttempts: 2, reconnectionDelay: 10 });

@@ -34,6 +34,10 @@ class Manager extends Emitter {
   #timeout;
   /** Who waits for the end of the present attempt. */
   #waiting = [];
+  /** While the end is told of a connection that nobody needed any more, because its server has sent the last socket away. */
+  _wasLeft = false;
+  /** How many connections have ended of which the engine has yet to say so. */
+  #endsTold = 0;
 
   constructor(uri, options) {
     super();
@@ -150,6 +154,13 @@ class Manager extends Emitter {
     if (Object.values(this.nsps).every((socket) => !socket.active)) this.#giveUp();
   }
 
+  /** The last socket has left: the connection ends, and is told to have ended before the socket is. */
+  _endsUnused() {
+    if (this._readyState !== 'open' || this.#isWanted) return;
+    this.#endsTold += 1;
+    this.#ended('forced close');
+  }
+
   #giveUp() {
     this.#isWanted = false;
     this._reconnecting = false;
@@ -228,9 +239,19 @@ class Manager extends Emitter {
   }
 
   #closed(reason, detail) {
-    this._readyState = 'closed';
+    if (this.#endsTold > 0) {
+      this.#endsTold -= 1;
+      if (this._readyState === 'closed') this.#hold(false); // else it was opened again meanwhile
+      return;
+    }
     this.#hold(false);
-    const description = detail ? new Error(detail) : undefined;
+    this._wasLeft = reason === 'forced close' && this.#isWanted;
+    this.#ended(reason, detail ? new Error(detail) : undefined);
+    this._wasLeft = false;
+  }
+
+  #ended(reason, description) {
+    this._readyState = 'closed';
     this.engine?._closed(reason, description);
     this.emitReserved('close', reason, description);
   }

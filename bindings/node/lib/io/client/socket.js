@@ -16,6 +16,9 @@ const { HANDLE_SIZE, HAS_ACK, RESERVED_EVENTS } = packets;
 
 const EVENT = 2; // the type of the packet in the Socket.IO protocol
 
+/** Reasons that are of one namespace alone. */
+const OF_NAMESPACE = new Set(['io server disconnect', 'io client disconnect']);
+
 /** What is waited for, by all sockets. */
 const acks = new Acks();
 
@@ -28,6 +31,8 @@ class Socket extends Emitter {
    * are sent one after the other (`retries`) are `isQueued`.
    */
   #unsent = [];
+  /** How many ends of a connection it has told of which the engine has yet to speak. */
+  #endsTold = 0;
 
   constructor(io, nsp, options) {
     super();
@@ -66,6 +71,7 @@ class Socket extends Emitter {
   connect() {
     if (this.connected) return this;
     this.active = true;
+    if (!this.io.listeners('close').includes(this.#onEnd)) this.io.on('close', this.#onEnd);
     if (!this.io._reconnecting) this.io._opening();
     calling(() => this.#native.connect());
     return this;
@@ -79,6 +85,7 @@ class Socket extends Emitter {
   disconnect() {
     this.#deactivate();
     this.#native.disconnect();
+    this.io._endsUnused();
     if (this.connected) this.#close('io client disconnect');
     return this;
   }
@@ -89,8 +96,16 @@ class Socket extends Emitter {
 
   #deactivate() {
     this.active = false;
+    this.io.off('close', this.#onEnd);
     this.io._left();
   }
+
+  /** Its connection has ended: heard in the order in which it and the program have begun to listen, as in socket.io-client. */
+  #onEnd = (reason, description) => {
+    if (this.io._wasLeft) return; // its last socket was sent away, as the next record says
+    this.#endsTold += 1;
+    this.#ended(reason, description);
+  };
 
   send(...args) {
     this.emit('message', ...args);
@@ -208,11 +223,19 @@ class Socket extends Emitter {
 
   /** Also while it was still on its way: whoever is active hears of the connection's end. */
   #disconnected(reason, detail) {
+    if (this.#endsTold > 0 && !OF_NAMESPACE.has(reason)) {
+      this.#endsTold -= 1;
+      return;
+    }
     if (!this.active) return; // left meanwhile, and told then
-    this.receiveBuffer = [];
     if (reason === 'io client disconnect') return; // told at once, and connected again meanwhile
     if (reason === 'io server disconnect') this.#deactivate();
-    this.#close(reason, detail ? new Error(detail) : undefined);
+    this.#ended(reason, detail ? new Error(detail) : undefined);
+  }
+
+  #ended(reason, description) {
+    this.receiveBuffer = [];
+    this.#close(reason, description);
   }
 
   #close(reason, description) {
