@@ -33,6 +33,19 @@ async function both(servers, namespace) {
   return { ...servers, one, other };
 }
 
+/** With the official admin namespace, which sends figures every other second for as long as the process lives, or until told to stop. */
+function instrumented(server) {
+  const { setInterval } = global;
+  const timers = [];
+  global.setInterval = (...args) => {
+    timers.push(setInterval(...args));
+    return timers.at(-1);
+  };
+  instrument(server, { auth: false, mode: 'development' });
+  global.setInterval = setInterval;
+  return () => timers.forEach(clearInterval);
+}
+
 /** Whatever comes to a client from now on, until a marker does; by names, for servers send some things earlier than others. */
 function all(socket) {
   const events = [];
@@ -64,19 +77,23 @@ for (const mode of MODES) {
 
   named("each server's admin namespace shows the sockets of both", async (servers) => {
     servers.a.enableAdmin({ auth: false });
-    instrument(servers.b, { auth: false, mode: 'development' });
-    const { one, other } = await both(servers);
-    one.peer.data.name = 'one';
-    other.peer.data.name = 'other';
-    for (const { url } of [servers.a, servers.b]) {
-      const [all] = await next(client(theirs.connect, `${url}/admin`), 'all_sockets');
-      for (const { socket, peer } of [one, other]) {
-        const { clientId, transport, nsp, data, handshake, rooms } = all.find(({ id }) => id === socket.id);
-        assert.deepStrictEqual([clientId, nsp, rooms], [socket.io.engine.id.slice(0, 12), '/', [socket.id]]);
-        assert.deepStrictEqual([data, handshake.issued], [{ name: peer.data.name }, peer.handshake.issued]);
-        assert.match(transport, /^(polling|websocket)$/);
-        assert.strictEqual(handshake.auth, undefined);
+    const stop = instrumented(servers.b);
+    try {
+      const { one, other } = await both(servers);
+      one.peer.data.name = 'one';
+      other.peer.data.name = 'other';
+      for (const { url } of [servers.a, servers.b]) {
+        const [all] = await next(client(theirs.connect, `${url}/admin`), 'all_sockets');
+        for (const { socket, peer } of [one, other]) {
+          const { clientId, transport, nsp, data, handshake, rooms } = all.find(({ id }) => id === socket.id);
+          assert.deepStrictEqual([clientId, nsp, rooms], [socket.io.engine.id.slice(0, 12), '/', [socket.id]]);
+          assert.deepStrictEqual([data, handshake.issued], [{ name: peer.data.name }, peer.handshake.issued]);
+          assert.match(transport, /^(polling|websocket)$/);
+          assert.strictEqual(handshake.auth, undefined);
+        }
       }
+    } finally {
+      stop();
     }
   });
 
