@@ -12,8 +12,9 @@ use super::super::cluster::Cluster;
 use super::stored::Stored;
 use crate::ws::Millis;
 
-/// How soon a session is kept when its rooms have changed, in milliseconds; several changes make one.
-const SOON: Millis = 50;
+/// How soon a session is kept when its rooms have changed, in milliseconds: what a handler changes, one after the other, is
+/// kept at once, and a node that is killed has lost no more than the latest.
+const SOON: Millis = 1;
 /// How often some of those whose turn it is are kept.
 const TICK: Millis = 500;
 /// Each is kept so often while its client might be away.

@@ -6,7 +6,7 @@ fn world() -> World {
     let world = World::new(STREAMS, 3);
     world.connect(0, "x", &[]);
     world.adapter(0).add_all("x", &["room"]);
-    world.server.advance(50);
+    world.server.advance(1);
     world
 }
 
