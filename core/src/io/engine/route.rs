@@ -148,12 +148,12 @@ impl Engine {
 
     pub(super) fn was_cut(&self, exchange: u64) {
         self.asked.remove(&exchange);
-        let parked = self.parked.remove(&exchange);
-        if let Some(session) = parked.and_then(|parked| parked.session.upgrade()) {
-            return session.cut(exchange);
-        }
         #[cfg(feature = "redis")]
         self.cut_elsewhere(exchange);
+        let parked = self.parked.remove(&exchange);
+        if let Some(session) = parked.and_then(|parked| parked.session.upgrade()) {
+            session.cut(exchange);
+        }
     }
 
     fn upgrade(self: &Arc<Self>, request: &UpgradeRequest<'_>) {
