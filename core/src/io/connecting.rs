@@ -7,7 +7,8 @@ use super::questions::{self, ConnectQuestion, NamespaceQuestion};
 use super::recovery::{Entered, Found};
 use super::sending::{self, Head, Payload};
 use super::socket::Beginning;
-use super::{Namespace, Socket, registry};
+use super::{DisconnectReason, Namespace, Socket, registry};
+use crate::error::{Error, ErrorCode};
 use crate::json::push_string;
 use crate::socketio::{self, PacketType};
 
@@ -100,6 +101,15 @@ impl Connection {
         );
         if let Err(error) = sent {
             log::debug!("a Socket.IO client was not told of a namespace: {error}");
+            self.not_told(&error);
+        }
+    }
+
+    /// What a client has to know could not be encoded: there is no use in its waiting.
+    pub(super) fn not_told(&self, error: &Error) {
+        if error.code() == ErrorCode::InvalidArgument {
+            let detail = error.text().to_owned();
+            self.run(move |connection| connection.break_off(DisconnectReason::ForcedClose, &detail));
         }
     }
 

@@ -11,7 +11,7 @@ use super::few::FewSockets;
 use super::{DisconnectReason, EnginePacket, Namespace, Socket, Transport};
 use crate::engineio::server::Reason;
 use crate::engineio::{Data, PacketType};
-use crate::socketio::{Content, Decoder, Packet, ParseError};
+use crate::socketio::{Content, Decoder, Packet, ParseError, ParserKind};
 
 /// The sockets of one session. The session owns it, so it points to the session weakly; the sockets do likewise to this.
 pub(super) struct Connection {
@@ -109,12 +109,13 @@ impl Connection {
 
     /// The session has ended, or is about to. On the home thread.
     fn end(&self, reason: DisconnectReason, detail: &str) {
-        let (sockets, asked) = {
+        let ((sockets, asked), decoder) = {
             let mut state = self.state.lock();
             state.is_closed = true;
-            state.decoder = Decoder::default();
-            std::mem::take(&mut state.sockets).into_lists()
+            let decoder = std::mem::take(&mut state.decoder);
+            (std::mem::take(&mut state.sockets).into_lists(), decoder)
         };
+        drop(decoder); // unlocked, as it may be the application's
         for asked in asked {
             self.abandon(asked);
         }
@@ -148,6 +149,37 @@ impl Connection {
     pub(super) fn violated(&self, what: &str) {
         log::debug!("a Socket.IO client is disconnected: it {what}");
         self.break_off(DisconnectReason::ForcedServerClose, what);
+    }
+
+    /// A message for a parser of the application's own. It is called without the lock: it may wait for one of its language's,
+    /// whose holder waits for ours.
+    #[cold]
+    fn take_foreign(&self, data: Data<'_>) {
+        let mut decoder = {
+            let mut state = self.state.lock();
+            if state.is_closed {
+                return;
+            }
+            std::mem::take(&mut state.decoder)
+        };
+        let packet = decoder.decode(data, &self.core.limits);
+        let is_closed = {
+            let mut state = self.state.lock();
+            if !state.is_closed {
+                std::mem::swap(&mut state.decoder, &mut decoder);
+            }
+            state.is_closed
+        };
+        match packet {
+            _ if is_closed => {}
+            Ok(Some(packet)) => {
+                let name = self.namespace_of(&packet.namespace).0;
+                let socket = self.state.lock().socket(name).cloned();
+                self.packet(packet, socket);
+            }
+            Ok(None) => {}
+            Err(error) => self.not_read(error),
+        }
     }
 
     fn not_read(&self, error: ParseError) {
@@ -209,6 +241,9 @@ impl Connection {
 impl SessionHandler for Connection {
     fn on_message(&self, data: Data<'_>) {
         self.core.admin(|admin| admin.message_came(data.len()));
+        if matches!(self.core.common.parser, ParserKind::Custom(_)) {
+            return self.take_foreign(data);
+        }
         let decoded = {
             let mut state = self.state.lock();
             if state.is_closed {

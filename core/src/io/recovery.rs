@@ -299,6 +299,9 @@ impl Socket {
         let payload = Payload::Whole(&payload);
         if let Err(error) = self.send(PacketType::Connect, None, payload, &[], SendFlags::default()) {
             log::debug!("a client was not told that it is connected: {error}");
+            if let Some(connection) = self.0.connection.upgrade() {
+                connection.not_told(&error);
+            }
         }
     }
 }

@@ -27,6 +27,9 @@ impl Default for Limits {
 }
 
 /// An encoding of an application's own. Both ends have to use the same one; nothing is negotiated.
+///
+/// It is called on any thread, on several at once, and with no lock held but on a server with connection state recovery, where
+/// it must not call the library.
 pub trait Parser: Send + Sync {
     /// Turns a packet into messages, which are sent with nothing in between.
     ///

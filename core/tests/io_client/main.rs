@@ -7,6 +7,7 @@ mod carrying;
 mod lasting;
 mod limits;
 mod losses;
+mod parsers;
 mod scene;
 mod server;
 mod talking;

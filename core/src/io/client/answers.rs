@@ -56,7 +56,7 @@ impl ClientAck {
     pub fn send(self, args: &str, attachments: &[&[u8]]) -> Result<Sent> {
         check_args(args)?;
         let ClientSocket { core, inner } = &self.socket;
-        core.call(|state, _| {
+        core.call_sending(|state, _| {
             if state.machine.state() != State::Open || state.machine.connection() != self.id.connection {
                 return Err(ErrorCode::Closed.into());
             }

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::link::Link;
 use super::socket::SocketInner;
 use super::telling::Tell;
+use super::translating::Foreign;
 use super::{ManagerHandler, ManagerOptions};
 use crate::client::ClientOptions;
 use crate::error::{Error, ErrorCode, Result};
@@ -58,6 +59,8 @@ pub(super) struct State {
     /// Answers and questions that have become numbers.
     pub(super) numbers: HashSet<u64>,
     encoded: Encoded,
+    /// What a parser of the application's own has to do.
+    pub(super) foreign: Option<Box<Foreign>>,
     pub(super) frame: String,
     /// The timer that is set.
     armed: Millis,
@@ -80,6 +83,7 @@ impl Core {
     ) -> Arc<Core> {
         let machine = Client::new(settings(&options), Box::new(random));
         let connection = Arc::new(for_connections(&options.client));
+        let foreign = matches!(options.parser, ParserKind::Custom(_)).then(Box::default);
         let high_water_mark = options.client.settings.high_water_mark as u64;
         let limits = Limits {
             max_attachments: options.max_attachments,
@@ -111,6 +115,7 @@ impl Core {
                 tells_packets: false,
                 numbers: HashSet::new(),
                 encoded: Encoded::default(),
+                foreign,
                 frame: String::new(),
                 armed: NEVER,
                 timer: TimerKey::NONE,
@@ -129,17 +134,36 @@ impl Core {
 
     /// A call of the application's, on any thread. What there is to tell is told later.
     pub(super) fn call<T>(&self, act: impl FnOnce(&mut State, Millis) -> T) -> T {
+        self.call_and_translate(act).0
+    }
+
+    /// The same for a call that sends.
+    pub(super) fn call_sending(&self, act: impl FnOnce(&mut State, Millis) -> Result<Sent>) -> Result<Sent> {
+        match self.call_and_translate(act) {
+            (Ok(_), Some(outcome)) => outcome,
+            (result, _) => result,
+        }
+    }
+
+    /// With what became of the packet that was sent, if that was encoded afterwards.
+    fn call_and_translate<T>(&self, act: impl FnOnce(&mut State, Millis) -> T) -> (T, Option<Result<Sent>>) {
         let now = self.home.now();
         let mut state = self.state.lock();
         let result = act(&mut state, now);
         self.settle(&mut state, now);
+        let mut outcome = None;
+        if let Some(jobs) = state.jobs() {
+            drop(state);
+            outcome = self.translate(jobs);
+            state = self.state.lock();
+        }
         let needs_thread = !state.is_telling && !state.is_posted && state.has_to_be_looked_at();
         state.is_posted |= needs_thread;
         drop(state);
         if needs_thread {
             self.post();
         }
-        result
+        (result, outcome)
     }
 
     /// Something has come, on the loop's thread.
@@ -148,7 +172,9 @@ impl Core {
         let mut state = self.state.lock();
         act(&mut state, now);
         self.settle(&mut state, now);
+        let jobs = state.jobs();
         drop(state);
+        self.translate_some(jobs);
         self.tell_all();
     }
 
@@ -210,7 +236,10 @@ impl Core {
             Action::Close => {
                 let current = state.current.take();
                 state.forget_numbers();
-                if let Some(link) = current.and_then(|number| state.link(number)) {
+                let Some(number) = current.filter(|number| !state.closes_later(*number)) else {
+                    return;
+                };
+                if let Some(link) = state.link(number) {
                     link.engine.close();
                 }
             }
@@ -241,11 +270,11 @@ impl Core {
             payload: packet.payload.as_deref(),
             attachments: &attachments,
         };
+        if state.translates_later(&outgoing, packet.compress, false) {
+            return;
+        }
         if let Err(error) = self.send(state, &outgoing, packet.compress) {
-            // It was accepted before; the connection can't go on without it.
-            log::warn!("a packet could not be sent: {error}");
-            let reason = crate::socketio::client::Reason::TransportError;
-            state.machine.closed(reason, error.text(), now);
+            state.can_not_go_on(&error, now);
         }
     }
 
@@ -266,6 +295,9 @@ impl Core {
         {
             state.over_mark |= is_over;
             return Ok(sent(is_over));
+        }
+        if state.translates_later(packet, compress, true) {
+            return Ok(Sent::Queued);
         }
         let mut encoded = std::mem::take(&mut state.encoded);
         let mut is_over = false;
@@ -313,7 +345,23 @@ impl Core {
 
 impl State {
     pub(super) fn has_to_be_looked_at(&self) -> bool {
-        !self.tells.is_empty() || self.is_resident != self.wants_to_reside()
+        self.has_news() || self.is_resident != self.wants_to_reside()
+    }
+
+    /// Whether there is something to tell, or to find out.
+    pub(super) fn has_news(&self) -> bool {
+        !self.tells.is_empty()
+            || self
+                .foreign
+                .as_ref()
+                .is_some_and(|foreign| foreign.has_messages())
+    }
+
+    /// A packet that was accepted before can't be sent: the connection can't go on without it.
+    pub(super) fn can_not_go_on(&mut self, error: &Error, now: Millis) {
+        log::warn!("a packet could not be sent: {error}");
+        let reason = crate::socketio::client::Reason::TransportError;
+        self.machine.closed(reason, error.text(), now);
     }
 
     fn wants_to_reside(&self) -> bool {
@@ -397,7 +445,7 @@ impl Resident for Core {
     }
 }
 
-fn sent(is_over: bool) -> Sent {
+pub(super) fn sent(is_over: bool) -> Sent {
     if is_over { Sent::OverMark } else { Sent::Queued }
 }
 

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorCode};
 use crate::event_loop;
 use crate::requests::HttpClient;
 use crate::socketio::client::{Carrier, Delivery, Event, OwnedEvent, Reason};
-use crate::socketio::{Decoder, Limits, Outgoing, Packet, encode};
+use crate::socketio::{Decoder, Limits, Outgoing, Packet, ParseError, encode};
 use crate::websocket::{SendOptions, Sent, WebSocket};
 use crate::ws::{MessageType, Millis};
 
@@ -121,7 +121,7 @@ impl Core {
             _ if !is_current => {}
             Output::Drained => {} // what waits is looked at in any case
             Output::Opened => state.machine.opened(),
-            Output::Message(data) => state.keep_message(&data, &self.limits, now),
+            Output::Message(data) => state.keep_message(data, &self.limits, now),
             Output::Ping => {
                 state.tell_packet(false, PacketType::Ping, Data::Text(""));
                 state.tell_packet(true, PacketType::Pong, Data::Text(""));
@@ -193,6 +193,10 @@ impl State {
             self.tells
                 .push_back(Tell::Packet(false, PacketType::Message, body_of(&body)));
         }
+        if let Some(foreign) = &mut self.foreign {
+            foreign.came(link_number, body_of(&body));
+            return None;
+        }
         let packet = match body {
             Body::Text(text) => link.decoder.decode(Data::Text(text), limits),
             Body::Binary(Cow::Borrowed(data)) => link.decoder.decode(Data::Binary(data), limits),
@@ -211,17 +215,23 @@ impl State {
     }
 
     /// A message came by polling: what it brings is told with the rest.
-    fn keep_message(&mut self, data: &OwnedData, limits: &Limits, now: Millis) {
-        let message = match data {
-            OwnedData::Text(text) => Data::Text(text),
-            OwnedData::Binary(data) => Data::Binary(data),
-        };
-        self.tell_packet(false, PacketType::Message, message);
+    fn keep_message(&mut self, data: OwnedData, limits: &Limits, now: Millis) {
+        self.tell_packet(false, PacketType::Message, borrowed(&data));
+        if let (Some(foreign), Some(number)) = (&mut self.foreign, self.current) {
+            return foreign.came(number, data);
+        }
         let Some(link) = self.current.and_then(|number| self.link(number)) else {
             return;
         };
-        let delivery = match link.decoder.decode(message, limits) {
-            Ok(Some(packet)) => self.machine.receive(packet.into_owned(), now),
+        let packet = link.decoder.decode(borrowed(&data), limits);
+        let packet = packet.map(|packet| packet.map(Packet::into_owned));
+        self.keep_packet(packet, now);
+    }
+
+    /// What a packet brings is told with the rest.
+    pub(super) fn keep_packet(&mut self, packet: Result<Option<Packet<'static>>, ParseError>, now: Millis) {
+        let delivery = match packet {
+            Ok(Some(packet)) => self.machine.receive(packet, now),
             Ok(None) => None,
             Err(error) => {
                 self.machine.closed(Reason::ParseError, &error.to_string(), now);
@@ -242,11 +252,19 @@ impl State {
 
     /// Sends a message over the present connection; says whether more than the high-water mark waits now.
     pub(super) fn send_message(&mut self, message: Data<'_>, compress: Option<bool>) -> bool {
+        self.current
+            .is_some_and(|current| self.send_message_over(current, message, compress))
+    }
+
+    /// The same over this one.
+    pub(super) fn send_message_over(
+        &mut self,
+        number: u64,
+        message: Data<'_>,
+        compress: Option<bool>,
+    ) -> bool {
         self.tell_packet(true, PacketType::Message, message);
-        let Some(link) = self
-            .current
-            .and_then(|current| self.links.iter_mut().find(|link| link.number == current))
-        else {
+        let Some(link) = self.links.iter_mut().find(|link| link.number == number) else {
             return false;
         };
         let Some(carrier) = link.engine.direct() else {
@@ -376,6 +394,13 @@ fn send(link: &Link, carrier: u32, kind: MessageType, data: &[u8], compress: Opt
     }
 }
 
+pub(super) fn borrowed(data: &OwnedData) -> Data<'_> {
+    match data {
+        OwnedData::Text(text) => Data::Text(text),
+        OwnedData::Binary(data) => Data::Binary(data),
+    }
+}
+
 fn kept(delivery: Delivery<'_>) -> Event {
     match delivery {
         Delivery::Event(key, data, attachments, ack) => {
@@ -410,7 +435,7 @@ fn body_of(body: &Body<'_>) -> OwnedData {
     }
 }
 
-fn owned(data: Data<'_>) -> OwnedData {
+pub(super) fn owned(data: Data<'_>) -> OwnedData {
     match data {
         Data::Text(text) => OwnedData::Text(text.to_owned()),
         Data::Binary(data) => OwnedData::Binary(data.to_owned()),

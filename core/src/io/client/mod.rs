@@ -8,6 +8,7 @@
 //! | `link` | one connection: its machine, its requests, its WebSockets |
 //! | `carrying` | the link's requests and WebSockets, made and heard |
 //! | `telling` | what handlers are told, outside of the lock |
+//! | `translating` | what a parser of the application's own does, outside of the lock, too |
 
 mod answers;
 mod carrying;
@@ -18,6 +19,7 @@ mod manager;
 mod options;
 mod socket;
 mod telling;
+mod translating;
 
 pub use answers::{AuthQuestion, ClientAck};
 pub use handler::{ClientEvent, ClientHandler, ConnectError, ManagerHandler};

@@ -262,7 +262,7 @@ impl ClientSocket {
             timeout: options.timeout.map(millis),
         };
         let (core, inner) = (&self.core, &self.inner);
-        core.call(|state, now| {
+        core.call_sending(|state, now| {
             if !core.is_alive(state) {
                 return Err(ErrorCode::Closed.into());
             }

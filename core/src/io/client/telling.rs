@@ -28,7 +28,12 @@ pub(super) enum Tell {
 impl Core {
     /// Tells what there is to tell; who is told may bring about more of it.
     pub(super) fn tell_all(&self) {
-        while self.tell_corked() {}
+        loop {
+            self.decode_waiting();
+            if !self.tell_corked() {
+                break;
+            }
+        }
         self.reside();
     }
 
@@ -52,26 +57,33 @@ impl Core {
             self.look(|state| state.is_telling = false);
         }
         let now = self.home.now();
-        is_corked
-            && self.look(|state| {
-                state.uncork();
-                self.settle(state, now);
-                !state.tells.is_empty()
-            })
+        if !is_corked {
+            return false;
+        }
+        let (has_more, jobs) = self.look(|state| {
+            state.uncork();
+            self.settle(state, now);
+            (state.has_news(), state.jobs())
+        });
+        let is_changed = jobs.is_some();
+        self.translate_some(jobs);
+        has_more || is_changed
     }
 
     /// A message came over a WebSocket: what it brings is told from where it lies.
     pub(super) fn take_message(&self, link: u64, carrier: u32, message: Message<'_>) {
         let now = self.home.now();
-        let (delivery, inner, has_more) = self.look(|state| {
+        let (delivery, inner, has_more, jobs) = self.look(|state| {
             let delivery = state.take_message(link, carrier, message, &self.limits, now);
             self.settle(state, now);
             let key = delivery.as_ref().map(Delivery::socket);
             let inner = key.and_then(|key| state.sockets.get(key).cloned());
-            let has_more = !state.tells.is_empty();
+            let has_more = state.has_news();
             state.is_telling = inner.is_some() && !has_more;
-            (delivery, inner, has_more)
+            (delivery, inner, has_more, state.jobs())
         });
+        let has_more = has_more || jobs.is_some();
+        self.translate_some(jobs);
         if has_more {
             self.tell_all();
         }
