@@ -125,6 +125,16 @@ impl Hub {
         result
     }
 
+    /// Python code that is called within [`quietly`](Hub::quietly), at a point where no lock is held.
+    pub(crate) fn aloud<T>(&self, py: Python<'_>, call: impl FnOnce() -> T) -> T {
+        let before = self
+            .flags
+            .with(py, |flags| std::mem::replace(&mut flags.quiet, false));
+        let result = call();
+        self.flags.with(py, |flags| flags.quiet = before);
+        result
+    }
+
     /// Begins or ends a turn.
     pub(crate) fn set_turning(&self, py: Python<'_>, turning: bool) {
         self.flags.with(py, |flags| flags.turning = turning);

@@ -5,6 +5,7 @@ use pyo3::types::PyBytes;
 use sockline::io::{Ack, ClientAck, ServerAck};
 use sockline::{ErrorCode, Result, Sent};
 
+use super::parser;
 use super::values::{inner_text, slices};
 use crate::errors::raise;
 use crate::guarded::Guarded;
@@ -52,7 +53,8 @@ impl IoAck {
         let Some(owed) = self.owed.take(py) else {
             return Ok(());
         };
-        match self.hub.quietly(py, || owed.send(args, &slices(&attachments))) {
+        let sent = parser::sending(py, &self.hub, || owed.send(args, &slices(&attachments)))?;
+        match sent {
             Err(error) if error.code() != ErrorCode::Closed => Err(raise(py, &error)),
             _ => Ok(()),
         }

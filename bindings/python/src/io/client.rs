@@ -10,6 +10,7 @@ use sockline::io::{AuthQuestion, ClientSocket, EmitOptions, Manager, SocketOptio
 
 use super::client_events::{ClientEvents, Told};
 use super::options::Connecting;
+use super::parser;
 use super::question::transport;
 use super::server::refuse;
 use super::values::{Reader, inner_text, slices, text};
@@ -48,7 +49,7 @@ impl IoClient {
         let core = driver.get().core(py)?;
         let told = Arc::new(Told(events.clone()));
         let socket_options = connecting.socket_options()?;
-        let manager = Manager::new(Some(&core), url, connecting.options()?, Some(told))
+        let manager = Manager::new(Some(&core), url, connecting.options(&hub)?, Some(told))
             .map_err(|error| refuse(py, &error))?;
         Ok(IoClient {
             hub,
@@ -117,10 +118,8 @@ impl IoClient {
             volatile,
             ..EmitOptions::default()
         };
-        match self
-            .hub
-            .quietly(py, || socket.emit_array(array, &attachments, &options))
-        {
+        let sent = parser::sending(py, &self.hub, || socket.emit_array(array, &attachments, &options))?;
+        match sent {
             Ok(sent) => Ok(sent != Sent::OverMark),
             Err(error) => Err(refuse(py, &error)),
         }

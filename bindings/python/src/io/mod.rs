@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `server`, `server_events`, `question` | the server, what it tells, and what it asks |
 //! | `client`, `client_events` | a client's connection, and what it tells and asks |
+//! | `parser` | packets of the application's own class |
 //! | `ack` | answers to events, in both roles |
 //! | `redis`, `between_servers` | the servers of a cluster |
 //! | `options`, `values` | options and events on their way between the languages |
@@ -17,6 +18,7 @@ mod between_servers;
 mod client;
 mod client_events;
 mod options;
+mod parser;
 mod question;
 mod redis;
 mod server;

@@ -1,6 +1,7 @@
 //! Options as the Python side hands them over.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
@@ -10,6 +11,8 @@ use sockline::io::{
     Auth, ManagerOptions, ParserKind, Reconnection, Recovery, ServerOptions, SocketOptions, Transport,
 };
 
+use super::parser::Written;
+use crate::hub::Hub;
 use crate::options::{Limits, Opening, duration, wait};
 
 /// `sockline.socketio._options.Serving`
@@ -33,6 +36,7 @@ pub(crate) struct Serving {
     client_folder: Option<PathBuf>,
     recovery: Option<ComeBack>,
     msgpack: bool,
+    packets: Option<Py<PyAny>>,
     max_attachments: usize,
     forward_requests: bool,
     limits: Limits,
@@ -47,7 +51,7 @@ struct ComeBack {
 }
 
 impl Serving {
-    pub(crate) fn options(self) -> PyResult<ServerOptions> {
+    pub(crate) fn options(self, hub: &Arc<Hub>) -> PyResult<ServerOptions> {
         Ok(ServerOptions {
             ping_interval: span("ping_interval", self.ping_interval)?,
             ping_timeout: span("ping_timeout", self.ping_timeout)?,
@@ -58,7 +62,7 @@ impl Serving {
             cookie: self.cookie.map(cookie).transpose()?,
             settings: self.limits.settings()?,
             connection_state_recovery: self.recovery.map(ComeBack::recovery).transpose()?,
-            parser: parser(self.msgpack),
+            parser: parser(self.msgpack, self.packets, hub)?,
             path: self.path,
             max_http_buffer_size: self.max_http_buffer_size,
             allow_upgrades: self.allow_upgrades,
@@ -105,6 +109,7 @@ pub(crate) struct Connecting {
     path: String,
     transports: Vec<String>,
     msgpack: bool,
+    packets: Option<Py<PyAny>>,
     request_timeout: Option<f64>,
     timestamp_requests: bool,
     max_attachments: usize,
@@ -130,7 +135,7 @@ impl Connecting {
     }
 
     /// Python reconnects by itself: it asks for the URL and the headers again.
-    pub(crate) fn options(self) -> PyResult<ManagerOptions> {
+    pub(crate) fn options(self, hub: &Arc<Hub>) -> PyResult<ManagerOptions> {
         let defaults = ManagerOptions::default();
         let timeout = self
             .request_timeout
@@ -146,7 +151,7 @@ impl Connecting {
             },
             timeout: timeout.transpose()?,
             auto_connect: false,
-            parser: parser(self.msgpack),
+            parser: parser(self.msgpack, self.packets, hub)?,
             max_attachments: self.max_attachments,
             upgrade: self.upgrade,
             remember_upgrade: self.remember_upgrade,
@@ -169,11 +174,14 @@ fn transports(names: &[String]) -> Vec<Transport> {
     names.iter().map(transport).collect()
 }
 
-fn parser(msgpack: bool) -> ParserKind {
-    if msgpack {
-        ParserKind::Msgpack
-    } else {
-        ParserKind::Json
+fn parser(msgpack: bool, packets: Option<Py<PyAny>>, hub: &Arc<Hub>) -> PyResult<ParserKind> {
+    match packets {
+        Some(packets) => Python::attach(|py| {
+            let written = Written::new(packets.into_bound(py), hub)?;
+            Ok(ParserKind::Custom(Arc::new(written)))
+        }),
+        None if msgpack => Ok(ParserKind::Msgpack),
+        None => Ok(ParserKind::Json),
     }
 }
 

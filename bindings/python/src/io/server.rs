@@ -12,6 +12,7 @@ use sockline::io::{AdminAuth, AdminOptions, BroadcastOperator, EmitOptions, Name
 use sockline::{Error, ErrorCode, Route};
 
 use super::options::Serving;
+use super::parser;
 use super::question::transport;
 use super::redis::{Cluster, publish};
 use super::server_events::{ServerEvents, Told};
@@ -75,7 +76,7 @@ impl IoServer {
         let events = Arc::new(ServerEvents::new(hub.clone(), reader, target));
         let told = Arc::new(Told(events.clone()));
         let core = driver.get().core(py)?;
-        let mut options = serving.options()?;
+        let mut options = serving.options(&hub)?;
         if let Some((cluster, manager)) = cluster {
             options.adapter = Some(cluster.connect(py, &hub, &manager)?);
         }
@@ -149,13 +150,13 @@ impl IoServer {
             compress: (!compress).then_some(false),
             ..EmitOptions::default()
         };
-        let sent = self.hub.quietly(py, || match (&to, &skip) {
+        let sent = parser::sending(py, &self.hub, || match (&to, &skip) {
             (Some(Names::One(room)), None) => match namespace.socket(room) {
                 Some(socket) => socket.emit_array(array, &attachments, &options).map(drop),
                 None => as_told(namespace.to(room)).emit_array(array, &attachments),
             },
             _ => as_told(chosen(&namespace, to.as_ref(), skip.as_ref())).emit_array(array, &attachments),
-        });
+        })?;
         ignore_closed(py, sent)
     }
 
@@ -177,10 +178,8 @@ impl IoServer {
             ack: Some(token),
             ..EmitOptions::default()
         };
-        match self
-            .hub
-            .quietly(py, || socket.emit_array(array, &attachments, &options))
-        {
+        let sent = parser::sending(py, &self.hub, || socket.emit_array(array, &attachments, &options))?;
+        match sent {
             Ok(_) => Ok(true),
             Err(error) if is_gone(&error) => Ok(false),
             Err(error) => Err(refuse(py, &error)),
@@ -364,9 +363,9 @@ impl IoServer {
         let (array, attachments) = (text(array)?, slices(&attachments));
         let timeout: Duration = duration("timeout", Some(seconds))?;
         let whom = chosen(&namespace, to.as_ref(), skip.as_ref()).timeout(timeout);
-        let sent = self
-            .hub
-            .quietly(py, || whom.emit_array_with_ack(array, &attachments, token));
+        let sent = parser::sending(py, &self.hub, || {
+            whom.emit_array_with_ack(array, &attachments, token)
+        })?;
         match sent {
             Ok(()) => Ok(true),
             Err(error) if is_gone(&error) => Ok(false),

@@ -4,7 +4,7 @@
 (``await sio.listen(host, port)``) and is not attached to a web framework.
 """
 
-from . import exceptions
+from . import exceptions, packet
 from ._cluster import Answers, SocketInfo
 from ._options import ConnectionStateRecovery
 from .async_client import AsyncClient
@@ -41,4 +41,5 @@ __all__ = [
     "WSGIApp",
     "exceptions",
     "get_tornado_handler",
+    "packet",
 ]

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import _native
-from ._codec import Codec, JSONModule, arguments, restore
+from ._codec import JSONModule, arguments
 from ._handlers import NOT_HANDLED, Handlers
 from ._logs import chosen_logger, log_engine, takes_info
 from ._options import Connecting, connecting, connecting_now
+from ._packets import chosen_codec
 from ._waiting import Answer
 from .exceptions import BadNamespaceError, ConnectionError
 
@@ -41,7 +42,7 @@ class BaseClient(Handlers):
         reconnection_delay_max: float = 5,
         randomization_factor: float = 0.5,
         logger: bool | logging.Logger = False,
-        serializer: str = "default",
+        serializer: str | Callable[..., Any] = "default",
         json: JSONModule | None = None,
         handle_sigint: bool = True,
         *,
@@ -71,8 +72,10 @@ class BaseClient(Handlers):
         self.namespaces: dict[str, str] = {}
         """The namespaces that are connected, and their sids."""
         self.failed_namespaces: list[str] = []
-        self._codec = Codec(json)
-        self._options: Connecting = connecting(serializer=serializer, **options)
+        self._codec, msgpack = chosen_codec(serializer, json)
+        if self._codec.packets is not None:
+            self._codec.packets.logger = self.logger
+        self._options: Connecting = connecting(msgpack=msgpack, packets=self._codec.packets, **options)
         self._native: _native.IoClient | None = None
         self._made_for: tuple[Any, ...] | None = None
         self._is_open = False
@@ -168,7 +171,7 @@ class BaseClient(Handlers):
         before, self._native = self._native, None
         if before is not None:
             before.close()
-        native = _native.IoClient(driver, self, url, options, codec.loads, codec.exact_loads, restore)
+        native = _native.IoClient(driver, self, url, options, codec.loads, codec.exact_loads, codec.restore)
         self._native, self._made_for = native, made_for
         return native
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from ._base_namespace import BaseServerNamespace
 from ._cluster import ClusterCore
-from ._codec import Codec, JSONModule, arguments
+from ._codec import JSONModule, arguments
 from ._environ import environ
 from ._logs import chosen_logger, log_engine, takes_info
 from ._manager import Manager
 from ._names import names
 from ._options import serving
+from ._packets import chosen_codec
 from ._redis_manager import BaseRedisManager
 from ._server_core import Key, Rooms
 
@@ -41,7 +42,7 @@ class BaseServer(ClusterCore):
         self,
         client_manager: BaseRedisManager | None = None,
         logger: bool | logging.Logger = False,
-        serializer: str = "default",
+        serializer: str | Callable[..., Any] = "default",
         json: JSONModule | None = None,
         async_handlers: bool = True,
         always_connect: bool = False,
@@ -59,9 +60,18 @@ class BaseServer(ClusterCore):
             raise NotImplementedError(f"async_mode can be {self._own_mode!r}, not {async_mode!r}: sockline has a listener of its own")
         if options.get("forward_requests") and client_manager is None:
             raise ValueError("forward_requests needs a client_manager: the servers hear each other by Redis")
+        codec, msgpack = chosen_codec(serializer, json)
+        if codec.packets is not None and (client_manager is not None or options.get("connection_state_recovery")):
+            raise NotImplementedError("a serializer of one's own can't be had with a client manager or connection_state_recovery")
         super().__init__(
-            serving(socketio_path=socketio_path, serializer=serializer, asks=allow_request is not None, **options),
-            Codec(json),
+            serving(
+                socketio_path=socketio_path,
+                msgpack=msgpack,
+                packets=codec.packets,
+                asks=allow_request is not None,
+                **options,
+            ),
+            codec,
             options.get("cors_allowed_origins"),
             namespaces or ["/"],
             always_connect,
@@ -69,6 +79,8 @@ class BaseServer(ClusterCore):
         )
         self.logger = chosen_logger(logger, default_logger)
         self._takes = takes_info(self.logger)
+        if codec.packets is not None:
+            codec.packets.logger = self.logger
         log_engine(engineio_logger)
         self.async_handlers = async_handlers
         self.async_mode = "sockline"

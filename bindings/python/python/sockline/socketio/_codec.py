@@ -38,7 +38,12 @@ class Codec:
 
     def __init__(self, module: JSONModule | None) -> None:
         self._module = module
+        self.packets: Any = None
+        """What encodes and decodes whole packets, in the engine's place."""
         self.encode: Callable[[list[Any]], Encoded] = _encode if module is None else self._encode_with_module
+        self.encode_json: Callable[[list[Any]], Encoded] = self.encode
+        """For what is said when namespaces are joined, which is JSON whatever events are."""
+        self.restore: Callable[[list[Any], Sequence[bytes]], None] = restore
         self.loads: Callable[[str | bytes], Any] = orjson.loads if module is None else self._load_with_module
         """For text without huge integers."""
         self.exact_loads: Callable[[str | bytes], Any] = json.loads if module is None else self._load_with_module

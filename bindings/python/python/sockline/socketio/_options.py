@@ -12,6 +12,7 @@ from ..tls import ClientTLS
 from ..typing import PathLike
 from ._http_session import told
 from ._origins import Allowed, allows_all
+from ._packets import Packets
 
 __all__ = ["Connecting", "ConnectionStateRecovery", "Serving", "connecting", "serving"]
 
@@ -54,6 +55,7 @@ class Serving(NamedTuple):
     client_folder: PathLike | None
     recovery: ConnectionStateRecovery | None
     msgpack: bool
+    packets: Packets | None
     max_attachments: int
     forward_requests: bool
     limits: Limits
@@ -62,7 +64,8 @@ class Serving(NamedTuple):
 def serving(
     *,
     socketio_path: str,
-    serializer: Any,
+    msgpack: bool,
+    packets: Packets | None,
     ping_interval: float | tuple[float, float] = 25,
     ping_timeout: float = 20,
     max_http_buffer_size: int = 1_000_000,
@@ -116,18 +119,12 @@ def serving(
         http_compression=compression_threshold if http_compression else None,
         client_folder=_client_folder(serve_client),
         recovery=ConnectionStateRecovery() if connection_state_recovery is True else connection_state_recovery or None,
-        msgpack=uses_msgpack(serializer),
+        msgpack=msgpack,
+        packets=packets,
         max_attachments=max_attachments,
         forward_requests=forward_requests,
         limits=Limits(None, None, None, 5, high_water_mark, hard_limit, slow_consumer, None, chosen),
     )
-
-
-def uses_msgpack(serializer: Any) -> bool:
-    """What ``serializer`` asks for."""
-    if serializer not in ("default", "msgpack"):
-        raise NotImplementedError(f"serializer must be 'default' or 'msgpack', not {serializer!r}")
-    return bool(serializer == "msgpack")
 
 
 def chosen_transports(transports: str | Sequence[str] | None) -> list[str]:
@@ -172,6 +169,7 @@ class Connecting(NamedTuple):
     path: str
     transports: list[str]
     msgpack: bool
+    packets: Packets | None
     request_timeout: float | None
     timestamp_requests: bool
     max_attachments: int
@@ -187,7 +185,8 @@ class Connecting(NamedTuple):
 
 def connecting(
     *,
-    serializer: Any,
+    msgpack: bool,
+    packets: Packets | None,
     request_timeout: float = 5,
     http_session: Any = None,
     ssl_verify: bool = True,
@@ -235,7 +234,8 @@ def connecting(
     return Connecting(
         path="/socket.io",
         transports=list(TRANSPORTS),
-        msgpack=uses_msgpack(serializer),
+        msgpack=msgpack,
+        packets=packets,
         request_timeout=request_timeout or None,
         timestamp_requests=timestamp_requests,
         max_attachments=max_attachments,

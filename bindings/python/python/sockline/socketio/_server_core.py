@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import _native
-from ._codec import Codec, arguments, restore
+from ._codec import Codec, arguments
 from ._environ import environ
 from ._handlers import NOT_HANDLED, Handlers
 from ._options import Serving
@@ -76,7 +76,8 @@ class ServerCore(Handlers):
             raise RuntimeError("this server is listening on another event loop already")
         self._forget_all()
         self._listeners = 0
-        native = _native.IoServer(driver, self, self._serving, self._codec.loads, self._codec.exact_loads, restore, self._cluster)
+        codec = self._codec
+        native = _native.IoServer(driver, self, self._serving, codec.loads, codec.exact_loads, codec.restore, self._cluster)
         if self._admin is not None:
             native.enable_admin(*self._admin)
         self._native = native
@@ -159,7 +160,7 @@ class ServerCore(Handlers):
             connecting.question.allow()
             return
         self._forget(namespace, sid)
-        data = self._codec.encode([refusal["data"]])[0] if "data" in refusal else None
+        data = self._codec.encode_json([refusal["data"]])[0] if "data" in refusal else None
         connecting.question.deny(refusal["message"], data)
 
     def _connected(self, namespace: str, sid: str) -> None:

@@ -315,7 +315,7 @@ class Client(BaseClient):
 
     def _answer_auth(self, question: _native.IoAuth) -> None:
         auth = _value(self.connection_auth)
-        question.answer(self._codec.encode([auth])[0] if auth else b"")
+        question.answer(self._codec.encode_json([auth])[0] if auth else b"")
 
     def _connected(self, namespace: str, sid: str) -> None:
         self.logger.info("Namespace %s is connected", namespace)
