@@ -125,7 +125,7 @@ impl LoopCore {
             .shared()
             .slots
             .get(id)
-            .is_some_and(|slot| slot.kept_limit() > 0);
+            .is_some_and(|slot| slot.hold().kept_limit() > 0);
         if keeps && !self.shared().commands.is_empty() {
             self.run_commands(); // what other threads have sent meanwhile comes before that, too
         }

@@ -9,7 +9,7 @@ use super::memory;
 use super::messages::{Form, not_open, outbox_full};
 use super::parts::Deferred;
 use super::shared::Shared;
-use super::slots::Slot;
+use super::slots::{Held, Slot};
 use super::tracking::{self, Tracking};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
@@ -28,7 +28,7 @@ pub(super) fn send(
     let slot = shared.slots.get(id).ok_or(ErrorCode::Closed)?;
     // Held, the connection can't be closed before the message is queued: its on_sent comes before on_close, and what is
     // counted here is counted back.
-    let _held = slot.hold();
+    let mut held = slot.hold();
     if shared.slots.get(id).is_none() {
         return Err(ErrorCode::Closed.into());
     }
@@ -40,10 +40,10 @@ pub(super) fn send(
             if form.part.is_some() {
                 return Err(why_full(slot)); // it can't lack a part
             }
-            return Ok(drop_newest(shared, slot, id, options.token));
+            return Ok(drop_newest(shared, slot, &mut held, id, options.token));
         }
         ReadyState::Open => {}
-        ReadyState::Connecting if form.part.is_none() => may_be_kept(slot, payload.len())?,
+        ReadyState::Connecting if form.part.is_none() => may_be_kept(slot, &held, payload.len())?,
         _ => return Err(not_open(slot)),
     }
     let over = count_queued(slot, payload.len());
@@ -83,13 +83,13 @@ fn has_room(slot: &Slot, length: usize) -> Result<bool> {
 /// The same for a message that others get too.
 pub(super) fn send_shared(shared: &Shared, id: Id, message: &Arc<SharedMessage>) -> Result<Sent> {
     let slot = shared.slots.get(id).ok_or(ErrorCode::Closed)?;
-    let _held = slot.hold(); // see `send`
+    let mut held = slot.hold(); // see `send`
     if shared.slots.get(id).is_none() || slot.ready_state() != ReadyState::Open {
         return Err(not_open(slot));
     }
     let length = message.frame().len();
     if !has_room(slot, length)? {
-        return Ok(drop_newest(shared, slot, id, None));
+        return Ok(drop_newest(shared, slot, &mut held, id, None));
     }
     let over = count_queued(slot, length);
     shared.push(Command::SendShared(id, message.clone()));
@@ -111,21 +111,21 @@ fn why_full(slot: &Slot) -> Error {
 }
 
 /// Whether a message of this length may wait for a connection.
-fn may_be_kept(slot: &Slot, length: usize) -> Result<()> {
-    let (waiting, limit) = (slot.buffered(), slot.kept_limit());
+fn may_be_kept(slot: &Slot, held: &Held<'_>, length: usize) -> Result<()> {
+    let (waiting, limit) = (slot.buffered(), held.kept_limit());
     match waiting.saturating_add(length as u64) {
         _ if limit == 0 => Err(not_open(slot)),
         _ if memory::is_over() => Err(memory::over_budget()),
-        total if total > limit => Err(outbox_full(waiting as usize, limit as usize)),
+        total if total > limit as u64 => Err(outbox_full(waiting as usize, limit)),
         _ => Ok(()),
     }
 }
 
-fn drop_newest(shared: &Shared, slot: &Slot, id: Id, token: Option<u64>) -> Sent {
+fn drop_newest(shared: &Shared, slot: &Slot, held: &mut Held<'_>, id: Id, token: Option<u64>) -> Sent {
     if token.is_some() || slot.slow_consumer() == SlowConsumer::Close {
         shared.push(Command::Overflow(id, token));
     } else {
-        slot.count_dropped();
+        held.count_dropped();
     }
     Sent::Dropped
 }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::connection::NO_SERVER;
 use super::counters::Counters;
@@ -58,11 +58,11 @@ pub(crate) struct Slot {
     buffered: AtomicU64,
     queued: AtomicU64,
     pub(crate) counters: Counters,
-    dropped: AtomicU64,
     high_water_mark: AtomicU64,
     hard_limit: AtomicU64,
-    /// How many bytes may wait for a client's next connection.
-    kept_limit: AtomicU64,
+    /// Kept so that addresses need no memory: they are asked from the system. Changed under the lock of `cold`, which is
+    /// smaller without it, and cleared before the socket closes.
+    fd: AtomicI32,
     /// In microseconds.
     latency: AtomicU32,
     /// The slot of the server that a connection came to, or one of the words below.
@@ -80,16 +80,32 @@ pub(crate) struct Slot {
 
 struct Cold {
     info: Option<Arc<Info>>,
-    /// Of a connection over TLS, or that has compressed or inflated something.
     more: Option<Box<More>>,
-    /// Kept so that addresses need no memory: they are asked from the system. Cleared before the socket closes.
-    fd: RawFd,
 }
 
+/// What few connections have: those over TLS, those that compress or inflate, that drop something, or that come back.
 #[derive(Default)]
 struct More {
     tls: Option<Arc<TlsInfo>>,
     ratio: Ratio,
+    dropped: u64,
+    /// How many bytes may wait for a client's next connection.
+    kept_limit: usize,
+}
+
+/// As long as it is there, the connection isn't closed.
+pub(crate) struct Held<'a>(MutexGuard<'a, Cold>);
+
+impl Held<'_> {
+    /// See [`Slot::count_dropped`].
+    pub(crate) fn count_dropped(&mut self) {
+        self.0.more.get_or_insert_default().dropped += 1;
+    }
+
+    /// How many bytes may wait for a client's next connection.
+    pub(crate) fn kept_limit(&self) -> usize {
+        self.0.more.as_ref().map_or(0, |more| more.kept_limit)
+    }
 }
 
 const LIVE: u64 = 1 << 8;
@@ -104,10 +120,9 @@ impl Slot {
             buffered: AtomicU64::new(0),
             queued: AtomicU64::new(0),
             counters: Counters::default(),
-            dropped: AtomicU64::new(0),
             high_water_mark: AtomicU64::new(0),
             hard_limit: AtomicU64::new(0),
-            kept_limit: AtomicU64::new(0),
+            fd: AtomicI32::new(NO_FD),
             latency: AtomicU32::new(NO_LATENCY),
             server: AtomicU32::new(NO_SERVER),
             over_mark: AtomicBool::new(false),
@@ -117,7 +132,6 @@ impl Slot {
             cold: Mutex::new(Cold {
                 info: None,
                 more: None,
-                fd: NO_FD,
             }),
         }
     }
@@ -147,8 +161,8 @@ impl Slot {
     }
 
     /// While this is held, the connection isn't closed.
-    pub(crate) fn hold(&self) -> impl Sized {
-        self.cold.lock()
+    pub(crate) fn hold(&self) -> Held<'_> {
+        Held(self.cold.lock())
     }
 
     pub(crate) fn set_limits(&self, settings: &Settings) {
@@ -213,8 +227,13 @@ impl Slot {
 
     pub(crate) fn metrics(&self) -> ConnectionMetrics {
         let counters = &self.counters;
-        let ratio = self.cold.lock().more.as_ref().map(|more| more.ratio);
-        let ratio = ratio.unwrap_or_default();
+        let more = self
+            .cold
+            .lock()
+            .more
+            .as_ref()
+            .map(|more| (more.ratio, more.dropped));
+        let (ratio, dropped) = more.unwrap_or_default();
         ConnectionMetrics {
             compressed_from: ratio.compressed_from,
             compressed_to: ratio.compressed_to,
@@ -226,7 +245,7 @@ impl Slot {
             frames_out: counters.frames_out(),
             messages_in: counters.messages_in.get(),
             messages_out: counters.messages_out.get(),
-            dropped: self.dropped.load(Ordering::Relaxed),
+            dropped,
             buffered: self.buffered(),
             latency: self.latency(),
         }
@@ -247,17 +266,16 @@ impl Slot {
         ratio.inflated_to += more.inflated_to;
     }
 
-    /// A message was dropped by a policy or a deadline; any thread.
+    /// A message was dropped by a policy or a deadline; any thread, but not who [holds](Slot::hold) it.
     pub(crate) fn count_dropped(&self) {
-        self.dropped.fetch_add(1, Ordering::Relaxed);
+        self.hold().count_dropped();
     }
 
     pub(crate) fn set_kept_limit(&self, bytes: usize) {
-        self.kept_limit.store(bytes as u64, Ordering::Relaxed);
-    }
-
-    pub(crate) fn kept_limit(&self) -> u64 {
-        self.kept_limit.load(Ordering::Relaxed)
+        let mut cold = self.cold.lock();
+        if bytes > 0 || cold.more.is_some() {
+            cold.more.get_or_insert_default().kept_limit = bytes;
+        }
     }
 
     pub(crate) fn hard_limit(&self) -> u64 {
@@ -340,7 +358,8 @@ impl Slot {
     }
 
     pub(crate) fn set_fd(&self, fd: RawFd) {
-        self.cold.lock().fd = fd;
+        let _held = self.hold();
+        self.fd.store(fd, Ordering::Relaxed);
     }
 
     /// To be called before the socket is closed, so that no reader asks a descriptor that has become another's.
@@ -349,12 +368,13 @@ impl Slot {
     }
 
     pub(crate) fn addresses(&self) -> Addresses {
-        let cold = self.cold.lock();
-        if cold.fd == NO_FD {
+        let _held = self.hold();
+        let fd = self.fd.load(Ordering::Relaxed);
+        if fd == NO_FD {
             return Addresses::default();
         }
         // SAFETY: the owner of this descriptor calls `clear_fd`, which takes this lock, before it closes it.
-        let fd = unsafe { BorrowedFd::borrow_raw(cold.fd) };
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
         let socket = socket2::SockRef::from(&fd);
         Addresses {
             local: socket.local_addr().ok().and_then(|address| address.as_socket()),
@@ -460,7 +480,7 @@ impl Slots {
         }
         slot.counters.reset();
         slot.cold.lock().more = None;
-        for count in [&slot.buffered, &slot.queued, &slot.dropped, &slot.kept_limit] {
+        for count in [&slot.buffered, &slot.queued] {
             count.store(0, Ordering::Relaxed);
         }
     }
@@ -502,7 +522,7 @@ impl Slots {
         {
             let mut cold = slot.cold.lock();
             cold.info = None;
-            cold.fd = NO_FD;
+            slot.fd.store(NO_FD, Ordering::Relaxed);
         }
         self.fold(id, slot);
         slot.over_mark.store(false, Ordering::Relaxed);
@@ -539,6 +559,11 @@ fn place(slot: u32) -> (usize, usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slot_is_small() {
+        assert_eq!(size_of::<Slot>(), 136);
+    }
 
     #[test]
     fn every_slot_has_its_place() {

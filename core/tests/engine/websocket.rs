@@ -37,7 +37,7 @@ fn an_upgrade() {
     second.closed();
     ws.send("4c");
     assert_eq!(ws.text(), "4c");
-    assert!(session.state.lock().polling.is_none());
+    assert!(session.state.lock().polling().is_none());
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_wrong_word_closes_the_websocket_only() {
     let ws = Ws::connect(scene.port(), &target.replace("polling", "websocket"));
     ws.peer.reset();
     let session = scene.session();
-    while session.state.lock().polling.as_ref().unwrap().probe.is_some() {
+    while session.state.lock().polling().unwrap().probe.is_some() {
         std::thread::yield_now();
     }
     let mut ws = Ws::connect(scene.port(), &target.replace("polling", "websocket"));

@@ -81,7 +81,7 @@ impl Handler for Session {
         if state.carrier() != Some(ws) {
             return;
         }
-        state.over_mark = false;
+        state.set_over_mark(false);
         let hearer = state.hearer.clone();
         drop(state);
         if let Some(hearer) = hearer {
@@ -108,7 +108,7 @@ impl Session {
         let mut state = self.state.lock();
         if state.is_probe(ws) {
             state.machine.probe_gone();
-            if let Some(polling) = &mut state.polling {
+            if let Some(polling) = state.polling_mut() {
                 polling.probe = None;
             }
         } else if state.carrier() == Some(ws) {
@@ -142,7 +142,7 @@ impl Session {
         if !state.machine.begin_upgrade(now, &self.engine.config) {
             return false;
         }
-        if let Some(polling) = &mut state.polling {
+        if let Some(polling) = state.polling_mut() {
             polling.probe = Some(ws);
         }
         self.arm(&mut state);

@@ -42,17 +42,17 @@ impl Session {
                 }
                 Effect::Waits(kind) => self.tell_created(state, || Unit::Text("".into()), kind),
                 Effect::AnswerProbe => {
-                    if let Some(probe) = state.polling.as_ref().and_then(|polling| polling.probe) {
+                    if let Some(probe) = state.polling().and_then(|polling| polling.probe) {
                         ignore(probe.send_text("3probe"));
                     }
                 }
                 Effect::CloseProbe => {
-                    if let Some(probe) = state.polling.as_mut().and_then(|polling| polling.probe.take()) {
+                    if let Some(probe) = state.polling_mut().and_then(|polling| polling.probe.take()) {
                         ignore(probe.close(None, ""));
                     }
                 }
                 Effect::Upgraded => {
-                    let probe = state.polling.take().and_then(|polling| polling.probe);
+                    let probe = state.end_polling().and_then(|polling| polling.probe);
                     state.set_carrier(probe);
                     after.news.upgraded = true;
                 }
@@ -135,7 +135,7 @@ impl Session {
         if kind == PacketType::Pong {
             // A client waits for the pong before it pings again: one that reads nothing gets one behind all that waits.
             let is_late = carrier.buffered_amount() > self.engine.config.high_water_mark as u64;
-            if std::mem::replace(&mut state.late_pong, is_late) && is_late {
+            if state.set_late_pong(is_late) && is_late {
                 return;
             }
         }

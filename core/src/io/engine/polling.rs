@@ -52,7 +52,7 @@ impl Session {
         let mut state = self.state.lock();
         let now = state.home.now();
         let is_welcome = state.machine.poll(now, &mut effects);
-        if is_welcome && let Some(polling) = &mut state.polling {
+        if is_welcome && let Some(polling) = state.polling_mut() {
             polling.waiting = refused.take();
         }
         self.arm(&mut state);
@@ -69,7 +69,7 @@ impl Session {
     pub(super) fn cut(&self, exchange: u64) {
         let mut effects = Vec::new();
         let mut state = self.state.lock();
-        let waiting = match &mut state.polling {
+        let waiting = match state.polling_mut() {
             Some(polling) => polling.waiting.take_if(|waiting| waiting.id() == exchange),
             None => None,
         };
@@ -139,7 +139,7 @@ impl Session {
     fn take_packet(&self, packet: Result<&Packet<'_>, ParseError>) -> bool {
         let mut effects = Vec::new();
         let mut state = self.state.lock();
-        if state.polling.is_none() {
+        if state.polling().is_none() {
             return false; // it has moved since the request was sent on its way
         }
         let now = state.home.now();

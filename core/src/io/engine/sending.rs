@@ -98,7 +98,7 @@ impl Session {
         }
         // Who was never over the mark can't be over the limit.
         let limit = self.engine.config.hard_limit;
-        if limit == 0 || !state.over_mark || carrier.buffered_amount() <= limit as u64 {
+        if limit == 0 || !state.is_over_mark() || carrier.buffered_amount() <= limit as u64 {
             return Verdict::Welcome(carrier);
         }
         Verdict::Done(match self.engine.config.slow_consumer {
@@ -120,24 +120,26 @@ impl Session {
         unit: impl FnOnce() -> Unit,
         send: impl FnOnce(&Form) -> Result<Sent>,
     ) -> Result<Sent> {
-        if state.batches > 0 && state.home.is_here() {
+        if state.has_batches() && state.home.is_here() {
             return self.send_later(state, unit());
         }
         let sent = send(&Form::of(&state.machine));
         if count > 1 && !state.home.is_here() {
             self.note_batch(state);
         }
-        state.over_mark |= matches!(sent, Ok(Sent::OverMark));
+        if matches!(sent, Ok(Sent::OverMark)) {
+            state.set_over_mark(true);
+        }
         sent
     }
 
     /// The home's own, behind what others have queued.
     fn send_later(&self, state: &mut State, unit: Unit) -> Result<Sent> {
         let me = self.me.upgrade().ok_or(ErrorCode::Closed)?;
-        state.batches += 1;
+        state.rare_mut().batches += 1;
         state.home.run(Box::new(move || {
             let mut state = me.state.lock();
-            state.batches -= 1;
+            state.end_batch();
             let form = Form::of(&state.machine);
             if let Some(carrier) = state.carrier() {
                 unit.messages(&mut |data| ignore(form.send(carrier, data, None)));
@@ -149,8 +151,8 @@ impl Session {
     /// Another thread has queued several messages: until the home has sent the last, its own go behind.
     fn note_batch(&self, state: &mut State) {
         let Some(me) = self.me.upgrade() else { return };
-        state.batches += 1;
-        state.home.run(Box::new(move || me.state.lock().batches -= 1));
+        state.rare_mut().batches += 1;
+        state.home.run(Box::new(move || me.state.lock().end_batch()));
     }
 }
 
@@ -174,12 +176,12 @@ pub(crate) fn send_prepared_many(
         let sent = session.send_unit(flags, unit, |state, carrier| {
             let form = Form::of(&state.machine);
             let limit = session.engine.config.hard_limit as u64;
-            if is_single && form.is_plain() && state.batches == 0 {
+            if is_single && form.is_plain() && !state.has_batches() {
                 // The others' slow consumers are noticed when something is sent to them alone.
                 if limit == 0 || carrier.buffered_amount() <= limit {
                     plain.push(carrier);
                 } else {
-                    state.over_mark = true;
+                    state.set_over_mark(true);
                     return Ok(Sent::Dropped);
                 }
             } else if state.home.is_here() {

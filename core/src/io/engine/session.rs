@@ -30,17 +30,24 @@ pub(super) struct State {
     pub(super) machine: Machine,
     /// The WebSocket that carries it.
     carrier: Option<Id>,
-    pub(super) polling: Option<Box<PollingSide>>,
     pub(super) home: Home,
     pub(super) hearer: Option<Arc<dyn SessionHandler>>,
     /// The time that was set and has not come.
     armed: Millis,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few sessions have at a time, so that the others pay one pointer for it.
+#[derive(Default)]
+pub(super) struct Rare {
+    /// Until it is on WebSocket.
+    polling: Option<PollingSide>,
     /// Messages with attachments that other threads have queued and the home has not sent yet.
     pub(super) batches: u32,
     /// The application was told that too much waits on the WebSocket.
-    pub(super) over_mark: bool,
+    over_mark: bool,
     /// Revision 3: a pong waits behind more than the mark.
-    pub(super) late_pong: bool,
+    late_pong: bool,
 }
 
 /// What only polling needs.
@@ -60,7 +67,12 @@ impl Session {
         machine: Machine,
         home: Home,
     ) -> Arc<Session> {
-        let polling = (machine.transport() == Transport::Polling).then(Box::default);
+        let rare = (machine.transport() == Transport::Polling).then(|| {
+            Box::new(Rare {
+                polling: Some(PollingSide::default()),
+                ..Rare::default()
+            })
+        });
         Arc::new_cyclic(|me| Session {
             sid,
             engine: engine.clone(),
@@ -69,13 +81,10 @@ impl Session {
             state: Mutex::new(State {
                 machine,
                 carrier: None,
-                polling,
                 home,
                 hearer: None,
                 armed: NEVER,
-                batches: 0,
-                over_mark: false,
-                late_pong: false,
+                rare,
             }),
             timer: AtomicU32::new(TimerKey::NONE.number()),
         })
@@ -178,13 +187,68 @@ impl State {
     }
 
     pub(super) fn is_probe(&self, ws: WebSocket) -> bool {
-        self.polling
-            .as_ref()
-            .is_some_and(|polling| polling.probe == Some(ws))
+        self.polling().is_some_and(|polling| polling.probe == Some(ws))
     }
 
     pub(super) fn take_waiting(&mut self) -> Option<Waiting> {
-        self.polling.as_mut()?.waiting.take()
+        self.polling_mut()?.waiting.take()
+    }
+
+    pub(super) fn polling(&self) -> Option<&PollingSide> {
+        self.rare.as_ref()?.polling.as_ref()
+    }
+
+    pub(super) fn polling_mut(&mut self) -> Option<&mut PollingSide> {
+        self.rare.as_mut()?.polling.as_mut()
+    }
+
+    /// It is on WebSocket.
+    pub(super) fn end_polling(&mut self) -> Option<PollingSide> {
+        let polling = self.rare.as_mut()?.polling.take();
+        self.rare.take_if(|rare| rare.is_empty());
+        polling
+    }
+
+    pub(super) fn has_batches(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.batches > 0)
+    }
+
+    pub(super) fn end_batch(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.batches -= 1;
+        }
+        self.rare.take_if(|rare| rare.is_empty());
+    }
+
+    pub(super) fn is_over_mark(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.over_mark)
+    }
+
+    pub(super) fn set_over_mark(&mut self, over: bool) {
+        if over || self.rare.is_some() {
+            self.rare_mut().over_mark = over;
+        }
+        self.rare.take_if(|rare| rare.is_empty());
+    }
+
+    /// What it was before.
+    pub(super) fn set_late_pong(&mut self, is_late: bool) -> bool {
+        if !is_late && self.rare.is_none() {
+            return false;
+        }
+        let before = std::mem::replace(&mut self.rare_mut().late_pong, is_late);
+        self.rare.take_if(|rare| rare.is_empty());
+        before
+    }
+
+    pub(super) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+}
+
+impl Rare {
+    fn is_empty(&self) -> bool {
+        self.polling.is_none() && self.batches == 0 && !self.over_mark && !self.late_pong
     }
 }
 
@@ -212,5 +276,15 @@ impl std::fmt::Debug for Session {
         f.debug_struct("Session")
             .field("sid", &self.sid)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_small() {
+        assert_eq!(size_of::<Session>(), 168); // with two counts of references and the allocator's word: 192
     }
 }
