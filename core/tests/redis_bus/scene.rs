@@ -34,6 +34,11 @@ impl Ears {
         heard.expect("something had to be heard")
     }
 
+    /// What comes in this time.
+    pub fn hear_within(&self, time: Duration) -> Option<String> {
+        self.receiver.recv_timeout(time).ok()
+    }
+
     /// What comes first that begins so; everything before it is forgotten.
     #[track_caller]
     pub fn hear_of(&self, beginning: &str) -> String {
