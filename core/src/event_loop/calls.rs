@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::command::{Call, Command};
 use super::connection::{Conn, Stage};
 use super::core::LoopCore;
-use super::slots::Slot;
+use super::slot::Slot;
 use crate::error::{ErrorCode, Result};
 use crate::handle::Id;
 use crate::handler::Handler;

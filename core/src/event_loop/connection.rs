@@ -12,7 +12,7 @@ use super::progress::InFlight;
 use super::requesting::Requesting;
 use super::returning::{Away, Returning};
 use super::serving::Serving;
-use super::slots::Slot;
+use super::slot::Slot;
 use super::stream::Stream;
 use super::tracking::Tracking;
 use super::writing::CORK;

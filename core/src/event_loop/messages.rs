@@ -4,7 +4,7 @@ use std::io::IoSlice;
 
 use super::connection::{Conn, NEVER, Stage};
 use super::core::LoopCore;
-use super::slots::Slot;
+use super::slot::Slot;
 use super::tracking::{Tracking, Verdict, why_full};
 use super::writing::{CORK, find, is_temporary};
 use crate::error::{Error, ErrorCode, Result};

@@ -3,7 +3,7 @@
 //! | room | what happens there |
 //! |---|---|
 //! | `core` | the loop's state, and one turn of it |
-//! | `shared`, `slots`, `counters` | what other threads may touch: handles, counters, the command queue |
+//! | `shared`, `slot`, `slots`, `counters` | what other threads may touch: handles, counters, the command queue |
 //! | `command`, `queueing`, `calls` | what is asked of the loop, asking it, and doing it |
 //! | `reading`, `messages`, `writing`, `outbox` | the path of a byte |
 //! | `parts` | messages sent in parts, and what waits for their end |
@@ -60,6 +60,7 @@ mod sending;
 mod serving;
 mod shared;
 mod site;
+mod slot;
 mod slots;
 mod stream;
 mod tcp;
@@ -100,7 +101,7 @@ pub(crate) use self::publishing::publish_from_others;
 pub(crate) use self::publishing::{broadcast, publish, send_shared, send_shared_many};
 pub(crate) use self::requesting::{Asking, HearsReplies, Reply};
 pub(crate) use self::securing::info as tls_info;
-pub(crate) use self::slots::{Addresses, Info};
+pub(crate) use self::slot::{Addresses, Info};
 pub(crate) use self::thread::spawn;
 pub use self::turning::{Loop, LoopOptions, LoopWaker, Turn};
 pub use self::waiting::TimerKey;

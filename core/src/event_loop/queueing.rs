@@ -9,7 +9,7 @@ use super::memory;
 use super::messages::{Form, not_open, outbox_full};
 use super::parts::Deferred;
 use super::shared::Shared;
-use super::slots::{Held, Slot};
+use super::slot::{Held, Slot};
 use super::tracking::{self, Tracking};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;

@@ -11,7 +11,7 @@ use super::connection::Profile;
 use super::core::LoopCore;
 use super::files::Folder;
 use super::shared::Shared;
-use super::slots::Info;
+use super::slot::Info;
 #[cfg(feature = "redis")]
 use crate::adapter::redis::Member;
 use crate::handle::Id;

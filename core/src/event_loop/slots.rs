@@ -1,387 +1,19 @@
-//! The part of a loop's connections that any thread may read: state and counters, in slots that never move.
+//! The slots of a loop's connections: they never move, so that any thread may read them.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::os::fd::{BorrowedFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::OnceLock;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use super::connection::NO_SERVER;
-use super::counters::Counters;
 use super::memory::Share;
-use crate::client::Timings;
+use super::slot::{IS_SERVER, Slot};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, Kind, LAST_GENERATION, MAX_SLOTS};
-use crate::metrics::{ConnectionMetrics, Totals};
-use crate::settings::{Settings, SlowConsumer};
-use crate::tls::TlsInfo;
-use crate::ws::{MessageType, Ratio, ReadyState};
-
-/// What was agreed on in the opening handshake. Connections of one server that agreed on the same share one.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Info {
-    pub(crate) url: Box<str>,
-    pub(crate) protocol: Box<str>,
-    pub(crate) extensions: Box<str>,
-    /// Of a client that has been open.
-    pub(crate) answered: Option<Box<Answered>>,
-}
-
-/// What a client may ask about its opening handshake.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Answered {
-    pub(crate) timings: Timings,
-    /// Of the 101 response.
-    pub(crate) headers: Vec<(String, Vec<u8>)>,
-}
-
-/// Both ends of a connection, or the one of a listener.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Addresses {
-    pub(crate) local: Option<SocketAddr>,
-    pub(crate) remote: Option<SocketAddr>,
-}
+use crate::metrics::Totals;
 
 const FIRST_SEGMENT: u32 = 8;
 const SEGMENTS: usize = 129;
-const NO_FD: RawFd = -1;
-const NO_LATENCY: u32 = u32::MAX;
-
-/// One connection or server as other threads see it.
-///
-/// The state word holds the generation above the ready state, so that one load answers for one life of the slot.
-pub(crate) struct Slot {
-    state: AtomicU64,
-    buffered: AtomicU64,
-    queued: AtomicU64,
-    pub(crate) counters: Counters,
-    high_water_mark: AtomicU64,
-    hard_limit: AtomicU64,
-    /// Kept so that addresses need no memory: they are asked from the system. Changed under the lock of `cold`, which is
-    /// smaller without it, and cleared before the socket closes.
-    fd: AtomicI32,
-    /// In microseconds.
-    latency: AtomicU32,
-    /// The slot of the server that a connection came to, or one of the words below.
-    server: AtomicU32,
-    over_mark: AtomicBool,
-    slow_consumer: AtomicU8,
-    /// Of the memory budget.
-    share: Share,
-    /// The type of the message that is being sent in parts; 0 for none.
-    part_kind: AtomicU8,
-    /// An upgrade waits for its answer: whoever takes this gives it.
-    question: AtomicBool,
-    cold: Mutex<Cold>,
-}
-
-struct Cold {
-    info: Option<Arc<Info>>,
-    more: Option<Box<More>>,
-}
-
-/// What few connections have: those over TLS, those that compress or inflate, that drop something, or that come back.
-#[derive(Default)]
-struct More {
-    tls: Option<Arc<TlsInfo>>,
-    ratio: Ratio,
-    dropped: u64,
-    /// How many bytes may wait for a client's next connection.
-    kept_limit: usize,
-}
-
-/// As long as it is there, the connection isn't closed.
-pub(crate) struct Held<'a>(MutexGuard<'a, Cold>);
-
-impl Held<'_> {
-    /// See [`Slot::count_dropped`].
-    pub(crate) fn count_dropped(&mut self) {
-        self.0.more.get_or_insert_default().dropped += 1;
-    }
-
-    /// How many bytes may wait for a client's next connection.
-    pub(crate) fn kept_limit(&self) -> usize {
-        self.0.more.as_ref().map_or(0, |more| more.kept_limit)
-    }
-}
-
-const LIVE: u64 = 1 << 8;
-/// It is a server itself.
-const IS_SERVER: u32 = NO_SERVER - 1;
-
-impl Slot {
-    fn new(share: Share) -> Slot {
-        Slot {
-            share,
-            state: AtomicU64::new(ReadyState::Closed as u64),
-            buffered: AtomicU64::new(0),
-            queued: AtomicU64::new(0),
-            counters: Counters::default(),
-            high_water_mark: AtomicU64::new(0),
-            hard_limit: AtomicU64::new(0),
-            fd: AtomicI32::new(NO_FD),
-            latency: AtomicU32::new(NO_LATENCY),
-            server: AtomicU32::new(NO_SERVER),
-            over_mark: AtomicBool::new(false),
-            slow_consumer: AtomicU8::new(0),
-            part_kind: AtomicU8::new(0),
-            question: AtomicBool::new(false),
-            cold: Mutex::new(Cold {
-                info: None,
-                more: None,
-            }),
-        }
-    }
-
-    fn generation(&self) -> u32 {
-        (self.state.load(Ordering::Acquire) >> 32) as u32
-    }
-
-    pub(crate) fn set_ready_state(&self, state: ReadyState) {
-        let kept = self.state.load(Ordering::Relaxed) & !0xff;
-        self.state.store(kept | state as u64, Ordering::Release);
-    }
-
-    pub(crate) fn ready_state(&self) -> ReadyState {
-        match self.state.load(Ordering::Acquire) & 0xff {
-            0 => ReadyState::Connecting,
-            1 => ReadyState::Open,
-            2 => ReadyState::Closing,
-            _ => ReadyState::Closed,
-        }
-    }
-
-    /// Ends what other threads may send: who holds the slot when it is open has sent before.
-    pub(crate) fn close(&self) {
-        let _held = self.hold();
-        self.set_ready_state(ReadyState::Closed);
-    }
-
-    /// While this is held, the connection isn't closed.
-    pub(crate) fn hold(&self) -> Held<'_> {
-        Held(self.cold.lock())
-    }
-
-    pub(crate) fn set_limits(&self, settings: &Settings) {
-        let limit = match settings.hard_limit {
-            0 => u64::MAX,
-            limit => limit as u64,
-        };
-        self.high_water_mark
-            .store(settings.high_water_mark as u64, Ordering::Relaxed);
-        self.hard_limit.store(limit, Ordering::Relaxed);
-        self.slow_consumer
-            .store(settings.slow_consumer as u8, Ordering::Relaxed);
-    }
-
-    pub(crate) fn slow_consumer(&self) -> SlowConsumer {
-        match self.slow_consumer.load(Ordering::Relaxed) {
-            1 => SlowConsumer::DropNewest,
-            2 => SlowConsumer::DropOldest,
-            3 => SlowConsumer::Close,
-            _ => SlowConsumer::Error,
-        }
-    }
-
-    pub(crate) fn buffered(&self) -> u64 {
-        self.buffered.load(Ordering::Relaxed)
-    }
-
-    /// More waits to be sent; on the loop's thread.
-    pub(crate) fn add_buffered(&self, bytes: usize) {
-        self.buffered.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.share.add(bytes);
-    }
-
-    /// Less waits to be sent; on the loop's thread.
-    pub(crate) fn sub_buffered(&self, bytes: usize) {
-        self.buffered.fetch_sub(bytes as u64, Ordering::Relaxed);
-        self.share.sub(bytes);
-    }
-
-    /// What other threads have sent and the loop has not taken yet; `buffered` includes it.
-    pub(crate) fn queued(&self) -> u64 {
-        self.queued.load(Ordering::Relaxed)
-    }
-
-    /// Another thread sends this; it holds the slot.
-    pub(crate) fn add_queued(&self, bytes: usize) {
-        self.buffered.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.queued.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.share.queue(bytes);
-    }
-
-    /// The loop has taken what another thread has sent; it is still `buffered`.
-    pub(crate) fn take_queued(&self, bytes: usize) {
-        self.queued.fetch_sub(bytes as u64, Ordering::Relaxed);
-        self.share.take_queued(bytes);
-    }
-
-    /// Something else than what waits to be sent is kept, of this length instead of that; on the loop's thread.
-    pub(crate) fn keeps_aside(&self, before: usize, now: usize) {
-        self.share.add(now.wrapping_sub(before));
-    }
-
-    pub(crate) fn metrics(&self) -> ConnectionMetrics {
-        let counters = &self.counters;
-        let more = self
-            .cold
-            .lock()
-            .more
-            .as_ref()
-            .map(|more| (more.ratio, more.dropped));
-        let (ratio, dropped) = more.unwrap_or_default();
-        ConnectionMetrics {
-            compressed_from: ratio.compressed_from,
-            compressed_to: ratio.compressed_to,
-            inflated_from: ratio.inflated_from,
-            inflated_to: ratio.inflated_to,
-            bytes_in: counters.bytes_in.get(),
-            bytes_out: counters.bytes_out.get(),
-            frames_in: counters.frames_in(),
-            frames_out: counters.frames_out(),
-            messages_in: counters.messages_in.get(),
-            messages_out: counters.messages_out.get(),
-            dropped,
-            buffered: self.buffered(),
-            latency: self.latency(),
-        }
-    }
-
-    /// Which server's sums it counts for.
-    pub(crate) fn set_server(&self, server: u32) {
-        self.server.store(server, Ordering::Relaxed);
-    }
-
-    /// A lock is little beside what compressing costs.
-    pub(crate) fn count_ratio(&self, more: &Ratio) {
-        let mut cold = self.cold.lock();
-        let ratio = &mut cold.more.get_or_insert_default().ratio;
-        ratio.compressed_from += more.compressed_from;
-        ratio.compressed_to += more.compressed_to;
-        ratio.inflated_from += more.inflated_from;
-        ratio.inflated_to += more.inflated_to;
-    }
-
-    /// A message was dropped by a policy or a deadline; any thread, but not who [holds](Slot::hold) it.
-    pub(crate) fn count_dropped(&self) {
-        self.hold().count_dropped();
-    }
-
-    pub(crate) fn set_kept_limit(&self, bytes: usize) {
-        let mut cold = self.cold.lock();
-        if bytes > 0 || cold.more.is_some() {
-            cold.more.get_or_insert_default().kept_limit = bytes;
-        }
-    }
-
-    pub(crate) fn hard_limit(&self) -> u64 {
-        self.hard_limit.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn high_water_mark(&self) -> u64 {
-        self.high_water_mark.load(Ordering::Relaxed)
-    }
-
-    /// Remembers that a sender was told to wait, so that `on_drain` will follow.
-    pub(crate) fn set_over_mark(&self) {
-        self.over_mark.store(true, Ordering::Release);
-    }
-
-    pub(crate) fn is_over_mark(&self) -> bool {
-        self.over_mark.load(Ordering::Relaxed)
-    }
-
-    /// Whether a sender waits for `on_drain` and what is left is low enough for it; asking resets it.
-    pub(crate) fn take_drained(&self) -> bool {
-        self.is_over_mark()
-            && self.buffered() <= self.high_water_mark() / 2
-            && self.over_mark.swap(false, Ordering::Acquire)
-    }
-
-    /// The type of the message of which a part was sent last that was not its last.
-    pub(crate) fn part_kind(&self) -> Option<MessageType> {
-        match self.part_kind.load(Ordering::Relaxed) {
-            1 => Some(MessageType::Text),
-            2 => Some(MessageType::Binary),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn set_part_kind(&self, kind: Option<MessageType>) {
-        let number = kind.map_or(0, |kind| kind as u8);
-        self.part_kind.store(number, Ordering::Relaxed);
-    }
-
-    pub(crate) fn ask(&self) {
-        self.question.store(true, Ordering::Release);
-    }
-
-    /// Takes the question, for one answer only.
-    pub(crate) fn take_question(&self) -> bool {
-        self.question.swap(false, Ordering::AcqRel)
-    }
-
-    pub(crate) fn set_latency(&self, latency: Option<Duration>) {
-        let longest = u128::from(NO_LATENCY - 1);
-        let value = latency.map_or(NO_LATENCY, |latency| latency.as_micros().min(longest) as u32);
-        self.latency.store(value, Ordering::Relaxed);
-    }
-
-    pub(crate) fn latency(&self) -> Option<Duration> {
-        match self.latency.load(Ordering::Relaxed) {
-            NO_LATENCY => None,
-            micros => Some(Duration::from_micros(u64::from(micros))),
-        }
-    }
-
-    pub(crate) fn set_info(&self, info: Arc<Info>) {
-        self.cold.lock().info = Some(info);
-    }
-
-    pub(crate) fn info(&self) -> Option<Arc<Info>> {
-        self.cold.lock().info.clone()
-    }
-
-    pub(crate) fn set_tls(&self, info: Option<Arc<TlsInfo>>) {
-        let mut cold = self.cold.lock();
-        if info.is_some() || cold.more.is_some() {
-            cold.more.get_or_insert_default().tls = info;
-        }
-    }
-
-    pub(crate) fn tls(&self) -> Option<Arc<TlsInfo>> {
-        self.cold.lock().more.as_ref()?.tls.clone()
-    }
-
-    pub(crate) fn set_fd(&self, fd: RawFd) {
-        let _held = self.hold();
-        self.fd.store(fd, Ordering::Relaxed);
-    }
-
-    /// To be called before the socket is closed, so that no reader asks a descriptor that has become another's.
-    pub(crate) fn clear_fd(&self) {
-        self.set_fd(NO_FD);
-    }
-
-    pub(crate) fn addresses(&self) -> Addresses {
-        let _held = self.hold();
-        let fd = self.fd.load(Ordering::Relaxed);
-        if fd == NO_FD {
-            return Addresses::default();
-        }
-        // SAFETY: the owner of this descriptor calls `clear_fd`, which takes this lock, before it closes it.
-        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-        let socket = socket2::SockRef::from(&fd);
-        Addresses {
-            local: socket.local_addr().ok().and_then(|address| address.as_socket()),
-            remote: socket.peer_addr().ok().and_then(|address| address.as_socket()),
-        }
-    }
-}
 
 /// All slots of one loop number. They outlive the loops that use them: generations go on where they were.
 pub(crate) struct Slots {
@@ -435,22 +67,12 @@ impl Slots {
         let share = Share::of(self.loop_index);
         let slots = self.segments[segment].get_or_init(|| (0..length).map(|_| Slot::new(share)).collect());
         let slot = &slots[index];
-        let generation = slot.generation();
-        let state = u64::from(generation) << 32 | LIVE | ReadyState::Connecting as u64;
-        slot.set_server(if kind == Kind::Server {
-            IS_SERVER
-        } else {
-            NO_SERVER
-        });
-        slot.state.store(state, Ordering::Release);
-        Ok(Id::new(kind, self.loop_index, slot_number, generation))
+        Ok(Id::new(kind, self.loop_index, slot_number, slot.begin(kind)))
     }
 
     /// The slot of a handle that is still alive.
     pub(crate) fn get(&self, id: Id) -> Option<&Slot> {
-        let slot = self.at(id.slot())?;
-        let state = slot.state.load(Ordering::Acquire);
-        (state & LIVE != 0 && (state >> 32) as u32 == id.generation()).then_some(slot)
+        self.at(id.slot()).filter(|slot| slot.lives_as(id.generation()))
     }
 
     fn at(&self, slot_number: u32) -> Option<&Slot> {
@@ -466,28 +88,18 @@ impl Slots {
             ..slot.metrics().into()
         };
         ended.all.add(&counted);
-        match slot.server.swap(NO_SERVER, Ordering::Relaxed) {
+        match slot.take_server() {
             NO_SERVER => {}
             IS_SERVER => _ = ended.by_server.remove(&id.slot()),
             // One that lingered on can end after its server.
             server if self.is_server(server) => ended.by_server.entry(server).or_default().add(&counted),
             _ => {}
         }
-        // Nothing is queued any more: who sends holds the slot, and finds it closed.
-        let left = slot.buffered() as usize;
-        if left > 0 {
-            slot.sub_buffered(left);
-        }
-        slot.counters.reset();
-        slot.cold.lock().more = None;
-        for count in [&slot.buffered, &slot.queued] {
-            count.store(0, Ordering::Relaxed);
-        }
+        slot.reset();
     }
 
     fn is_server(&self, number: u32) -> bool {
-        self.at(number)
-            .is_some_and(|slot| slot.server.load(Ordering::Relaxed) == IS_SERVER)
+        self.at(number).is_some_and(|slot| slot.server() == IS_SERVER)
     }
 
     /// How many connections live, and the sums over them and those that have ended: all, or those of one server. Any
@@ -501,9 +113,9 @@ impl Slots {
         let fresh = self.free.lock().fresh;
         let mut connections = 0;
         for slot in (0..fresh).filter_map(|number| self.at(number)) {
-            let server = slot.server.load(Ordering::Relaxed);
+            let server = slot.server();
             let counts = of_server.is_none_or(|one| one == server) && server != IS_SERVER;
-            if counts && slot.state.load(Ordering::Acquire) & LIVE != 0 {
+            if counts && slot.is_live() {
                 connections += 1;
                 totals.add(&slot.metrics().into());
             }
@@ -519,26 +131,15 @@ impl Slots {
     /// Ends the life of a handle and frees its slot, unless its generations are spent.
     pub(crate) fn release(&self, id: Id) {
         let Some(slot) = self.get(id) else { return };
-        {
-            let mut cold = slot.cold.lock();
-            cold.info = None;
-            slot.fd.store(NO_FD, Ordering::Relaxed);
-        }
+        slot.forget_socket();
         self.fold(id, slot);
-        slot.over_mark.store(false, Ordering::Relaxed);
-        slot.part_kind.store(0, Ordering::Relaxed);
-        slot.question.store(false, Ordering::Relaxed);
-        slot.latency.store(NO_LATENCY, Ordering::Relaxed);
         let spent = id.generation() == LAST_GENERATION;
         let next = if spent {
             id.generation()
         } else {
             id.generation() + 1
         };
-        slot.state.store(
-            u64::from(next) << 32 | ReadyState::Closed as u64,
-            Ordering::Release,
-        );
+        slot.end(next);
         if !spent {
             self.free.lock().slots.push(id.slot());
         }
@@ -559,11 +160,7 @@ fn place(slot: u32) -> (usize, usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_slot_is_small() {
-        assert_eq!(size_of::<Slot>(), 136);
-    }
+    use crate::settings::Settings;
 
     #[test]
     fn every_slot_has_its_place() {

@@ -8,7 +8,7 @@ use super::core::LoopCore;
 use super::memory;
 use super::messages::outbox_full;
 use super::outbox::Dropped;
-use super::slots::Slot;
+use super::slot::Slot;
 use crate::error::{Error, Result};
 use crate::handle::Id;
 use crate::settings::SlowConsumer;

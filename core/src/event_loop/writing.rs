@@ -4,7 +4,7 @@ use std::io;
 
 use super::connection::{Conn, Stage};
 use super::core::LoopCore;
-use super::slots::Slot;
+use super::slot::Slot;
 use crate::error::{Error, ErrorCode};
 use crate::handle::Id;
 use crate::websocket::SendOutcome;

@@ -7,7 +7,7 @@ use crate::client::Timings;
 use crate::error::{Error, ErrorCode};
 use crate::event_loop::connection::Stage;
 use crate::event_loop::core::LoopCore;
-use crate::event_loop::slots::{Answered, Info};
+use crate::event_loop::slot::{Answered, Info};
 use crate::handle::Id;
 use crate::http::{Limits, Response, parse_response};
 use crate::ws::{ReadyState, Role, handshake};
