@@ -84,7 +84,10 @@ async def closing(manager: foreign.AsyncRedisManager) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for connected in (getattr(manager, "pubsub", None), getattr(manager, "redis", None)):
+        if listening := getattr(manager, "thread", None):  # not if it only writes
+            listening.cancel()
+            await asyncio.wait([listening])
+        for connected in (manager.pubsub, manager.redis):
             if connected is not None:
                 await connected.aclose()
 
