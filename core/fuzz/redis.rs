@@ -5,6 +5,7 @@ use sockline::adapter::BroadcastPacket;
 use sockline::adapter::redis::classic::{
     Broadcast, Received, Request, Response, ResponseContent, Sender, Whom,
 };
+use sockline::adapter::redis::python::{Envelope, Message};
 use sockline::json;
 use sockline::socketio::check_placeholders;
 
@@ -15,6 +16,7 @@ pub fn read_input(input: &[u8]) {
     broadcast(input);
     request(input);
     response(input);
+    python(input);
 }
 
 fn broadcast(input: &[u8]) {
@@ -82,6 +84,29 @@ fn response(input: &[u8]) {
             .expect("sockets");
         assert_eq!(again.len(), sockets.len());
     }
+}
+
+fn python(input: &[u8]) {
+    let Ok(envelope) = Envelope::read(input) else {
+        return;
+    };
+    let Ok(first) = envelope.open() else { return };
+    match &first {
+        Message::Emit(packet, ..) => event(packet),
+        Message::Answer(_, array) => well_formed(array, 0),
+        _ => {}
+    }
+    let namespace = envelope.namespace();
+    let again = |it: &Message| {
+        let message = it.write("me", namespace).expect("well-formed");
+        let envelope = Envelope::read(&message).expect("what we write");
+        assert_eq!(envelope.namespace(), namespace);
+        assert_eq!(envelope.is_from("me"), !envelope.is_answer(), "this node's own");
+        envelope.open().expect("what we write")
+    };
+    // Rooms are there once, and who waits is asked for by us.
+    let second = again(&first);
+    assert_eq!(again(&second), second);
 }
 
 fn event(packet: &BroadcastPacket) {
