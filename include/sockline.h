@@ -2997,6 +2997,17 @@ sockline_status sockline_io_enable_admin(sockline_io_server server, const sockli
 sockline_status sockline_io_server_get_metrics(sockline_io_server server, sockline_io_metrics *metrics);
 
 /**
+ * Closes one client's session, whatever it has joined or is asked about, by the id that sockline_io_socket_session_id writes: its
+ * sockets are disconnected with SOCKLINE_IO_FORCED_CLOSE, the client isn't told so, and one of the official kind comes back. What
+ * was sent before goes out first, over polling if the client asks for it within 30 seconds; not if discard is 1.
+ * Errors: SOCKLINE_ERR_CLOSED also if there is no such session, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_UTF8. Any thread.
+ */
+sockline_status sockline_io_server_close_session(
+    sockline_io_server server,
+    sockline_string session_id,
+    int32_t discard);
+
+/**
  * Disconnects all sockets with "server shutting down" and ends all sessions; new ones end at once. on_server_closed follows. The
  * listeners stay open, and the handle ends with the last of them. Doing it again is harmless. Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
  */

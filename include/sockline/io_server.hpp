@@ -354,6 +354,10 @@ public:
     void enable_admin(const sockline_io_admin_options &options) const {
         detail::check(sockline_io_enable_admin(raw_, &options));
     }
+    /// Closes one client's session, by the id of Socket::session_id; its sockets are disconnected with "forced close".
+    void close_session(std::string_view session_id, bool discard = false) const {
+        detail::check(sockline_io_server_close_session(raw_, detail::borrow(session_id), discard ? 1 : 0));
+    }
     /// Disconnects all sockets with "server shutting down"; on_server_closed follows.
     void close() const { detail::check(sockline_io_server_close(raw_)); }
 

@@ -185,6 +185,27 @@ void namespaces_and_questions() {
     until(loop, [&] { return log.find("client namespace disconnect; ") != std::string::npos; });
 }
 
+void a_session_is_closed() {
+    sockline::Loop loop;
+    io::Socket there;
+    int reason = -1;
+    io::ServerHandlers serving;
+    serving.on_connection = [&](io::Socket socket) { there = socket; };
+    serving.on_disconnect = [&](io::Socket, sockline_io_reason why, std::string_view) { reason = why; };
+    Site site(loop, std::move(serving));
+    io::Client client(loop, site.url(), {});
+    until(loop, [&] { return there.raw() != 0; });
+    std::string id = there.session_id();
+    site.server.close_session(id);
+    until(loop, [&] { return reason == SOCKLINE_IO_FORCED_CLOSE; });
+    try {
+        site.server.close_session(id);
+        CHECK(false);
+    } catch (const sockline::Error &error) {
+        CHECK(error.status() == SOCKLINE_ERR_CLOSED);
+    }
+}
+
 void failed_calls_throw() {
     sockline::Loop loop;
     try {
@@ -296,6 +317,7 @@ int main() {
     RUN(events_and_answers_go_both_ways);
     RUN(rooms_are_reached);
     RUN(namespaces_and_questions);
+    RUN(a_session_is_closed);
     RUN(failed_calls_throw);
     RUN(an_exception_disconnects_its_socket_and_is_logged);
     RUN(callbacks_are_freed_with_what_they_belong_to);

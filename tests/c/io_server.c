@@ -361,6 +361,32 @@ static void who_may_connect_is_asked(void) {
     close_site(&site);
 }
 
+static void a_session_is_closed(void) {
+    struct site site;
+    struct client client;
+    char id[32];
+    sockline_io_handlers handlers = recording_io();
+    handlers.on_connecting = on_connecting;
+    handlers.on_connect_abandoned = on_abandoned;
+    open_site(&site, NULL, handlers);
+    join_site(&site, &client, "40");
+    UNTIL(site.loop, heard(&site, "q"));
+    sockline_io_socket_session_id(site.heard.socket, id, sizeof id);
+    CHECK_STATUS(SOCKLINE_OK, sockline_io_server_close_session(site.io, sockline_str(id), 0));
+    UNTIL(site.loop, heard(&site, "qx") && client.is_closed);
+
+    join_site(&site, &client, "40");
+    UNTIL(site.loop, heard(&site, "qxq"));
+    CHECK_STATUS(SOCKLINE_OK, sockline_io_allow_connection(site.heard.question));
+    UNTIL(site.loop, heard(&site, "qxqc") && got(&client, "40{\"sid\":"));
+    sockline_io_socket_session_id(site.heard.socket, id, sizeof id);
+    CHECK_STATUS(SOCKLINE_OK, sockline_io_server_close_session(site.io, sockline_str(id), 1));
+    UNTIL(site.loop, heard(&site, "qxqc-d") && client.is_closed);
+    CHECK(site.heard.reason == SOCKLINE_IO_FORCED_CLOSE && got(&client, "40{\"sid\":"));
+    CHECK_STATUS(SOCKLINE_ERR_CLOSED, sockline_io_server_close_session(site.io, sockline_str(id), 1));
+    close_site(&site);
+}
+
 static void on_request(sockline_io_question question, const sockline_io_request *request, void *user_data) {
     CHECK(request->size == sizeof *request);
     hear(user_data, 'r');
@@ -412,6 +438,7 @@ int main(void) {
     RUN(a_socket_can_be_asked);
     RUN(rooms_are_reached_and_left);
     RUN(who_may_connect_is_asked);
+    RUN(a_session_is_closed);
     RUN(a_session_is_refused);
     RUN(options_that_can_t_be_are_refused);
     return 0;

@@ -94,6 +94,26 @@ pub extern "C" fn sockline_io_server_close(server: sockline_io_server) -> sockli
     })
 }
 
+/// Closes one client's session, whatever it has joined or is asked about, by the id that sockline_io_socket_session_id writes: its
+/// sockets are disconnected with SOCKLINE_IO_FORCED_CLOSE, the client isn't told so, and one of the official kind comes back. What
+/// was sent before goes out first, over polling if the client asks for it within 30 seconds; not if discard is 1.
+/// Errors: SOCKLINE_ERR_CLOSED also if there is no such session, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_UTF8. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_io_server_close_session(
+    server: sockline_io_server,
+    session_id: sockline_string,
+    discard: i32,
+) -> sockline_status {
+    guard(|| {
+        // SAFETY: the header asks for readable text.
+        let id = unsafe { string(session_id) }?;
+        match Server::from_raw(server)?.close_session(id, discard != 0) {
+            true => Ok(OK),
+            false => Err(ErrorCode::Closed.into()),
+        }
+    })
+}
+
 /// What a Socket.IO server has done. Start from SOCKLINE_IO_METRICS_INIT.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]

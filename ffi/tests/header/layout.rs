@@ -236,6 +236,7 @@ pub const LAYOUT: &[Section] = &[
             "sockline_io_add_message",
             "sockline_io_enable_admin",
             "sockline_io_server_get_metrics",
+            "sockline_io_server_close_session",
             "sockline_io_server_close",
         ],
     },
