@@ -158,7 +158,8 @@ fn who_waits_when_its_own_server_leaves_the_cluster_is_told() {
     let (_late, _) = joined(&a.fixture, &b.fixture);
     b.redis.close();
     assert_eq!(body(peer), UNKNOWN);
-    // The session's server finds out by what it sends.
+    // The session's server finds out by what it sends, once Redis has noticed, too.
+    while server.cli("PUBSUB CHANNELS socket.io-forward#*").lines().count() != 1 {}
     emit(&socket, "lost");
     while !a.fixture.next().starts_with("disconnect / transport error") {}
 }
