@@ -148,7 +148,7 @@ impl Forwarding {
                 && let Some(me) = me.upgrade()
             {
                 log::debug!("a request for {} was not forwarded: {reached:?}", me.channel(to));
-                me.refuse_if(|waits, _| waits == id);
+                me.refuse_if(reached.is_err(), |waits, _| waits == id);
             }
         };
         self.deliver(to, payload, Box::new(sent));
@@ -159,21 +159,25 @@ impl Forwarding {
     pub(crate) fn cut(&self, exchange: u64) {
         let gone = self.asked.lock().waiting.remove(&exchange);
         if let Some(waiting) = gone {
-            let payload = message::cut(self.tag, exchange);
-            self.bus.publish(&self.channel(waiting.to), payload, self.sharded);
+            self.tell_cut(waiting.to, exchange);
         }
+    }
+
+    fn tell_cut(&self, to: Tag, id: u64) {
+        self.bus
+            .publish(&self.channel(to), message::cut(self.tag, id), self.sharded);
     }
 
     /// Others find this node no longer, and nothing is forwarded any more.
     pub(crate) fn close(&self) {
-        self.bus.unsubscribe(&self.subscription());
         self.give_up();
+        self.bus.unsubscribe(&self.subscription());
     }
 
     /// Nothing will be heard any more.
     fn give_up(&self) {
         self.asked.lock().is_closed = true;
-        self.refuse_if(|_, _| true);
+        self.refuse_if(true, |_, _| true);
     }
 
     // ---- what comes
@@ -292,7 +296,7 @@ impl Forwarding {
         asked.is_watched = !asked.waiting.is_empty();
         let is_watched = asked.is_watched;
         drop(asked);
-        self.refuse_if(|_, waiting| waiting.age > longest);
+        self.refuse_if(true, |_, waiting| waiting.age > longest);
         nodes.sort_unstable();
         nodes.dedup();
         for node in nodes {
@@ -319,19 +323,22 @@ impl Forwarding {
             waiting.misses = if is_there { 0 } else { waiting.misses + 1 };
         }
         drop(asked);
-        self.refuse_if(|_, waiting| waiting.misses >= MISSES);
+        self.refuse_if(true, |_, waiting| waiting.misses >= MISSES);
     }
 
-    fn refuse_if(&self, is_meant: impl Fn(u64, &Waiting) -> bool) {
+    /// `may_be_there`: their nodes may have taken these requests, and have no client to answer any more.
+    fn refuse_if(&self, may_be_there: bool, is_meant: impl Fn(u64, &Waiting) -> bool) {
         let mut asked = self.asked.lock();
-        let gone: Vec<Waiting> = asked
+        let gone: Vec<(u64, Waiting)> = asked
             .waiting
             .extract_if(|id, waiting| is_meant(*id, waiting))
-            .map(|(_, waiting)| waiting)
             .collect();
         drop(asked);
         let Some(front) = self.front.upgrade() else { return }; // there are no clients any more
-        for waiting in gone {
+        for (id, waiting) in gone {
+            if may_be_there {
+                self.tell_cut(waiting.to, id);
+            }
             Arc::clone(&front).refuse(waiting.request);
         }
     }
