@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::{ReentrantMutex, RwLock};
 
+use crate::ws::Millis;
+
 use super::host::Everybody;
 use super::{
     Adapter, AdapterError, Answer, Answered, BroadcastAcks, BroadcastOptions, BroadcastPacket, ClusterReply,
@@ -89,6 +91,21 @@ impl<H: Host> LocalAdapter<H> {
     /// Whether some socket of this node is in a room.
     pub fn has_room(&self, room: &str) -> bool {
         self.rooms.read().has(room) || self.host.find(room).is_some()
+    }
+
+    /// For how many milliseconds at most what goes to this room has to be kept, because somebody who was in it has lost the
+    /// connection and may come back; 0 if there is nobody. That stays so while `act` is told.
+    pub fn with_awaited<T>(&self, room: &str, act: impl FnOnce(Millis) -> T) -> T {
+        let Some(recovery) = &self.recovery else {
+            return act(0);
+        };
+        let recovery = recovery.lock();
+        recovery.borrow_mut().expire(self.host.now());
+        let awaited = match &*recovery.borrow() {
+            known if known.awaits(room) => known.max_disconnection(),
+            _ => 0,
+        };
+        act(awaited)
     }
 
     /// Whether somebody has joined a room, which its own socket need not do.

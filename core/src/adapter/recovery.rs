@@ -76,6 +76,8 @@ pub struct Recovery {
     /// The number of the first of `packets`, or of the next one if there is none.
     first: u128,
     sessions: HashMap<String, Lost>,
+    /// How many of them are in each room.
+    rooms: HashMap<Arc<str>, usize>,
     /// Private ids in the order in which connections were lost, some of sessions that have come back already.
     lost: VecDeque<(Millis, u64, String)>,
     session_bytes: usize,
@@ -112,6 +114,7 @@ impl Recovery {
             packet_bytes: 0,
             first: 1,
             sessions: HashMap::new(),
+            rooms: HashMap::new(),
             lost: VecDeque::new(),
             session_bytes: 0,
             losses: 0,
@@ -164,10 +167,13 @@ impl Recovery {
         let lost = Lost {
             loss: self.losses,
             next: self.next(),
-            bytes: OVERHEAD * 2 + texts + session.rooms.len() * size_of::<Arc<str>>(),
+            bytes: OVERHEAD * 2 + texts + session.rooms.len() * size_of::<Arc<str>>() * 3,
             session,
         };
         self.session_bytes += lost.bytes;
+        for room in &lost.session.rooms {
+            *self.rooms.entry(Arc::clone(room)).or_default() += 1;
+        }
         let pid = lost.session.pid.clone();
         self.lost.push_back((now, lost.loss, pid.clone()));
         self.sessions.insert(pid, lost);
@@ -244,6 +250,16 @@ impl Recovery {
         self.sessions.len()
     }
 
+    /// Whether one that may come back is in this room.
+    pub fn awaits(&self, room: &str) -> bool {
+        self.rooms.contains_key(room)
+    }
+
+    /// How long they may.
+    pub fn max_disconnection(&self) -> Millis {
+        self.limits.max_disconnection
+    }
+
     /// What is kept, in bytes, about.
     pub fn bytes(&self) -> usize {
         self.packet_bytes + self.session_bytes
@@ -279,6 +295,17 @@ impl Recovery {
     fn forget(&mut self, pid: &str) -> Option<Lost> {
         let lost = self.sessions.remove(pid)?;
         self.session_bytes -= lost.bytes;
+        for room in &lost.session.rooms {
+            if let Some(count) = self.rooms.get_mut(room) {
+                *count -= 1;
+                if *count == 0 {
+                    self.rooms.remove(room);
+                }
+            }
+        }
+        if self.rooms.is_empty() {
+            self.rooms.shrink_to(0);
+        }
         Some(lost)
     }
 

@@ -130,13 +130,17 @@ impl<H: Host + 'static> Sharded<H> {
 }
 
 impl<H: Host + 'static> Cluster<H, Sharded<H>> {
-    /// Subscribes to the room's channel if somebody is in it, else no longer. Who asks last sees how it is, in whatever
-    /// order threads come here.
+    /// Subscribes to the room's channel if somebody is in it, or may come back to it, else no longer. Who asks last sees how
+    /// it is, in whatever order threads come here.
     fn look_at_room(&self, room: &Arc<str>, own: Option<bool>) {
-        let wire = &self.wire;
-        if !wire.has_channel(room) {
-            return;
+        if self.wire.has_channel(room) {
+            self.local
+                .with_awaited(room, |awaited| self.look_at(room, own, awaited));
         }
+    }
+
+    fn look_at(&self, room: &Arc<str>, own: Option<bool>, awaited: Millis) {
+        let wire = &self.wire;
         let mut rooms = wire.rooms.lock();
         if rooms.is_closed {
             return;
@@ -146,7 +150,12 @@ impl<H: Host + 'static> Cluster<H, Sharded<H>> {
             Some(false) => drop(rooms.own.remove(room)),
             None => {}
         }
-        let is_wanted = rooms.own.contains(room) || self.local.is_joined(room);
+        let is_there = rooms.own.contains(room) || self.local.is_joined(room);
+        if awaited > 0 && !is_there {
+            let room = Arc::clone(room);
+            self.after(awaited + 1, move |cluster| cluster.look_at_room(&room, None));
+        }
+        let is_wanted = is_there || awaited > 0;
         let subscription = || Subscription::Sharded(wire.sub_channel(room));
         if is_wanted && rooms.subscribed.insert(Arc::clone(room)) {
             let ear = Arc::<Ear<H>>::clone(&wire.ear);

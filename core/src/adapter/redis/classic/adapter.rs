@@ -130,7 +130,8 @@ impl<H: Host + 'static> Node<H> {
             return Ok(());
         };
         // Most of what is for a single room concerns few nodes: the others don't look at it.
-        if !room.is_empty() && !self.local.has_room(room) {
+        let is_awaited = || self.local.with_awaited(room, |time| time > 0);
+        if !room.is_empty() && !self.local.has_room(room) && !is_awaited() {
             return Ok(());
         }
         if let Some(broadcast) = Broadcast::read(payload, &self.uid, &self.namespace)? {

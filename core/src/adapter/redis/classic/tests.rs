@@ -207,6 +207,41 @@ fn broadcasts_reach_both_nodes_once() {
     assert_eq!(a.log(), [r#"a1 ["two"]"#]);
 }
 
+/// The official adapter can recover nobody.
+#[test]
+fn what_is_for_the_room_of_a_lost_client_is_kept_for_it() {
+    let (server, a, _) = two();
+    let people = Arc::new(People::default());
+    people.sockets.lock().insert("c1".into(), ());
+    let recovery = Recovery::new(RecoveryLimits::default(), "o.");
+    let local = Arc::new(LocalAdapter::new(Arc::clone(&people), Some(recovery)));
+    let adapter = ClassicAdapter::new("/", local, server.node(), ClassicOptions::default());
+    adapter.add_all("c1", &["lonely"]);
+    adapter.persist_session(Session {
+        sid: "c1".into(),
+        pid: "p".into(),
+        rooms: vec!["c1".into(), "lonely".into()],
+        data: "{}".into(),
+        progress: adapter.progress(),
+    });
+    adapter.del_all("c1");
+    people.sockets.lock().clear();
+    for room in ["lonely", "others", "c1"] {
+        let array = format!("[\"to {room}\"]");
+        a.adapter.broadcast(&packet(&array), &to(&[room], &[]));
+    }
+    server.deliver();
+    let (reply, restored) = reply();
+    adapter.restore_session("p", None, reply);
+    let missed = restored().unwrap().unwrap().missed;
+    let missed: Vec<&str> = missed.iter().map(|packet| &*packet.array).collect();
+    assert_eq!(missed, [r#"["to lonely","o.1"]"#, r#"["to c1","o.2"]"#]);
+    // Nobody is awaited any more.
+    a.adapter.broadcast(&packet("[\"e\"]"), &to(&["lonely"], &[]));
+    server.deliver();
+    assert_eq!(adapter.progress().since, 3);
+}
+
 #[test]
 fn what_is_local_is_told_nobody() {
     let (server, a, b) = two();

@@ -1,5 +1,5 @@
 use super::super::cluster::testing::*;
-use super::super::memory::MemoryServer;
+use super::super::memory::{MemoryBus, MemoryServer};
 use super::*;
 use crate::adapter::{BroadcastFlags, BroadcastPacket};
 
@@ -174,17 +174,24 @@ fn clients_come_back_to_the_node_that_they_were_on() {
     let local = Arc::new(LocalAdapter::new(Arc::new(Crowd::default()), Some(recovery)));
     let server = MemoryServer::new();
     let options = ShardedOptions::default();
-    let adapter = sharded_adapter(Arc::clone(&local), server.node(), "/", &options);
+    let bus = server.node();
+    let adapter = sharded_adapter(Arc::clone(&local), Arc::<MemoryBus>::clone(&bus), "/", &options);
+    let hears_room = || {
+        let subscriptions = bus.subscriptions();
+        subscriptions.contains(&Subscription::Sharded("socket.io#/#room#".into()))
+    };
     let other = node(DYNAMIC, server.node(), "/");
     let progress = adapter.progress();
     local.host().sockets.lock().insert("x".into(), progress);
+    adapter.add_all("x", &["room"]);
     adapter.persist_session(Session {
         sid: "x".into(),
         pid: "p".into(),
-        rooms: vec!["x".into()],
+        rooms: vec!["x".into(), "room".into()],
         data: "{}".into(),
         progress,
     });
+    adapter.del_all("x");
     local.host().sockets.lock().clear();
     let flags = BroadcastFlags::default();
     let options = BroadcastOptions {
@@ -193,9 +200,16 @@ fn clients_come_back_to_the_node_that_they_were_on() {
     };
     let missed: BroadcastPacket = packet("[\"missed\"]");
     other.adapter.broadcast(&missed, &options);
+    other
+        .adapter
+        .broadcast(&packet("[\"to the room\"]"), &to(&["room"], &[]));
     server.deliver();
     let (reply, restored) = hold();
     adapter.restore_session("p", None, reply);
     let restored: Restored = restored.lock().take().unwrap().unwrap();
-    assert_eq!(&*restored.missed[0].array, "[\"missed\",\"o.1\"]");
+    let missed: Vec<&str> = restored.missed.iter().map(|packet| &*packet.array).collect();
+    assert_eq!(missed, [r#"["missed","o.1"]"#, r#"["to the room","o.2"]"#]);
+    assert!(hears_room(), "until it is seen that nobody is awaited");
+    server.advance(120_001);
+    assert!(!hears_room());
 }
