@@ -135,6 +135,11 @@ pub(crate) fn has_unsent(id: Id) -> bool {
     Shared::of(id).is_ok_and(|(_, slot)| slot.buffered() > slot.queued())
 }
 
+/// What other threads have sent and the loop has not taken yet, in bytes; it is a part of what is buffered.
+pub(crate) fn queued_amount(id: Id) -> u64 {
+    Shared::of(id).map_or(0, |(_, slot)| slot.queued())
+}
+
 /// `None` for a handle whose connection has ended, also if it ends while its counters are read.
 pub(crate) fn metrics(id: Id) -> Option<ConnectionMetrics> {
     let (shared, slot) = Shared::of(id).ok()?;

@@ -84,8 +84,11 @@ fn pongs_do_not_pile_up_for_a_server_that_reads_nothing() {
             left -= usize::from(scene.next() == "ping"); // there may be drains before
         }
     };
-    say(&mut peer, "2");
-    pinged(1);
+    for _ in 0..2 {
+        // All events are counted by the turn of the loop after the one in which the first ping may have come.
+        say(&mut peer, "2");
+        pinged(1);
+    }
     // More than the system takes for a peer that doesn't read.
     let before = scene.manager.buffered_amount();
     peer.send(&frame(0x81, b"2").repeat(PINGS));
@@ -93,7 +96,9 @@ fn pongs_do_not_pile_up_for_a_server_that_reads_nothing() {
     let after = scene.manager.buffered_amount();
     assert!(after < before + 100, "{before} and then {after}");
     while hear(&mut peer) != "3" {}
-    // Answered again, by one each.
+    // Answered again, by one each; the last event may have come behind the pong before.
+    say(&mut peer, "2");
+    while hear(&mut peer) != "3" {}
     for _ in 0..3 {
         say(&mut peer, "2");
         assert_eq!(hear(&mut peer), "3");

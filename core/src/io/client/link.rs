@@ -37,14 +37,18 @@ impl Link {
     /// Whether a pong waits over there already: it answers all pings that come before it leaves, so that whoever pings and reads
     /// nothing makes nothing grow. Otherwise one is about to.
     fn has_pong_waiting(&mut self, number: u32) -> bool {
-        let Some(metrics) = self.websocket(number).and_then(WebSocket::metrics) else {
+        let Some(ws) = self.websocket(number) else {
             return false;
         };
+        let Some(metrics) = ws.metrics() else {
+            return false;
+        };
+        let queued = event_loop::queued_amount(ws.id()); // it will come behind the pong
         let is_waiting = |leaves_at: u64| leaves_at >= metrics.bytes_out;
         if metrics.buffered > 0 && self.pong_leaves_at.is_some_and(is_waiting) {
             return true;
         }
-        self.pong_leaves_at = Some(metrics.bytes_out + metrics.buffered);
+        self.pong_leaves_at = Some(metrics.bytes_out + metrics.buffered.saturating_sub(queued));
         false
     }
 
