@@ -138,10 +138,16 @@ async def signalled() -> None:
     await came.wait()
 
 
+def redis_url(text: str) -> str:
+    if "://" not in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no URL, such as redis://localhost")
+    return text
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("port", type=int)
-    parser.add_argument("redis", nargs="?")
+    parser.add_argument("redis", nargs="?", type=redis_url)
     arguments = parser.parse_args()
     try:
         asyncio.run(Chat(arguments.redis).serve(arguments.port))
