@@ -1,4 +1,4 @@
-"""The names of python-socketio: every public class and method, with its arguments, their order and their defaults."""
+"""What python-socketio takes and has beside its classes and methods, which test_compat.py compares: options, reasons, exceptions, loggers."""
 
 from __future__ import annotations
 
@@ -20,47 +20,6 @@ from sockline import socketio
 from sockline.socketio._http_session import told
 from sockline.socketio._logs import log_engine
 
-MANAGERS = "several processes are connected over Redis, by the engine itself"
-FRAMEWORKS = "web applications are served by the listener, not the other way round"
-INNER = "of the inside of python-socketio: no documentation speaks of it"
-
-WITHOUT: dict[str, str] = {
-    "AsyncAioPikaManager": MANAGERS,
-    "AsyncManager": MANAGERS,
-    "KafkaManager": MANAGERS,
-    "KombuManager": MANAGERS,
-    "Manager": MANAGERS,
-    "PubSubManager": MANAGERS,
-    "ZmqManager": MANAGERS,
-    "*.client_class": INNER,
-    "*.eio": INNER,
-    "*.packet_class": INNER,
-}
-"""What there is not, and why."""
-
-INSIDE_OF_MANAGERS = {
-    "basic_close_room",
-    "basic_disconnect",
-    "basic_enter_room",
-    "basic_leave_room",
-    "connect",
-    "initialize",
-    "is_pre_connected",
-    "is_sid_room",
-    "pre_connect",
-    "pre_disconnect",
-    "sid_from_eio_sid",
-    "trigger_callback",
-}
-"""What their servers call; here the engine does that itself."""
-
-DIFFERENT: dict[str, str] = {
-    "ASGIApp": FRAMEWORKS,
-    "Middleware": FRAMEWORKS,
-    "WSGIApp": FRAMEWORKS,
-}
-"""Classes whose methods are not compared."""
-
 PASSED_ON = {"Client": engineio.Client, "AsyncClient": engineio.AsyncClient}
 PASSED_ON |= {"Server": engineio.Server, "AsyncServer": engineio.AsyncServer}
 """Whose options the constructors take as well."""
@@ -72,41 +31,9 @@ TAKEN_OVER = {"async_handlers", "json", "handle_sigint"}
 """Options of engineio's that python-socketio sets itself."""
 
 
-def classes() -> Iterator[str]:
-    for name, value in inspect.getmembers(foreign, inspect.isclass):
-        if not name.startswith("_") and name not in WITHOUT:
-            yield name
-
-
-def methods() -> Iterator[tuple[str, str]]:
-    for name in classes():
-        for attribute, value in inspect.getmembers(getattr(foreign, name)):
-            is_public = not attribute.startswith("_") or attribute == "__init__"
-            is_inside = name.endswith("RedisManager") and attribute in INSIDE_OF_MANAGERS
-            if is_public and not is_inside and f"*.{attribute}" not in WITHOUT and name not in DIFFERENT:
-                yield name, attribute
-
-
 def arguments(function: Any) -> list[tuple[str, Any]]:
     skipped = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [(name, value.default) for name, value in inspect.signature(function).parameters.items() if value.kind not in skipped]
-
-
-def test_there_are_the_same_classes() -> None:
-    assert all(hasattr(socketio, name) for name in classes())
-    assert not any(hasattr(socketio, name) for name in WITHOUT), "the list of what there is not is out of date"
-
-
-@pytest.mark.parametrize(("name", "attribute"), list(methods()))
-def test_methods_have_the_same_arguments_in_the_same_order(name: str, attribute: str) -> None:
-    theirs, ours = getattr(getattr(foreign, name), attribute), getattr(getattr(socketio, name), attribute)
-    if not inspect.isfunction(theirs):
-        return
-    wanted = arguments(theirs)
-    assert arguments(ours)[: len(wanted)] == wanted
-    assert inspect.iscoroutinefunction(ours) == inspect.iscoroutinefunction(theirs)
-    more = list(inspect.signature(ours).parameters.values())[len(wanted) :]
-    assert all(parameter.default is not parameter.empty or parameter.kind in (2, 4) for parameter in more), "more is needed"
 
 
 @pytest.mark.parametrize("name", PASSED_ON)
