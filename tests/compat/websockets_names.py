@@ -59,7 +59,29 @@ def sections() -> list[Section]:
         found.append(members(living[websockets][name], living[sockline][name], name))
     for name in ("Headers", "Request", "Response", "Close", "CloseCode", "State"):
         found.append(without(dir(int), members(example(websockets, name), example(sockline, name), name)))
-    return found + exceptions()
+    return found + exceptions() + of_sync()
+
+
+def of_sync() -> list[Section]:
+    """The API without asyncio, as soon as there is one here: its classes, and the arguments of its functions."""
+    if not is_here("websockets.sync"):
+        return []
+    found = []
+    for module, name in (("client", "ClientConnection"), ("server", "ServerConnection"), ("server", "Server")):
+        theirs, ours = (importlib.import_module(f"{lib}.sync.{module}") for lib in ("websockets", "sockline"))
+        found.append(members(getattr(theirs, name), getattr(ours, name), f"sync.{name}"))
+    for module, name in (("client", "connect"), ("server", "serve")):
+        theirs, ours = (importlib.import_module(f"{lib}.sync.{module}") for lib in ("websockets", "sockline"))
+        found.append(signature(f"Arguments of `sync.{name}`", getattr(theirs, name), getattr(ours, name)))
+    return found
+
+
+def signature(title: str, theirs: Any, ours: Any) -> Section:
+    own = [one for one in inspect.signature(theirs).parameters.values() if one.kind != one.VAR_KEYWORD]
+    had = [one for one in inspect.signature(ours).parameters.values() if one.kind != one.VAR_KEYWORD]
+    here, known = {one.name for one in had}, {one.name for one in own}
+    names = [Name(one.name, SUPPORTED if one.name in here else MISSING) for one in own]
+    return Section(title, names, [one.name for one in had if one.name not in known])
 
 
 def deprecated() -> Section:
@@ -124,17 +146,11 @@ def arguments(name: str, ours: Any, theirs: Any) -> Section:
     async def serving(argument: str, value: object) -> str:
         return tried(lambda: ours(None, "127.0.0.1", 0, **{argument: value}))
 
-    own = [one for one in inspect.signature(theirs).parameters.values() if one.kind != one.VAR_KEYWORD]
-    had = inspect.signature(ours).parameters
-    names = [Name(one.name, SUPPORTED if one.name in had else MISSING) for one in own]
-    for argument in OF_ASYNCIO[name].split():
-        if argument in had:
-            names.append(Name(argument))
-        else:
-            names.append(Name(argument, use(argument)))
-    known = {one.name for one in names}
-    added = [one.name for one in had.values() if one.name not in known and one.kind != one.VAR_KEYWORD]
-    return Section(f"Arguments of `{name}`", names, added)
+    section = signature(f"Arguments of `{name}`", theirs, ours)
+    passed = OF_ASYNCIO[name].split()
+    section.names += [Name(one, SUPPORTED if one in section.added else use(one)) for one in passed]
+    section.added = [one for one in section.added if one not in passed]
+    return section
 
 
 async def alive(lib: Any) -> dict[str, object]:

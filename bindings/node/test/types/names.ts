@@ -1,9 +1,19 @@
-// What is compared with what by io-names.test.js: pairs of the official packages' types and ours.
+// What is compared with what by the tables in docs/compat: pairs of the official packages' types and ours, and types whose names are tried.
 
+import type * as Http from 'http';
+import type * as Https from 'https';
+import type * as Tls from 'tls';
+import type * as TheirRedisAdapter from '@socket.io/redis-adapter';
+import type * as TheirStreamsAdapter from '@socket.io/redis-streams-adapter';
+import type * as TheirEmitter from '@socket.io/redis-emitter';
 import type * as TheirServer from 'socket.io';
 import type * as TheirClient from 'socket.io-client';
 import type * as TheirEngine from 'engine.io';
 import type { Adapter as TheirAdapter } from 'socket.io-adapter';
+import type * as Ours from 'sockline';
+import type * as OurRedisAdapter from 'sockline/redis-adapter';
+import type * as OurStreamsAdapter from 'sockline/redis-streams-adapter';
+import type * as OurEmitter from 'sockline/redis-emitter';
 import type * as OurServer from 'sockline/socket.io';
 import type * as OurClient from 'sockline/socket.io-client';
 
@@ -27,4 +37,25 @@ export declare const pairs: {
   'options of managers': [TheirClient.ManagerOptions, OurClient.ManagerOptions];
   'options of sockets': [TheirClient.SocketOptions, OurClient.SocketOptions];
   'exports of socket.io-client': [typeof TheirClient, typeof OurClient];
+  'exports of redis-adapter': [typeof TheirRedisAdapter, typeof OurRedisAdapter];
+  'options of createAdapter': [TheirRedisAdapter.RedisAdapterOptions, OurRedisAdapter.RedisAdapterOptions];
+  'options of createShardedAdapter': [ShardedOptions, OurRedisAdapter.ShardedRedisAdapterOptions];
+  RedisAdapter: [TheirRedisAdapter.RedisAdapter, OurRedisAdapter.RedisAdapter];
+  'exports of redis-streams-adapter': [typeof TheirStreamsAdapter, typeof OurStreamsAdapter];
+  'options of streams': [TheirStreamsAdapter.RedisStreamsAdapterOptions, OurStreamsAdapter.RedisStreamsAdapterOptions];
+  'exports of redis-emitter': [typeof TheirEmitter, typeof OurEmitter];
+  Emitter: [TheirEmitter.Emitter, OurEmitter.Emitter];
+  'BroadcastOperator of emitters': [TheirEmitter.BroadcastOperator<any>, OurEmitter.BroadcastOperator<any>];
+  'options of emitters': [TheirEmitter.EmitterOptions, OurEmitter.EmitterOptions];
+};
+
+type ShardedOptions = NonNullable<Parameters<typeof TheirRedisAdapter.createShardedAdapter>[2]>;
+
+export declare const lists: {
+  'options of WebSocket': Ours.ClientOptions;
+  'options of WebSocketServer': Ours.ServerOptions;
+  'options of perMessageDeflate': Ours.PerMessageDeflateOptions;
+  'options of send': Ours.SendOptions;
+  'options of http.request': Http.RequestOptions;
+  'options of https.request': Https.RequestOptions & Tls.ConnectionOptions;
 };
