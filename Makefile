@@ -20,7 +20,7 @@ NODE_SOURCES := $(shell find bindings/node -path '*/node_modules' -prune -o \( -
 include ffi/install.mk
 
 .PHONY: help build lib c cpp rust-examples python node chat cluster test lint test-rust test-c test-python test-node \
-        test-interop test-docs bench autobahn deny fuzz miri sanitize header clean
+        test-interop test-docs bench autobahn deny fuzz miri sanitize header compat clean
 
 help:
 	@echo 'make build     libraries, bindings (.venv, examples/node/node_modules) and examples'
@@ -31,6 +31,7 @@ help:
 	@echo 'make autobahn  Autobahn|Testsuite against every language in both roles  (FACE="rust c python coroutine node")'
 	@echo 'make install   library, headers and pkg-config file, after make lib  (PREFIX=/usr/local DESTDIR=)'
 	@echo 'make header    write include/sockline.h anew from the Rust sources'
+	@echo 'make compat    write docs/compat/ anew: what of the packages that we mirror is here'
 	@echo 'make deny      licences, bans and sources of all dependencies'
 	@echo 'make fuzz      fuzz targets, with a nightly compiler  (FUZZ="frames http" FUZZ_SECONDS=600)'
 	@echo 'make miri      Rust tests of the machines and of what is unsafe in the interpreter, nightly'
@@ -141,6 +142,11 @@ autobahn: $(if $(filter rust,$(FACE)),rust-examples) $(if $(filter c,$(FACE)),c)
 
 header:
 	SOCKLINE_WRITE_HEADER=1 $(CARGO) test --locked -p sockline-ffi --test header
+
+# What the lists in tests/compat/ say that is not so is told, and makes it fail.
+compat: python $(VENV)/.test node
+	$(VENV)/bin/python -W ignore tests/compat/write.py
+	cd bindings/node && npm ci --no-audit --no-fund && node test/compat/write.js
 
 deny:
 	@command -v cargo-deny >/dev/null || { echo 'make deny needs cargo-deny: cargo install --locked cargo-deny'; exit 1; }

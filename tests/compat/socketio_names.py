@@ -50,7 +50,7 @@ def top() -> Section:
             continue
         if name in CALLED:
             call, arguments = CALLED[name]
-            names.append(Name(name, tried(lambda: call(*arguments))))
+            names.append(tried(name, lambda: call(*arguments)))
         elif not hasattr(socketio, name):
             names.append(Name(name, MISSING))
         else:
@@ -75,11 +75,11 @@ def options(name: str) -> Section:
     for one in [*own.values(), *taken, *EXTRA[name]]:
         if one.kind == one.VAR_KEYWORD:
             continue
-        outcome = tried(lambda: make(**{one.name: one.default}))
-        named = inspect.signature(make).parameters.get(one.name)
-        same = named is None or named.default == one.default
-        why = "" if same else f"the default is {named.default!r}"  # type: ignore[union-attr]
-        names.append(Name(one.name, outcome, why))
+        outcome = tried(one.name, lambda: make(**{one.name: one.default}))
+        named = inspect.signature(make).parameters.get(one.name, one)
+        if named.default != one.default:
+            outcome.difference = f"the default is {named.default!r}"
+        names.append(outcome)
     return Section(f"Arguments of `{name}`", names)
 
 

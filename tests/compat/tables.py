@@ -1,7 +1,7 @@
 """Tables of what another package has and what of it is here.
 
-What differs is said in `<package>.json`, once: for each section of names, `differs`, `refused` or `missing`, and how or why.
-What is in no list has to be here, with the same arguments. The scripts that write the tables compare that with the packages
+What differs is said in `<package>.json`, once: for each section of names, or several (`"Server, AsyncServer"`, `"*"` for all), `differs`, `refused` or
+`missing`, and how or why. What is in no list has to be here, with the same arguments. The scripts that write the tables compare that with the packages
 as they are installed, and a table that is not true is a test that fails. `bindings/node/test/compat/tables.js` is the same for
 the packages of npm.
 """
@@ -29,6 +29,8 @@ class Name:
     """`SUPPORTED` if it is here at all, `REFUSED` if using it raises NotImplementedError, else `MISSING`."""
     difference: str = ""
     """What a call that is right there would meet here."""
+    today: str = ""
+    """What becomes of one that is missing, as far as that was tried."""
 
 
 @dataclass
@@ -58,7 +60,7 @@ class Said:
 
     def about(self, section: str, name: str) -> tuple[str, str]:
         for key in ((section, name), ("*", name)):
-            if key in self._entries and (key[0] != "*" or section[0].isupper()):
+            if key in self._entries:
                 self._used.add(key)
                 return self._entries[key]
         return SUPPORTED, ""
@@ -72,11 +74,13 @@ def untrue(said: Said, sections: Iterable[Section]) -> list[str]:
     wrong = []
     for section in sections:
         for name in section.names:
-            state, _ = said.about(section.title, name.name)
+            state, reason = said.about(section.title, name.name)
             where = f"{section.title}: {name.name}"
             expected = SUPPORTED if state == DIFFERS else state
             if name.found != expected:
                 wrong.append(f"{where} is {name.found}, and the list says {state}")
+            elif state == MISSING and not reason.startswith(name.today):
+                wrong.append(f"{where} is {name.today}, and the list says {reason}")
             elif state == SUPPORTED and name.difference:
                 wrong.append(f"{where} differs, and is in no list: {name.difference}")
     return wrong + [f"{section}: {name} is in a list, and there is no such name" for section, name in said.unused()]
@@ -178,15 +182,15 @@ def _same(theirs: Any, ours: Any) -> bool:
     return bool(theirs == ours)
 
 
-def tried(use: Callable[[], object]) -> str:
+def tried(name: str, use: Callable[[], object]) -> Name:
     """What becomes of a use: accepted, refused, or another error."""
     try:
         use()
     except NotImplementedError:
-        return REFUSED
-    except Exception:
-        return MISSING
-    return SUPPORTED
+        return Name(name, REFUSED)
+    except Exception as error:
+        return Name(name, MISSING, today=type(error).__name__)
+    return Name(name)
 
 
 def members(theirs: object, ours: object, title: str, refused: Iterable[str] = ()) -> Section:

@@ -137,18 +137,18 @@ def of_module(name: str) -> Section:
 def arguments(name: str, ours: Any, theirs: Any) -> Section:
     """Of `connect` or `serve`; those of the loop's functions are tried."""
 
-    def use(argument: str) -> str:
+    def use(argument: str) -> Name:
         value = VALUES.get(argument, ANY)
         if name == "connect":
-            return tried(lambda: ours("wss://localhost:1", **{argument: value}))
+            return tried(argument, lambda: ours("wss://localhost:1", **{argument: value}))
         return asyncio.run(serving(argument, value))
 
-    async def serving(argument: str, value: object) -> str:
-        return tried(lambda: ours(None, "127.0.0.1", 0, **{argument: value}))
+    async def serving(argument: str, value: object) -> Name:
+        return tried(argument, lambda: ours(None, "127.0.0.1", 0, **{argument: value}))
 
     section = signature(f"Arguments of `{name}`", theirs, ours)
     passed = OF_ASYNCIO[name].split()
-    section.names += [Name(one, SUPPORTED if one in section.added else use(one)) for one in passed]
+    section.names += [Name(one) if one in section.added else use(one) for one in passed]
     section.added = [one for one in section.added if one not in passed]
     return section
 
