@@ -1,9 +1,9 @@
 """Tables of what another package has and what of it is here.
 
-What differs is said in `<package>.json`, once: for each section of names, or several (`"Server, AsyncServer"`, `"*"` for all), `differs`, `refused` or
-`missing`, and how or why. What is in no list has to be here, with the same arguments. The scripts that write the tables compare that with the packages
-as they are installed, and a table that is not true is a test that fails. `bindings/node/test/compat/tables.js` is the same for
-the packages of npm.
+What differs is said in `<package>.json`, once: for each section of names, or several (`"Server, AsyncServer"`, `"*"` for all),
+`differs`, `refused` or `missing`, and how or why. What is in no list has to be here, with the same arguments. The scripts that
+write the tables compare that with the packages as they are installed, and a table that is not true is a test that fails.
+`bindings/node/test/compat/tables.js` is the same for the packages of npm.
 """
 
 from __future__ import annotations
@@ -162,7 +162,8 @@ def _argument(place: int, wanted: inspect.Parameter, had: list[inspect.Parameter
         return "" if any(one.kind == wanted.kind for one in had) else f"no {wanted}"
     named = [index for index, one in enumerate(had) if one.name == wanted.name]
     if not named:
-        return "" if any(one.kind == one.VAR_KEYWORD for one in had) and wanted.kind == wanted.KEYWORD_ONLY else f"no argument {wanted.name}"
+        takes_any = wanted.kind == wanted.KEYWORD_ONLY and any(one.kind == one.VAR_KEYWORD for one in had)
+        return "" if takes_any else f"no argument {wanted.name}"
     ours = had[named[0]]
     if wanted.name != "self":
         if wanted.kind != wanted.KEYWORD_ONLY and (named[0] != place or ours.kind == ours.KEYWORD_ONLY):

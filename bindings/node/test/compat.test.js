@@ -58,11 +58,15 @@ test('other arguments are noticed', () => {
   );
 });
 
+function compressing(perMessageDeflate) {
+  return new sockline('ws://127.0.0.1:1', { perMessageDeflate });
+}
+
 for (const [what, use] of Object.entries({
   'send with a Blob': () => sockline.prototype.send.call({ _keepsMessages: true, _readyState: 1 }, new Blob(['x'])),
   'servername of nothing': () => new sockline('wss://127.0.0.1:1', { servername: '' }),
-  'perMessageDeflate, what can not be demanded': () => new sockline('ws://127.0.0.1:1', { perMessageDeflate: { clientNoContextTakeover: false } }),
-  'perMessageDeflate, strategy': () => new sockline('ws://127.0.0.1:1', { perMessageDeflate: { zlibDeflateOptions: { strategy: 1 } } }),
+  'a context that has to be kept': () => compressing({ clientNoContextTakeover: false }),
+  'a strategy of zlib': () => compressing({ zlibDeflateOptions: { strategy: 1 } }),
   'transports over HTTP/3': () => new Server(0, { transports: ['webtransport'] }),
   'adapters of others': () => new Server(0, { adapter: class {} }),
 })) {

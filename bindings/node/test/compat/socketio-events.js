@@ -26,9 +26,14 @@ async function eventsOf(packages) {
   const heard = Object.fromEntries(Object.keys(NAMES).map((who) => [who, new Map()]));
   await talk(packages, heard);
   await failToUpgrade(packages, heard);
-  return Object.fromEntries(
-    Object.entries(NAMES).map(([who, names]) => [who, new Map(names.filter((name) => heard[who].has(name)).map((name) => [name, heard[who].get(name)]))]),
-  );
+  return inOrder(heard);
+}
+
+function inOrder(heard) {
+  const sorted = Object.entries(NAMES).map(([who, names]) => {
+    return [who, new Map(names.filter((name) => heard[who].has(name)).map((name) => [name, heard[who].get(name)]))];
+  });
+  return Object.fromEntries(sorted);
 }
 
 /** Everything is listened to, since some events depend on that. */

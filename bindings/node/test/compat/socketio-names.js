@@ -4,7 +4,7 @@
 const http = require('node:http');
 
 const { eventsOf } = require('./socketio-events');
-const { MISSING, SUPPORTED, tried } = require('./tables');
+const { MISSING, REFUSED, SUPPORTED, tried } = require('./tables');
 const { typePairs, typeSection } = require('./types');
 
 const ours = { ...require('sockline/socket.io'), ...require('sockline/socket.io-client') };
@@ -28,31 +28,92 @@ const TYPES = {
   'redis-emitter': ['exports of redis-emitter', 'Emitter', 'BroadcastOperator of emitters', 'options of emitters'],
 };
 
-/** How what is not in our types is used; what throws in words is refused, what is taken is ignored. */
+/** How names are used: what throws in words is refused, what is taken without being in our types is ignored. */
 const USES = {
   'Server: attachApp': () => new ours.Server().attachApp({}),
   'Server: bind': () => new ours.Server().bind({}),
   'options of servers: wsEngine': () => new ours.Server(0, { wsEngine: class {} }),
   'options of servers: initialPacket': () => new ours.Server(0, { initialPacket: 'x' }),
-  'options of managers: agent': () => ours.connect('http://localhost:1', { forceNew: true, agent: new http.Agent() }),
-  'options of managers: closeOnBeforeunload': () => ours.connect('http://localhost:1', { autoConnect: false, closeOnBeforeunload: true }),
-  'options of managers: useNativeTimers': () => ours.connect('http://localhost:1', { autoConnect: false, useNativeTimers: true }),
   'options of createAdapter: parser': () => redis.createAdapter(NOWHERE, null, { parser: {} }),
   'options of emitters: parser': () => new Emitter(NOWHERE, { parser: {} }),
 };
 
+const OPTIONS = {
+  servers: {
+    path: '/path',
+    serveClient: false,
+    connectTimeout: 1000,
+    connectionStateRecovery: { maxDisconnectionDuration: 1000, skipMiddlewares: false },
+    cleanupEmptyChildNamespaces: true,
+    pingTimeout: 1000,
+    pingInterval: 1000,
+    upgradeTimeout: 1000,
+    maxHttpBufferSize: 1000,
+    allowRequest: () => {},
+    transports: ['polling'],
+    allowUpgrades: false,
+    perMessageDeflate: { threshold: 1 },
+    httpCompression: { threshold: 1 },
+    cookie: { name: 'io', maxAge: 1 },
+    cors: { origin: '*' },
+    allowEIO3: true,
+    destroyUpgrade: false,
+    destroyUpgradeTimeout: 1000,
+    addTrailingSlash: false,
+  },
+  managers: {
+    agent: new http.Agent(),
+    pfx: Buffer.of(1),
+    ciphers: 'HIGH',
+    closeOnBeforeunload: true,
+    useNativeTimers: true,
+    multiplex: false,
+    path: '/path',
+    reconnection: false,
+    reconnectionAttempts: 1,
+    reconnectionDelay: 1,
+    reconnectionDelayMax: 1,
+    randomizationFactor: 0,
+    timeout: 1000,
+    query: { a: 'b' },
+    upgrade: false,
+    forceBase64: true,
+    timestampParam: 'x',
+    timestampRequests: true,
+    transports: ['websocket'],
+    tryAllTransports: true,
+    rememberUpgrade: true,
+    requestTimeout: 1000,
+    transportOptions: { polling: { extraHeaders: { a: 'b' } } },
+    rejectUnauthorized: false,
+    extraHeaders: { a: 'b' },
+    withCredentials: true,
+    autoUnref: true,
+    perMessageDeflate: { threshold: 1 },
+    addTrailingSlash: false,
+    protocols: ['a'],
+  },
+};
+for (const [name, value] of Object.entries(OPTIONS.servers)) {
+  USES[`options of servers: ${name}`] = () => new ours.Server(0, { [name]: value }).close();
+}
+for (const [name, value] of Object.entries(OPTIONS.managers)) {
+  USES[`options of managers: ${name}`] = () => ours.connect('http://127.0.0.1:1', { forceNew: true, [name]: value }).disconnect();
+}
+
 async function sections(page) {
   const pairs = typePairs();
-  const found = TYPES[page].map((title) => tryWhatIsMissing(typeSection(title, pairs.find(({ name }) => name === title))));
+  const found = TYPES[page].map((title) => tryEach(typeSection(title, pairs.find(({ name }) => name === title))));
   return EMITTERS[page] ? [...found, ...(await events(EMITTERS[page]))] : found;
 }
 
-function tryWhatIsMissing({ title, names, added }) {
+function tryEach({ title, names, added }) {
   const tables = names.map((name) => {
     const use = USES[`${title}: ${name.name}`];
-    if (name.found !== MISSING || !use) return name;
+    if (!use) return name;
     const outcome = tried(use);
-    return outcome === SUPPORTED ? { ...name, today: 'ignored' } : { ...name, found: outcome };
+    if (name.found === SUPPORTED || outcome === REFUSED) return { ...name, found: outcome };
+    return { ...name, today: outcome === SUPPORTED ? 'ignored' : 'an error' };
   });
   return { title, names: tables, added };
 }

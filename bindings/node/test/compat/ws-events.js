@@ -23,9 +23,14 @@ async function eventsOf(Package) {
   await malformed(port);
   server.close();
   await once(server, 'close');
-  return Object.fromEntries(
-    Object.entries(NAMES).map(([who, names]) => [who, new Map(names.filter((name) => heard[who].has(name)).map((name) => [name, heard[who].get(name)]))]),
-  );
+  return inOrder(heard);
+}
+
+function inOrder(heard) {
+  const sorted = Object.entries(NAMES).map(([who, names]) => {
+    return [who, new Map(names.filter((name) => heard[who].has(name)).map((name) => [name, heard[who].get(name)]))];
+  });
+  return Object.fromEntries(sorted);
 }
 
 /** Everything is listened to, since some events depend on that. */

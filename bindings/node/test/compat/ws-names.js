@@ -16,6 +16,8 @@ const theirs = require('ws');
 /** What ws sets itself, whatever is asked for: the URL says it. */
 const OVERWRITTEN = new Set(['socketPath', 'hostname', 'protocol', 'timeout', 'method', 'host', 'path', 'port']);
 
+const MAKER = 'constructor(options';
+
 /** Values that ask for something; of other options an object does. */
 const VALUES = {
   allowSynchronousEvents: false,
@@ -33,6 +35,42 @@ const VALUES = {
   maxPendingAutoPongs: 1,
 };
 
+/** Values of options that are taken. Those of certificates and keys are left to the tests of TLS. */
+const VALID = {
+  ALPNProtocols: ['http/1.1'],
+  auth: 'user:password',
+  backlog: 5,
+  clientTracking: false,
+  closeTimeout: 1000,
+  concurrencyLimit: 1,
+  clientMaxWindowBits: 10,
+  clientNoContextTakeover: true,
+  family: 4,
+  followRedirects: true,
+  handleProtocols: () => false,
+  handshakeTimeout: 1000,
+  headers: { 'X-A': 'b' },
+  host: '127.0.0.1',
+  localAddress: '127.0.0.1',
+  maxPayload: 1000,
+  maxRedirects: 1,
+  minVersion: 'TLSv1.3',
+  origin: 'http://a.example',
+  path: '/path',
+  perMessageDeflate: { threshold: 1 },
+  port: 0,
+  protocolVersion: 13,
+  rejectUnauthorized: false,
+  serverMaxWindowBits: 10,
+  serverNoContextTakeover: true,
+  servername: 'a.example',
+  threshold: 1,
+  verifyClient: () => true,
+  WebSocket: class extends ours {},
+  zlibDeflateOptions: { level: 1, memLevel: 1, chunkSize: 1024 },
+  zlibInflateOptions: { chunkSize: 1024 },
+};
+
 async function sections() {
   const [esm, theirEsm] = [await import('sockline'), await import('ws')];
   const server = new ours.WebSocketServer({ port: 0 });
@@ -46,10 +84,8 @@ async function sections() {
     members('WebSocketServer', theirServer, server, { handleUpgrade: () => server.handleUpgrade() }),
     ...(await events()),
     options('Options of WebSocket', clientOptions(), 'options of WebSocket', (given) => connectNowhere(given)),
-    options('Options of WebSocketServer', documented('websocket-server.js', 'constructor(options'), 'options of WebSocketServer', listenBriefly),
-    options('Options of perMessageDeflate', documented('permessage-deflate.js', 'constructor(options'), 'options of perMessageDeflate', (given) =>
-      connectNowhere({ perMessageDeflate: given }),
-    ),
+    options('Options of WebSocketServer', documented('websocket-server.js', MAKER), 'options of WebSocketServer', listenBriefly),
+    options('Options of perMessageDeflate', documented('permessage-deflate.js', MAKER), 'options of perMessageDeflate', compressNowhere),
     options('Options of send', documented('websocket.js', 'send(data'), 'options of send', () => {}),
     await codes(),
   ];
@@ -71,11 +107,11 @@ function clientOptions() {
   return [...names].filter((name) => !OVERWRITTEN.has(name)).sort();
 }
 
-/** Options that our types speak of are taken; the others are tried. */
+/** Options that our types speak of are taken, with good values; the others are refused, or ignored. */
 function options(title, names, ownTypes, use) {
   const own = typeNames(ownTypes);
   const tables = names.map((name) => {
-    if (own.includes(name)) return { name, found: SUPPORTED };
+    if (own.includes(name)) return { name, found: name in VALID ? tried(() => use({ [name]: VALID[name] })) : SUPPORTED };
     const found = tried(() => use({ [name]: VALUES[name] ?? {} }));
     return found === REFUSED ? { name, found } : { name, found: MISSING, today: found === SUPPORTED ? 'ignored' : 'an error' };
   });
@@ -85,6 +121,10 @@ function options(title, names, ownTypes, use) {
 function connectNowhere(given) {
   const socket = new ours('wss://127.0.0.1:1', given);
   socket.on('error', () => {});
+}
+
+function compressNowhere(given) {
+  connectNowhere({ perMessageDeflate: given });
 }
 
 function listenBriefly(given) {
