@@ -101,10 +101,40 @@ for (const [name, value] of Object.entries(OPTIONS.managers)) {
   USES[`options of managers: ${name}`] = () => ours.connect('http://127.0.0.1:1', { forceNew: true, [name]: value }).disconnect();
 }
 
+/** What readers call what `types/names.ts` has other names for. */
+const HEADINGS = {
+  'exports of socket.io': 'Exports',
+  'options of servers': 'Options of Server',
+  handshake: '`socket.handshake`',
+  Adapter: 'Adapter (`io.of(…).adapter`)',
+  Client: 'Client (`socket.client`)',
+  engine: '`io.engine`',
+  conn: '`socket.conn`',
+  transport: '`socket.conn.transport`',
+  'Events of engine': 'Events of `io.engine`',
+  'Events of conn': 'Events of `socket.conn`',
+  'exports of socket.io-client': 'Exports',
+  'options of managers': 'Options of Manager, and of `io()`',
+  'Socket of clients': 'Socket',
+  'options of sockets': 'Options of Socket',
+  'engine of clients': '`manager.engine`',
+  'Events of Socket of clients': 'Events of Socket',
+  'Events of engine of clients': 'Events of `manager.engine`',
+  'exports of redis-adapter': 'Exports',
+  'options of createAdapter': 'Options of createAdapter',
+  'options of createShardedAdapter': 'Options of createShardedAdapter',
+  'exports of redis-streams-adapter': 'Exports',
+  'options of streams': 'Options of createAdapter',
+  'exports of redis-emitter': 'Exports',
+  'BroadcastOperator of emitters': 'BroadcastOperator',
+  'options of emitters': 'Options of Emitter',
+};
+
 async function sections(page) {
   const pairs = typePairs();
   const found = TYPES[page].map((title) => tryEach(typeSection(title, pairs.find(({ name }) => name === title))));
-  return EMITTERS[page] ? [...found, ...(await events(EMITTERS[page]))] : found;
+  const all = EMITTERS[page] ? [...found, ...(await events(EMITTERS[page]))] : found;
+  return all.map((section) => ({ ...section, heading: HEADINGS[section.title] }));
 }
 
 function tryEach({ title, names, added }) {

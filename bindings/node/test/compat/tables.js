@@ -65,7 +65,7 @@ function untrue(said, sections) {
 function page(said, sections) {
   const lines = [`# ${said.data.title}`, '', `<!-- Written by \`${COMMAND}\` from tests/compat/; don't change it here. -->`, ''];
   lines.push(...said.data.intro, '', ...LEGEND);
-  for (const section of sections) lines.push('', `## ${section.title}`, '', ...table(said, section));
+  for (const section of sections) lines.push('', `## ${section.heading ?? section.title}`, '', ...table(said, section));
   return `${lines.join('\n')}\n`;
 }
 
