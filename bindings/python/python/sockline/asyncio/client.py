@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import http
 import logging
 import os
-import socket
 import ssl as ssl_module
-import traceback
-import urllib.parse
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any, Literal
 
 from .. import _native
+from .._connecting import (
+    COMPRESSION,
+    MAX_REDIRECTS,
+    argument_error,
+    chosen_proxy,
+    handshake_error,
+    is_secure,
+    log_delay,
+    override,
+    raise_if_fatal,
+    request_headers,
+    target,
+    url,
+)
+from .._connection import MESSAGE_PARTS
 from .._drivers import running_driver
 from .._options import (
     USER_AGENT,
@@ -30,32 +41,17 @@ from .._options import (
 from .._ssl import client_tls
 from ..client import backoff, process_exception
 from ..datastructures import Headers, HeadersLike
-from ..exceptions import (
-    InvalidHandshake,
-    InvalidMessage,
-    InvalidProxyStatus,
-    InvalidStatus,
-    InvalidURI,
-    ProxyError,
-    SecurityError,
-    SocklineError,
-)
+from ..exceptions import InvalidHandshake, SocklineError
 from ..extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from ..http11 import Request, Response
 from ..options import Compression, TcpOptions, Timings
-from ..proxy import get_proxy, proxy_url
 from ..tls import ClientTLS
 from ..typing import LoggerLike, Origin, PathLike, Subprotocol
-from .connection import MESSAGE_PARTS, Connection
+from .connection import Connection
 
 __all__ = ["ClientConnection", "connect", "unix_connect"]
 
 logger = logging.getLogger("sockline")
-
-MAX_REDIRECTS = int(os.environ.get("WEBSOCKETS_MAX_REDIRECTS", "10"))
-
-# What websockets asks for.
-_COMPRESSION = Compression(level=6, memory_level=5)
 
 # Arguments of websockets' that can't be honoured yet, with the values that ask for nothing.
 _HARMLESS: dict[str, tuple[Any, ...]] = {
@@ -86,7 +82,7 @@ class ClientConnection(Connection):
     def _failed(self, error: SocklineError, sent: int | None) -> None:
         super()._failed(error, sent)
         if not self._handshake.done():
-            self._handshake.set_exception(_handshake_error(error))
+            self._handshake.set_exception(handshake_error(error))
 
     def _closed(self, code: int, reason: str, was_clean: bool) -> None:
         super()._closed(code, reason, was_clean)
@@ -163,16 +159,16 @@ class connect:
         **unsupported: Any,
     ) -> None:
         refuse_unsupported(unsupported, _HARMLESS)
-        if ssl is not None and not _is_secure(uri):
+        if ssl is not None and not is_secure(uri):
             raise ValueError("ssl argument is incompatible with a ws:// URI")
         self.uri = uri
         self._tls = client_tls(ssl, server_hostname)
         self._proxy_tls = client_tls(proxy_ssl, proxy_server_hostname)
-        self._connect_to = _override(uri, host, port)
+        self._connect_to = override(uri, host, port)
         self.process_exception = process_exception
         self.reconnect_delays = reconnect_delays
         self._subprotocols = check_subprotocols(subprotocols)
-        self._headers = _request_headers(origin, additional_headers, user_agent_header)
+        self._headers = request_headers(origin, additional_headers, user_agent_header)
         self._open_timeout = open_timeout
         self._limits = Limits(
             max_size=message_limit(max_size),
@@ -182,7 +178,7 @@ class connect:
             high_water_mark=marks("write_limit", write_limit)[0],
             hard_limit=None,
             tcp=tcp,
-            compression=deflate(compression, extensions, _COMPRESSION),
+            compression=deflate(compression, extensions, COMPRESSION),
             message_parts=MESSAGE_PARTS,
         )
         self.proxy = proxy
@@ -199,7 +195,7 @@ class connect:
         connection = self._factory(driver, *self._queue)
         if self._logger is not None:
             connection.logger = self._logger
-        connection.request = Request(_target(self.uri), self._headers.copy())
+        connection.request = Request(target(self.uri), self._headers.copy())
         opening = Opening(
             self._subprotocols,
             header_list(self._headers),
@@ -215,7 +211,7 @@ class connect:
         try:
             driver.connect(connection, self._url(), opening)
         except SocklineError as error:
-            raise _argument_error(self.uri, error) from None
+            raise argument_error(self.uri, error) from None
         try:
             await connection._handshake
         except asyncio.CancelledError:
@@ -245,7 +241,6 @@ class connect:
         if connection is not None:
             await connection.__aexit__(exc_type, exc_value, traceback)
 
-
     async def __aiter__(self) -> AsyncIterator[ClientConnection]:
         delays: Generator[float] | None = None
         while True:
@@ -253,34 +248,20 @@ class connect:
                 async with self as connection:
                     yield connection
             except Exception as error:
-                self._raise_if_fatal(error)
+                raise_if_fatal(self.process_exception, error)
                 delays = delays or self.reconnect_delays()
                 delay = next(delays)
-                why = traceback.format_exception_only(error)[0].strip()
-                (self._logger or logger).info("connect failed; reconnecting in %.1f seconds: %s", delay, why)
+                log_delay(self._logger or logger, delay, error)
                 await asyncio.sleep(delay)
             else:
                 delays = None
 
-    def _raise_if_fatal(self, error: Exception) -> None:
-        try:
-            fatal = self.process_exception(error)
-        except Exception as raised:  # what should have been returned
-            fatal = raised
-        if fatal is error:
-            raise error
-        if fatal is not None:
-            raise fatal from error
-
     def _chosen_proxy(self) -> str | bool:
-        proxy = get_proxy(self.uri) if self.proxy is True and self._unix_path is None else self.proxy
-        return proxy_url(proxy) if isinstance(proxy, str) else False
+        return chosen_proxy(self.uri, self.proxy, self._unix_path)
 
     def _url(self) -> str:
         """The URI as the engine takes it."""
-        if self._unix_path is None:
-            return self.uri
-        return f"ws+unix:{urllib.parse.quote(self._unix_path)}:{_target(self.uri)}"
+        return url(self.uri, self._unix_path)
 
 
 def unix_connect(path: PathLike | None = None, uri: str | None = None, **kwargs: Any) -> connect:
@@ -288,84 +269,3 @@ def unix_connect(path: PathLike | None = None, uri: str | None = None, **kwargs:
     TLS over Unix sockets.
     """
     return connect(uri or "ws://localhost/", unix=True, path=path, **kwargs)
-
-
-def _request_headers(origin: str | None, additional: HeadersLike | None, user_agent: str | None) -> Headers:
-    headers = Headers()
-    if origin is not None:
-        headers["Origin"] = origin
-    if additional is not None:
-        headers.update(additional)
-    if user_agent is not None and "User-Agent" not in headers:
-        headers["User-Agent"] = user_agent
-    return headers
-
-
-def _override(uri: str, host: str | None, port: int | None) -> tuple[str, int] | None:
-    """Where to connect to, if that is not what the URI says."""
-    if host is None and port is None:
-        return None
-    try:
-        parsed = urllib.parse.urlsplit(uri)
-        default = 443 if _is_secure(uri) else 80
-        return host or parsed.hostname or "", port or parsed.port or default
-    except ValueError as error:
-        raise InvalidURI(uri, str(error)) from None
-
-
-def _is_secure(uri: str) -> bool:
-    return uri.partition(":")[0].lower() in ("wss", "https")
-
-
-def _target(uri: str) -> str:
-    """Path and query, for :attr:`Connection.request`; the engine parses the URI that counts."""
-    _, _, rest = uri.partition("://")
-    _, slash, target = rest.partition("/")
-    return slash + target or "/"
-
-
-def _argument_error(uri: str, error: SocklineError) -> Exception:
-    match error.code:
-        case "SOCKLINE_ERR_INVALID_URL":
-            return InvalidURI(uri, error.text)
-        case "SOCKLINE_ERR_UNSUPPORTED":
-            return NotImplementedError(error.text)
-        case "SOCKLINE_ERR_INVALID_ARGUMENT":
-            return ValueError(error.text)
-        case "SOCKLINE_ERR_FORKED":
-            return RuntimeError(error.text)
-        case _:
-            return error
-
-
-def _handshake_error(error: SocklineError) -> Exception:
-    match error.code:
-        case "SOCKLINE_ERR_REFUSED" if error.response is not None:
-            return InvalidStatus(error.response)
-        case "SOCKLINE_ERR_HANDSHAKE_FAILED" if "closed the connection before" in error.text:
-            unanswered = InvalidMessage(error.text)
-            unanswered.__cause__ = EOFError(error.text)
-            return unanswered
-        case "SOCKLINE_ERR_REDIRECT":
-            return SecurityError(error.text)
-        case "SOCKLINE_ERR_TLS":
-            return error.as_ssl_error()
-        case "SOCKLINE_ERR_PROXY" if error.http_status is not None:
-            return InvalidProxyStatus(Response(error.http_status, _phrase(error.http_status), Headers()))
-        case "SOCKLINE_ERR_PROXY" if error.errno is None:
-            return ProxyError(error.text)
-        case "SOCKLINE_ERR_HANDSHAKE_TIMEOUT":
-            return TimeoutError("timed out during opening handshake")
-        case "SOCKLINE_ERR_NAME_NOT_RESOLVED":
-            return socket.gaierror(socket.EAI_NONAME, error.text)
-        case "SOCKLINE_ERR_CONNECT_FAILED" | "SOCKLINE_ERR_IO" | "SOCKLINE_ERR_PROXY":
-            return error.as_os_error()
-        case _:
-            return InvalidHandshake(error.text)
-
-
-def _phrase(status: int) -> str:
-    try:
-        return http.HTTPStatus(status).phrase
-    except ValueError:
-        return ""

@@ -5,40 +5,23 @@ from __future__ import annotations
 import asyncio
 import codecs
 import logging
-import random
-import struct
-import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
 from .. import _native
-from ..exceptions import (
-    ConcurrencyError,
-    ConnectionClosed,
-    ConnectionClosedError,
-    ConnectionClosedOK,
-    InvalidState,
-    PayloadTooBig,
-    ProtocolError,
-    SocklineError,
-)
-from ..frames import OK_CLOSE_CODES, Close, CloseCode
-from ..http11 import Request, Response
-from ..options import ConnectionMetrics, connection_metrics
+from .._connection import BaseConnection, control_data, ping_payload
+from ..exceptions import ConcurrencyError, ConnectionClosed, ConnectionClosedOK, InvalidState, ProtocolError, SocklineError
+from ..frames import CloseCode
 from ..protocol import State
-from ..tls import TLSInfo
-from ..typing import Data, DataLike, LoggerLike, Subprotocol
+from ..typing import Data, DataLike
 
 __all__ = ["Connection", "broadcast"]
 
 logger = logging.getLogger("sockline")
 
-MESSAGE_PARTS = True
-"""Messages are handed over as they come, for :meth:`Connection.recv_streaming`."""
 
-
-class Connection(_native.Connection):
+class Connection(BaseConnection):
     """A WebSocket connection. :func:`~sockline.connect` and :func:`~sockline.serve` make them.
 
     ``async for message in connection`` iterates over the messages, and ends when the connection is closed normally.
@@ -47,88 +30,13 @@ class Connection(_native.Connection):
     """
 
     def __init__(self, owner: _native.Driver | _native.Server, high: int, low: int) -> None:
+        super().__init__(owner, high, low)
         self.loop = asyncio.get_running_loop()
         """The event loop that runs this connection."""
-        self.logger: LoggerLike = logger
-        """Where this connection logs."""
-        self.request: Request | None = None
-        """The opening handshake's request."""
-        self.response: Response | None = None
-        """The opening handshake's response."""
-        self._id: uuid.UUID | None = None
-        self._subprotocol: str | None = None
-        self._extensions = ""
-        self._tls_info: TLSInfo | None = None
-        self._local_address: tuple[str, int] | None = None
-        self._remote_address: tuple[str, int] | None = None
-        self._received: Close | None = None
-        self._sent: Close | None = None
-        self._received_then_sent: bool | None = None
-        self._failure: BaseException | None = None
         self._end: asyncio.Future[None] = self.loop.create_future()
         self._senders: list[asyncio.Future[None]] = []
         self._unfinished: asyncio.Future[None] | None = None
         self._pings: dict[bytes, tuple[asyncio.Future[float], float]] = {}
-        self._measured: float = 0.0
-
-    # Attributes
-
-    @property
-    def id(self) -> uuid.UUID:
-        """A unique identifier, for logs."""
-        if self._id is None:
-            self._id = uuid.uuid4()
-        return self._id
-
-    @property
-    def local_address(self) -> tuple[str, int] | None:
-        """Host and port of this side; ``None`` for a Unix socket."""
-        return self._local_address
-
-    @property
-    def remote_address(self) -> tuple[str, int] | None:
-        """Host and port of the peer; ``None`` for a Unix socket."""
-        return self._remote_address
-
-    @property
-    def state(self) -> State:
-        """The state of the connection. Rather than ask for it, handle :exc:`ConnectionClosed`."""
-        return State(self.ready_state)
-
-    @property
-    def subprotocol(self) -> Subprotocol | None:
-        """The subprotocol that was agreed on, if any."""
-        return None if self._subprotocol is None else Subprotocol(self._subprotocol)
-
-    @property
-    def extensions(self) -> str:
-        """The extensions in use, as in the response's header; empty if there are none."""
-        return self._extensions
-
-    @property
-    def tls_info(self) -> TLSInfo | None:
-        """What was agreed on in the TLS handshake; ``None`` for a connection without TLS."""
-        return self._tls_info
-
-    @property
-    def close_code(self) -> int | None:
-        """The code of the peer's close frame, 1006 if it sent none; ``None`` while the connection is not closed."""
-        if not self._end.done():
-            return None
-        return CloseCode.ABNORMAL_CLOSURE if self._received is None else self._received.code
-
-    @property
-    def close_reason(self) -> str | None:
-        """The reason in the peer's close frame; ``None`` while the connection is not closed."""
-        if not self._end.done():
-            return None
-        return "" if self._received is None else self._received.reason
-
-    @property
-    def latency(self) -> float:
-        """The round trip of the last answered ping in seconds; 0 before there was one."""
-        measured = self._latency()
-        return self._measured if measured is None else measured / 1_000_000
 
     # Methods
 
@@ -177,7 +85,7 @@ class Connection(_native.Connection):
 
         Raises :exc:`ConcurrencyError` if a ping with the same payload is under way.
         """
-        payload = self._ping_payload(data)
+        payload = ping_payload(data, self._pings)
         if payload in self._pings:
             raise ConcurrencyError("already waiting for a pong with the same data")
         await self._control(self._ping, payload)
@@ -187,11 +95,7 @@ class Connection(_native.Connection):
 
     async def pong(self, data: DataLike = b"") -> None:
         """Sends a pong that nobody has asked for. Pings are answered without it."""
-        await self._control(self._pong, _control_data(data))
-
-    def metrics(self) -> ConnectionMetrics | None:
-        """What was counted of it; ``None`` once it is closed."""
-        return connection_metrics(self._metrics())
+        await self._control(self._pong, control_data(data))
 
     # Sending
 
@@ -285,14 +189,6 @@ class Connection(_native.Connection):
             await self.wait_closed()  # only then the close codes are known
             raise self._close_exc()
 
-    def _ping_payload(self, data: DataLike | None) -> bytes:
-        if data is not None:
-            return _control_data(data)
-        payload = b""
-        while not payload or payload in self._pings:
-            payload = struct.pack("!I", random.getrandbits(32))
-        return payload
-
     # Receiving
 
     async def _recv_as(self, decode: bool) -> Data:
@@ -314,35 +210,11 @@ class Connection(_native.Connection):
 
     # Closing
 
-    def _begin_close(self, code: int, reason: str) -> None:
-        try:
-            self._close(code, reason)
-        except SocklineError as error:
-            if error.code in ("SOCKLINE_ERR_INVALID_CLOSE_CODE", "SOCKLINE_ERR_CONTROL_TOO_LONG"):
-                raise ProtocolError(error.text) from None
-            return  # it has ended meanwhile, which was the aim
-        self._sent = Close(code, reason)
-
-    def _close_exc(self) -> ConnectionClosed:
-        """What to raise now that the connection is closed."""
-        received, sent = self._received, self._sent
-        fine = received is not None and sent is not None and {received.code, sent.code} <= OK_CLOSE_CODES
-        closed = ConnectionClosedOK if fine else ConnectionClosedError
-        error = closed(received, sent, self._received_then_sent)
-        error.__cause__ = self._failure
-        return error
-
     def _end_of_iteration(self) -> BaseException:
         error = self._close_exc()
         return StopAsyncIteration() if isinstance(error, ConnectionClosedOK) else error
 
     # What the engine tells
-
-    def _opened(self) -> None:
-        protocol, self._extensions, self._local_address, self._remote_address = self._details()
-        self._subprotocol = protocol or None
-        agreed = self._tls()
-        self._tls_info = None if agreed is None else TLSInfo(*agreed)
 
     def _drained(self) -> None:
         senders, self._senders = self._senders, []
@@ -363,19 +235,8 @@ class Connection(_native.Connection):
             if ping == payload:
                 return
 
-    def _failed(self, error: SocklineError, sent: int | None) -> None:
-        self._failure = _cause(error, sent)
-        if sent is not None and self._sent is None:
-            self._sent = Close(sent, error.text)
-
     def _closed(self, code: int, reason: str, was_clean: bool) -> None:
-        if code != CloseCode.ABNORMAL_CLOSURE:
-            self._received = Close(code, reason)
-            self._received_then_sent = self._sent is None
-            if self._sent is None:
-                self._sent = Close(code, "")  # the engine has answered with the same code
-        if self._failure is not None and self._received is None:
-            self._received_then_sent = None
+        super()._closed(code, reason, was_clean)
         if not self._end.done():
             self._end.set_result(None)
         self._drained()
@@ -404,29 +265,6 @@ def broadcast(
         logger.warning("skipped broadcast to %r: %s", connection, failure)
 
 
-def _control_data(data: DataLike) -> bytes:
-    if isinstance(data, str):
-        return data.encode()
-    if isinstance(data, (bytes, bytearray, memoryview)):
-        return bytes(data)
-    raise TypeError("data must be str or bytes-like")
-
-
 async def _one_by_one(parts: Iterable[Any]) -> AsyncIterator[Any]:
     for part in parts:
         yield part
-
-
-def _cause(error: SocklineError, sent: int | None) -> BaseException:
-    """The exception that a failed connection is chained to; ``sent`` is the close code that told the peer."""
-    match error.code:
-        case "SOCKLINE_ERR_PROTOCOL":
-            return PayloadTooBig(error.text) if sent == CloseCode.MESSAGE_TOO_BIG else ProtocolError(error.text)
-        case "SOCKLINE_ERR_PEER_DEAD":
-            return TimeoutError("keepalive ping timeout")
-        case "SOCKLINE_ERR_CLOSE_TIMEOUT":
-            return TimeoutError("timed out while closing connection")
-        case "SOCKLINE_ERR_IO":
-            return error.as_os_error()
-        case _:
-            return error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http
 import logging
 import re
 import ssl as ssl_module
@@ -12,7 +11,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from .. import _native
+from .._answering import COMPRESSION, AcceptedConnection, AnsweringServer, listen_error, respond_to
 from .._cluster import manager_of
+from .._connection import MESSAGE_PARTS
 from .._drivers import running_driver
 from .._options import (
     USER_AGENT,
@@ -28,15 +29,15 @@ from .._options import (
 )
 from .._ssl import server_tls
 from ..datastructures import Headers
-from ..exceptions import InvalidOrigin, NegotiationError, SocklineError
+from ..exceptions import SocklineError
 from ..frames import CloseCode
 from ..extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from ..http11 import Request, Response
 from ..options import Compression, ServerMetrics, TcpOptions, server_metrics
 from ..protocol import State
 from ..tls import ServerTLS
-from ..typing import LoggerLike, Origin, PathLike, StatusLike, Subprotocol
-from .connection import MESSAGE_PARTS, Connection, broadcast
+from ..typing import LoggerLike, Origin, PathLike, Subprotocol
+from .connection import Connection, broadcast
 
 if TYPE_CHECKING:
     from ..socketio import AsyncServer
@@ -49,9 +50,6 @@ ProcessRequest = Callable[["ServerConnection", Request], Awaitable[Response | No
 ProcessResponse = Callable[["ServerConnection", Request, Response], Awaitable[Response | None] | Response | None]
 SelectSubprotocol = Callable[["ServerConnection", Sequence[Subprotocol]], Subprotocol | None]
 
-# What websockets takes: a context for each connection, in small windows.
-_COMPRESSION = Compression(level=6, memory_level=5, server_max_window_bits=12, client_max_window_bits=12)
-
 # Arguments of websockets' and asyncio's that can't be honoured yet, with the values that ask for nothing.
 _HARMLESS: dict[str, tuple[Any, ...]] = {
     "sock": (None,),
@@ -63,7 +61,7 @@ _HARMLESS: dict[str, tuple[Any, ...]] = {
 }
 
 
-class ServerConnection(Connection):
+class ServerConnection(AcceptedConnection, Connection):
     """A server's connection; its handler gets it."""
 
     def __init__(self, server: Server, high: int, low: int) -> None:
@@ -72,16 +70,8 @@ class ServerConnection(Connection):
         """The server that it came to."""
         self.logger = server.logger
 
-    def respond(self, status: StatusLike, text: str) -> Response:
-        """A plain text response for ``process_request`` to return; its headers may be changed before that."""
-        body = text.encode()
-        headers = Headers({"Content-Type": "text/plain; charset=utf-8"})
-        return Response(int(status), http.HTTPStatus(status).phrase, headers, body)
-
     def _opened(self) -> None:
         super()._opened()
-        if self.response is not None and self.extensions:
-            self.response.headers["Sec-WebSocket-Extensions"] = self.extensions
         self.server._start_handler(self)
 
 
@@ -96,11 +86,8 @@ class _Socket:
         return self._address
 
 
-class Server(_native.Server):
+class Server(AnsweringServer):
     """A server, as :func:`serve` makes it. Await it, or use it in ``async with``, to have it listen."""
-
-    def __new__(cls, driver: _native.Driver, *args: Any, **kwargs: Any) -> Self:
-        return super().__new__(cls, driver)
 
     def __init__(
         self,
@@ -240,7 +227,7 @@ class Server(_native.Server):
             try:
                 self._listen(driver, listening)
             except SocklineError as error:
-                raise _listen_error(error) from None
+                raise listen_error(error) from None
             self._serving = True
             if self._socketio is not None:
                 self._socketio._listener_opened()
@@ -308,7 +295,7 @@ class Server(_native.Server):
         if isinstance(verdict, Awaitable) or (verdict is not None and self._process_response is not None):
             self._settle(self._respond_later(exchange, connection, request, verdict))
         else:
-            _respond(exchange, verdict)
+            respond_to(exchange, verdict)
 
     def _asking(self, request: Request, remote: tuple[str, int] | None) -> ServerConnection:
         connection = self._factory(self, *self._queue)
@@ -353,7 +340,7 @@ class Server(_native.Server):
         response = await self._awaited(connection, verdict)
         if response is not None:
             response = await self._processed(connection, request, response)
-        _respond(exchange, response)
+        respond_to(exchange, response)
 
     async def _awaited(
         self, connection: ServerConnection, verdict: Awaitable[Response | None] | Response | None
@@ -372,78 +359,6 @@ class Server(_native.Server):
             return (await changed if isinstance(changed, Awaitable) else changed) or response
         except Exception:
             return self._handshake_failed(connection, "process_response failed")
-
-    def _response(self, connection: ServerConnection, request: Request, offered: list[str]) -> Response:
-        """What to answer to a request that nobody objected to."""
-        headers = Headers()
-        if self._server_header is not None:
-            headers["Server"] = self._server_header
-        try:
-            self._check_origin(request)
-            subprotocol = self._choose_subprotocol(connection, offered)
-        except InvalidOrigin as error:
-            return connection.respond(403, f"Failed to open a WebSocket connection: {error}.\n")
-        except NegotiationError as error:
-            return connection.respond(400, f"Failed to open a WebSocket connection: {error}.\n")
-        except Exception:
-            return self._handshake_failed(connection, "select_subprotocol failed")
-        if subprotocol is not None:
-            headers["Sec-WebSocket-Protocol"] = subprotocol
-        return Response(101, "Switching Protocols", headers)
-
-    def _answer(
-        self, request_id: int, connection: ServerConnection, offered: list[str], response: Response
-    ) -> None:
-        """Sends the response; the engine adds what RFC 6455 asks for."""
-        if response.status_code == 101 and not self._serving:
-            response = connection.respond(503, "Server is shutting down.\n")
-        connection.response = response
-        headers = Headers(response.headers)
-        try:
-            if response.status_code != 101:
-                for name in ("Content-Length", "Connection", "Transfer-Encoding"):
-                    headers.pop(name, None)
-                self._refuse(request_id, response.status_code, header_list(headers), bytes(response.body))
-                return
-            subprotocol = headers.pop("Sec-WebSocket-Protocol", None)
-            self._accept(request_id, connection, subprotocol, header_list(headers))
-        except SocklineError as error:
-            # The client may have gone while a coroutine was asked.
-            self.logger.info("an upgrade was not answered: %s", error)
-
-    def _check_origin(self, request: Request) -> None:
-        if self._origins is None:
-            return
-        given = request.headers.get_all("Origin")
-        if len(given) > 1:
-            raise InvalidOrigin(", ".join(given))
-        origin = given[0] if given else None
-        for allowed in self._origins:
-            if isinstance(allowed, re.Pattern):
-                if origin is not None and allowed.fullmatch(origin):
-                    return
-            elif allowed == origin:
-                return
-        raise InvalidOrigin(origin)
-
-    def _choose_subprotocol(self, connection: ServerConnection, offered: list[str]) -> str | None:
-        if self._select_subprotocol is not None:
-            chosen = self._select_subprotocol(connection, [Subprotocol(name) for name in offered])
-            if chosen is not None and chosen not in offered:
-                raise NegotiationError(f"subprotocol {chosen!r} was not offered")
-            return chosen
-        if not self._subprotocols:
-            return None
-        for name in self._subprotocols:
-            if name in offered:
-                return name
-        wanted = ", ".join(self._subprotocols)
-        raise NegotiationError(f"invalid subprotocol; expected one of {wanted}" if offered else "missing subprotocol")
-
-    def _handshake_failed(self, connection: ServerConnection, what: str) -> Response:
-        self.logger.error(what, exc_info=True)
-        text = "Failed to open a WebSocket connection.\nSee server log for more information.\n"
-        return connection.respond(500, text)
 
     # Handlers
 
@@ -525,7 +440,7 @@ def serve(
         high_water_mark=marks("write_limit", write_limit)[0],
         hard_limit=None,
         tcp=tcp,
-        compression=deflate(compression, extensions, _COMPRESSION),
+        compression=deflate(compression, extensions, COMPRESSION),
         message_parts=MESSAGE_PARTS,
     )
     refuse_threads(threads, socketio)
@@ -559,26 +474,3 @@ def serve(
 def unix_serve(handler: Handler, path: PathLike, **kwargs: Any) -> Server:
     """The same as :func:`serve` on a Unix socket at ``path``."""
     return serve(handler, unix_path=path, **kwargs)
-
-
-def _respond(exchange: _native.HttpExchange, response: Response | None) -> None:
-    """Answers a request that is no upgrade; without a response, the engine does."""
-    if response is None:
-        exchange.pass_on()
-        return
-    headers = Headers(response.headers)
-    for name in ("Content-Length", "Transfer-Encoding"):
-        headers.pop(name, None)
-    exchange.respond(response.status_code, header_list(headers), bytes(response.body))
-
-
-def _listen_error(error: SocklineError) -> Exception:
-    match error.code:
-        case "SOCKLINE_ERR_LISTEN_FAILED" | "SOCKLINE_ERR_IO":
-            return error.as_os_error()
-        case "SOCKLINE_ERR_INVALID_ARGUMENT":
-            return ValueError(error.text)
-        case "SOCKLINE_ERR_FORKED":
-            return RuntimeError(error.text)
-        case _:
-            return error

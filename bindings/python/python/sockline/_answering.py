@@ -1,0 +1,146 @@
+"""How servers answer those who ask for a connection, whoever decides about it: coroutines or threads."""
+
+from __future__ import annotations
+
+import http
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+from . import _native
+from ._connection import BaseConnection
+from ._options import header_list
+from .datastructures import Headers
+from .exceptions import InvalidOrigin, NegotiationError, SocklineError
+from .http11 import Request, Response
+from .options import Compression
+from .typing import LoggerLike, Origin, StatusLike, Subprotocol
+
+__all__ = ["COMPRESSION", "AcceptedConnection", "AnsweringServer", "listen_error", "respond_to"]
+
+COMPRESSION = Compression(level=6, memory_level=5, server_max_window_bits=12, client_max_window_bits=12)
+"""What websockets takes: a context for each connection, in small windows."""
+
+
+class AcceptedConnection(BaseConnection):
+    """A server's end of a connection."""
+
+    def respond(self, status: StatusLike, text: str) -> Response:
+        """A plain text response for ``process_request`` to return; its headers may be changed before that."""
+        body = text.encode()
+        headers = Headers({"Content-Type": "text/plain; charset=utf-8"})
+        return Response(int(status), http.HTTPStatus(status).phrase, headers, body)
+
+    def _opened(self) -> None:
+        super()._opened()
+        if self.response is not None and self.extensions:
+            self.response.headers["Sec-WebSocket-Extensions"] = self.extensions
+
+
+class AnsweringServer(_native.Server):
+    """Decides by origins and subprotocols; says what was decided."""
+
+    logger: LoggerLike
+    _origins: Sequence[Origin | re.Pattern[str] | None] | None
+    _subprotocols: list[str]
+    _select_subprotocol: Callable[[Any, Sequence[Subprotocol]], Subprotocol | None] | None
+    _server_header: str | None
+    _serving: bool
+
+    def __new__(cls, driver: _native.Driver, *args: Any, **kwargs: Any) -> Self:
+        return super().__new__(cls, driver)
+
+    def _response(self, connection: AcceptedConnection, request: Request, offered: list[str]) -> Response:
+        """What to answer to a request that nobody objected to."""
+        headers = Headers()
+        if self._server_header is not None:
+            headers["Server"] = self._server_header
+        try:
+            self._check_origin(request)
+            subprotocol = self._choose_subprotocol(connection, offered)
+        except InvalidOrigin as error:
+            return connection.respond(403, f"Failed to open a WebSocket connection: {error}.\n")
+        except NegotiationError as error:
+            return connection.respond(400, f"Failed to open a WebSocket connection: {error}.\n")
+        except Exception:
+            return self._handshake_failed(connection, "select_subprotocol failed")
+        if subprotocol is not None:
+            headers["Sec-WebSocket-Protocol"] = subprotocol
+        return Response(101, "Switching Protocols", headers)
+
+    def _answer(
+        self, request_id: int, connection: AcceptedConnection, offered: list[str], response: Response
+    ) -> None:
+        """Sends the response; the engine adds what RFC 6455 asks for."""
+        if response.status_code == 101 and not self._serving:
+            response = connection.respond(503, "Server is shutting down.\n")
+        connection.response = response
+        headers = Headers(response.headers)
+        try:
+            if response.status_code != 101:
+                for name in ("Content-Length", "Connection", "Transfer-Encoding"):
+                    headers.pop(name, None)
+                self._refuse(request_id, response.status_code, header_list(headers), bytes(response.body))
+                return
+            subprotocol = headers.pop("Sec-WebSocket-Protocol", None)
+            self._accept(request_id, connection, subprotocol, header_list(headers))
+        except SocklineError as error:
+            # The client may have gone while a coroutine was asked.
+            self.logger.info("an upgrade was not answered: %s", error)
+
+    def _check_origin(self, request: Request) -> None:
+        if self._origins is None:
+            return
+        given = request.headers.get_all("Origin")
+        if len(given) > 1:
+            raise InvalidOrigin(", ".join(given))
+        origin = given[0] if given else None
+        for allowed in self._origins:
+            if isinstance(allowed, re.Pattern):
+                if origin is not None and allowed.fullmatch(origin):
+                    return
+            elif allowed == origin:
+                return
+        raise InvalidOrigin(origin)
+
+    def _choose_subprotocol(self, connection: AcceptedConnection, offered: list[str]) -> str | None:
+        if self._select_subprotocol is not None:
+            chosen = self._select_subprotocol(connection, [Subprotocol(name) for name in offered])
+            if chosen is not None and chosen not in offered:
+                raise NegotiationError(f"subprotocol {chosen!r} was not offered")
+            return chosen
+        if not self._subprotocols:
+            return None
+        for name in self._subprotocols:
+            if name in offered:
+                return name
+        wanted = ", ".join(self._subprotocols)
+        raise NegotiationError(f"invalid subprotocol; expected one of {wanted}" if offered else "missing subprotocol")
+
+    def _handshake_failed(self, connection: AcceptedConnection, what: str) -> Response:
+        self.logger.error(what, exc_info=True)
+        text = "Failed to open a WebSocket connection.\nSee server log for more information.\n"
+        return connection.respond(500, text)
+
+
+def respond_to(exchange: _native.HttpExchange, response: Response | None) -> None:
+    """Answers a request that is no upgrade; without a response, the engine does."""
+    if response is None:
+        exchange.pass_on()
+        return
+    headers = Headers(response.headers)
+    for name in ("Content-Length", "Transfer-Encoding"):
+        headers.pop(name, None)
+    exchange.respond(response.status_code, header_list(headers), bytes(response.body))
+
+
+def listen_error(error: SocklineError) -> Exception:
+    match error.code:
+        case "SOCKLINE_ERR_LISTEN_FAILED" | "SOCKLINE_ERR_IO":
+            return error.as_os_error()
+        case "SOCKLINE_ERR_INVALID_ARGUMENT":
+            return ValueError(error.text)
+        case "SOCKLINE_ERR_FORKED":
+            return RuntimeError(error.text)
+        case _:
+            return error

@@ -1,0 +1,156 @@
+"""From arguments to a connection attempt, and from its failure to an exception."""
+
+from __future__ import annotations
+
+import http
+import os
+import socket
+import traceback
+import urllib.parse
+from collections.abc import Callable
+
+from .datastructures import Headers, HeadersLike
+from .exceptions import (
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidProxyStatus,
+    InvalidStatus,
+    InvalidURI,
+    ProxyError,
+    SecurityError,
+    SocklineError,
+)
+from .http11 import Response
+from .options import Compression
+from .proxy import get_proxy, proxy_url
+from .typing import LoggerLike
+
+__all__ = [
+    "COMPRESSION",
+    "MAX_REDIRECTS",
+    "argument_error",
+    "chosen_proxy",
+    "handshake_error",
+    "is_secure",
+    "log_delay",
+    "override",
+    "raise_if_fatal",
+    "request_headers",
+    "target",
+    "url",
+]
+
+MAX_REDIRECTS = int(os.environ.get("WEBSOCKETS_MAX_REDIRECTS", "10"))
+
+COMPRESSION = Compression(level=6, memory_level=5)
+"""What websockets asks for."""
+
+
+def request_headers(origin: str | None, additional: HeadersLike | None, user_agent: str | None) -> Headers:
+    headers = Headers()
+    if origin is not None:
+        headers["Origin"] = origin
+    if additional is not None:
+        headers.update(additional)
+    if user_agent is not None and "User-Agent" not in headers:
+        headers["User-Agent"] = user_agent
+    return headers
+
+
+def override(uri: str, host: str | None, port: int | None) -> tuple[str, int] | None:
+    """Where to connect to, if that is not what the URI says."""
+    if host is None and port is None:
+        return None
+    try:
+        parsed = urllib.parse.urlsplit(uri)
+        default = 443 if is_secure(uri) else 80
+        return host or parsed.hostname or "", port or parsed.port or default
+    except ValueError as error:
+        raise InvalidURI(uri, str(error)) from None
+
+
+def is_secure(uri: str) -> bool:
+    return uri.partition(":")[0].lower() in ("wss", "https")
+
+
+def target(uri: str) -> str:
+    """Path and query, for :attr:`Connection.request`; the engine parses the URI that counts."""
+    _, _, rest = uri.partition("://")
+    _, slash, target = rest.partition("/")
+    return slash + target or "/"
+
+
+def argument_error(uri: str, error: SocklineError) -> Exception:
+    match error.code:
+        case "SOCKLINE_ERR_INVALID_URL":
+            return InvalidURI(uri, error.text)
+        case "SOCKLINE_ERR_UNSUPPORTED":
+            return NotImplementedError(error.text)
+        case "SOCKLINE_ERR_INVALID_ARGUMENT":
+            return ValueError(error.text)
+        case "SOCKLINE_ERR_FORKED":
+            return RuntimeError(error.text)
+        case _:
+            return error
+
+
+def handshake_error(error: SocklineError) -> Exception:
+    match error.code:
+        case "SOCKLINE_ERR_REFUSED" if error.response is not None:
+            return InvalidStatus(error.response)
+        case "SOCKLINE_ERR_HANDSHAKE_FAILED" if "closed the connection before" in error.text:
+            unanswered = InvalidMessage(error.text)
+            unanswered.__cause__ = EOFError(error.text)
+            return unanswered
+        case "SOCKLINE_ERR_REDIRECT":
+            return SecurityError(error.text)
+        case "SOCKLINE_ERR_TLS":
+            return error.as_ssl_error()
+        case "SOCKLINE_ERR_PROXY" if error.http_status is not None:
+            return InvalidProxyStatus(Response(error.http_status, _phrase(error.http_status), Headers()))
+        case "SOCKLINE_ERR_PROXY" if error.errno is None:
+            return ProxyError(error.text)
+        case "SOCKLINE_ERR_HANDSHAKE_TIMEOUT":
+            return TimeoutError("timed out during opening handshake")
+        case "SOCKLINE_ERR_NAME_NOT_RESOLVED":
+            return socket.gaierror(socket.EAI_NONAME, error.text)
+        case "SOCKLINE_ERR_CONNECT_FAILED" | "SOCKLINE_ERR_IO" | "SOCKLINE_ERR_PROXY":
+            return error.as_os_error()
+        case _:
+            return InvalidHandshake(error.text)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def chosen_proxy(uri: str, proxy: str | bool | None, unix_path: str | None) -> str | bool:
+    """The proxy that the argument ``proxy`` comes to, for the engine."""
+    proxy = get_proxy(uri) if proxy is True and unix_path is None else proxy
+    return proxy_url(proxy) if isinstance(proxy, str) else False
+
+
+def url(uri: str, unix_path: str | None) -> str:
+    """The URI as the engine takes it."""
+    return uri if unix_path is None else f"ws+unix:{urllib.parse.quote(unix_path)}:{target(uri)}"
+
+
+def raise_if_fatal(process_exception: Callable[[Exception], Exception | None], error: Exception) -> None:
+    """Asks whether an attempt that failed is made again."""
+    try:
+        fatal = process_exception(error)
+    except Exception as raised:  # what should have been returned
+        fatal = raised
+    if fatal is error:
+        raise error
+    if fatal is not None:
+        raise fatal from error
+
+
+def log_delay(logger: LoggerLike, delay: float, error: Exception) -> None:
+    """Says when the next attempt follows, and why."""
+    why = traceback.format_exception_only(error)[0].strip()
+    logger.info("connect failed; reconnecting in %.1f seconds: %s", delay, why)
