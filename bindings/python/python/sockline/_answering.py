@@ -70,8 +70,10 @@ class AnsweringServer(_native.Server):
 
     def _answer(
         self, request_id: int, connection: AcceptedConnection, offered: list[str], response: Response
-    ) -> None:
-        """Sends the response; the engine adds what RFC 6455 asks for."""
+    ) -> bool:
+        """Sends the response; the engine adds what RFC 6455 asks for. Says whether there will be a connection, or at least
+        its end.
+        """
         if response.status_code == 101 and not self._serving:
             response = connection.respond(503, "Server is shutting down.\n")
         connection.response = response
@@ -81,12 +83,14 @@ class AnsweringServer(_native.Server):
                 for name in ("Content-Length", "Connection", "Transfer-Encoding"):
                     headers.pop(name, None)
                 self._refuse(request_id, response.status_code, header_list(headers), bytes(response.body))
-                return
+                return False
             subprotocol = headers.pop("Sec-WebSocket-Protocol", None)
             self._accept(request_id, connection, subprotocol, header_list(headers))
+            return True
         except SocklineError as error:
-            # The client may have gone while a coroutine was asked.
+            # The client may have gone while the application was asked.
             self.logger.info("an upgrade was not answered: %s", error)
+            return False
 
     def _check_origin(self, request: Request) -> None:
         if self._origins is None:

@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import collections
 import os
+import queue
 import select
 import threading
 import weakref
@@ -14,7 +15,15 @@ from collections.abc import Callable
 from ._logging import follow_level
 from ._native import Driver
 
-__all__ = ["current_driver", "is_driver_thread", "post_to_thread", "running_driver", "thread_driver"]
+__all__ = [
+    "DriverThread",
+    "blocking_thread",
+    "current_driver",
+    "is_driver_thread",
+    "post_to_thread",
+    "running_driver",
+    "thread_driver",
+]
 
 _lock = threading.Lock()
 
@@ -54,12 +63,14 @@ def _close_left_over() -> None:
             driver.close()
 
 
-class _Thread(threading.Thread):
+class DriverThread(threading.Thread):
     """Turns a driver. It holds the interpreter's lock except while it waits."""
 
-    def __init__(self) -> None:
-        super().__init__(name="sockline", daemon=True)
+    def __init__(self, name: str, last_turn: bool) -> None:
+        super().__init__(name=name, daemon=True)
         self.driver = Driver(embedded=False)
+        self.last_turn = last_turn
+        """What was sent last leaves at the interpreter's end: nothing of the application's can be called by that."""
         self.pid = os.getpid()
         self.ending = False
         self.posted: collections.deque[Callable[[], None]] = collections.deque()
@@ -68,14 +79,44 @@ class _Thread(threading.Thread):
         poller = select.poll()
         poller.register(self.driver.fileno(), select.POLLIN)
         while not self.ending:
-            poller.poll(self.driver.turn_once())
-            while self.posted:
+            due = len(self.posted)
+            wait = self.driver.turn_once()  # what was sent before something was posted goes before it
+            for _ in range(due):
                 self.posted.popleft()()
+            if not due and not self.posted:
+                poller.poll(wait)
+        if self.last_turn:
+            self.driver.turn_once()
 
     def post(self, call: Callable[[], None]) -> None:
-        """Has something called on this thread."""
+        """Has something called on this thread, after what was sent before."""
         self.posted.append(call)
         self.driver.wake()
+
+    def call(self, call: Callable[[], None]) -> None:
+        """The same, and waits for its end; raises what it raises."""
+        self.refuse_if_gone()
+        called: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+        def report() -> None:
+            try:
+                call()
+            except BaseException as error:
+                called.put(error)
+            else:
+                called.put(None)
+
+        self.post(report)
+        error = called.get()
+        if error is not None:
+            raise error
+
+    def refuse_if_gone(self) -> None:
+        """Nothing comes from this thread at the interpreter's end, or in a forked child, which has none."""
+        if self.pid != os.getpid():
+            raise RuntimeError("a connection can't be used in a forked process: connect there")
+        if self.ending:
+            raise RuntimeError("the interpreter ends, and with it the connection")
 
     def end(self) -> None:
         """At the interpreter's end: without a word, and without waiting for a handler that does not return."""
@@ -88,7 +129,15 @@ class _Thread(threading.Thread):
             self.driver.close()
 
 
-_thread: _Thread | None = None
+_thread: DriverThread | None = None
+_blocking: DriverThread | None = None
+
+
+def _started(name: str, last_turn: bool = False) -> DriverThread:
+    thread = DriverThread(name, last_turn)
+    thread.start()
+    atexit.register(thread.end)
+    return thread
 
 
 def post_to_thread(call: Callable[[], None]) -> None:
@@ -107,8 +156,15 @@ def thread_driver() -> Driver:
     global _thread
     with _lock:
         if _thread is None:
-            thread = _Thread()
-            thread.start()
-            atexit.register(thread.end)
-            _thread = thread
+            _thread = _started("sockline")
         return _thread.driver
+
+
+def blocking_thread() -> DriverThread:
+    """The thread that turns what other threads wait for. None of the application's code runs there."""
+    global _blocking
+    follow_level()
+    with _lock:
+        if _blocking is None:
+            _blocking = _started("sockline-sync", last_turn=True)
+        return _blocking

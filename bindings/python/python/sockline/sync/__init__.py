@@ -1,0 +1,1 @@
+"""The API of ``websockets.sync``: connections that threads wait for."""
