@@ -1,12 +1,16 @@
-"""What of websockets' asyncio API is here."""
+"""What of websockets' APIs for asyncio and for threads is here."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import importlib.util
 import inspect
 import pkgutil
+import queue
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import websockets
@@ -17,7 +21,7 @@ from tables import MISSING, SUPPORTED, Name, Section, members, module_names, nam
 PRIVATE = {"websockets.__main__", "websockets.imports", "websockets.speedups", "websockets.version"}
 """Modules that are no business of applications'."""
 
-WHOLE = ("websockets.legacy", "websockets.sync", "websockets.trio")
+WHOLE = ("websockets.legacy", "websockets.trio")
 """APIs of their own: as long as there is no such package here, their modules are one row."""
 
 OF_ASYNCIO = {
@@ -26,6 +30,9 @@ OF_ASYNCIO = {
     "serve": "family flags sock backlog ssl reuse_address reuse_port keep_alive ssl_handshake_timeout ssl_shutdown_timeout start_serving",
 }
 """What `**kwargs` may be: arguments of the loop's `create_connection` and `create_server`, in any version of Python."""
+
+OF_SOCKETS = {"connect": "address timeout source_address all_errors", "serve": "family backlog reuse_port dualstack_ipv6"}
+"""What it may be with threads: arguments of `socket.create_connection` and `socket.create_server`."""
 
 ANY = object()
 VALUES: dict[str, Any] = {
@@ -46,6 +53,10 @@ VALUES: dict[str, Any] = {
     "keep_alive": True,
     "start_serving": False,
     "all_errors": True,
+    "address": ("localhost", 1),
+    "timeout": 1.0,
+    "source_address": ("127.0.0.1", 0),
+    "dualstack_ipv6": True,
 }
 """A value of each that asks for something; another one would do as well."""
 
@@ -63,17 +74,49 @@ def sections() -> list[Section]:
 
 
 def of_sync() -> list[Section]:
-    """The API without asyncio, as soon as there is one here: its classes, and the arguments of its functions."""
-    if not is_here("websockets.sync"):
-        return []
-    found = []
-    for module, name in (("client", "ClientConnection"), ("server", "ServerConnection"), ("server", "Server")):
-        theirs, ours = (importlib.import_module(f"{lib}.sync.{module}") for lib in ("websockets", "sockline"))
-        found.append(members(getattr(theirs, name), getattr(ours, name), f"sync.{name}"))
-    for module, name in (("client", "connect"), ("server", "serve")):
-        theirs, ours = (importlib.import_module(f"{lib}.sync.{module}") for lib in ("websockets", "sockline"))
-        found.append(signature(f"Arguments of `sync.{name}`", getattr(theirs, name), getattr(ours, name)))
-    return found
+    """The API that threads wait for."""
+    with alive_in_threads("websockets") as theirs, alive_in_threads("sockline") as ours:
+        found = [arguments_of_sync(name, theirs[name], ours[name]) for name in ("connect", "serve")]
+        living = ("reconnect", "ClientConnection", "ServerConnection", "Server")
+        return found + [members(theirs[name], ours[name], f"sync.{name}") for name in living]
+
+
+def arguments_of_sync(name: str, theirs: Any, ours: Any) -> Section:
+    def use(argument: str) -> Name:
+        values = {argument: VALUES[argument]}
+        if name == "connect":
+            return tried(argument, lambda: ours("ws://localhost:1", proxy=None, **values, legacy=False))
+        return tried(argument, lambda: ours(None, "127.0.0.1", 0, **values).shutdown())
+
+    section = signature(f"Arguments of `sync.{name}`", theirs, ours)
+    section.names += [use(one) for one in OF_SOCKETS[name].split()]
+    return section
+
+
+@contextlib.contextmanager
+def alive_in_threads(lib: str) -> Iterator[dict[str, Any]]:
+    """The functions, and an object of each kind, of a connection that is open."""
+    client, server = (importlib.import_module(f"{lib}.sync.{name}") for name in ("client", "server"))
+    accepted: queue.SimpleQueue[object] = queue.SimpleQueue()
+
+    def handler(connection: Any) -> None:
+        accepted.put(connection)
+        for _ in connection:
+            pass
+
+    with server.serve(handler, "127.0.0.1", 0) as listening:
+        serving = threading.Thread(target=listening.serve_forever)
+        serving.start()
+        with client.reconnect("ws://127.0.0.1:%d" % listening.socket.getsockname()[1], proxy=None) as connection:
+            yield {
+                "connect": client.connect,
+                "serve": server.serve,
+                "reconnect": client.reconnect("ws://localhost:1", proxy=None),
+                "ClientConnection": connection,
+                "ServerConnection": accepted.get(),
+                "Server": listening,
+            }
+    serving.join()
 
 
 def signature(title: str, theirs: Any, ours: Any) -> Section:
