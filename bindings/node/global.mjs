@@ -1,0 +1,3 @@
+import './global.js';
+
+export { CloseEvent, MessageEvent, WebSocket, default, settings } from './whatwg.mjs';
