@@ -20,7 +20,7 @@ NODE_SOURCES := $(shell find bindings/node -path '*/node_modules' -prune -o \( -
 include ffi/install.mk
 
 .PHONY: help build lib c cpp rust-examples python node chat cluster test lint test-rust test-c test-python test-node \
-        test-interop test-docs bench autobahn deny fuzz miri sanitize header compat clean
+        test-interop test-docs bench autobahn docs deny fuzz miri sanitize header compat clean
 
 help:
 	@echo 'make build     libraries, bindings (.venv, examples/node/node_modules) and examples'
@@ -30,6 +30,7 @@ help:
 	@echo 'make bench     side by side with other libraries  (ONLY=echo64,idle ROUNDS=31 PEERS=sockline_c,raw_tcp)'
 	@echo 'make autobahn  Autobahn|Testsuite against every language in both roles  (FACE="rust c python coroutine node")'
 	@echo 'make install   library, headers and pkg-config file, after make lib  (PREFIX=/usr/local DESTDIR=)'
+	@echo 'make docs      the site of guides and reference, target/docs/index.html'
 	@echo 'make header    write include/sockline.h anew from the Rust sources'
 	@echo 'make compat    write docs/compat/ anew: what of the packages that we mirror is here'
 	@echo 'make deny      licences, bans and sources of all dependencies'
@@ -124,8 +125,12 @@ test-interop: build
 	@command -v javac >/dev/null || tests/tools/need default-jdk-headless
 	$(PYTHON) tests/interop/run.py
 
-test-docs:
+test-docs: python node c
+	@command -v g++ >/dev/null || tests/tools/need g++
+	tests/tools/need pkg-config openssl
+	cd bindings/node && npm ci --no-audit --no-fund --ignore-scripts
 	$(PYTHON) tests/docs.py
+	$(PYTHON) tests/docs_programs.py
 
 # ── measuring, checking, installing ─────────────────────────────────────────────────────────────────────────────
 
@@ -139,6 +144,23 @@ autobahn: $(if $(filter rust,$(FACE)),rust-examples) $(if $(filter c,$(FACE)),c)
           $(if $(filter python coroutine,$(FACE)),python) $(if $(filter node,$(FACE)),node)
 	$(if $(filter c,$(FACE)),$(MAKE) -C tests/autobahn/clients)
 	$(PYTHON) tests/autobahn/run.py $(FACE)
+
+# The site: target/docs/index.html. mdBook is built into .tools the first time.
+MDBOOK_VERSION := 0.5.4
+
+docs: .tools/bin/mdbook-$(MDBOOK_VERSION) .tools/docs/bin/python
+	cd docs && npm ci --no-audit --no-fund --silent
+	MDBOOK=$(CURDIR)/$< .tools/docs/bin/python docs/build.py
+
+.tools/bin/mdbook-$(MDBOOK_VERSION):
+	$(CARGO) install --locked --quiet --root .tools/mdbook mdbook@$(MDBOOK_VERSION) --no-default-features --features search
+	install -D .tools/mdbook/bin/mdbook $@
+
+.tools/docs/bin/python: docs/requirements.txt
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tests/tools/need python3-venv
+	$(PYTHON) -m venv .tools/docs
+	.tools/docs/bin/pip install --quiet -r docs/requirements.txt
+	@touch $@
 
 header:
 	SOCKLINE_WRITE_HEADER=1 $(CARGO) test --locked -p sockline-ffi --test header

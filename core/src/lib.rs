@@ -60,3 +60,8 @@ pub use tls::{
 };
 pub use websocket::{SendOptions, SendOutcome, Sent, WebSocket, send_shared_many};
 pub use ws::{Compression, MessageType, ReadyState};
+
+/// The guide's programs run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/start/rust.md")]
+pub struct Guide;

@@ -126,6 +126,7 @@ def test_the_server_closes_with_a_code_and_a_reason(run: Run, role: str) -> None
             with pytest.raises(names.ConnectionClosedError) as caught:
                 await connection.recv()
             assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (1012, "restarting")
+            assert (caught.value.sent.code, caught.value.sent.reason) == (1012, "restarting")
             assert caught.value.rcvd_then_sent is True
             with pytest.raises(names.ConnectionClosedError):
                 await connection.send("too late")

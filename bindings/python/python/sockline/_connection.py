@@ -154,7 +154,7 @@ class BaseConnection(_native.Connection):
             self._received = Close(code, reason)
             self._received_then_sent = self._sent is None
             if self._sent is None:
-                self._sent = Close(code, "")  # the engine has answered with the same code
+                self._sent = Close(code, reason)  # the engine has answered with the same
         if self._failure is not None and self._received is None:
             self._received_then_sent = None
         self._has_ended = True
