@@ -13,24 +13,30 @@ VENV := .venv
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find core/src ffi/src -name '*.rs') core/Cargo.toml ffi/Cargo.toml
 PYTHON_SOURCES := $(shell find bindings/python -name '*.rs' -o -name '*.py' -o -name '*.pyi' -o -name '*.toml')
 NODE_SOURCES := $(shell find bindings/node -path '*/node_modules' -prune -o \( -name '*.rs' -o -name '*.js' -o -name '*.mjs' -o -name '*.ts' -o -name '*.toml' -o -name 'package*.json' \) -print)
+WHEELS := target/wheels
+ADDON := bindings/node/sockline.node
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
 include ffi/install.mk
+include release/release.mk
 
 .PHONY: help build lib c cpp rust-examples python node chat cluster test lint test-rust test-c test-python test-node \
-        test-interop test-docs bench autobahn docs deny fuzz miri sanitize header compat clean
+        test-interop test-install test-docs bench autobahn docs deny fuzz miri sanitize header compat clean
 
 help:
 	@echo 'make build     libraries, bindings (.venv, examples/node/node_modules) and examples'
 	@echo 'make chat      build, then the chat at http://localhost:$(PORT)  (PORT=…)'
 	@echo 'make cluster   the same with three servers behind nginx  (PORT=… STICKY=cookie, route or address)'
-	@echo 'make test      all tests; make lint test-rust test-c test-python test-node test-interop are its parts'
+	@echo 'make test      all tests; make lint test-rust test-c test-python test-node test-interop test-install are its parts'
 	@echo 'make bench     side by side with other libraries  (ONLY=echo64,idle ROUNDS=31 PEERS=sockline_c,raw_tcp)'
 	@echo 'make autobahn  Autobahn|Testsuite against every language in both roles  (FACE="rust c python coroutine node")'
 	@echo 'make install   library, headers and pkg-config file, after make lib  (PREFIX=/usr/local DESTDIR=)'
 	@echo 'make docs      the site of guides and reference, target/docs/index.html'
+	@echo 'make npm       the packages that npm is given, into target/npm'
+	@echo 'make release   all that is published, as far as this machine can build it, into target/release-artifacts'
+	@echo 'make version   say the version, or set it everywhere  (VERSION=X.Y.Z)'
 	@echo 'make header    write include/sockline.h anew from the Rust sources'
 	@echo 'make compat    write docs/compat/ anew: what of the packages that we mirror is here'
 	@echo 'make deny      licences, bans and sources of all dependencies'
@@ -64,15 +70,31 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tests/tools/need python3-venv
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.sockline: $(VENV)/bin/python $(RUST_SOURCES) $(PYTHON_SOURCES)
-	$(VENV)/bin/python -m pip install --quiet --force-reinstall --no-deps ./bindings/python
+# The version that pip takes, too. Its stamp has another date than its program, which is as old as its release.
+$(VENV)/.maturin: $(VENV)/bin/python bindings/python/pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet $(shell sed -n 's/^requires = \["\(.*\)"\]/\1/p' bindings/python/pyproject.toml)
+	@touch $@
+
+# One wheel for all CPythons; its name says which systems it is for, as its symbols are of this one's libraries.
+$(WHEELS)/.sockline: $(VENV)/.maturin $(RUST_SOURCES) $(PYTHON_SOURCES) bindings/python/LICENSE-THIRD-PARTY
+	rm -f $(WHEELS)/sockline-*.whl
+	$(VENV)/bin/maturin build --quiet --release --locked --interpreter $(VENV)/bin/python \
+		--manifest-path bindings/python/Cargo.toml --out $(WHEELS)
+	@touch $@
+
+$(VENV)/.sockline: $(VENV)/bin/python $(WHEELS)/.sockline
+	$(VENV)/bin/python -m pip install --quiet --force-reinstall --no-deps $(WHEELS)/sockline-*.whl
 	$(VENV)/bin/python -m pip install --quiet sockline
 	@touch $@
 
 node: examples/node/node_modules/.sockline
 
-examples/node/node_modules/.sockline: $(RUST_SOURCES) $(NODE_SOURCES) examples/node/package.json
-	cd examples/node && npm ci --no-audit --no-fund
+$(ADDON): $(RUST_SOURCES) $(filter %.rs %.toml,$(NODE_SOURCES)) bindings/node/scripts/build.js
+	CARGO='$(CARGO)' node bindings/node/scripts/build.js
+	@touch $@
+
+examples/node/node_modules/.sockline: $(ADDON) $(NODE_SOURCES) examples/node/package.json
+	cd examples/node && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 # ── the main job ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -88,7 +110,7 @@ cluster: build
 
 # ── tests ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test: lint test-rust build test-c test-python test-node test-interop test-docs
+test: lint test-rust build test-c test-python test-node test-interop test-install test-docs
 	@echo 'all tests passed'
 
 lint:
@@ -118,12 +140,16 @@ test-python: python $(VENV)/.test
 
 test-node: node
 	tests/tools/need openssl redis-server
-	cd bindings/node && npm ci --no-audit --no-fund && npm test
+	cd bindings/node && npm ci --ignore-scripts --no-audit --no-fund && npm test
 
 test-interop: build
 	tests/tools/need chromium openssl tinyproxy dante-server libwebsockets-dev redis-server nginx
 	@command -v javac >/dev/null || tests/tools/need default-jdk-headless
 	$(PYTHON) tests/interop/run.py
+
+# What is installed into empty folders, without Rust.
+test-install: python npm
+	$(PYTHON) -m unittest discover --start-directory tests/install
 
 test-docs: python node c
 	@command -v g++ >/dev/null || tests/tools/need g++
@@ -168,7 +194,7 @@ header:
 # What the lists in tests/compat/ say that is not so is told, and makes it fail.
 compat: python $(VENV)/.test node
 	$(VENV)/bin/python -W ignore tests/compat/write.py
-	cd bindings/node && npm ci --no-audit --no-fund && node test/compat/write.js
+	cd bindings/node && npm ci --ignore-scripts --no-audit --no-fund && node test/compat/write.js
 
 deny:
 	@command -v cargo-deny >/dev/null || { echo 'make deny needs cargo-deny: cargo install --locked cargo-deny'; exit 1; }

@@ -47,7 +47,7 @@ class Documents(unittest.TestCase):
                     self.assertTrue((document.parent / target).exists())
 
     def test_every_make_target_that_is_named_exists(self) -> None:
-        makefile = (ROOT / "Makefile").read_text() + (ROOT / "ffi/install.mk").read_text()
+        makefile = "\n".join(path.read_text() for path in [ROOT / "Makefile", *tracked("*.mk")])
         for document in tracked("*.md"):
             for target in re.findall(r"`make ([a-z-]+)", document.read_text()):
                 with self.subTest(document=document.name, target=target):

@@ -5,6 +5,7 @@
 // (src/batch.rs), and calls `deliver` once. Keys are indexes into `targets`, which JavaScript gives out.
 
 const { markAsUntransferable } = require('worker_threads');
+const { loadAddon } = require('./addon');
 
 const { ClientContext, Engine, ServerContext } = loadAddon();
 
@@ -225,16 +226,6 @@ function putSocket(slot, socket) {
 function takeSocket(slot) {
   sockets[slot] = undefined;
   return engine.ioForgetSocket(slot);
-}
-
-function loadAddon() {
-  try {
-    return require('../sockline.node');
-  } catch (error) {
-    if (error.code !== 'MODULE_NOT_FOUND') throw error;
-    const text = 'sockline: the native addon is not built; run "npm run build" in the package\'s folder';
-    throw new Error(text, { cause: error });
-  }
 }
 
 module.exports = {

@@ -1,9 +1,10 @@
 'use strict';
-// Builds the addon with cargo and puts it beside index.js: the package's install script.
+// Builds the addon with cargo and puts it beside index.js: the install script of a checkout and of @sockline/source.
 //
-// SOCKLINE_PROFILE=dev builds it unoptimized, which is faster, for work on the addon itself.
-// What cargo has fetched before it doesn't fetch again, so this works without a network, too. Until there are
-// prebuilt packages it needs the whole repository around it, and Rust (https://rustup.rs).
+//   build.js [--clean]    with --clean nothing stays but the addon
+//
+// SOCKLINE_PROFILE=dev builds it unoptimized, which is faster, for work on the addon itself. CARGO names another cargo.
+// What cargo has fetched before it doesn't fetch again, so this works without a network, too.
 
 const { execFileSync } = require('child_process');
 const fs = require('fs');
@@ -21,11 +22,13 @@ function main() {
   const profile = process.env.SOCKLINE_PROFILE ?? 'release';
   cargo(['build', '--profile', profile, '--locked', '--package', CRATE], 'inherit');
   const folder = profile === 'dev' ? 'debug' : profile;
-  const library = path.join(targetDirectory(), folder, LIBRARIES[process.platform] ?? 'libsockline_node.so');
+  const target = targetDirectory();
+  const library = path.join(target, folder, LIBRARIES[process.platform] ?? 'libsockline_node.so');
   // A process may have the old addon mapped: it keeps its file, and this one gets the name in one step.
   const fresh = path.join(PACKAGE, `sockline.${process.pid}.node`);
   fs.copyFileSync(library, fresh);
   fs.renameSync(fresh, path.join(PACKAGE, 'sockline.node'));
+  if (process.argv.includes('--clean')) fs.rmSync(target, { recursive: true });
 }
 
 /** The workspace's, wherever its configuration puts it. */
