@@ -39,7 +39,7 @@ class Version(unittest.TestCase):
             before = place.found()[0]
             place.set("9.8.7")
             with self.subTest(place=place.path):
-                self.assertEqual(version.differences(), [f"{place.path}: 9.8.7"] * place.count)
+                self.assertEqual(version.differences(), [f"{place.path}: 9.8.7"] * len(place.found()))
             place.set(before)
         version.CHANGELOG.write_text("## [9.8.7] - 2026-01-31\n")
         self.assertEqual(version.differences(), ["CHANGELOG.md: 9.8.7"])

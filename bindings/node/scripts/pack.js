@@ -80,28 +80,52 @@ function writePlatform(folder, name, addon, notices) {
 
 /** A workspace of what the addon is made of, with the versions of its dependencies that the repository has locked. */
 function writeSource(folder) {
-  const benches = ['core/benches/io_packets.rs', 'core/benches/ws_machine.rs']; // core's manifest names them
-  const parts = ['core/Cargo.toml', 'core/src', ...benches, 'bindings/node/Cargo.toml', 'bindings/node/build.rs', 'bindings/node/src'];
-  for (const part of [...parts, 'bindings/node/scripts/build.js', 'Cargo.lock']) copy(WORKSPACE, part, folder);
-  fs.writeFileSync(path.join(folder, 'Cargo.toml'), trimmedWorkspace());
-  execFileSync('cargo', ['metadata', '--format-version=1', '--offline'], { cwd: folder, stdio: 'ignore', maxBuffer: 1 << 28 });
+  const members = membersOf('sockline-node');
+  for (const part of ['Cargo.lock', 'bindings/node/scripts/build.js', ...members.flatMap(sourcesOf)]) copy(WORKSPACE, part, folder);
+  const folders = members.map((member) => relative(path.dirname(member.manifest_path)));
+  fs.writeFileSync(path.join(folder, 'Cargo.toml'), workspaceOf(folders));
+  cargo(['metadata', '--format-version=1', '--offline'], folder); // takes from the lock file what nobody here needs
   const text = 'The Rust sources of [sockline](https://www.npmjs.com/package/sockline)\'s addon, built when they are installed.\n';
   fs.writeFileSync(path.join(folder, 'README.md'), text);
   writeRest(folder, {
     ...common(SOURCE, 'The Rust sources of sockline\'s addon, for platforms without a prebuilt one'),
     main: 'bindings/node/sockline.node',
-    files: ['Cargo.toml', 'Cargo.lock', 'core', 'bindings', ...LICENCES],
+    files: ['Cargo.toml', 'Cargo.lock', ...folders, 'bindings/node/scripts', ...LICENCES],
     scripts: { install: 'node bindings/node/scripts/build.js --clean' },
   });
 }
 
-/** The workspace's manifest with two members; their lock file then loses what the others need. */
-function trimmedWorkspace() {
+/** The crate of this name and those of the workspace that it depends on. */
+function membersOf(name) {
+  const all = new Map(JSON.parse(cargo(['metadata', '--format-version=1', '--no-deps'], WORKSPACE)).packages.map((member) => [member.name, member]));
+  const names = new Set([name]); // a set is iterated over what is added meanwhile, too
+  for (const found of names) {
+    for (const needed of all.get(found).dependencies) if (needed.kind === null && needed.path) names.add(needed.name);
+  }
+  return [...names].map((found) => all.get(found));
+}
+
+/** The files and folders that cargo wants of a crate; benchmarks are named by its manifest. */
+function sourcesOf(member) {
+  const named = member.targets.filter(({ kind }) => kind.includes('bench') || kind.includes('custom-build'));
+  return [member.manifest_path, path.join(path.dirname(member.manifest_path), 'src'), ...named.map((target) => target.src_path)].map(relative);
+}
+
+/** The workspace's manifest with these members only. */
+function workspaceOf(members) {
   const whole = fs.readFileSync(path.join(WORKSPACE, 'Cargo.toml'), 'utf8');
   return whole
-    .replace(/^members = .*$/m, 'members = ["core", "bindings/node"]')
+    .replace(/^members = .*$/m, `members = ${JSON.stringify(members)}`)
     .replace(/^default-members = .*\n/m, '')
     .replace(/^\[profile\.release\.package\.sockline-python\]\n.*\n\n?/m, '');
+}
+
+function relative(file) {
+  return path.relative(WORKSPACE, file);
+}
+
+function cargo(args, cwd) {
+  return execFileSync('cargo', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 28 });
 }
 
 function common(name, description) {
