@@ -41,7 +41,7 @@ addon=$built/libsockline_node.so
 [ -e "$addon" ] || addon=$built/libsockline_node.dylib
 only=()
 [ "$parts" = all ] || only=(--only-platform)
-node bindings/node/scripts/pack.js --out "$out" --notices target/notices/node --platform "$platform" --addon "$addon" "${only[@]}"
+node bindings/node/scripts/pack.js --out "$out" --notices target/notices/node --platform "$platform" --addon "$addon" ${only[@]+"${only[@]}"}
 
 if [[ $triple == *-linux-* ]]; then
     "${cargo[@]}" --release --locked --package sockline-ffi

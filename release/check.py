@@ -1,9 +1,10 @@
-"""Are the release's files what their names say: check.py FOLDER GLIBC
+"""Are the release's files what their names say, and what are their SHA-256: check.py FOLDER GLIBC
 
 Each library for glibc needs no newer symbols than its name or GLIBC says, wheels also by auditwheel's list of what else a
-system has; and the SBOM is valid.
+system has; and the SBOM is valid. Then SHA256SUMS is written.
 """
 
+import hashlib
 import io
 import re
 import subprocess
@@ -17,6 +18,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from elftools.elf.elffile import ELFFile
 
+SUMS = "SHA256SUMS"
 Version = tuple[int, ...]
 LIBRARY = re.compile(r"\.(so|node)(\.[\d.]+)?$")
 
@@ -68,9 +70,13 @@ def problems(path: Path, glibc: Version) -> Iterator[str]:
 
 def main() -> None:
     folder, glibc = Path(sys.argv[1]), tuple(map(int, sys.argv[2].split(".")))
-    wrong = [f"{path.name}: {problem}" for path in sorted(folder.iterdir()) for problem in problems(path, glibc)]
+    paths = sorted(path for path in folder.iterdir() if path.name != SUMS)
+    wrong = [f"{path.name}: {problem}" for path in paths for problem in problems(path, glibc)]
     if wrong:
         sys.exit("\n".join(wrong))
+    sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in paths)
+    (folder / SUMS).write_text(sums)
+    print(sums, end="")
 
 
 if __name__ == "__main__":

@@ -47,5 +47,3 @@ release: $(TOOLS)/.installed bindings/python/LICENSE-THIRD-PARTY target/notices/
 	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" release/build.sh $(ARTIFACTS) $(TRIPLE) $(GLIBC)
 	$(if $(wildcard packaging/debian debian ffi/debian),$(MAKE) deb DEB_OUT=$(ARTIFACTS))
 	$(TOOLS)/bin/python release/check.py $(ARTIFACTS) $(GLIBC)
-	cd $(ARTIFACTS) && sha256sum * >../SHA256SUMS && mv ../SHA256SUMS .
-	@echo 'in $(ARTIFACTS):' && cat $(ARTIFACTS)/SHA256SUMS
