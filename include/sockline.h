@@ -784,7 +784,11 @@ typedef struct sockline_route {
 typedef struct sockline_server_options {
     /** sizeof(sockline_server_options), as the INIT macro sets it. */
     size_t size;
-    /** The host name or IP address to listen on. Default: every address, IPv6 and IPv4. */
+    /**
+     * The host name or IP address to listen on, or "fd:3" for the socket that descriptor 3 is: one that is bound already, TCP or
+     * Unix, as systemd gives it to a service. The descriptor is taken over, also when there is an error later on: the library
+     * closes it when the server stops listening. Default: every address, IPv6 and IPv4.
+     */
     sockline_string host;
     /** The port, 1 to 65535. Default: one that the system chooses; sockline_server_port tells it. */
     uint32_t port;
@@ -868,6 +872,13 @@ typedef struct sockline_server_options {
      * have. All servers of a cluster need the same key, and SOCKLINE_REDIS_SHARDED either all or none of them. Default: NULL, none.
      */
     sockline_redis *redis;
+    /**
+     * 1 lets other sockets of this user listen on the same port, of this process or of others (SO_REUSEPORT): the system gives
+     * each connection to one of them. Default: they may not.
+     */
+    int32_t reuse_port;
+    /** 1 takes no IPv4 connections where every address, or "::", is listened on. Default: they are taken. */
+    int32_t ipv6_only;
 } sockline_server_options;
 
 /*

@@ -380,10 +380,19 @@ declare namespace WebSocket {
      * sharded. All servers need the same. sockline's own.
      */
     adapter?: string | URL | ClusterAdapter;
-    /** 0 lets the system choose one. */
-    port: number;
+    /** 0 lets the system choose one. It has to be there, unless `fd` is. */
+    port?: number;
     /** Default: every address. */
     host?: string;
+    /**
+     * The descriptor of a socket that is bound already, TCP or Unix, such as systemd gives (3), in place of `port` and `host`. The
+     * server takes it over and closes it, also when it can't listen. sockline's own.
+     */
+    fd?: number;
+    /** Whether other processes may listen on the same port (SO_REUSEPORT), as in the net module. sockline's own. */
+    reusePort?: boolean;
+    /** Whether IPv4 is left out at every address, or `::`, as in the net module. sockline's own. */
+    ipv6Only?: boolean;
     /** Connections that were not accepted yet. Default: 511. */
     backlog?: number;
     /** Upgrades are taken at this path only. Default: every path. */

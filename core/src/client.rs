@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::destination::Destination;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::{self, Loop};
+use crate::given::GivenSocket;
 use crate::handler::Handler;
 use crate::proxy::Proxy;
 use crate::reconnect::Reconnect;
@@ -40,6 +41,10 @@ pub struct ClientOptions {
     /// certificate and the choice of the proxy stay those of the URL. Redirects to another origin are not followed then.
     /// Default: `None`.
     pub connect_to: Option<(String, u16)>,
+    /// A socket that is connected already, to be used in place of making one; the URL says then what to ask for, and `wss://`
+    /// that TLS begins on it. There is no proxy then, redirects are refusals, and it goes neither with `reconnect` nor with what
+    /// says where to connect to: `local_address`, `connect_to`, `lookup`, a Unix socket's URL. Default: `None`.
+    pub socket: Option<GivenSocket>,
     /// Through which proxy. Default: what the environment says, as curl reads it.
     pub proxy: Proxy,
     /// TLS as far as an `https://` proxy. Default: `None`, the process's own default, as for `tls`.
@@ -66,6 +71,7 @@ impl Default for ClientOptions {
             settings: Settings::client(),
             local_address: None,
             connect_to: None,
+            socket: None,
             proxy: Proxy::default(),
             proxy_tls: None,
             lookup: None,
@@ -132,6 +138,7 @@ pub fn connect(
 ) -> Result<WebSocket> {
     let url = parse(url)?;
     options.settings.check()?;
+    let options = with_given_socket(options, &url)?;
     options.reconnect.as_ref().map_or(Ok(()), Reconnect::check)?;
     let destination = Destination::first(url, &options)?;
     let plan = event_loop::ConnectPlan {
@@ -141,6 +148,29 @@ pub fn connect(
         purpose: event_loop::Purpose::WebSocket,
     };
     event_loop::connect(on_loop, plan)
+}
+
+/// What follows from a socket that is connected already.
+fn with_given_socket(options: ClientOptions, url: &Url) -> Result<ClientOptions> {
+    if options.socket.is_none() {
+        return Ok(options);
+    }
+    let others = [
+        ("reconnect", options.reconnect.is_some()),
+        ("local_address", options.local_address.is_some()),
+        ("connect_to", options.connect_to.is_some()),
+        ("lookup", options.lookup.is_some()),
+        ("a Unix socket's URL", url.unix_path.is_some()),
+    ];
+    if let Some((name, _)) = others.iter().find(|(_, is_given)| *is_given) {
+        let text = format!("a socket that is connected already can't be combined with {name}");
+        return Err(Error::new(ErrorCode::InvalidArgument, text));
+    }
+    Ok(ClientOptions {
+        proxy: Proxy::None,
+        max_redirects: 0,
+        ..options
+    })
 }
 
 pub(crate) fn parse(url: &str) -> Result<Url> {

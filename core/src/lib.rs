@@ -27,6 +27,7 @@ mod destination;
 mod error;
 mod event_loop;
 mod event_queue;
+mod given;
 mod handle;
 mod handler;
 mod logging;
@@ -47,6 +48,7 @@ pub use event_loop::{
     Home, Loop, LoopOptions, LoopWaker, Timed, TimerKey, Turn, memory_in_use, set_memory_budget,
 };
 pub use event_queue::{EventQueue, Queued, QueuedEvent, QueuedPart, QueuedUpgrade};
+pub use given::GivenSocket;
 pub use handler::{AcceptAll, CloseEvent, Handler, Message, MessagePart, ServerHandler};
 pub use logging::{LogLevel, LogSink, set_log, write_log};
 pub use metrics::{ConnectionMetrics, LoopMetrics, ServerMetrics, Totals};

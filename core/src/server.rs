@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::adapter::redis::Redis;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::{self, Loop};
+use crate::given::GivenSocket;
 use crate::handle::{Id, Kind};
 use crate::handler::{AcceptAll, Handler, RefuseAll, ServerHandler};
 use crate::http::Request;
@@ -30,6 +31,9 @@ pub enum Address {
     Tcp(String, u16),
     /// The path of a Unix socket. A socket that nobody listens on is replaced; any other file is left alone.
     Unix(PathBuf),
+    /// On sockets that are bound already, TCP or Unix; at least one. `threads` share each of them. A Unix socket's path is left
+    /// alone at the end.
+    Sockets(Vec<GivenSocket>),
     /// Nowhere: all its connections are given to it ([`Server::adopt`]).
     Nowhere,
 }
@@ -49,6 +53,11 @@ pub struct ServerOptions {
     pub threads: usize,
     /// How many connections the system may hold that were not accepted yet. Default: 1024.
     pub backlog: u32,
+    /// Let other sockets of this user listen on the same port, of this process or of others (SO_REUSEPORT): the system gives
+    /// each connection to one of them. Not for given sockets. Default: false.
+    pub reuse_port: bool,
+    /// Take no IPv4 connections where every address, or `::`, is listened on. Not for given sockets. Default: false.
+    pub ipv6_only: bool,
     /// For the request head, and for the answer to an upgrade. Default: 10 s.
     pub handshake_timeout: Duration,
     /// The longest request head to accept, in bytes. Default: 16 KiB.
@@ -95,6 +104,8 @@ impl ServerOptions {
             static_folder: None,
             threads: 1,
             backlog: 1024,
+            reuse_port: false,
+            ipv6_only: false,
             handshake_timeout: Duration::from_secs(10),
             max_head: 16 << 10,
             max_connections: 0,
@@ -130,6 +141,12 @@ impl ServerOptions {
         if self.threads > 1 && self.address == Address::Nowhere {
             let text = "a server that listens nowhere works on one thread";
             return Err(Error::new(ErrorCode::InvalidArgument, text));
+        }
+        if self.address == Address::Sockets(Vec::new()) {
+            return Err(Error::new(
+                ErrorCode::InvalidArgument,
+                "no socket is given to listen on",
+            ));
         }
         if self.threads > 1 && matches!(self.address, Address::Unix(_)) {
             return Err(Error::new(

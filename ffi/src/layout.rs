@@ -64,7 +64,7 @@ layout!(sockline_loop_options: 4 words, size at 0, flush_hook_data at 24);
 layout!(sockline_options: 17 words, size at 0, settings at 48, queue at 56, local_address at 72, tls at 88, reconnect at 120, proxy_tls at 128);
 layout!(sockline_reconnect: 9 words, size at 0, no_retry at 48, outbox at 64);
 layout!(sockline_reconnecting_event: 6 words, size at 0, code at 12, error at 24, reason at 32);
-layout!(sockline_server_options: 31 words, size at 0, port at 24, threads at 28, settings at 104, queue at 112, tls at 120, origins at 152, queue_upgrades at 168, metrics_path at 176, routes at 192, io at 208, adapter at 224, redis at 240);
+layout!(sockline_server_options: 32 words, size at 0, port at 24, threads at 28, settings at 104, queue at 112, tls at 120, origins at 152, queue_upgrades at 168, metrics_path at 176, routes at 192, io at 208, adapter at 224, redis at 240, reuse_port at 248, ipv6_only at 252);
 layout!(sockline_route: 8 words, size at 0, max_body at 32, user_data at 56);
 layout!(sockline_http_request: 14 words, size at 0, headers at 72, body at 88, is_secure at 104);
 layout!(sockline_totals: 12 words, bytes_in at 0, buffered at 56, inflated_to at 88);

@@ -1,11 +1,13 @@
 //! Servers.
 
 use std::ffi::{c_char, c_void};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sockline::{
-    Address, Compression, EventQueue, Handler, Result, Server, ServerHandler, ServerOptions, Settings,
+    Address, Compression, EventQueue, GivenSocket, Handler, Result, Server, ServerHandler, ServerOptions,
+    Settings,
 };
 
 use crate::abi::{
@@ -30,7 +32,9 @@ use crate::websocket::{close_code, message_type};
 pub struct sockline_server_options {
     /// sizeof(sockline_server_options), as the INIT macro sets it.
     pub size: usize,
-    /// The host name or IP address to listen on. Default: every address, IPv6 and IPv4.
+    /// The host name or IP address to listen on, or "fd:3" for the socket that descriptor 3 is: one that is bound already, TCP or
+    /// Unix, as systemd gives it to a service. The descriptor is taken over, also when there is an error later on: the library
+    /// closes it when the server stops listening. Default: every address, IPv6 and IPv4.
     pub host: sockline_string,
     /// The port, 1 to 65535. Default: one that the system chooses; sockline_server_port tells it.
     pub port: u32,
@@ -92,6 +96,11 @@ pub struct sockline_server_options {
     /// The same with a connection that was made before, in place of adapter; also one that a Socket.IO server or other listeners
     /// have. All servers of a cluster need the same key, and SOCKLINE_REDIS_SHARDED either all or none of them. Default: NULL, none.
     pub redis: *mut sockline_redis,
+    /// 1 lets other sockets of this user listen on the same port, of this process or of others (SO_REUSEPORT): the system gives
+    /// each connection to one of them. Default: they may not.
+    pub reuse_port: i32,
+    /// 1 takes no IPv4 connections where every address, or "::", is listened on. Default: they are taken.
+    pub ipv6_only: i32,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -269,8 +278,8 @@ impl Handler for Ignoring {}
 unsafe fn server_options(given: &sockline_server_options) -> Result<ServerOptions> {
     // SAFETY: the caller's promise.
     unsafe {
-        let defaults = ServerOptions::new(read_address(given)?);
-        Ok(ServerOptions {
+        let defaults = ServerOptions::new(Address::Nowhere);
+        let options = ServerOptions {
             path: optional_string(given.path)?,
             static_folder: optional_string(given.static_folder)?.map(Into::into),
             threads: if given.threads == 0 {
@@ -303,8 +312,12 @@ unsafe fn server_options(given: &sockline_server_options) -> Result<ServerOption
             ]
             .concat(),
             adapter: read_adapter(given.adapter, given.redis)?,
+            reuse_port: switch("reuse_port", given.reuse_port.into(), false)?,
+            ipv6_only: switch("ipv6_only", given.ipv6_only.into(), false)?,
             ..defaults
-        })
+        };
+        let address = read_address(given)?; // last: a descriptor is taken over when all else is right
+        Ok(ServerOptions { address, ..options })
     }
 }
 
@@ -319,6 +332,10 @@ unsafe fn read_address(given: &sockline_server_options) -> Result<Address> {
                 Err(invalid("unix_socket is given beside host or port".to_owned()))
             }
             Some(path) => Ok(Address::Unix(path.into())),
+            None if host.starts_with("fd:") && given.port != 0 => {
+                Err(invalid("a descriptor is given beside a port".to_owned()))
+            }
+            None if host.starts_with("fd:") => take_over(&host[3..]),
             None => {
                 let port = u16::try_from(given.port);
                 let port = port.map_err(|_| invalid(format!("there is no port {}", given.port)))?;
@@ -326,4 +343,16 @@ unsafe fn read_address(given: &sockline_server_options) -> Result<Address> {
             }
         }
     }
+}
+
+/// # Safety
+/// The descriptor is the library's from now on.
+unsafe fn take_over(descriptor: &str) -> Result<Address> {
+    let number = descriptor.parse::<RawFd>();
+    let number = number.map_err(|_| invalid(format!("there is no descriptor {descriptor:?}")))?;
+    // SAFETY: the caller's promise.
+    let taken = unsafe { GivenSocket::take(number) };
+    let taken =
+        taken.map_err(|error| invalid(format!("descriptor {number} can't be taken over: {error}")))?;
+    Ok(Address::Sockets(vec![taken]))
 }

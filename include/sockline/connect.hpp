@@ -109,6 +109,8 @@ inline Server listen(sockline_loop *loop, const ServerOptions &options, const st
     raw.io_count = io.size();
     raw.adapter = borrow(std::string_view(options.adapter));
     raw.redis = options.redis ? options.redis->raw() : nullptr;
+    raw.reuse_port = options.reuse_port;
+    raw.ipv6_only = options.ipv6_only;
     sockline_server server = 0;
     check(sockline_listen(loop, &raw, handlers, user_data, &server));
     return Server(server);

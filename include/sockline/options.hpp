@@ -63,6 +63,8 @@ struct ServerOptions {
     /// What makes the server one of a cluster: a URL, or a connection that was made before.
     std::string adapter;
     const io::Redis *redis = nullptr;
+    bool reuse_port = false;
+    bool ipv6_only = false;
 };
 
 } // namespace sockline

@@ -2,6 +2,12 @@
 
 #include "support.h"
 
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 /* Three clients of one server; each connection's events are recorded on both sides. */
 struct crowd {
     sockline_loop *loop;
@@ -263,7 +269,62 @@ static void a_server_drains(void) {
     sockline_loop_free(crowd.loop);
 }
 
+/* A socket as a service gets it from systemd. */
+static int bound_socket(void) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {0};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
+    return fd;
+}
+
+static void a_server_listens_on_a_descriptor(void) {
+    sockline_loop *loop = new_loop();
+    char host[16];
+    int fd = bound_socket();
+    snprintf(host, sizeof host, "fd:%d", fd);
+    sockline_server_options options = SOCKLINE_SERVER_OPTIONS_INIT;
+    sockline_handlers handlers = SOCKLINE_HANDLERS_INIT;
+    sockline_server server = 0;
+    options.host = sockline_str(host);
+    options.port = 1; /* it has one already */
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_listen(loop, &options, &handlers, NULL, &server));
+    CHECK(fcntl(fd, F_GETFD) >= 0);
+    options.port = 0;
+    CHECK_STATUS(SOCKLINE_OK, sockline_listen(loop, &options, &handlers, NULL, &server));
+    struct record client = {0};
+    connect_from(loop, server, NULL, &client);
+    UNTIL(loop, has(&client, 'o'));
+    CHECK_STATUS(SOCKLINE_OK, sockline_server_close(server, 1001, NULL, 0));
+    UNTIL(loop, has(&client, 'c'));
+    CHECK(fcntl(fd, F_GETFD) < 0); /* it was taken over */
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const wrong[] = {"fd:", "fd:-1", "fd:4000"};
+        options.host = sockline_str(wrong[i]);
+        CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_listen(loop, &options, &handlers, NULL, &server));
+    }
+    sockline_loop_free(loop);
+}
+
+static void two_servers_share_a_port(void) {
+    sockline_loop *loop = new_loop();
+    sockline_server_options options = SOCKLINE_SERVER_OPTIONS_INIT;
+    options.reuse_port = 1;
+    sockline_server server = listen_with(loop, options);
+    options.port = sockline_server_port(server);
+    CHECK(sockline_server_port(listen_with(loop, options)) == options.port);
+    options.reuse_port = 0;
+    options.host = sockline_str("127.0.0.1");
+    CHECK_STATUS(SOCKLINE_ERR_LISTEN_FAILED, sockline_listen(loop, &options, NULL, NULL, NULL));
+    options.reuse_port = 2;
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_listen(loop, &options, NULL, NULL, NULL));
+    sockline_loop_free(loop);
+}
+
 int main(void) {
+    RUN(a_server_listens_on_a_descriptor);
+    RUN(two_servers_share_a_port);
     RUN(topics_reach_their_subscribers);
     RUN(what_is_no_topic_is_refused);
     RUN(only_the_pages_on_the_list_may_connect);

@@ -36,10 +36,10 @@ OF_SOCKETS = {"connect": "address timeout source_address all_errors", "serve": "
 
 ANY = object()
 VALUES: dict[str, Any] = {
-    "happy_eyeballs_delay": 0.25,
-    "interleave": 1,
+    "happy_eyeballs_delay": 0.1,
+    "interleave": 2,
     "family": 2,
-    "proto": 6,
+    "proto": 132,
     "flags": 2,
     "local_addr": ("127.0.0.1", 0),
     "server_hostname": "localhost",
@@ -56,7 +56,7 @@ VALUES: dict[str, Any] = {
     "address": ("localhost", 1),
     "timeout": 1.0,
     "source_address": ("127.0.0.1", 0),
-    "dualstack_ipv6": True,
+    "dualstack_ipv6": False,
 }
 """A value of each that asks for something; another one would do as well."""
 

@@ -171,7 +171,7 @@ def test_threads_may_send(run: Run) -> None:
 
 def test_unsupported_arguments_are_refused_by_name(run: Run) -> None:
     async def main() -> None:
-        for arguments in ({"sock": 1},):
+        for arguments in ({"all_errors": True},):
             with pytest.raises(NotImplementedError, match=next(iter(arguments))):
                 sockline.connect("ws://localhost", **arguments)
         with pytest.raises(TypeError, match="no_such_argument"):

@@ -27,13 +27,11 @@ from sockline.sync.server import ServerConnection, broadcast, serve, unix_serve
 
 def test_what_can_not_be_honoured_is_refused(tmp_path: Path) -> None:
     url = "ws://127.0.0.1:1"
-    with socket.socket() as sock:
-        for options in (dict(sock=sock), dict(timeout=1), dict(all_errors=True), dict(max_size=(100, 10))):
-            with pytest.raises(NotImplementedError):
-                connect(url, **options)  # type: ignore[call-overload]
-        for options in (dict(sock=sock), dict(reuse_port=True), dict(dualstack_ipv6=True), dict(max_size=(100, 10))):
-            with pytest.raises(NotImplementedError):
-                serve(echo, "127.0.0.1", 0, **options)
+    for options in (dict(timeout=1), dict(all_errors=True), dict(max_size=(100, 10))):
+        with pytest.raises(NotImplementedError):
+            connect(url, **options)  # type: ignore[call-overload]
+    with pytest.raises(NotImplementedError):
+        serve(echo, "127.0.0.1", 0, max_size=(100, 10))
     for call in (connect, lambda *_, **options: serve(echo, "127.0.0.1", 0, **options)):
         with pytest.raises(TypeError):
             call(url, no_such_option=1)
@@ -55,9 +53,9 @@ def test_what_can_not_be_honoured_is_refused(tmp_path: Path) -> None:
 
 def test_the_engines_innards_are_not_there() -> None:
     with served(serve) as url, connect(url) as connection:
-        for name in ("socket", "protocol"):
-            with pytest.raises(AttributeError, match="engine"):
-                getattr(connection, name)
+        with pytest.raises(AttributeError, match="engine"):
+            connection.socket
+        assert connection.protocol.state is sockline.State.OPEN
         with pytest.raises(TypeError):
             aiter(connection)
 
@@ -469,7 +467,7 @@ def test_the_families_of_addresses() -> None:
         with serving(serve(echo, host, 0, family=family)) as server:
             assert server.socket.getsockname()[0] == expected
             assert server.socket.family == family
-    with pytest.raises(socket.gaierror):
+    with pytest.raises(OSError, match="::1"):
         serve(echo, "::1", 0)
 
 

@@ -42,7 +42,7 @@ class WebSocketServer extends EventEmitter {
       const text = 'option threads: a server with io has none, because events of Socket.IO are heard on the thread of their connection';
       throw withCode(new Error(text), 'SOCKLINE_ERR_UNSUPPORTED');
     }
-    if (this.options.port == null) throw new TypeError('The "port" option must be specified');
+    if (this.options.port == null && this.options.fd == null) throw new TypeError('The "port" option must be specified');
     if (this.options.clientTracking) this.clients = new Set();
     const { adapter } = this.options;
     this._redis = adapter == null ? undefined : clusterOf(adapter);
@@ -58,11 +58,14 @@ class WebSocketServer extends EventEmitter {
 
   /** Binds at once, so that `address()` knows the port; the events come as late as those of the net module. */
   _listen(limits) {
-    const { host, port, backlog, static: folder } = this.options;
+    const { host, port, fd, backlog, static: folder } = this.options;
     const description = {
       key: this._key,
       host: host ?? '',
-      port: checkPort(port),
+      port: fd == null ? checkPort(port) : 0,
+      fd: fd == null ? undefined : checkDescriptor(this.options),
+      reusePort: Boolean(this.options.reusePort),
+      ipv6Only: Boolean(this.options.ipv6Only),
       backlog: backlog ?? BACKLOG,
       threads: amount(this.options, 'threads', 0),
       metricsPath: this.options.metricsPath == null ? undefined : String(this.options.metricsPath),
@@ -277,6 +280,12 @@ function checkPort(port) {
     throw error;
   }
   return number;
+}
+
+function checkDescriptor({ fd, host, port }) {
+  if (!Number.isInteger(fd) || fd < 0) throw new TypeError(`option fd must be a descriptor, not ${fd}`);
+  if (host != null || port != null) throw new TypeError('option fd: a socket that is given has its host and port already');
+  return fd;
 }
 
 /** The offered subprotocols; null if the header breaks RFC 6455 §4.1. */

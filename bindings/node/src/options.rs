@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use napi_derive::napi;
 use sockline::{
-    Address, ClientOptions, Compression, Proxy, Reconnect, ServerOptions, Settings, SlowConsumer, TcpOptions,
+    Address, ClientOptions, Compression, Error, ErrorCode, GivenSocket, Proxy, Reconnect, ServerOptions,
+    Settings, SlowConsumer, TcpOptions,
 };
 
-use crate::errors::{Result, invalid};
+use crate::errors::{Result, failure, invalid};
 use crate::host::HostPointer;
 use crate::io::{IoRedis, io_server};
 
@@ -99,6 +100,10 @@ pub struct ListenOptions {
     pub port: u16,
     /// Whether it listens nowhere: its connections are given to it.
     pub nowhere: Option<bool>,
+    /// The descriptor of the socket to listen on, which is taken over.
+    pub fd: Option<i32>,
+    pub reuse_port: Option<bool>,
+    pub ipv6_only: Option<bool>,
     pub backlog: u32,
     /// 0 for none of its own.
     pub threads: u32,
@@ -152,10 +157,14 @@ impl ListenOptions {
     /// # Errors
     /// `Closed` for a Socket.IO server that is closed, and what is wrong with options of Redis.
     pub(crate) fn into_core(self, host: HostPointer) -> Result<ServerOptions> {
-        let mut server = ServerOptions::new(match self.nowhere {
-            Some(true) => Address::Nowhere,
+        let address = match (self.nowhere, self.fd) {
+            (Some(true), _) => Address::Nowhere,
+            (_, Some(fd)) => Address::Sockets(vec![taken(fd)?]),
             _ => Address::Tcp(self.host, self.port),
-        });
+        };
+        let mut server = ServerOptions::new(address);
+        server.reuse_port = self.reuse_port == Some(true);
+        server.ipv6_only = self.ipv6_only == Some(true);
         server.static_folder = self.folder.map(Into::into);
         server.path = self.endpoint;
         server.backlog = self.backlog;
@@ -174,6 +183,18 @@ impl ListenOptions {
         server.adapter = self.redis.map(|redis| redis.open(host, self.key)).transpose()?;
         Ok(server)
     }
+}
+
+fn taken(fd: i32) -> Result<GivenSocket> {
+    // SAFETY: who names a descriptor here gives it up, which index.d.ts says.
+    let taken = unsafe { GivenSocket::take(fd) };
+    taken.map_err(|error| {
+        let error = Error::new(
+            ErrorCode::ListenFailed,
+            format!("can't listen on descriptor {fd}: {error}"),
+        );
+        failure(error)
+    })
 }
 
 impl Return {

@@ -1,12 +1,15 @@
 //! Options as the Python side hands them over, already checked there for what Python programs get wrong.
 
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::RawFd;
 use std::time::Duration;
 
 use crate::tls::ClientTls;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use sockline::{ClientOptions, Compression, Proxy, Reconnect, Settings, SlowConsumer, TcpOptions};
+use sockline::{
+    ClientOptions, Compression, GivenSocket, Proxy, Reconnect, Settings, SlowConsumer, TcpOptions,
+};
 
 /// `sockline._options.Limits`. Seconds, where `None` means no timeout; bytes, where `None` means no limit.
 #[derive(FromPyObject)]
@@ -53,6 +56,7 @@ pub(crate) struct Opening {
     open_timeout: Option<f64>,
     local_address: Option<(String, u16)>,
     connect_to: Option<(String, u16)>,
+    socket: Option<RawFd>,
     proxy: ProxyChoice,
     tls: Option<Py<ClientTls>>,
     proxy_tls: Option<Py<ClientTls>>,
@@ -71,6 +75,7 @@ impl Opening {
             tls: self.tls.map(|tls| tls.get().0.clone()),
             proxy_tls: self.proxy_tls.map(|tls| tls.get().0.clone()),
             connect_to: self.connect_to,
+            socket: self.socket.map(|socket| given_one(&socket)).transpose()?,
             cookies: self.cookies,
             max_redirects: self.max_redirects,
             reconnect: self.reconnect.map(ComeBack::reconnect).transpose()?,
@@ -138,6 +143,16 @@ fn slow_consumer(name: &str) -> PyResult<SlowConsumer> {
             "slow_consumer must be \"error\", \"drop_newest\", \"drop_oldest\" or \"close\", not {name:?}"
         ))),
     }
+}
+
+/// Descriptors that the Python side has duplicated for this.
+pub(crate) fn given(descriptors: &[RawFd]) -> PyResult<Vec<GivenSocket>> {
+    descriptors.iter().map(given_one).collect()
+}
+
+fn given_one(descriptor: &RawFd) -> PyResult<GivenSocket> {
+    // SAFETY: nobody else knows the duplicate.
+    unsafe { GivenSocket::take(*descriptor) }.map_err(PyErr::from)
 }
 
 /// `None` becomes zero, the core's word for "no limit".

@@ -1,5 +1,6 @@
 //! Listening, and answering upgrade requests from Python.
 
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -17,7 +18,7 @@ use crate::handle::{Face, HostAndPort, address, latin1_values};
 use crate::hub::{Hub, Keeper};
 use crate::io::{Adapter, IoServer};
 use crate::message;
-use crate::options::{Limits, duration, limit, wait};
+use crate::options::{Limits, duration, given, limit, wait};
 use crate::requests::{HttpExchange, Requests};
 use crate::threads::{Answerer, Threads};
 use crate::tls::ServerTls;
@@ -43,6 +44,8 @@ struct Listening<'py> {
     static_folder: Option<std::path::PathBuf>,
     open_timeout: Option<f64>,
     backlog: u32,
+    sockets: Vec<RawFd>,
+    reuse_port: bool,
     tls: Option<Py<ServerTls>>,
     max_connections: Option<usize>,
     max_connections_per_address: Option<usize>,
@@ -84,6 +87,7 @@ impl Server {
             hub: hub.clone(),
         });
         let at = match listening.unix_path {
+            _ if !listening.sockets.is_empty() => Address::Sockets(given(&listening.sockets)?),
             Some(path) => Address::Unix(path),
             None => Address::Tcp(listening.host, listening.port),
         };
@@ -91,6 +95,7 @@ impl Server {
             path: listening.path,
             static_folder: listening.static_folder,
             backlog: listening.backlog,
+            reuse_port: listening.reuse_port,
             tls: listening.tls.map(|tls| tls.get().0.clone()),
             max_connections: limit("max_connections", listening.max_connections)?,
             max_connections_per_address: limit(

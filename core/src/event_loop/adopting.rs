@@ -13,7 +13,7 @@ use super::tcp;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
 use crate::http::Request;
-use crate::server::ServerOptions;
+use crate::settings::TcpOptions;
 
 /// A connection on its way to a server's loop.
 pub(crate) struct Adopted {
@@ -26,7 +26,7 @@ pub(crate) struct Adopted {
 /// Gives a server a connection, on this thread's loop if the server is there, too, or else on its first.
 pub(crate) fn adopt(server: Id, socket: OwnedFd, request: Request, rest: &[u8]) -> Result<()> {
     let site = Shared::site(server)?;
-    let stream = stream(socket, &site.options)?;
+    let stream = given_stream(socket, &site.options.settings.tcp)?;
     let part = site.nearest_part().ok_or(ErrorCode::Closed)?;
     let adopted = Adopted {
         stream,
@@ -38,7 +38,8 @@ pub(crate) fn adopt(server: Id, socket: OwnedFd, request: Request, rest: &[u8]) 
     Ok(())
 }
 
-fn stream(socket: OwnedFd, options: &ServerOptions) -> Result<Stream> {
+/// A connected socket that was made elsewhere.
+pub(super) fn given_stream(socket: OwnedFd, options: &TcpOptions) -> Result<Stream> {
     let refuse = |why: &str| {
         let text = format!("this descriptor can't be taken over: {why}");
         Error::new(ErrorCode::InvalidArgument, text)
@@ -56,7 +57,7 @@ fn stream(socket: OwnedFd, options: &ServerOptions) -> Result<Stream> {
             Ok(Stream::Unix(mio::net::UnixStream::from_std(stream)))
         }
         Domain::IPV4 | Domain::IPV6 => {
-            tcp::apply(&SockRef::from(&socket.as_fd()), &options.settings.tcp).map_err(fail)?;
+            tcp::apply(&SockRef::from(&socket.as_fd()), options).map_err(fail)?;
             let stream = std::net::TcpStream::from(socket);
             Ok(Stream::Tcp(mio::net::TcpStream::from_std(stream)))
         }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::{Path, PathBuf};
 
 use mio::net::{TcpListener, UnixListener};
@@ -11,24 +12,37 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::stream::Stream;
 use super::tcp;
 use crate::error::{Error, ErrorCode, Result};
+use crate::given::GivenSocket;
 use crate::server::{Address, ServerOptions};
-use crate::settings::TcpOptions;
 
 /// A listening socket of a loop.
 pub(super) enum Accepting {
     Tcp(TcpListener),
-    Unix(UnixListener, PathBuf),
+    /// The path, if it is to be removed at the end.
+    Unix(UnixListener, Option<PathBuf>),
 }
 
 impl Accepting {
-    pub(super) fn new(socket: Socket) -> Accepting {
-        let path = socket
-            .local_addr()
-            .ok()
-            .and_then(|address| address.as_pathname().map(Path::to_owned));
-        match path {
-            Some(path) => Accepting::Unix(UnixListener::from_std(socket.into()), path),
-            None => Accepting::Tcp(TcpListener::from_std(socket.into())),
+    fn tcp(socket: Socket) -> Accepting {
+        Accepting::Tcp(TcpListener::from_std(socket.into()))
+    }
+
+    fn unix(socket: Socket, path: Option<PathBuf>) -> Accepting {
+        Accepting::Unix(UnixListener::from_std(socket.into()), path)
+    }
+
+    /// `None` for a Unix socket.
+    pub(super) fn local_address(&self) -> Option<SocketAddr> {
+        match self {
+            Accepting::Tcp(listener) => listener.local_addr().ok(),
+            Accepting::Unix(..) => None,
+        }
+    }
+
+    pub(super) fn fd(&self) -> RawFd {
+        match self {
+            Accepting::Tcp(listener) => listener.as_raw_fd(),
+            Accepting::Unix(listener, _) => listener.as_raw_fd(),
         }
     }
 
@@ -56,14 +70,14 @@ impl Accepting {
 
 impl Drop for Accepting {
     fn drop(&mut self) {
-        if let Accepting::Unix(_, path) = self {
+        if let Accepting::Unix(_, Some(path)) = self {
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
 /// All sockets that an address asks for; `same` repeats what another thread has bound.
-pub(super) fn bind_all(options: &ServerOptions, same: Option<SocketAddr>) -> Result<Vec<Socket>> {
+pub(super) fn bind_all(options: &ServerOptions, same: Option<SocketAddr>) -> Result<Vec<Accepting>> {
     let fail = |what: &str, error: &io::Error| {
         Error::new(
             ErrorCode::ListenFailed,
@@ -73,24 +87,29 @@ pub(super) fn bind_all(options: &ServerOptions, same: Option<SocketAddr>) -> Res
     };
     let shared_port = options.threads > 1;
     let tcp = |address: SocketAddr| {
-        bind_tcp(address, options.backlog, shared_port, &options.settings.tcp)
-            .map_err(|error| fail(&address.to_string(), &error))
+        bind_tcp(address, options, shared_port).map_err(|error| fail(&address.to_string(), &error))
     };
     match (&options.address, same) {
-        (_, Some(address)) => Ok(vec![tcp(address)?]),
+        (Address::Sockets(given), _) => given
+            .iter()
+            .map(|socket| take_over(socket, options).map_err(|error| fail("a socket that was given", &error)))
+            .collect(),
+        (_, Some(address)) => Ok(vec![Accepting::tcp(tcp(address)?)]),
         (Address::Unix(path), _) => {
             let bound = bind_unix(path, options.backlog);
-            Ok(vec![
-                bound.map_err(|error| fail(&path.display().to_string(), &error))?,
-            ])
+            let socket = bound.map_err(|error| fail(&path.display().to_string(), &error))?;
+            Ok(vec![Accepting::unix(socket, Some(path.clone()))])
         }
         (Address::Nowhere, _) => Ok(Vec::new()),
         (Address::Tcp(host, port), _) if host.is_empty() => {
             // One IPv6 socket takes IPv4 too; where there is no IPv6, IPv4 alone has to do.
             let all = SocketAddr::from(([0_u16; 8], *port));
             tcp(all)
-                .or_else(|_| tcp(SocketAddr::from(([0_u8; 4], *port))))
-                .map(|socket| vec![socket])
+                .or_else(|error| match options.ipv6_only {
+                    true => Err(error),
+                    false => tcp(SocketAddr::from(([0_u8; 4], *port))),
+                })
+                .map(|socket| vec![Accepting::tcp(socket)])
         }
         (Address::Tcp(host, port), _) => {
             let found = (host.as_str(), *port)
@@ -98,7 +117,7 @@ pub(super) fn bind_all(options: &ServerOptions, same: Option<SocketAddr>) -> Res
                 .map_err(|error| fail(host, &error))?;
             bind_each(found.collect(), shared_port, tcp).and_then(|sockets| match sockets.is_empty() {
                 true => Err(fail(host, &io::Error::other("the name has no address"))),
-                false => Ok(sockets),
+                false => Ok(sockets.into_iter().map(Accepting::tcp).collect()),
             })
         }
     }
@@ -130,25 +149,54 @@ fn bind_each(
     Ok(sockets)
 }
 
-fn bind_tcp(
-    address: SocketAddr,
-    backlog: u32,
-    shared_port: bool,
-    options: &TcpOptions,
-) -> io::Result<Socket> {
+fn bind_tcp(address: SocketAddr, options: &ServerOptions, shared_port: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    if shared_port {
+    if shared_port || options.reuse_port {
         socket.set_reuse_port(true)?;
     }
     if address.is_ipv6() {
-        socket.set_only_v6(!address.ip().is_unspecified())?;
+        socket.set_only_v6(options.ipv6_only || !address.ip().is_unspecified())?;
     }
-    tcp::apply(&socket, options)?;
+    tcp::apply(&socket, &options.settings.tcp)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(backlog.clamp(1, i32::MAX as u32) as i32)?;
+    socket.listen(length(options.backlog))?;
     Ok(socket)
+}
+
+fn length(backlog: u32) -> i32 {
+    backlog.clamp(1, i32::MAX as u32) as i32
+}
+
+/// Listens on a socket that the application has bound; it may listen already.
+fn take_over(given: &GivenSocket, options: &ServerOptions) -> io::Result<Accepting> {
+    let wrong = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    let socket = Socket::from(given.as_fd().try_clone_to_owned()?);
+    if socket.r#type()? != Type::STREAM {
+        return wrong("it is not a stream socket");
+    }
+    let address = socket.local_addr()?;
+    let is_bound = match address.as_socket() {
+        Some(address) => address.port() != 0,
+        None => !address.is_unnamed(),
+    };
+    if !is_bound {
+        return wrong("it is not bound to an address");
+    }
+    socket.set_nonblocking(true)?;
+    match address.domain() {
+        Domain::UNIX => {
+            socket.listen(length(options.backlog))?;
+            Ok(Accepting::unix(socket, None))
+        }
+        Domain::IPV4 | Domain::IPV6 => {
+            tcp::apply(&socket, &options.settings.tcp)?;
+            socket.listen(length(options.backlog))?;
+            Ok(Accepting::tcp(socket))
+        }
+        _ => wrong("its address is neither of the Internet nor of Unix"),
+    }
 }
 
 fn bind_unix(path: &Path, backlog: u32) -> io::Result<Socket> {
@@ -162,7 +210,7 @@ fn bind_unix(path: &Path, backlog: u32) -> io::Result<Socket> {
         }
         result => result?,
     }
-    socket.listen(backlog.clamp(1, i32::MAX as u32) as i32)?;
+    socket.listen(length(backlog))?;
     Ok(socket)
 }
 

@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use mio::Token;
-use socket2::Socket;
 
 use super::binding::{Accepting, bind_all, is_of_one_connection};
 use super::command::Command;
@@ -25,7 +23,7 @@ use super::{Loop, LoopOptions};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, Kind};
 use crate::handler::Handler;
-use crate::server::{Server, ServerOptions};
+use crate::server::{Address, Server, ServerOptions};
 use crate::topics::Topics;
 use crate::ws::Millis;
 
@@ -34,7 +32,7 @@ const NO_ROOM_PAUSE: Millis = 100;
 
 /// Listening sockets that are bound, on their way to their loop.
 pub(crate) struct Listening {
-    sockets: Vec<Socket>,
+    sockets: Vec<Accepting>,
     site: Arc<Site>,
     workers: Vec<Worker>,
     /// For a worker: the loop and the handle of the server that it works for.
@@ -67,24 +65,25 @@ pub(crate) struct Listener {
 /// Binds, and hands the sockets to their loops.
 pub(crate) fn listen(
     on: &'static Shared,
-    options: ServerOptions,
+    mut options: ServerOptions,
     handler: Option<Arc<dyn Handler>>,
 ) -> Result<Server> {
     let folder = options.static_folder.as_deref().map(Folder::open).transpose()?;
     let sockets = bind_all(&options, None)?;
-    let bound = sockets
-        .first()
-        .and_then(|socket| socket.local_addr().ok()?.as_socket());
+    let bound = sockets.first().and_then(Accepting::local_address);
     let worker_sockets = (1..options.threads)
         .map(|_| bind_all(&options, bound))
         .collect::<Result<Vec<_>>>()?;
+    if let Address::Sockets(given) = &mut options.address {
+        given.clear(); // the loops have them now, and close them when they stop listening
+    }
     let workers = worker_sockets
         .iter()
         .map(|_| Worker::new())
         .collect::<Result<Vec<_>>>()?;
     let id = on.slots.allocate(Kind::Server)?;
     if let (Some(slot), Some(socket)) = (on.slots.get(id), sockets.first()) {
-        slot.set_fd(socket.as_raw_fd());
+        slot.set_fd(socket.fd());
     }
     let server = Server::new(id);
     let parts = parts(Part { shared: on, id }, &workers);
@@ -124,7 +123,12 @@ impl Worker {
         Ok(Worker { on_loop, id })
     }
 
-    fn start(&self, sockets: Vec<Socket>, site: Arc<Site>, works_for: (&'static Shared, Id)) -> Result<()> {
+    fn start(
+        &self,
+        sockets: Vec<Accepting>,
+        site: Arc<Site>,
+        works_for: (&'static Shared, Id),
+    ) -> Result<()> {
         let listening = Listening {
             sockets,
             site,
@@ -140,12 +144,11 @@ impl Worker {
 impl LoopCore {
     pub(crate) fn listen(&self, id: Id, listening: Listening) {
         let Listening {
-            sockets,
+            mut sockets,
             site,
             workers,
             works_for,
         } = listening;
-        let mut sockets: Vec<Accepting> = sockets.into_iter().map(Accepting::new).collect();
         for socket in &mut sockets {
             let token = Token(id.raw() as usize);
             if let Err(error) = self.with_registry(|registry| socket.register(registry, token)) {

@@ -22,6 +22,7 @@ mod ending;
 mod failures;
 mod files;
 mod foreign;
+mod given;
 mod gone;
 mod homes;
 mod inside;

@@ -6,11 +6,12 @@ you like: :class:`WebSocket` and :class:`WebSocketServer`.
 
 from ._callbacks import UpgradeRequest, WebSocket, WebSocketServer
 from ._native import memory_in_use, set_memory_budget
-from ._options import VERSION as __version__
+from ._version import VERSION as __version__
 from ._ssl import SSLContext, create_default_context
 from .asyncio.client import ClientConnection, connect, unix_connect
 from .asyncio.connection import broadcast
-from .asyncio.server import Server, ServerConnection, serve, unix_serve
+from .asyncio.router import Router, route, unix_route
+from .asyncio.server import Server, ServerConnection, basic_auth, serve, unix_serve
 from .datastructures import Headers, HeadersLike, MultipleValuesError
 from .exceptions import (
     ConcurrencyError,
@@ -50,7 +51,7 @@ from .options import (
 )
 from .protocol import State
 from .tls import ClientTLS, ServerTLS, TLSInfo
-from .typing import Data, LoggerLike, Origin, StatusLike, Subprotocol
+from .typing import Data, ExtensionName, ExtensionParameter, LoggerLike, Origin, StatusLike, Subprotocol
 
 __all__ = [
     "Attempt",
@@ -65,6 +66,8 @@ __all__ = [
     "ConnectionClosedOK",
     "ConnectionMetrics",
     "Data",
+    "ExtensionName",
+    "ExtensionParameter",
     "Headers",
     "HeadersLike",
     "InvalidHandshake",
@@ -89,6 +92,7 @@ __all__ = [
     "Reconnecting",
     "Request",
     "Response",
+    "Router",
     "SSLContext",
     "SecurityError",
     "Server",
@@ -107,12 +111,15 @@ __all__ = [
     "WebSocketException",
     "WebSocketServer",
     "__version__",
+    "basic_auth",
     "broadcast",
     "connect",
     "create_default_context",
     "memory_in_use",
+    "route",
     "serve",
     "set_memory_budget",
     "unix_connect",
+    "unix_route",
     "unix_serve",
 ]

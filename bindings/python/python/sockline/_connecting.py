@@ -35,6 +35,7 @@ __all__ = [
     "log_delay",
     "override",
     "raise_if_fatal",
+    "redirect_error",
     "request_headers",
     "target",
     "url",
@@ -55,6 +56,9 @@ def request_headers(origin: str | None, additional: HeadersLike | None, user_age
     if user_agent is not None and "User-Agent" not in headers:
         headers["User-Agent"] = user_agent
     return headers
+
+
+_REDIRECTS = {300, 301, 302, 303, 307, 308}
 
 
 def override(uri: str, host: str | None, port: int | None) -> tuple[str, int] | None:
@@ -118,6 +122,16 @@ def handshake_error(error: SocklineError) -> Exception:
             return error.as_os_error()
         case _:
             return InvalidHandshake(error.text)
+
+
+def redirect_error(uri: str, error: Exception) -> Exception:
+    """What a redirect raises where the socket was given, which leads to one place only."""
+    if isinstance(error, InvalidStatus) and error.response.status_code in _REDIRECTS:
+        location = error.response.headers.get("Location")
+        if location is not None:
+            where = urllib.parse.urljoin(uri, location)
+            return ValueError(f"cannot follow redirect to {where} with a preexisting socket")
+    return error
 
 
 def _phrase(status: int) -> str:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Container
 
 from . import _native
+from ._facades import ProtocolView
 from .exceptions import (
     ConnectionClosed,
     ConnectionClosedError,
@@ -52,6 +53,7 @@ class BaseConnection(_native.Connection):
         self._failure: BaseException | None = None
         self._has_ended = False
         self._measured: float = 0.0
+        self._max_size: int | None = None
 
     # Attributes
 
@@ -76,6 +78,11 @@ class BaseConnection(_native.Connection):
     def state(self) -> State:
         """The state of the connection. Rather than ask for it, handle :exc:`ConnectionClosed`."""
         return State(self.ready_state)
+
+    @property
+    def protocol(self) -> ProtocolView:
+        """State, subprotocol and close code once more, where ``websockets`` has its protocol."""
+        return ProtocolView(self)
 
     @property
     def subprotocol(self) -> Subprotocol | None:
@@ -145,7 +152,7 @@ class BaseConnection(_native.Connection):
         self._tls_info = None if agreed is None else TLSInfo(*agreed)
 
     def _failed(self, error: SocklineError, sent: int | None) -> None:
-        self._failure = _cause(error, sent)
+        self._failure = _cause(error, sent, self._max_size)
         if sent is not None and self._sent is None:
             self._sent = Close(sent, error.text)
 
@@ -178,11 +185,13 @@ def ping_payload(data: DataLike | None, taken: Container[bytes]) -> bytes:
     return payload
 
 
-def _cause(error: SocklineError, sent: int | None) -> BaseException:
-    """The exception that a failed connection is chained to; ``sent`` is the close code that told the peer."""
+def _cause(error: SocklineError, sent: int | None, limit: int | None) -> BaseException:
+    """The exception that a failed connection is chained to; ``sent`` is the close code that told the peer, ``limit``
+    that of messages.
+    """
     match error.code:
         case "SOCKLINE_ERR_PROTOCOL":
-            return PayloadTooBig(error.text) if sent == CloseCode.MESSAGE_TOO_BIG else ProtocolError(error.text)
+            return PayloadTooBig(None, limit) if sent == CloseCode.MESSAGE_TOO_BIG else ProtocolError(error.text)
         case "SOCKLINE_ERR_PEER_DEAD":
             return TimeoutError("keepalive ping timeout")
         case "SOCKLINE_ERR_CLOSE_TIMEOUT":

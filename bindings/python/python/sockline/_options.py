@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
 
 from .datastructures import Headers, HeadersLike
 from .options import Compression, Reconnect, TcpOptions
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
 
     Adapter: TypeAlias = "IoServer | tuple[Cluster, object]"
     """The Socket.IO server that lends its connection to Redis, or what makes one, and its manager."""
-
-try:
-    VERSION = version("sockline")
-except PackageNotFoundError:  # imported from a folder that was never installed
-    VERSION = "0"
-
-USER_AGENT = f"Python/{sys.version_info.major}.{sys.version_info.minor} sockline/{VERSION}"
-"""The default of the User-Agent and Server headers."""
 
 Limit = int | tuple[int | None, int | None] | None
 
@@ -59,6 +51,8 @@ class Opening(NamedTuple):
     max_redirects: int = 0
     reconnect: Reconnect | None = None
     connect_to: tuple[str, int] | None = None
+    socket: int | None = None
+    """A descriptor, which the engine takes over."""
     proxy_tls: ClientTLS | None = None
 
 
@@ -85,6 +79,9 @@ class Listening(NamedTuple):
     """Whether ``_request`` hears of requests that are no upgrades."""
     adapter: Adapter | None = None
     """What makes it one of a cluster."""
+    sockets: list[int] = []
+    """Descriptors to listen on, which the engine takes over."""
+    reuse_port: bool = False
 
 
 def refuse_threads(threads: int, socketio: object) -> None:

@@ -28,9 +28,10 @@ from __future__ import annotations
 
 import os
 import ssl
+import warnings
 
 from .datastructures import Headers
-from .frames import Close
+from .frames import Close, CloseCode
 from .http11 import Response
 
 __all__ = [
@@ -63,6 +64,10 @@ class WebSocketException(Exception):
     """Base of all exceptions defined here."""
 
 
+def _warn(text: str) -> None:
+    warnings.warn(text, DeprecationWarning, stacklevel=3)
+
+
 class ConnectionClosed(WebSocketException):
     """The connection has ended, or is about to.
 
@@ -75,6 +80,18 @@ class ConnectionClosed(WebSocketException):
         self.rcvd = rcvd
         self.sent = sent
         self.rcvd_then_sent = rcvd_then_sent
+
+    @property
+    def code(self) -> int:
+        """Deprecated: ``rcvd.code``, or 1006."""
+        _warn("ConnectionClosed.code is deprecated; use ConnectionClosed.rcvd.code, or the connection's close_code")
+        return CloseCode.ABNORMAL_CLOSURE if self.rcvd is None else self.rcvd.code
+
+    @property
+    def reason(self) -> str:
+        """Deprecated: ``rcvd.reason``, or nothing."""
+        _warn("ConnectionClosed.reason is deprecated; use ConnectionClosed.rcvd.reason, or the connection's close_reason")
+        return "" if self.rcvd is None else self.rcvd.reason
 
     def __str__(self) -> str:
         if self.rcvd is None and self.sent is None:
@@ -198,7 +215,32 @@ class ProtocolError(WebSocketException):
 
 
 class PayloadTooBig(WebSocketException):
-    """A message is longer than ``max_size``."""
+    """A message is longer than ``max_size`` bytes. How long it would have been is not known: ``size`` is ``None``, and so is
+    ``current_size``.
+    """
+
+    def __init__(
+        self, size_or_message: int | str | None, max_size: int | None = None, current_size: int | None = None
+    ) -> None:
+        super().__init__(size_or_message, max_size, current_size)
+        self.message = size_or_message if isinstance(size_or_message, str) else None
+        self.size = size_or_message if isinstance(size_or_message, int) else None
+        self.max_size = max_size
+        self.current_size: int | None = None
+        self.set_current_size(current_size)
+
+    def set_current_size(self, current_size: int | None) -> None:
+        """Says how much of the message has come before."""
+        if current_size is not None:
+            self.max_size = (self.max_size or 0) + current_size
+            self.current_size = current_size
+
+    def __str__(self) -> str:
+        if self.message is not None:
+            return self.message
+        size = "" if self.size is None else f"with {self.size} bytes "
+        before = "" if self.current_size is None else f"after reading {self.current_size} bytes "
+        return f"frame {size}{before}exceeds limit of {self.max_size} bytes"
 
 
 class InvalidState(WebSocketException, AssertionError):

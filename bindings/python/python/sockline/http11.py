@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+from ._version import USER_AGENT
 from .datastructures import Headers
 
-__all__ = ["Request", "Response"]
+__all__ = ["SERVER", "USER_AGENT", "Request", "Response"]
+
+SERVER = USER_AGENT
+"""The default of the Server header."""
 
 
 @dataclasses.dataclass

@@ -7,7 +7,7 @@ import logging
 import os
 from typing import Any, NewType
 
-__all__ = ["BytesLike", "Data", "DataLike", "LoggerLike", "Origin", "PathLike", "StatusLike", "Subprotocol"]
+__all__ = ["BytesLike", "Data", "DataLike", "ExtensionName", "ExtensionParameter", "LoggerLike", "Origin", "PathLike", "StatusLike", "Subprotocol"]
 
 Data = str | bytes
 """A received message: ``str`` for text, ``bytes`` for binary."""
@@ -26,6 +26,12 @@ PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 StatusLike = http.HTTPStatus | int
 """An HTTP status."""
+
+ExtensionName = NewType("ExtensionName", str)
+"""An extension's name."""
+
+ExtensionParameter = tuple[str, str | None]
+"""A parameter of an extension: its name, and its value if it has one."""
 
 Origin = NewType("Origin", str)
 """The value of an Origin header."""

@@ -444,6 +444,9 @@ impl LoopCore {
 impl Connecting {
     fn next_step(&self) -> Step {
         let url = &self.destination.url;
+        if self.options.socket.is_some() {
+            return Step::Race([Candidate::Given].into());
+        }
         if let Some(path) = &url.unix_path {
             return Step::Race([Candidate::Unix(path.clone())].into());
         }

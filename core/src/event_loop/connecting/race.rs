@@ -7,13 +7,16 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use mio::Token;
 use mio::net::UnixStream;
 
 use super::{Connecting, Phase};
+use crate::client::ClientOptions;
 use crate::error::{Error, ErrorCode};
+use crate::event_loop::adopting::given_stream;
 use crate::event_loop::connection::{Conn, NEVER};
 use crate::event_loop::core::LoopCore;
 use crate::event_loop::stream::Stream;
@@ -29,6 +32,8 @@ const HEAD_START: Millis = 250;
 pub(super) enum Candidate {
     Tcp(SocketAddr),
     Unix(PathBuf),
+    /// The socket that the application has connected.
+    Given,
 }
 
 impl fmt::Display for Candidate {
@@ -36,6 +41,7 @@ impl fmt::Display for Candidate {
         match self {
             Candidate::Tcp(address) => address.fmt(f),
             Candidate::Unix(path) => path.display().fmt(f),
+            Candidate::Given => f.write_str("the socket that was given"),
         }
     }
 }
@@ -128,6 +134,13 @@ impl Connecting {
     }
 }
 
+/// The socket that is connected already.
+fn given(options: &ClientOptions) -> io::Result<Stream> {
+    let socket = options.socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+    let socket = socket.as_fd().try_clone_to_owned()?;
+    given_stream(socket, &options.settings.tcp).map_err(|error| io::Error::other(error.to_string()))
+}
+
 impl LoopCore {
     pub(super) fn race(&self, id: Id, candidates: VecDeque<Candidate>) {
         self.with_conn(id, |conn| {
@@ -199,6 +212,7 @@ impl LoopCore {
                     tcp::connect(*address, options.local_address, &options.settings.tcp).map(Stream::Tcp)
                 }
                 Candidate::Unix(path) => UnixStream::connect(path).map(Stream::Unix),
+                Candidate::Given => given(options),
             })
         });
         let gone = || Err(io::Error::other("the connection has ended"));

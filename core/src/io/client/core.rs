@@ -475,6 +475,7 @@ fn for_connections(given: &ClientOptions) -> ClientOptions {
     let mut options = ClientOptions {
         reconnect: None,
         max_redirects: 0,
+        socket: None,
         user_data: 0,
         ..given.clone()
     };

@@ -10,7 +10,7 @@ use crate::io::{ParserKind, Transport};
 pub struct ManagerOptions {
     /// How its connections are made, polling's too: headers, cookies, TLS, proxies, name lookup, this side's address,
     /// limits of messages (a polling response counts as one), compression of WebSocket messages, subprotocols.
-    /// `reconnect`, `max_redirects` and `user_data` of it are not used, and pings of the WebSocket protocol are off: Engine.IO
+    /// `reconnect`, `max_redirects`, `socket` and `user_data` of it are not used, and pings of the WebSocket protocol are off: Engine.IO
     /// has its own. Default: [`ClientOptions::default`].
     pub client: ClientOptions,
     /// The path that the server answers at. Default: `/socket.io`.

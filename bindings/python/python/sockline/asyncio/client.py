@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import ssl as ssl_module
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from types import TracebackType
@@ -21,6 +22,7 @@ from .._connecting import (
     log_delay,
     override,
     raise_if_fatal,
+    redirect_error,
     request_headers,
     target,
     url,
@@ -28,7 +30,6 @@ from .._connecting import (
 from .._connection import MESSAGE_PARTS
 from .._drivers import running_driver
 from .._options import (
-    USER_AGENT,
     Limits,
     Opening,
     check_subprotocols,
@@ -38,10 +39,12 @@ from .._options import (
     message_limit,
     refuse_unsupported,
 )
+from .._sockets import check_stream, connected_descriptor
 from .._ssl import client_tls
+from .._version import USER_AGENT
 from ..client import backoff, process_exception
 from ..datastructures import Headers, HeadersLike
-from ..exceptions import InvalidHandshake, SocklineError
+from ..exceptions import InvalidHandshake, InvalidStatus, SocklineError
 from ..extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from ..http11 import Request, Response
 from ..options import Compression, TcpOptions, Timings
@@ -53,10 +56,19 @@ __all__ = ["ClientConnection", "connect", "unix_connect"]
 
 logger = logging.getLogger("sockline")
 
-# Arguments of websockets' that can't be honoured yet, with the values that ask for nothing.
+# Arguments of `loop.create_connection` that can't be honoured, with the values that ask for what the engine does.
 _HARMLESS: dict[str, tuple[Any, ...]] = {
-    "sock": (None,),
+    "proto": (0, socket.IPPROTO_TCP),
+    "flags": (0,),
+    "happy_eyeballs_delay": (None, 0.25),
+    "interleave": (None, 1),
+    "all_errors": (False,),
+    "ssl_handshake_timeout": (None,),
+    "ssl_shutdown_timeout": (None,),
 }
+
+_ANY_OF = {socket.AF_INET: ("0.0.0.0", 0), socket.AF_INET6: ("::", 0)}
+"""This side's address, for one family of addresses."""
 
 
 class ClientConnection(Connection):
@@ -111,6 +123,8 @@ class connect:
     * ``proxy`` is ``True`` for the one of the environment (:func:`~sockline.proxy.get_proxy`), an ``http://``,
       ``https://``, ``socks5://`` or ``socks5h://`` URL, or ``None`` for none; ``proxy_ssl`` and ``proxy_server_hostname``
       are for TLS with an ``https://`` one;
+    * ``sock`` is a socket that is connected already, in place of connecting; it is taken over, so that it is detached, and
+      redirects raise :exc:`ValueError`; ``family`` is ``socket.AF_INET`` or ``AF_INET6``, for addresses of that only;
     * ``host`` and ``port`` are connected to in place of the URI's, which the server still hears;
     * ``ssl`` is an :class:`ssl.SSLContext`, whose authorities, ``verify_mode``, ``check_hostname`` and
       ``minimum_version`` are taken over (:class:`~sockline.SSLContext` has its client certificate and ALPN taken, too),
@@ -156,11 +170,20 @@ class connect:
         unix: bool = False,
         path: PathLike | None = None,
         tcp: TcpOptions | None = None,
+        sock: socket.socket | None = None,
+        family: int = 0,
         **unsupported: Any,
     ) -> None:
         refuse_unsupported(unsupported, _HARMLESS)
         if ssl is not None and not is_secure(uri):
             raise ValueError("ssl argument is incompatible with a ws:// URI")
+        if sock is not None:
+            if host is not None or port is not None:
+                raise ValueError("host/port and sock can not be specified at the same time")
+            check_stream(sock)
+        if family not in (socket.AF_UNSPEC, *_ANY_OF):
+            raise ValueError(f"family={family!r} is not one of the Internet")
+        self._sock = sock
         self.uri = uri
         self._tls = client_tls(ssl, server_hostname)
         self._proxy_tls = client_tls(proxy_ssl, proxy_server_hostname)
@@ -183,7 +206,7 @@ class connect:
         )
         self.proxy = proxy
         self._max_redirects = max_redirects
-        self._local_address = local_addr
+        self._local_address = local_addr or _ANY_OF.get(socket.AddressFamily(family))
         self._unix_path = os.fsdecode(path) if unix and path is not None else None
         self._queue = marks("max_queue", max_queue)
         self._logger = logger
@@ -195,6 +218,7 @@ class connect:
         connection = self._factory(driver, *self._queue)
         if self._logger is not None:
             connection.logger = self._logger
+        connection._max_size = self._limits.max_size
         connection.request = Request(target(self.uri), self._headers.copy())
         opening = Opening(
             self._subprotocols,
@@ -206,6 +230,7 @@ class connect:
             self._tls,
             max_redirects=self._max_redirects,
             connect_to=self._connect_to,
+            socket=None if self._sock is None else connected_descriptor(self._sock),
             proxy_tls=self._proxy_tls,
         )
         try:
@@ -214,6 +239,10 @@ class connect:
             raise argument_error(self.uri, error) from None
         try:
             await connection._handshake
+        except InvalidStatus as error:
+            if self._sock is None:
+                raise
+            raise redirect_error(self.uri, error) from error.__cause__
         except asyncio.CancelledError:
             connection._terminate()
             raise
@@ -257,7 +286,7 @@ class connect:
                 delays = None
 
     def _chosen_proxy(self) -> str | bool:
-        return chosen_proxy(self.uri, self.proxy, self._unix_path)
+        return False if self._sock is not None else chosen_proxy(self.uri, self.proxy, self._unix_path)
 
     def _url(self) -> str:
         """The URI as the engine takes it."""

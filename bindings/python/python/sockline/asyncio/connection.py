@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from .. import _native
 from .._connection import BaseConnection, control_data, ping_payload
+from .._facades import TransportView
 from ..exceptions import ConcurrencyError, ConnectionClosed, ConnectionClosedOK, InvalidState, ProtocolError, SocklineError
 from ..frames import CloseCode
 from ..protocol import State
@@ -37,6 +38,11 @@ class Connection(BaseConnection):
         self._senders: list[asyncio.Future[None]] = []
         self._unfinished: asyncio.Future[None] | None = None
         self._pings: dict[bytes, tuple[asyncio.Future[float], float]] = {}
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """Tells addresses, the cipher and what waits to be sent, and can be aborted; nothing can be written to it."""
+        return TransportView(self)
 
     # Methods
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import re
+import socket
 import ssl as ssl_module
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from .. import _native
 from .._answering import COMPRESSION, AcceptedConnection, AnsweringServer, listen_error, respond_to
+from .._basic_auth import Credentials, challenger, checker, given_pair
 from .._cluster import manager_of
 from .._connection import MESSAGE_PARTS
 from .._drivers import running_driver
 from .._options import (
-    USER_AGENT,
     Limits,
     Listening,
     check_subprotocols,
@@ -27,7 +29,9 @@ from .._options import (
     refuse_threads,
     refuse_unsupported,
 )
+from .._sockets import ListeningSocket, check_stream, hand_over, listening_sockets
 from .._ssl import server_tls
+from .._version import USER_AGENT
 from ..datastructures import Headers
 from ..exceptions import SocklineError
 from ..frames import CloseCode
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
     from ..socketio import AsyncServer
     from ..socketio._redis_manager import BaseRedisManager
 
-__all__ = ["Server", "ServerConnection", "broadcast", "serve", "unix_serve"]
+__all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "unix_serve"]
 
 Handler = Callable[["ServerConnection"], Awaitable[None]]
 ProcessRequest = Callable[["ServerConnection", Request], Awaitable[Response | None] | Response | None]
@@ -52,17 +56,29 @@ SelectSubprotocol = Callable[["ServerConnection", Sequence[Subprotocol]], Subpro
 
 # Arguments of websockets' and asyncio's that can't be honoured yet, with the values that ask for nothing.
 _HARMLESS: dict[str, tuple[Any, ...]] = {
-    "sock": (None,),
-    "family": (0,),
-    "flags": (1,),
-    "reuse_address": (None, True),
-    "reuse_port": (None, False),
     "start_serving": (True,),
+    "ssl_handshake_timeout": (None,),
+    "ssl_shutdown_timeout": (None,),
+}
+
+# How sockets are made, as `loop.create_server` understands it, with what the engine does by itself.
+_OF_SOCKETS: dict[str, Any] = {
+    "family": 0,
+    "flags": socket.AI_PASSIVE,
+    "reuse_address": True,
+    "keep_alive": False,
 }
 
 
 class ServerConnection(AcceptedConnection, Connection):
     """A server's connection; its handler gets it."""
+
+    username: str
+    """Who has logged in, with :func:`basic_auth`."""
+    handler: Callable[..., Awaitable[None]]
+    """Who is called for it, with :func:`~sockline.asyncio.router.route`."""
+    handler_kwargs: Mapping[str, Any]
+    """What that one is called with."""
 
     def __init__(self, server: Server, high: int, low: int) -> None:
         super().__init__(server, high, low)
@@ -73,17 +89,6 @@ class ServerConnection(AcceptedConnection, Connection):
     def _opened(self) -> None:
         super()._opened()
         self.server._start_handler(self)
-
-
-class _Socket:
-    """As much of a listening socket as is told of it."""
-
-    def __init__(self, address: tuple[str, int]) -> None:
-        self._address = address
-
-    def getsockname(self) -> tuple[str, int]:
-        """Host and port."""
-        return self._address
 
 
 class Server(AnsweringServer):
@@ -106,6 +111,7 @@ class Server(AnsweringServer):
         create_connection: type[ServerConnection],
         socketio: AsyncServer | None,
         adapter: str | BaseRedisManager | None,
+        make_sockets: Callable[[], list[socket.socket]] | None,
     ) -> None:
         self.handler = handler
         self.logger: LoggerLike = logger or logging.getLogger("sockline.server")
@@ -124,7 +130,9 @@ class Server(AnsweringServer):
         self._socketio = socketio
         self._manager = manager_of(adapter, self.logger)
         self._serving = False
-        self._sockets: tuple[_Socket, ...] = ()
+        self._make_sockets = make_sockets
+        self._own_sockets: list[socket.socket] = []
+        self._sockets: tuple[socket.socket | ListeningSocket, ...] = ()
         self._close_task: asyncio.Task[None] | None = None
         self._answers: set[asyncio.Task[None]] = set()
         self._end: asyncio.Future[None] = self._loop.create_future()
@@ -139,8 +147,10 @@ class Server(AnsweringServer):
         return {connection for connection in self.all_connections if connection.ready_state == State.OPEN}
 
     @property
-    def sockets(self) -> tuple[_Socket, ...]:
-        """What listens: ``server.sockets[0].getsockname()`` tells host and port. Empty for a Unix socket."""
+    def sockets(self) -> tuple[socket.socket | ListeningSocket, ...]:
+        """What listens: ``server.sockets[0].getsockname()`` tells host and port. Of sockets that the engine has made there is
+        only the first, and no descriptor. Empty once it is closed.
+        """
         return self._sockets
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
@@ -188,6 +198,7 @@ class Server(AnsweringServer):
         if self._close_task is None:
             self._serving = False
             self._drain(deadline)
+            self._close_sockets()
             if self._socketio is not None:
                 self._socketio._listener_closed()
             self._close_task = self._loop.create_task(self._finish())
@@ -224,21 +235,36 @@ class Server(AnsweringServer):
                 listening = listening._replace(socketio=self._socketio._start(driver))
             if self._manager is not None:
                 listening = listening._replace(adapter=self._manager._lend(driver))
+            if self._make_sockets is not None:
+                self._own_sockets = self._make_sockets()
+                listening = hand_over(listening, self._own_sockets)
             try:
                 self._listen(driver, listening)
             except SocklineError as error:
+                self._close_sockets()
                 raise listen_error(error) from None
             self._serving = True
             if self._socketio is not None:
                 self._socketio._listener_opened()
             self._gone = self._loop.create_future()
-            address = self._address()
-            self._sockets = () if address is None else (_Socket(address),)
-            self.logger.info("server listening on %s", address or self._listening.unix_path)
+            self._sockets = tuple(self._own_sockets) or (self._engine_socket(),)
+            self.logger.info("server listening on %s", self._sockets[0].getsockname())
         return self
+
+    def _engine_socket(self) -> ListeningSocket:
+        address = self._address()
+        if address is None:
+            return ListeningSocket(socket.AF_UNIX, self._listening.unix_path)
+        return ListeningSocket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, address)
+
+    def _close_sockets(self) -> None:
+        """The engine closes its own."""
+        for sock in self._own_sockets:
+            sock.close()
 
     async def _shut(self, close_connections: bool, code: int, reason: str) -> None:
         self._close(None, "")
+        self._close_sockets()
         if self._socketio is not None:
             self._socketio._listener_closed()
         if close_connections:
@@ -301,6 +327,7 @@ class Server(AnsweringServer):
         connection = self._factory(self, *self._queue)
         connection.request = request
         connection._remote_address = remote
+        connection._max_size = self._listening.limits.max_size
         return connection
 
     def _verdict(
@@ -380,7 +407,7 @@ class Server(AnsweringServer):
 
 def serve(
     handler: Handler,
-    host: str | None = None,
+    host: str | Sequence[str] | None = None,
     port: int | None = None,
     *,
     origins: Sequence[Origin | re.Pattern[str] | None] | None = None,
@@ -412,7 +439,9 @@ def serve(
     static_folder: PathLike | None = None,
     socketio: AsyncServer | None = None,
     adapter: str | BaseRedisManager | None = None,
-    **unsupported: Any,
+    sock: socket.socket | None = None,
+    reuse_port: bool | None = None,
+    **kwargs: Any,
 ) -> Server:
     """Makes a server that calls the coroutine ``handler`` for each connection, and closes it when that returns.
 
@@ -429,9 +458,17 @@ def serve(
     ``adapter``, the URL of a Redis or an :class:`~sockline.socketio.AsyncRedisManager` with further options, makes it one of a
     cluster: what is published at any of its servers reaches the subscribers of all (:meth:`Server.publish`).
 
+    ``sock`` is a socket to listen on; it is bound already, and closed with the server. ``family``, ``flags``, ``reuse_address``,
+    ``reuse_port``, ``keep_alive``, and several ``host`` are those of ``loop.create_server``.
+
     Raises :exc:`OSError` if it can't listen, :exc:`NotImplementedError` for what this version does not support.
     """
-    refuse_unsupported(unsupported, _HARMLESS)
+    unix, path = kwargs.pop("unix", False), kwargs.pop("path", None)
+    unix_path = path if unix and sock is None else unix_path
+    if unix and path is None and sock is None:
+        raise ValueError("missing path argument")
+    make_sockets = _maker(sock, host, port, unix_path, reuse_port, kwargs)
+    refuse_unsupported(kwargs, _HARMLESS)
     limits = Limits(
         max_size=message_limit(max_size),
         ping_interval=ping_interval,
@@ -444,7 +481,7 @@ def serve(
         message_parts=MESSAGE_PARTS,
     )
     refuse_threads(threads, socketio)
-    listening = Listening(host or "", port or 0, unix_path, None, static_folder, open_timeout, backlog, limits, server_tls(ssl))
+    listening = Listening(host if isinstance(host, str) else "", port or 0, unix_path, None, static_folder, open_timeout, backlog, limits, server_tls(ssl))
     listening = listening._replace(
         max_connections=max_connections,
         max_connections_per_address=max_connections_per_address,
@@ -452,6 +489,7 @@ def serve(
         threads=threads,
         metrics_path=metrics_path,
         asks_requests=process_request is not None,
+        reuse_port=bool(reuse_port),
     )
     return Server(
         running_driver(),
@@ -468,9 +506,57 @@ def serve(
         create_connection=create_connection or ServerConnection,
         socketio=socketio,
         adapter=adapter,
+        make_sockets=make_sockets,
     )
 
 
-def unix_serve(handler: Handler, path: PathLike, **kwargs: Any) -> Server:
-    """The same as :func:`serve` on a Unix socket at ``path``."""
-    return serve(handler, unix_path=path, **kwargs)
+def unix_serve(handler: Handler, path: PathLike | None = None, **kwargs: Any) -> Server:
+    """The same as :func:`serve` on a Unix socket at ``path``, or on the one that ``sock`` is."""
+    return serve(handler, unix=True, path=path, **kwargs)
+
+
+def _maker(
+    sock: socket.socket | None,
+    host: str | Sequence[str] | None,
+    port: int | None,
+    unix_path: PathLike | None,
+    reuse_port: bool | None,
+    kwargs: dict[str, Any],
+) -> Callable[[], list[socket.socket]] | None:
+    """What makes the sockets, where the engine does not."""
+    chosen = {name: kwargs.pop(name) for name in _OF_SOCKETS if name in kwargs}
+    if sock is not None:
+        if host is not None or port is not None or unix_path is not None:
+            raise ValueError("host/port and sock can not be specified at the same time")
+        check_stream(sock)
+        return lambda: [sock]
+    says_more = any(value not in (None, _OF_SOCKETS[name]) for name, value in chosen.items())
+    if unix_path is not None or not (says_more or not isinstance(host, str | None)):
+        return None
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    return functools.partial(listening_sockets, host, port, reuse_port=reuse_port, **chosen)
+
+
+def basic_auth(
+    realm: str = "",
+    credentials: Credentials | Iterable[Credentials] | None = None,
+    check_credentials: Callable[[str, str], Awaitable[bool] | bool] | None = None,
+) -> Callable[[ServerConnection, Request], Awaitable[Response | None]]:
+    """A ``process_request`` for :func:`serve` that lets in whom it knows, by a pair of user name and password, several, or a
+    function or coroutine that is asked. It sets the connection's ``username``; others are refused with 401.
+
+    Raises :exc:`TypeError` for what are no credentials, :exc:`ValueError` unless one of the two is given.
+    """
+    check, refuse = checker(credentials, check_credentials), challenger(realm)
+
+    async def process_request(connection: ServerConnection, request: Request) -> Response | None:
+        pair = given_pair(connection, request, refuse)
+        if isinstance(pair, Response):
+            return pair
+        valid = check(*pair)
+        if not (await valid if isinstance(valid, Awaitable) else valid):
+            return refuse(connection, "Invalid credentials\n")
+        connection.username = pair[0]
+        return None
+
+    return process_request

@@ -23,6 +23,7 @@ from .._connecting import (
     log_delay,
     override,
     raise_if_fatal,
+    redirect_error,
     request_headers,
     target,
     url,
@@ -30,7 +31,6 @@ from .._connecting import (
 from .._connection import MESSAGE_PARTS
 from .._drivers import blocking_thread
 from .._options import (
-    USER_AGENT,
     Limits,
     Opening,
     check_subprotocols,
@@ -40,7 +40,9 @@ from .._options import (
     message_limit,
     refuse_unsupported,
 )
+from .._sockets import check_stream, connected_descriptor
 from .._ssl import client_tls
+from .._version import USER_AGENT
 from ..client import backoff, process_exception
 from ..datastructures import Headers, HeadersLike
 from ..exceptions import InvalidHandshake, SocklineError
@@ -55,7 +57,6 @@ __all__ = ["ClientConnection", "connect", "reconnect", "unix_connect", "unix_rec
 
 # Arguments of websockets' and of socket.create_connection that can't be honoured, with the values that ask for nothing.
 _HARMLESS: dict[str, tuple[Any, ...]] = {
-    "sock": (None,),
     "timeout": (None,),
     "all_errors": (False,),
 }
@@ -178,7 +179,12 @@ class reconnect:
         self._unix_path = os.fsdecode(path) if unix and path is not None else None
         self._queue = marks("max_queue", max_queue)
         self._factory = create_connection or ClientConnection
-        refuse_unsupported({"sock": sock, **kwargs}, _HARMLESS)
+        self._sock = sock
+        if sock is not None:
+            if address is not None or unix:
+                raise ValueError("address and sock can not be specified at the same time")
+            check_stream(sock)
+        refuse_unsupported(kwargs, _HARMLESS)
 
     def connect(self) -> ClientConnection:
         """Connects, following redirects."""
@@ -187,7 +193,11 @@ class reconnect:
         connection.logger = self.logger
         connection.request = Request(target(self.uri), self._headers.copy())
         connection._high_water_mark = self._opening.limits.high_water_mark
-        opening = self._opening._replace(proxy=chosen_proxy(self.uri, self.proxy, self._unix_path))
+        connection._max_size = self._opening.limits.max_size
+        if self._sock is None:
+            opening = self._opening._replace(proxy=chosen_proxy(self.uri, self.proxy, self._unix_path))
+        else:
+            opening = self._opening._replace(proxy=False, socket=connected_descriptor(self._sock))
         try:
             driver.connect(connection, url(self.uri, self._unix_path), opening)
         except SocklineError as error:
@@ -198,7 +208,8 @@ class reconnect:
             connection._terminate()
             raise
         if connection._refusal is not None:
-            raise connection._refusal
+            refusal = connection._refusal
+            raise refusal if self._sock is None else redirect_error(self.uri, refusal)
         return connection
 
     def __enter__(self) -> ClientConnection:

@@ -63,11 +63,6 @@ class Connection(BaseConnection):
         """``websockets`` has the connection's socket here. There is none: the engine keeps it."""
         raise AttributeError("the engine keeps the socket: see local_address, remote_address, tls_info, and the option tcp")
 
-    @property
-    def protocol(self) -> Never:
-        """``websockets`` has its Sans-I/O connection here. There is none: the engine has it."""
-        raise AttributeError("the protocol is the engine's own")
-
     # Methods
 
     def __enter__(self) -> Self:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import http
 import ssl as ssl_module
-import urllib.parse
 from typing import TYPE_CHECKING, Any, Literal
 
+from .._routing import BaseRouter, need_werkzeug
 from ..http11 import Request, Response
 from ..tls import ServerTLS
 from ..typing import PathLike
@@ -32,10 +31,7 @@ def route(
     ``server_name`` is the name that redirects lead to, the Host header's by default; ``ssl=True`` has them lead to
     ``wss://`` where a proxy does TLS. Raises :exc:`ImportError` without werkzeug.
     """
-    try:
-        import werkzeug.routing as _
-    except ImportError:
-        raise ImportError("route() requires werkzeug") from None
+    need_werkzeug()
     scheme = "ws" if ssl is None else "wss"
     if ssl is not True and ssl is not None:
         kwargs["ssl"] = ssl
@@ -54,45 +50,8 @@ def unix_route(url_map: Map, path: PathLike | None = None, **kwargs: Any) -> Ser
     return route(url_map, unix=True, path=path, **kwargs)
 
 
-class Router:
+class Router(BaseRouter):
     """Finds the handlers for :func:`route`."""
-
-    def __init__(self, url_map: Map, server_name: str | None = None, url_scheme: str = "ws") -> None:
-        self.url_map = url_map
-        self.server_name = server_name
-        self.url_scheme = url_scheme
-        for rule in url_map.iter_rules():
-            rule.websocket = True
-
-    def get_server_name(self, connection: ServerConnection, request: Request) -> str:
-        """Where redirects lead to."""
-        return request.headers["Host"] if self.server_name is None else self.server_name
-
-    def redirect(self, connection: ServerConnection, url: str) -> Response:
-        """The answer to a path that has moved."""
-        response = connection.respond(http.HTTPStatus.FOUND, f"Found at {url}")
-        response.headers["Location"] = url
-        return response
-
-    def not_found(self, connection: ServerConnection) -> Response:
-        """The answer to a path without a rule."""
-        return connection.respond(http.HTTPStatus.NOT_FOUND, "Not Found")
-
-    def route_request(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Finds the connection's handler; answers where there is none."""
-        from werkzeug.exceptions import NotFound
-        from werkzeug.routing import RequestRedirect
-
-        adapter = self.url_map.bind(self.get_server_name(connection, request), url_scheme=self.url_scheme)
-        parsed = urllib.parse.urlparse(request.path)
-        try:
-            handler, arguments = adapter.match(path_info=parsed.path, query_args=parsed.query)
-        except RequestRedirect as redirect:
-            return self.redirect(connection, redirect.new_url)
-        except NotFound:
-            return self.not_found(connection)
-        connection.handler, connection.handler_kwargs = handler, arguments
-        return None
 
     def handler(self, connection: ServerConnection) -> None:
         """Calls the connection's handler."""

@@ -11,16 +11,16 @@ import re
 import socket
 import ssl as ssl_module
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from .. import _native
 from .._answering import COMPRESSION, AcceptedConnection, AnsweringServer, listen_error, respond_to
+from .._basic_auth import Credentials, challenger, checker, given_pair
 from .._connection import MESSAGE_PARTS
 from .._drivers import blocking_thread
 from .._options import (
-    USER_AGENT,
     Limits,
     Listening,
     check_subprotocols,
@@ -29,7 +29,9 @@ from .._options import (
     message_limit,
     refuse_unsupported,
 )
+from .._sockets import ListeningSocket, check_stream, hand_over
 from .._ssl import server_tls
+from .._version import USER_AGENT
 from ..datastructures import Headers
 from ..exceptions import SocklineError
 from ..extensions.permessage_deflate import ServerPerMessageDeflateFactory
@@ -39,7 +41,6 @@ from ..options import Compression, ServerMetrics, server_metrics
 from ..protocol import State
 from ..tls import ServerTLS
 from ..typing import LoggerLike, Origin, PathLike, Subprotocol
-from ._basic_auth import basic_auth
 from .client import renamed_ssl
 from .connection import WRITE_LIMIT, Connection, broadcast
 
@@ -51,12 +52,8 @@ ProcessResponse = Callable[["ServerConnection", Request, Response], Response | N
 SelectSubprotocol = Callable[["ServerConnection", Sequence[Subprotocol]], Subprotocol | None]
 Job = Callable[[], None]
 
-# Arguments of websockets' and of socket.create_server that can't be honoured, with the values that ask for nothing.
-_HARMLESS: dict[str, tuple[Any, ...]] = {
-    "sock": (None,),
-    "reuse_port": (False,),
-    "dualstack_ipv6": (False,),
-}
+_OF_SOCKETS = ("family", "backlog", "reuse_port", "dualstack_ipv6")
+"""Arguments of :func:`socket.create_server`."""
 
 
 class ServerConnection(AcceptedConnection, Connection):
@@ -74,24 +71,6 @@ class ServerConnection(AcceptedConnection, Connection):
         self.server = server
         """The server that it came to."""
         self.logger = server.logger
-
-
-class ListeningSocket:
-    """As much of a listening socket as the engine tells of it."""
-
-    type = socket.SOCK_STREAM
-
-    def __init__(self, family: socket.AddressFamily, name: Any) -> None:
-        self.family = family
-        self._name = name
-
-    def getsockname(self) -> Any:
-        """Host and port, or the path of a Unix socket."""
-        return self._name
-
-    def fileno(self) -> int:
-        """Raises :exc:`NotImplementedError`."""
-        raise NotImplementedError("the descriptor of the listening socket is the engine's own")
 
 
 class Server(AnsweringServer):
@@ -112,6 +91,7 @@ class Server(AnsweringServer):
         queue_marks: tuple[int, int],
         logger: LoggerLike | None,
         create_connection: type[ServerConnection],
+        sock: socket.socket | None,
     ) -> None:
         self.handler = handler
         self.logger: LoggerLike = logger or logging.getLogger("sockline.server")
@@ -126,6 +106,7 @@ class Server(AnsweringServer):
         self._server_header = server_header
         self._queue = queue_marks
         self._high_water_mark = listening.limits.high_water_mark
+        self._max_size = listening.limits.max_size
         self._factory = create_connection
         self._serving = True
         """New connections are let in."""
@@ -136,14 +117,13 @@ class Server(AnsweringServer):
         self._changed = threading.Condition(self.lock)
         self._gone = threading.Event()
         """The engine is done with it."""
-        try:
-            self._listen(driver, listening)
-        except SocklineError as error:
-            raise listen_error(error) from None
-        name = self._address() or str(listening.unix_path)
-        family = socket.AF_UNIX if listening.unix_path else socket.AF_INET6 if ":" in name[0] else socket.AF_INET
-        self.socket = ListeningSocket(family, name)
+        self.socket = sock if sock is not None else ListeningSocket(socket.AF_UNIX, listening.unix_path)
         """What listens: ``server.socket.getsockname()`` tells host and port."""
+        try:
+            self._listen(driver, listening if sock is None else hand_over(listening, [sock]))
+        except SocklineError as error:
+            self._close_socket()
+            raise listen_error(error) from None
 
     # Attributes
 
@@ -154,7 +134,9 @@ class Server(AnsweringServer):
             return {connection for connection in self.all_connections if connection.ready_state == State.OPEN}
 
     def fileno(self) -> int:
-        """The descriptor of the listening socket is the engine's own: this raises :exc:`NotImplementedError`."""
+        """The descriptor of the listening socket. That of a Unix socket which was not given by ``sock`` is the engine's own: then
+        this raises :exc:`NotImplementedError`.
+        """
         return self.socket.fileno()
 
     def metrics(self) -> ServerMetrics:
@@ -213,11 +195,17 @@ class Server(AnsweringServer):
             self._changed.wait_for(lambda: not self._opening - {threading.current_thread()})
             if not self._gone.is_set():
                 self._close(None, "")
+            self._close_socket()
             threads = [thread for thread in self.handler_threads if thread.is_alive()]
         for thread in threads:
             thread.join()
         self._gone.wait()
         self.logger.info("server closed")
+
+    def _close_socket(self) -> None:
+        """The engine closes its own."""
+        if isinstance(self.socket, socket.socket):
+            self.socket.close()
 
     # The opening handshake
 
@@ -307,6 +295,7 @@ class Server(AnsweringServer):
         connection = self._factory(self, *self._queue)
         connection.request = request
         connection._remote_address = remote
+        connection._max_size = self._max_size
         connection._high_water_mark = self._high_water_mark
         return connection
 
@@ -370,17 +359,20 @@ def serve(
 
     ``with serve(handler, host, port) as server: server.serve_forever()`` serves until ``server.shutdown()`` is called in
     another thread. ``host`` of ``None`` is every address, ``port`` 0 lets the system choose. The other arguments are those of
-    ``websockets.sync``, with its defaults; :func:`sockline.serve` explains them. ``kwargs`` are ``family`` and ``backlog`` of
-    :func:`socket.create_server`; and ``tcp``, ``write_limit``, ``static_folder``, ``metrics_path``, ``max_connections``,
+    ``websockets.sync``, with its defaults; :func:`sockline.serve` explains them. ``sock`` is a socket to listen on; it is bound
+    already, and closed with the server. ``kwargs`` are those of :func:`socket.create_server`; and ``tcp``, ``write_limit``, ``static_folder``, ``metrics_path``, ``max_connections``,
     ``max_connections_per_address`` and ``max_requests`` of :func:`sockline.serve`.
 
-    Raises :exc:`OSError` if it can't listen, :exc:`NotImplementedError` for what is not supported: ``sock``,
-    ``reuse_port``, ``dualstack_ipv6``.
+    Raises :exc:`OSError` if it can't listen, :exc:`NotImplementedError` for what is not supported.
     """
     ssl = renamed_ssl(ssl, kwargs, 3)
     unix, path = kwargs.pop("unix", False), kwargs.pop("path", None)
-    if unix and path is None:
+    if unix and path is None and sock is None:
         raise ValueError("missing path argument")
+    for name, value in (("host", host), ("port", port), ("path", path)):
+        if sock is not None and value is not None:
+            raise ValueError(f"{name} is incompatible with sock")
+    of_socket = {name: kwargs.pop(name) for name in _OF_SOCKETS if name in kwargs}
     limits = Limits(
         max_size=message_limit(max_size),
         ping_interval=ping_interval,
@@ -392,16 +384,14 @@ def serve(
         compression=deflate(compression, extensions, COMPRESSION),
         message_parts=MESSAGE_PARTS,
     )
-    if not unix:
-        host = _numeric(host, kwargs.pop("family", socket.AF_INET))
     listening = Listening(
-        host or "",
-        port or 0,
-        os.fsdecode(path) if unix else None,
+        "",
+        0,
+        os.fsdecode(path) if unix and sock is None else None,
         None,
         kwargs.pop("static_folder", None),
         open_timeout,
-        kwargs.pop("backlog", None) or 1024,
+        of_socket.get("backlog") or 1024,
         limits,
         server_tls(ssl),
     )
@@ -412,7 +402,11 @@ def serve(
         metrics_path=kwargs.pop("metrics_path", None),
         asks_requests=process_request is not None,
     )
-    refuse_unsupported({"sock": sock, **kwargs}, _HARMLESS)
+    refuse_unsupported(kwargs, {})
+    if sock is not None:
+        check_stream(sock)
+    elif not unix:
+        sock = socket.create_server((host or "", port or 0), **of_socket)
     return Server(
         blocking_thread().driver,
         handler,
@@ -426,6 +420,7 @@ def serve(
         queue_marks=marks("max_queue", max_queue),
         logger=logger,
         create_connection=create_connection or ServerConnection,
+        sock=sock,
     )
 
 
@@ -434,7 +429,25 @@ def unix_serve(handler: Handler, path: PathLike | None = None, **kwargs: Any) ->
     return serve(handler, unix=True, path=path, **kwargs)
 
 
-def _numeric(host: str | None, family: int) -> str:
-    """The first address of a name that is of this family, as :func:`socket.create_server` takes it."""
-    found = socket.getaddrinfo(host or None, 0, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return str(found[0][4][0])
+def basic_auth(
+    realm: str = "",
+    credentials: Credentials | Iterable[Credentials] | None = None,
+    check_credentials: Callable[[str, str], bool] | None = None,
+) -> Callable[[ServerConnection, Request], Response | None]:
+    """A ``process_request`` for :func:`~sockline.sync.server.serve` that lets in whom it knows, by a pair of user name and
+    password, several, or a function that is asked. It sets the connection's ``username``; others are refused with 401.
+
+    Raises :exc:`TypeError` for what are no credentials, :exc:`ValueError` unless one of the two is given.
+    """
+    check, refuse = checker(credentials, check_credentials), challenger(realm)
+
+    def process_request(connection: ServerConnection, request: Request) -> Response | None:
+        pair = given_pair(connection, request, refuse)
+        if isinstance(pair, Response):
+            return pair
+        if not check(*pair):
+            return refuse(connection, "Invalid credentials\n")
+        connection.username = pair[0]
+        return None
+
+    return process_request
