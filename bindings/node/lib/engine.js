@@ -102,7 +102,9 @@ let slab = null;
 /** Those who want to know when what they sent has left. */
 const waiting = new Set();
 
-const engine = new Engine(table.buffer, deliver, allocate);
+/** Bun and Deno have functions of libuv's names that end the process. */
+const hasLibuv = !process.versions.bun && !process.versions.deno;
+const engine = new Engine(table.buffer, deliver, allocate, hasLibuv);
 /** send(handle, type, data): 0, 1 over the high-water mark, 4 dropped, or a negative number of an error. */
 const send = engine.sender(false);
 /** sendWith(handle, type, data, token, deadline): the same; the token is a negative number for none. */

@@ -27,17 +27,19 @@ pub struct Engine {
 
 #[napi]
 impl Engine {
-    /// `table` is the memory of the records; `deliver(count)` takes them, `allocate(size)` gives ArrayBuffers.
+    /// `table` is the memory of the records; `deliver(count)` takes them, `allocate(size)` gives ArrayBuffers. Whether the
+    /// runtime has libuv can't be told from in here.
     #[napi(constructor)]
     pub fn new(
         env: Env,
         table: ArrayBuffer<'_>,
         deliver: Function<'_, u32, ()>,
         allocate: Function<'_, u32, ArrayBuffer<'_>>,
+        has_libuv: bool,
     ) -> Result<Engine> {
         let batch = Batch::new(env.raw(), table.raw(), deliver.raw(), allocate.raw());
         let host = batch
-            .and_then(|batch| Host::create(env.raw(), batch))
+            .and_then(|batch| Host::create(env.raw(), has_libuv, batch))
             .ok_or_else(|| internal("no engine"))?;
         Ok(Engine { host })
     }

@@ -1,18 +1,14 @@
 //! One loop of the core in one JavaScript environment: its beginning, its turns, its end.
 //!
-//! A turn: libuv says that the loop's descriptor is readable; one call of a *native* function through
+//! A turn: the watcher says that the loop's descriptor is readable; one call of a *native* function through
 //! `napi_make_callback`, which polls the core, collects the events and hands them to JavaScript; when that has
 //! returned, with all next ticks and microtasks done, what the handlers have sent leaves in one write per socket.
-//! What is sent between turns is flushed once, before libuv waits again.
+//! What is sent between turns is flushed once, before the runtime waits again.
 //!
 //! Everything here happens on the environment's thread. All state is in cells, none borrowed while JavaScript runs.
-//!
-//! Only [`Host::start`] knows that it is libuv that says when: a runtime without it needs another watcher that calls
-//! [`Host::turn`] on the environment's thread, for instance a thread that waits for the descriptor and rings a
-//! ThreadsafeFunction, and nothing else.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 use std::ptr::null_mut;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -29,7 +25,7 @@ use crate::listener::Connections;
 use crate::logging;
 use crate::requests::Owed;
 use crate::threads::{self, Crew};
-use crate::uv::{self, Watcher};
+use crate::watcher::Watcher;
 
 /// How many events of the system one turn takes: more wait for the next one, after Node's other work.
 const EVENTS: usize = 64;
@@ -38,6 +34,7 @@ const ROUNDS: usize = 4;
 
 pub(crate) struct Host {
     env: sys::napi_env,
+    has_libuv: bool,
     pub(crate) batch: Batch,
     /// The native function that polls and delivers.
     collect: OnceCell<Kept>,
@@ -65,7 +62,7 @@ pub(crate) struct Host {
     watching: Cell<bool>,
     /// The environment is going down.
     ending: Cell<bool>,
-    /// Handles of libuv that are not closed yet, then.
+    /// Handles of the watcher that are not closed yet, then.
     handles: Cell<usize>,
     hook: Cell<sys::napi_async_cleanup_hook_handle>,
 }
@@ -103,13 +100,23 @@ impl HostPointer {
         // SAFETY: a host is freed only after its loop, and the loop holds the handlers.
         unsafe { &*self.0 }
     }
+
+    /// The watcher has let go of one of its handles.
+    pub(crate) fn watcher_closed(self) {
+        let left = self.get().handles.get() - 1;
+        self.get().handles.set(left);
+        if left == 0 {
+            free(self);
+        }
+    }
 }
 
 impl Host {
     /// A host for the environment, which frees it when it ends.
-    pub(crate) fn create(env: sys::napi_env, batch: Batch) -> Option<HostPointer> {
+    pub(crate) fn create(env: sys::napi_env, has_libuv: bool, batch: Batch) -> Option<HostPointer> {
         let host = Box::new(Host {
             env,
+            has_libuv,
             batch,
             collect: OnceCell::new(),
             asker: OnceCell::new(),
@@ -132,9 +139,15 @@ impl Host {
         let pointer = HostPointer(host);
         let collect = js::function(env, Some(collect), host.cast())?;
         let _ = pointer.get().collect.set(Kept::new(env, collect)?);
-        // SAFETY: the hook gets the host, which lives until the hook frees it. Without a handle to remove it the hook
-        // stays, so it runs exactly once.
-        unsafe { sys::napi_add_async_cleanup_hook(env, Some(end), host.cast(), null_mut()) };
+        // SAFETY: the hook gets the host, which lives until the hook frees it. Nobody removes it before it has run, so it
+        // runs exactly once. Without libuv there is nothing to wait for at the end.
+        unsafe {
+            if has_libuv {
+                sys::napi_add_async_cleanup_hook(env, Some(end), host.cast(), null_mut());
+            } else {
+                sys::napi_add_env_cleanup_hook(env, Some(end_at_once), host.cast());
+            }
+        }
         Some(pointer)
     }
 
@@ -163,14 +176,7 @@ impl Host {
             flush_hook: Some(Arc::new(move || pointer.get().flush_soon())),
         };
         let on_loop = Loop::new(options).map_err(|error| error.to_string())?;
-        let mut uv_loop = null_mut();
-        // SAFETY: the environment is alive on this thread.
-        unsafe { sys::napi_get_uv_event_loop(self.env, &mut uv_loop) };
-        if uv_loop.is_null() {
-            return Err("this runtime has no libuv: sockline needs Node.js or Electron".to_owned());
-        }
-        let owner = std::ptr::from_ref(self).cast_mut().cast();
-        let watcher = Watcher::start(uv_loop.cast(), on_loop.fd(), owner, readable)?;
+        let watcher = Watcher::start(self.env, self.has_libuv, on_loop.fd(), pointer)?;
         // From its first turn on the loop knows its thread, so that calls act at once.
         on_loop
             .poll(Some(Duration::ZERO))
@@ -211,8 +217,8 @@ impl Host {
         self.watching.set(on);
     }
 
-    /// A turn of the loop, from a callback of libuv.
-    fn turn(&self) {
+    /// A turn of the loop, from a callback of the watcher.
+    pub(crate) fn turn(&self) {
         let Some(running) = self.running.get().filter(|_| !self.ending.get()) else {
             return;
         };
@@ -237,8 +243,14 @@ impl Host {
         self.arm(running);
     }
 
+    /// The time has come that [`Host::arm`] has asked for.
+    pub(crate) fn due(&self) {
+        self.due.set(None);
+        self.turn();
+    }
+
     /// Sends what JavaScript has left between turns.
-    fn flush_now(&self) {
+    pub(crate) fn flush_now(&self) {
         let Some(running) = self.running.get().filter(|_| !self.ending.get()) else {
             return;
         };
@@ -265,7 +277,7 @@ impl Host {
     /// The core's flush hook: something was left to send. A turn flushes at its end anyway.
     fn flush_soon(&self) {
         if let (false, false, Some(running)) = (self.in_turn.get(), self.ending.get(), self.running.get()) {
-            running.watcher.call_before_wait(before_wait);
+            running.watcher.call_before_wait();
         }
     }
 
@@ -351,28 +363,9 @@ impl Host {
         if self.due.get().is_none_or(|due| next < due) {
             self.due.set(Some(next));
             // One more, since libuv counts from the beginning of its own turn, and in whole milliseconds.
-            running.watcher.call_in(wait.as_millis() as u64 + 1, due);
+            running.watcher.call_in(wait.as_millis() as u64 + 1);
         }
     }
-}
-
-/// The host that a handle of libuv belongs to.
-fn host_of(handle: uv::Handle) -> HostPointer {
-    HostPointer::from_raw(uv::owner_of(handle))
-}
-
-extern "C" fn readable(handle: uv::Handle, _status: c_int, _events: c_int) {
-    host_of(handle).get().turn();
-}
-
-extern "C" fn due(handle: uv::Handle) {
-    let host = host_of(handle);
-    host.get().due.set(None);
-    host.get().turn();
-}
-
-extern "C" fn before_wait(handle: uv::Handle) {
-    host_of(handle).get().flush_now();
 }
 
 unsafe extern "C" fn collect(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
@@ -382,7 +375,7 @@ unsafe extern "C" fn collect(env: sys::napi_env, info: sys::napi_callback_info) 
     null_mut()
 }
 
-/// The environment goes down: libuv has to let go of the handles before it may end. No JavaScript from here on.
+/// The environment goes down: libuv has to let go of its handles before it may end. No JavaScript from here on.
 unsafe extern "C" fn end(hook: sys::napi_async_cleanup_hook_handle, host: *mut c_void) {
     let host = HostPointer::from_raw(host);
     let this = host.get();
@@ -394,23 +387,23 @@ unsafe extern "C" fn end(hook: sys::napi_async_cleanup_hook_handle, host: *mut c
                 let _ = logging::listen(this.id(), None, running.on_loop.waker()); // it worked before
             }
             this.crews.take();
-            this.handles.set(Watcher::HANDLES);
-            running.watcher.close(handle_closed);
+            this.handles.set(running.watcher.handles());
+            running.watcher.close();
+            if this.handles.get() == 0 {
+                free(host);
+            }
         }
         None => free(host),
     }
 }
 
-extern "C" fn handle_closed(handle: uv::Handle) {
-    let host = host_of(handle);
-    let left = host.get().handles.get() - 1;
-    host.get().handles.set(left);
-    if left == 0 {
-        free(host);
-    }
+/// The same where nothing has to let go.
+unsafe extern "C" fn end_at_once(host: *mut c_void) {
+    // SAFETY: as the hook of the environment; there is no handle to remove.
+    unsafe { end(null_mut(), host) };
 }
 
-/// The end of a host, once libuv knows nothing of it any more.
+/// The end of a host, once the watcher knows nothing of it any more.
 fn free(host: HostPointer) {
     let this = host.0.cast_mut();
     // SAFETY: made by `Box::into_raw` in `Host::create`. The loop goes first, while its handlers still find the host;
@@ -420,6 +413,8 @@ fn free(host: HostPointer) {
     // SAFETY: as above; the hook's handle is the one that `end` was given.
     unsafe {
         drop(Box::from_raw(this));
-        sys::napi_remove_async_cleanup_hook(hook);
+        if !hook.is_null() {
+            sys::napi_remove_async_cleanup_hook(hook);
+        }
     }
 }

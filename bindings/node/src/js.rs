@@ -180,7 +180,15 @@ pub(crate) fn number(env: sys::napi_env, value: sys::napi_value) -> f64 {
 pub(crate) unsafe fn view<'a>(env: sys::napi_env, value: sys::napi_value) -> Option<&'a [u8]> {
     let (mut data, mut length) = (null_mut(), 0);
     // SAFETY: by the caller's promise.
-    let status = unsafe { sys::napi_get_buffer_info(env, value, &mut data, &mut length) };
+    let mut status = unsafe { sys::napi_get_buffer_info(env, value, &mut data, &mut length) };
+    if status != sys::Status::napi_ok {
+        // Deno takes typed arrays only, and no DataView.
+        let (mut buffer, mut offset) = (null_mut(), 0);
+        // SAFETY: Node-API checks the type of the value.
+        status = unsafe {
+            sys::napi_get_dataview_info(env, value, &mut length, &mut data, &mut buffer, &mut offset)
+        };
+    }
     if status != sys::Status::napi_ok {
         return None;
     }

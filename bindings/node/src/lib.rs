@@ -13,6 +13,8 @@
 //! | `sending` | the functions that send, which are called most |
 //! | `host` | one loop and one environment (the main thread or a worker): its turns, its beginning and end |
 //! | `uv` | libuv, found at run time: the descriptor, the timer and the flush watched from Node's own loop |
+//! | `bell` | the same for runtimes without libuv (Bun, Deno): a thread that rings a thread-safe function |
+//! | `watcher` | which of these two a host has |
 //! | `batch` | the events of a turn on their way to JavaScript: a table, and payloads in a slab |
 //! | `listener` | what the core calls: turns events into records of the batch |
 //! | `errors` | failures under the codes and texts that npm `ws` gives them |
@@ -20,6 +22,7 @@
 //! | `js` | Node-API calls that napi-rs has no cheap form of |
 
 mod batch;
+mod bell;
 mod engine;
 mod errors;
 mod host;
@@ -35,3 +38,4 @@ mod serving;
 mod threads;
 mod tls;
 mod uv;
+mod watcher;

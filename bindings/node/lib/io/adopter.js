@@ -46,7 +46,7 @@ class Adopter {
     } finally {
       engine.ioCloseDescriptor(far);
     }
-    const stream = new net.Socket({ fd: near, readable: true, writable: true, allowHalfOpen: true });
+    const stream = streamOn(near);
     const end = () => {
       socket.destroy();
       stream.destroy();
@@ -93,6 +93,12 @@ class Adopter {
   _handleEvent() {
     removeTarget(this.#key);
   }
+}
+
+/** A socket of Node's on a descriptor; Bun takes one only to connect by it. */
+function streamOn(fd) {
+  if (process.versions.bun) return new net.Socket({ allowHalfOpen: true }).connect({ fd });
+  return new net.Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
 }
 
 module.exports = { Adopter };
