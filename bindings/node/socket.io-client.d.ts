@@ -67,8 +67,8 @@ export interface SocketOptions {
   ackTimeout?: number;
 }
 
-type TlsOptions = Pick<ClientOptions, 'ca' | 'cert' | 'key' | 'passphrase' | 'rejectUnauthorized' | 'servername'>;
-type ConnectionOptions = Pick<ClientOptions, 'proxy' | 'localAddress' | 'family' | 'highWaterMark' | 'perMessageDeflate'>;
+type TlsOptions = Pick<ClientOptions, 'ca' | 'cert' | 'key' | 'passphrase' | 'rejectUnauthorized' | 'servername' | 'minVersion'>;
+type ConnectionOptions = Pick<ClientOptions, 'proxy' | 'origin' | 'maxPayload' | 'localAddress' | 'family' | 'highWaterMark' | 'perMessageDeflate'>;
 
 export interface ManagerOptions extends TlsOptions, ConnectionOptions {
   /** Whether to share no manager. Default: false. */
@@ -85,6 +85,15 @@ export interface ManagerOptions extends TlsOptions, ConnectionOptions {
   port: string | number;
   /** Whether there is TLS. */
   secure: boolean;
+  /**
+   * What it says is taken from it: of Node's own classes the options of TLS and the address, of http-proxy-agent, https-proxy-agent
+   * and socks-proxy-agent the proxy. Others are refused.
+   */
+  agent: string | boolean | object;
+  /** Has no effect: it is about pages. */
+  closeOnBeforeunload: boolean;
+  /** Has no effect: timers are the engine's own. */
+  useNativeTimers: boolean;
   pfx: string | Buffer;
   ciphers: string;
   /** In the order in which they are tried. Default: polling, then websocket. */
@@ -141,6 +150,8 @@ export interface ManagerReservedEvents {
   open: () => void;
   error: (error: Error) => void;
   ping: () => void;
+  /** A packet of Socket.IO, as socket.io-parser has it. The first listener costs a second reading of each from then on. */
+  packet: (packet: { type: number; nsp: string; data?: any; id?: number }) => void;
   close: (reason: string, description?: DisconnectDescription) => void;
   reconnect_failed: () => void;
   reconnect_attempt: (attempt: number) => void;
@@ -161,9 +172,20 @@ export interface EngineSocket
     {},
     {
       open: () => void;
+      /** The answer to the first request. */
+      handshake: (data: { sid: string }) => void;
+      /** It goes over to a WebSocket, which has proved to work; 'upgrade' follows at once. */
+      upgrading: (transport: { name: string }) => void;
       upgrade: (transport: { name: string }) => void;
+      error: (error: Error) => void;
+      /** A ping of the server's came, and was answered. Costs as much as 'packet', as do 'pong', 'flush' and 'drain'. */
+      ping: () => void;
+      pong: () => void;
+      /** Packets are written now. */
+      flush: () => void;
       upgradeError: (error: Error) => void;
       close: (reason: string, description?: DisconnectDescription) => void;
+      /** All that was sent has left. */
       drain: () => void;
       /** A packet came. The first listener for packets costs a copy of each from then on. */
       packet: (packet: EnginePacket) => void;
@@ -179,6 +201,7 @@ export interface EngineSocket
   readonly id: string | undefined;
   readonly transport: { readonly name: 'polling' | 'websocket' };
   readonly readyState: 'opening' | 'open' | 'closed';
+  binaryType: 'nodebuffer';
   /** Closes the connection as if it had been lost. */
   close(): this;
 }

@@ -2,6 +2,7 @@
 
 import type { EventEmitter } from 'events';
 import type { IncomingHttpHeaders, IncomingMessage, Server as HttpServer, ServerResponse } from 'http';
+import type { Http2SecureServer, Http2Server } from 'http2';
 import type { Server as HttpsServer } from 'https';
 import type { Duplex } from 'stream';
 import type { PerMessageDeflateOptions, ServerTlsOptions, WebSocketServer } from './index.js';
@@ -25,6 +26,9 @@ import type {
 } from './lib/io/typed-events.js';
 
 export type { DefaultEventsMap };
+
+/** What it can be attached to. Of HTTP/2 there is polling; WebSockets need `allowHTTP1`. */
+export type AnyServer = HttpServer | HttpsServer | Http2Server | Http2SecureServer;
 
 export type SocketId = string;
 export type Room = string;
@@ -147,10 +151,11 @@ export interface ServerOptions {
     maxBytes?: number;
   };
   /**
-   * Makes the server one of a cluster: what `createAdapter` of sockline/redis-adapter returns, or a URL of Redis. Adapters of
-   * other packages are refused.
+   * Makes the server one of a cluster: what `createAdapter` of sockline/redis-adapter returns, or a URL of Redis. Or a class that
+   * extends socket.io-adapter's, or what makes its objects: rooms are in JavaScript then, and `connectionStateRecovery`,
+   * `forwardRequests` and `enableAdmin` are refused.
    */
-  adapter: string | URL | ((nsp: any) => Adapter) | (new (nsp: any) => Adapter);
+  adapter: string | URL | ((nsp: any) => any) | (new (nsp: any) => any);
   /**
    * Whether requests of clients that poll may reach any server of the cluster, which forwards them to the one that has the
    * client's session: no load balancer has to keep a client with one server. All servers need it. Needs `adapter`, from the
@@ -214,6 +219,8 @@ export interface Connection extends EventEmitter {
   readonly request: IncomingMessage;
   readonly remoteAddress: string;
   readonly readyState: 'open' | 'closing' | 'closed';
+  /** While listeners of 'upgrading' are called. */
+  readonly upgrading: boolean;
   readonly upgraded: boolean;
   /**
    * Closes it, whatever namespaces it has joined: their sockets are disconnected with 'forced close', and the client may come back.
@@ -226,8 +233,12 @@ export interface Connection extends EventEmitter {
   on(event: 'message' | 'data', listener: (data: string | Buffer) => void): this;
   /** The client has answered a ping. */
   on(event: 'heartbeat', listener: () => void): this;
-  on(event: 'upgrade', listener: (transport: Transport) => void): this;
-  on(event: 'close', listener: (reason: DisconnectReason) => void): this;
+  /** It goes over to a WebSocket, which has proved to work; 'upgrade' follows at once. */
+  on(event: 'upgrading' | 'upgrade', listener: (transport: Transport) => void): this;
+  /** The description is what its sockets hear. */
+  on(event: 'close', listener: (reason: DisconnectReason, description?: Error) => void): this;
+  /** These packets are written now. Costs as much as 'packet'. */
+  on(event: 'flush', listener: (packets: EnginePacket[]) => void): this;
   on(event: 'drain', listener: () => void): this;
   on(event: string | symbol, listener: (...args: any[]) => void): this;
 }
@@ -251,9 +262,11 @@ export interface ConnectionError {
 /** What programs use of engine.io's server. */
 export interface Engine extends EventEmitter {
   readonly clientsCount: number;
+  /** Connections by their ids: those that have a namespace, and all that have come since this was first asked for. */
+  readonly clients: { [id: string]: Connection };
   readonly opts: Partial<ServerOptions>;
   /** What the server is attached to. */
-  readonly httpServer: HttpServer | HttpsServer | WebSocketServer;
+  readonly httpServer: AnyServer | WebSocketServer;
   /** Makes the id of a session: 1 to 255 visible ASCII characters that nobody can guess. To be replaced. */
   generateId: (request: IncomingMessage) => string | Promise<string>;
   /** The transports that a client can go over to from this one. */
@@ -261,9 +274,10 @@ export interface Engine extends EventEmitter {
   use(middleware: (request: IncomingMessage, response: ServerResponse, next: (error?: any) => void) => void): void;
   handleRequest(request: IncomingMessage, response: ServerResponse): void;
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  attach(server: HttpServer | HttpsServer, options?: Partial<ServerOptions>): void;
+  attach(server: AnyServer, options?: Partial<ServerOptions>): void;
   close(): this;
-  on(event: 'connection', listener: (connection: Connection) => void): this;
+  on(event: 'connection' | 'drain', listener: (connection: Connection) => void): this;
+  on(event: 'flush', listener: (connection: Connection, packets: EnginePacket[]) => void): this;
   on(event: 'connection_error', listener: (error: ConnectionError) => void): this;
   on(
     event: 'initial_headers' | 'headers',
@@ -517,14 +531,16 @@ export declare class Server<
   ServerReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
 > {
   constructor(options?: Partial<ServerOptions>);
-  /** On a port of the engine's own, or on that of a server of the http or https module. */
-  constructor(server?: HttpServer | HttpsServer | number | string, options?: Partial<ServerOptions>);
+  /** On a port of the engine's own, or on that of a server of the http, https or http2 module. */
+  constructor(server?: AnyServer | number | string, options?: Partial<ServerOptions>);
 
   /** The namespace "/". */
   readonly sockets: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
   readonly engine: Engine;
   /** What listens: what it is attached to, or the engine's own. */
-  readonly httpServer: HttpServer | HttpsServer | WebSocketServer;
+  readonly httpServer: AnyServer | WebSocketServer;
+  /** For adapters: `writeToEngine` of a client takes what this returns. */
+  readonly encoder: { encode(packet: object): any[] };
 
   path(): string;
   path(path: string): this;
@@ -535,8 +551,12 @@ export declare class Server<
   /** As the option; to be set before the first client comes. */
   adapter(): ServerOptions['adapter'];
   adapter(adapter: ServerOptions['adapter']): this;
-  attach(server: HttpServer | HttpsServer | number | string, options?: Partial<ServerOptions>): this;
-  listen(server: HttpServer | HttpsServer | number | string, options?: Partial<ServerOptions>): this;
+  attach(server: AnyServer | number | string, options?: Partial<ServerOptions>): this;
+  listen(server: AnyServer | number | string, options?: Partial<ServerOptions>): this;
+  /** Serves the sessions of another Engine.IO server, too: what emits 'connection', as engine.io's. `engine` is that one then. */
+  bind(engine: any): this;
+  /** Serves one session of another Engine.IO server. */
+  onconnection(connection: any): this;
   of(
     name:
       | string

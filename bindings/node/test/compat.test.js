@@ -68,7 +68,7 @@ for (const [what, use] of Object.entries({
   'a context that has to be kept': () => compressing({ clientNoContextTakeover: false }),
   'a strategy of zlib': () => compressing({ zlibDeflateOptions: { strategy: 1 } }),
   'transports over HTTP/3': () => new Server(0, { transports: ['webtransport'] }),
-  'adapters of others': () => new Server(0, { adapter: class {} }),
+  'adapters of others, with recovery': () => new Server(0, { adapter: class {}, connectionStateRecovery: {} }),
 })) {
   test(`${what}: refused, as the tables say`, () => {
     assert.throws(use, (error) => error.code === 'SOCKLINE_ERR_UNSUPPORTED' || /Blob can only be read later/.test(error.message));

@@ -190,7 +190,6 @@ test('what the engine does not have is refused in words', async () => {
   for (const options of [
     { transports: ['webtransport'] },
     { initialPacket: 'hello' },
-    { adapter: class {} },
     { wsEngine: class {} },
     { httpCompression: { level: 1 } },
     { cors: () => {} },
@@ -225,11 +224,15 @@ test('middlewares of the engine see requests that begin sessions on a port of it
   const server = await serve(ours.Server);
   server.engine.use((request, response, goOn) => {
     request.session = request.headers['x-user'];
+    response.setHeader('X-Session', `of ${request.session}`);
     setTimeout(goOn, 5, request.session ? undefined : new Error('nobody'));
   });
   const { peer } = await pair(theirs.connect, server, { extraHeaders: { 'X-User': 'Ann' } });
   assert.strictEqual(peer.request.session, 'Ann');
   assert.strictEqual((await fetch(server.url + POLL)).status, 403);
+  const users = ['Bob', 'Cy', 'Di', 'Bob'];
+  const answers = await Promise.all(users.map((user) => fetch(server.url + POLL, { headers: { 'X-User': user } })));
+  assert.deepStrictEqual(answers.map(({ headers }) => headers.get('x-session')), users.map((user) => `of ${user}`));
 });
 
 test('a WebSocketServer has Socket.IO, raw WebSockets and files on one port', async () => {

@@ -10,13 +10,9 @@ const { TYPES } = require('./compat/socketio-names');
 const { typePairs } = require('./compat/types');
 const { next, opened, ours, pair, serve, theirs } = require('./io-support');
 
-test('adapters of other packages are refused', () => {
-  const { createAdapter } = require('@socket.io/redis-adapter');
-  for (const adapter of [class {}, createAdapter({}, {}), 'http://localhost']) {
-    assert.throws(() => new ours.Server(0, { adapter }), { code: /SOCKLINE_ERR_(UNSUPPORTED|INVALID_URL)/ });
-  }
+test('an adapter that is the URL of something else is refused', () => {
+  assert.throws(() => new ours.Server(0, { adapter: 'http://localhost' }), { code: 'SOCKLINE_ERR_INVALID_URL' });
 });
-
 
 test('living objects have the names of the official types', async () => {
   const server = await serve(ours.Server);

@@ -20,6 +20,9 @@ const NOBODY = new Set();
 const FAILED = 0xffff;
 
 class Adapter extends EventEmitter {
+  /** Rooms are the engine's. */
+  _isEngines = true;
+
   constructor(nsp) {
     super();
     this.nsp = nsp;
@@ -31,10 +34,10 @@ class Adapter extends EventEmitter {
     /** Id of a socket → its rooms. */
     this.sids = new RoomsView(
       () => [...nsp.sockets.keys()],
-      (id) => [...(nsp.sockets.get(id)?.rooms ?? [])],
+      (id) => [...(nsp.sockets.get(id)?._rooms ?? [])],
     );
     this.on('newListener', (event) => {
-      if (ROOM_EVENTS.includes(event)) nsp.server.engine._want(WANTS.ROOMS);
+      if (ROOM_EVENTS.includes(event)) nsp.server._engine._want(WANTS.ROOMS);
     });
   }
 
@@ -69,15 +72,15 @@ class Adapter extends EventEmitter {
   }
 
   addAll(id, rooms) {
-    this.#socket(id)?.join([...rooms]);
+    this.#socket(id)?._join([...rooms]);
   }
 
   del(id, room) {
-    this.#socket(id)?.leave(room);
+    this.#socket(id)?._leaveRoom(room);
   }
 
   delAll(id) {
-    this.#socket(id)?.leaveAll();
+    for (const room of this.socketRooms(id) ?? []) this.del(id, room);
   }
 
   #socket(id) {
@@ -137,7 +140,7 @@ class Adapter extends EventEmitter {
   }
 
   socketRooms(id) {
-    return this.#socket(id)?.rooms;
+    return this.#socket(id)?._rooms;
   }
 
   /** Resolves with the sockets, or with the details of those at other servers; `missing` servers have not said theirs. */

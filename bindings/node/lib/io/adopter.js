@@ -57,6 +57,17 @@ class Adopter {
     stream.on('error', end).on('close', end).pipe(socket);
   }
 
+  /** A stream to the engine, whose side of it asks for a WebSocket by this head. */
+  connect(head) {
+    const [near, far] = engine.ioStreamPair();
+    try {
+      this.#give(far, head, Buffer.alloc(0));
+    } finally {
+      engine.ioCloseDescriptor(far);
+    }
+    return new net.Socket({ fd: near, readable: true, writable: true });
+  }
+
   #give(descriptor, head, rest) {
     if (this.#handle === 0) this.#listen();
     calling(() => engine.ioAdopt(this.#handle, descriptor, head, rest));

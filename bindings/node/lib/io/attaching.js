@@ -14,14 +14,14 @@ function attach(io, server, options) {
   const others = server.listeners('request').slice();
   server.removeAllListeners('request');
   server.on('request', (request, response) => {
-    if (isOurs(request)) return io.engine.handleRequest(request, response);
+    if (isOurs(request)) return io._engine.handleRequest(request, response);
     for (const listener of others) listener.call(server, request, response);
   });
   server.on('upgrade', (request, socket, head) => {
-    if (isOurs(request)) io.engine.handleUpgrade(request, socket, head);
+    if (isOurs(request)) io._engine.handleUpgrade(request, socket, head);
     else if (options.destroyUpgrade !== false) endUnlessTaken(socket, options.destroyUpgradeTimeout);
   });
-  server.on('close', () => io.engine.close());
+  server.on('close', () => io._engine.close());
   io.httpServer = server;
 }
 

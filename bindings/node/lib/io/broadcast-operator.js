@@ -1,5 +1,6 @@
 'use strict';
 
+const { collect } = require('./foreign-adapters');
 const { RESERVED_EVENTS } = require('./packets');
 
 const EVENT = 2; // the type of the packet in the Socket.IO protocol
@@ -64,10 +65,12 @@ class BroadcastOperator {
 
   #emitForAnswers(packet, callback) {
     const single = this.flags.expectSingleResponse;
-    this.adapter._collect(packet, this.#options, (timedOut, responses) => {
+    const done = (timedOut, responses) => {
       if (timedOut) callback.call(this, new Error('operation has timed out'), single ? null : responses);
       else callback.call(this, null, single ? responses[0] : responses);
-    });
+    };
+    if (this.adapter._collect) this.adapter._collect(packet, this.#options, done);
+    else collect(this.adapter, packet, this.#options, done);
   }
 
   /** The same with a promise for the answers. */

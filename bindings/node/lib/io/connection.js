@@ -4,13 +4,16 @@
 const EventEmitter = require('events');
 
 const { WANTS } = require('../engine');
-const { PACKET_EVENTS, emitPacket } = require('./engine-packets');
+const { PACKET_EVENTS, emitPacket, isOutgoing } = require('./engine-packets');
 
 /** Reasons that are the end of one namespace only. */
 const OF_NAMESPACE = new Set(['server namespace disconnect', 'client namespace disconnect']);
 
 /** What programs read of the Engine.IO socket (`socket.conn`); the bytes themselves stay in the engine. */
 class Connection extends EventEmitter {
+  /** Packets that leave at the end of the turn. */
+  #made = [];
+
   constructor(server, { sessionId, protocol, transport, address }, request) {
     super();
     this.server = server;
@@ -20,9 +23,10 @@ class Connection extends EventEmitter {
     this.request = request;
     this.remoteAddress = address ?? request.socket?.remoteAddress;
     this.readyState = 'open';
+    this.upgrading = false;
     this.upgraded = false;
     this.on('newListener', (event) => {
-      if (PACKET_EVENTS.has(event)) server._want(WANTS.PACKETS);
+      if (PACKET_EVENTS.has(event) || event === 'flush') server._want(WANTS.PACKETS);
     });
   }
 
@@ -34,25 +38,41 @@ class Connection extends EventEmitter {
   }
 
   _packet(extra, content) {
-    emitPacket(this, extra, content, this.protocol === 3 ? 'ping' : 'pong');
+    const packet = emitPacket(this, extra, content, this.protocol === 3 ? 'ping' : 'pong');
+    if (!isOutgoing(extra)) return;
+    if (this.#made.length === 0) process.nextTick(() => this.#flushed());
+    this.#made.push(packet);
+  }
+
+  /** The engine writes what was made in a turn when that ends. */
+  #flushed() {
+    const packets = this.#made;
+    this.#made = [];
+    this.emit('flush', packets);
+    this.server.emit('flush', this, packets);
   }
 
   /** It has moved from requests to a WebSocket; each of its sockets is told. */
   _upgraded() {
     if (this.transport.name === 'websocket') return;
-    this.transport = { name: 'websocket' };
+    const transport = { name: 'websocket' };
+    this.upgrading = true;
+    this.emit('upgrading', transport);
+    this.transport = transport;
+    this.upgrading = false;
     this.upgraded = true;
     this.emit('upgrade', this.transport);
   }
 
   _drained() {
     this.emit('drain');
+    this.server.emit('drain', this);
   }
 
-  _closed(reason) {
+  _closed(reason, description) {
     if (this.readyState === 'closed') return;
     this.readyState = 'closed';
-    this.emit('close', reason);
+    this.emit('close', reason, description);
   }
 }
 
@@ -63,7 +83,14 @@ class Client {
     this.request = request;
     this.sockets = new Map();
     this.nsps = new Map();
-    this.conn = new Connection(server.engine, details, request);
+    /** Another engine's, if that was bound. */
+    this._bound = server._bridged.get(request);
+    this.conn = this._bound ?? new Connection(server._engine, details, request);
+  }
+
+  /** What an adapter has encoded, for one of its sockets. */
+  writeToEngine(encodedPackets, { volatile, compress } = {}) {
+    for (const encoded of encodedPackets) this.nsps.get(encoded.packet.nsp)?._write(encoded, { volatile, compress });
   }
 
   _add(socket) {
@@ -77,13 +104,30 @@ class Client {
   }
 
   /** One of its sockets has gone; all the others too, if the reason is the connection's. */
-  _left(reason) {
-    if (!OF_NAMESPACE.has(reason) && this.sockets.size === 0) this._closed(reason);
+  _left(reason, description) {
+    if (!OF_NAMESPACE.has(reason) && this.sockets.size === 0) this._closed(reason, description);
   }
 
-  _closed(reason) {
+  _closed(reason, description) {
     this.server._clientGone(this);
-    this.conn._closed(reason);
+    if (!this._bound) this.conn._closed(reason, description);
+  }
+
+  _upgraded() {
+    if (!this._bound) this.conn._upgraded();
+  }
+
+  _packet(extra, content) {
+    if (!this._bound) this.conn._packet(extra, content);
+  }
+
+  _drained() {
+    if (!this._bound) this.conn._drained();
+  }
+
+  /** Why its sockets go, if another engine has known it. */
+  _reasonFor(reason) {
+    return (this._bound && reason === 'transport close' && this._bound._reason) || reason;
   }
 
   /** Closes the connection. */

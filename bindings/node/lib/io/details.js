@@ -14,18 +14,19 @@ function parseDetails(record) {
     issued: Number(issued),
     auth: JSON.parse(auth || '{}'),
     address: request[2] || undefined,
+    secure: request[4] === '1',
     request,
   };
 }
 
 /** `socket.handshake`. */
-function handshakeOf(request, { issued, auth, address }) {
+function handshakeOf(request, { issued, auth, secure }, conn) {
   return {
     headers: request.headers ?? {},
     time: new Date(issued).toString(),
-    address: address ?? request.socket?.remoteAddress,
+    address: conn.remoteAddress,
     xdomain: Boolean(request.headers?.origin),
-    secure: Boolean(request.socket?.encrypted),
+    secure: secure || Boolean(request.socket?.encrypted),
     issued,
     url: request.url,
     query: request._query ?? {},

@@ -11,18 +11,26 @@ const TYPE_SHIFT = 2;
 /** The events that need them. */
 const PACKET_EVENTS = new Set(['packet', 'packetCreate', 'data', 'message', 'heartbeat']);
 
-/** Emits what the official engine's sockets do for a packet. `heartbeat` is the type of packet by which the other side lives. */
+/** Emits what the official engine's sockets do for a packet, and returns it. `heartbeat` is the type of packet by which the other side lives. */
 function emitPacket(emitter, extra, content, heartbeat) {
   const type = TYPES[extra >>> TYPE_SHIFT];
   const packet = { type };
   const data = (extra & BINARY) === 0 ? content.utf8Slice() : content;
   if (data.length > 0 || type === 'message') packet.data = data;
-  if ((extra & OUTGOING) !== 0) return emitter.emit('packetCreate', packet);
+  if (isOutgoing(extra)) {
+    emitter.emit('packetCreate', packet);
+    return packet;
+  }
   emitter.emit('packet', packet);
   if (type === heartbeat) emitter.emit('heartbeat');
-  if (type !== 'message') return;
+  if (type !== 'message') return packet;
   emitter.emit('data', data);
   emitter.emit('message', data);
+  return packet;
 }
 
-module.exports = { PACKET_EVENTS, emitPacket };
+function isOutgoing(extra) {
+  return (extra & OUTGOING) !== 0;
+}
+
+module.exports = { PACKET_EVENTS, emitPacket, isOutgoing };

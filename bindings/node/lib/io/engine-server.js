@@ -41,13 +41,20 @@ class EngineServer extends EventEmitter {
     this._exchanges = new Exchanges(this, io);
     this.on('newListener', (event) => {
       if (event === 'headers' || event === 'initial_headers') this._want(WANTS.HEADERS);
-      if (event === 'connection') this._want(WANTS.SESSIONS);
+      if (event === 'connection' || event === 'drain') this._want(WANTS.SESSIONS);
+      if (event === 'flush') this._want(WANTS.SESSIONS | WANTS.PACKETS);
     });
   }
 
   /** How many clients there are. */
   get clientsCount() {
     return this.#io._handle === 0 ? 0 : engine.ioClientsCount(this.#io._handle);
+  }
+
+  /** Clients' connections by their ids: those that have a namespace, and all that have come since this was first asked for. */
+  get clients() {
+    this._want(WANTS.SESSIONS);
+    return this.#io._connections();
   }
 
   /** Ends one client's session. */
@@ -141,12 +148,20 @@ class EngineServer extends EventEmitter {
       if (allowed) this.#begin(Number(question), request);
       else engine.ioDenyRequest(Number(question), text(message));
     };
+    if (this.#io._bridged.has(request)) return answer(null, true); // it was let in elsewhere
     const { allowRequest = (_, allow) => allow(null, true) } = this.opts;
     if (!(request instanceof SessionRequest)) return allowRequest(request, answer); // the middlewares have seen it
     const ended = { once() {}, destroy: () => answer('Bad request', false) };
-    this._applyMiddlewares(request, new UpgradeResponse(request, ended), (error) => {
-      if (error) answer('Bad request', false);
-      else allowRequest(request, answer);
+    const response = new UpgradeResponse(request, ended);
+    this._applyMiddlewares(request, response, (error) => {
+      if (error) return answer('Bad request', false);
+      response.writeHead(); // some middlewares add their headers only then
+      request[ADDED_HEADERS] = response.headers;
+      if (this.middlewares.length > 0 && !request.headers.upgrade) {
+        this._requests.willBeAnswered(request);
+        response._answered();
+      }
+      allowRequest(request, answer);
     });
   }
 
@@ -184,7 +199,7 @@ class EngineServer extends EventEmitter {
   #headersAsked(initial, record) {
     const [count, ...fields] = record.split('\0');
     const headers = collect(fields.splice(0, 2 * Number(count)));
-    const req = this._requests.find(fields);
+    const req = this._requests.findAnswered(fields, initial);
     Object.assign(headers, req[ADDED_HEADERS]);
     if (initial) this.emit('initial_headers', headers, req);
     this.emit('headers', headers, req);

@@ -4,7 +4,6 @@ const EventEmitter = require('events');
 
 const { KIND, addTarget, engine, removeTarget } = require('../engine');
 const { calling } = require('../errors');
-const { Adapter } = require('./adapter');
 const { views } = require('./binary');
 const { BroadcastOperator } = require('./broadcast-operator');
 const { runMiddlewares } = require('./middlewares');
@@ -31,6 +30,8 @@ class Namespace extends EventEmitter {
     this.sockets = new Map();
     this._preConnectSockets = new Map();
     this._fns = [];
+    /** Adapters number packets by it. */
+    this._ids = 0;
     this._initAdapter();
   }
 
@@ -39,7 +40,10 @@ class Namespace extends EventEmitter {
   }
 
   _initAdapter() {
-    this.adapter = new Adapter(this);
+    const Made = this.server._adapterClass;
+    this.adapter = new Made(this);
+    // As there: an adapter that can't begin tells so itself.
+    Promise.resolve(this.adapter.init()).catch(() => {});
   }
 
   /** Makes it known to the engine. */

@@ -10,6 +10,11 @@ const MARK = 'x-sockline-request';
 /** So many are remembered that nobody may come for any more. */
 const REMEMBERED = 4096;
 
+/** The query of a URL, as Engine.IO leaves it on a request. */
+function queryOf(url) {
+  return Object.fromEntries(new URL(url, 'https://socket.io').searchParams);
+}
+
 /** The request that began a session, in the shape of http.IncomingMessage. */
 class SessionRequest {
   #headers;
@@ -41,7 +46,7 @@ class SessionRequest {
 
   /** The query of the URL, as Engine.IO leaves it on a request. */
   get _query() {
-    this.#query ??= Object.fromEntries(new URL(this.url, 'https://socket.io').searchParams);
+    this.#query ??= queryOf(this.url);
     return this.#query;
   }
 
@@ -54,30 +59,47 @@ class SessionRequest {
 class Requests {
   /** Node's requests by their marks, ours by what tells them from others. */
   #known = new Map();
+  /** Ours whose answers get headers that middlewares have set. */
+  #unanswered = [];
   #last = 0;
 
   get isEmpty() {
     return this.#known.size === 0;
   }
 
-  /** Remembers a request of Node's; returns its mark. */
-  mark(request) {
+  /** Remembers a request of Node's, which the engine will see with this URL; returns its mark. */
+  mark(request, url = request.url) {
     this.#last += 1;
     const mark = `${MARK} ${this.#last}`;
-    this.#remember(mark, request);
+    this.#remember(mark, request, url);
     return this.#last;
   }
 
   /** A session is asked for. */
   begin(fields) {
     const [key, request] = this.#read(fields);
-    this.#remember(key, request);
+    this.#remember(key, request, request.url);
     return request;
   }
 
   /** The request that these fields speak of. */
   find(fields) {
     return this.#read(fields)[1];
+  }
+
+  /** Middlewares have left headers on a request. */
+  willBeAnswered(request) {
+    this.#unanswered.push(request);
+    if (this.#unanswered.length > REMEMBERED) this.#unanswered.shift();
+  }
+
+  /** Of a request that is being answered the engine tells no more than URL and headers; those that look alike are in order. */
+  findAnswered(fields, initial) {
+    const found = this.find(fields);
+    if (!initial || this.#unanswered.length === 0) return found;
+    const looks = looksOf(found);
+    const at = this.#unanswered.findIndex((one) => one.url === found.url && looksOf(one) === looks);
+    return at < 0 ? found : this.#unanswered.splice(at, 1)[0];
   }
 
   /** The same for who keeps it. */
@@ -92,15 +114,19 @@ class Requests {
     const key = at < 0 ? identity : `${MARK} ${rawHeaders[at + 1]}`;
     if (at >= 0) rawHeaders.splice(at, 2);
     const known = this.#known.get(key);
-    if (known?.url === url) return [key, known];
+    if (known?.url === url) return [key, known.request];
     return [key, new SessionRequest({ url, address, port, secure: secure === '1', rawHeaders })];
   }
 
-  #remember(key, request) {
+  #remember(key, request, url) {
     this.#known.delete(key); // to be the youngest
-    this.#known.set(key, request);
+    this.#known.set(key, { request, url });
     if (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value);
   }
 }
 
-module.exports = { MARK, Requests, SessionRequest };
+function looksOf({ rawHeaders }) {
+  return rawHeaders.join('\0');
+}
+
+module.exports = { MARK, Requests, SessionRequest, queryOf };

@@ -65,7 +65,7 @@ function serverOptions(server, options) {
 function forwardRequests(server, options) {
   if (!options.forwardRequests) return false;
   if (!server._isClustered) throw new TypeError('option forwardRequests needs the option adapter: the servers hear each other by Redis');
-  if (server.engine._hasOwnIds) throw idsSayWhose();
+  if (server._engine._hasOwnIds) throw idsSayWhose();
   return true;
 }
 

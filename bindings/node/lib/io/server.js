@@ -10,9 +10,11 @@ const { Acks } = require('./acks');
 const { Adapter } = require('./adapter');
 const { adminOptions } = require('./admin');
 const { attach, isHttpServer } = require('./attaching');
+const { OPTIONS: BOUND, bridge } = require('./bound-engines');
 const { Client } = require('./connection');
 const { parseDetails } = require('./details');
 const { EngineServer } = require('./engine-server');
+const { checkOptions, encoder, unsupported } = require('./foreign-adapters');
 const { Kept } = require('./kept');
 const { Listener } = require('./listener');
 const { Namespace } = require('./namespace');
@@ -29,12 +31,18 @@ class Server extends EventEmitter {
   _handle = 0;
   /** A parser of the application's own. */
   _codec = null;
+  /** For adapters of other packages. */
+  encoder = encoder;
   _key = 0;
   #path;
   #connectTimeout;
   #serveClient;
   #asksConnecting = false;
   #clients = new Map();
+  /** Sessions of other engines, by the requests that have begun them. */
+  _bridged = new WeakMap();
+  /** Other engines. */
+  #bound = [];
   #kept;
   /** What the engine is told of the cluster that it is of, and what others there see of sockets. */
   #redis;
@@ -63,7 +71,8 @@ class Server extends EventEmitter {
     this.connectTimeout(options.connectTimeout || CONNECT_TIMEOUT);
     this.serveClient(options.serveClient !== false);
     if (options.adapter) this.adapter(options.adapter);
-    this.engine = new EngineServer(this);
+    this._engine = new EngineServer(this);
+    this.engine = this._engine;
     this.eio = this.engine;
     this.sockets = this.of('/');
     if (server || typeof server === 'number') this.attach(server);
@@ -92,23 +101,37 @@ class Server extends EventEmitter {
   }
 
   /**
-   * Makes it one of a cluster, with what `createAdapter` of sockline/redis-adapter returns, or with a URL of Redis. Rooms are
-   * the engine's; what other packages bring can't take their place.
+   * Makes it one of a cluster, with what `createAdapter` of sockline/redis-adapter returns, or with a URL of Redis. A class of
+   * another package, or what makes its objects, has the rooms itself then.
    */
   adapter(adapter) {
     if (arguments.length === 0) return this.#adapter;
     if (adapter === this.#adapter) return this;
     const redis = redisOf(adapter);
-    if (redis === undefined) {
-      const text =
-        'option adapter: rooms are kept by the engine; clusters are made by sockline/redis-adapter, other packages are not possible';
-      throw withCode(new Error(text), 'SOCKLINE_ERR_UNSUPPORTED');
-    }
+    if (redis === undefined && typeof adapter !== 'function') throw new TypeError('option adapter must be a class, or a URL of Redis');
     if (this._isClustered) throw new TypeError('the server is one of a cluster already');
+    return redis === undefined ? this.#useClass(adapter) : this.#useRedis(adapter, redis);
+  }
+
+  /** The class of the adapters of namespaces. */
+  get _adapterClass() {
+    return this._isClustered ? Adapter : this.#adapter;
+  }
+
+  #useClass(adapter) {
+    checkOptions(this.opts);
+    if (this.#admin) throw unsupported('option adapter: the admin namespace shows rooms of the engine only; instrument() shows all');
+    this.#adapter = adapter;
+    for (const nsp of this._nsps.values()) nsp._initAdapter();
+    return this;
+  }
+
+  #useRedis(adapter, redis) {
     if (this._codec !== null) throw noParserInClusters();
     if (this._handle !== 0) calling(() => engine.ioSetAdapter(this._handle, this._key, redis));
     this.#redis = redis;
     this.#adapter = adapter;
+    for (const nsp of this._nsps.values()) if (!nsp.adapter._isEngines) nsp._initAdapter();
     const shared = new SharedData();
     this._touched = (socket) => shared.touched(socket);
     return this;
@@ -155,11 +178,12 @@ class Server extends EventEmitter {
   /** Makes it known to the engine, once. */
   _start(options = this.opts) {
     if (this._handle !== 0) return;
+    if (!this.sockets.adapter._isEngines) checkOptions(options);
     this._key = addTarget(this);
     const description = { ...serverOptions(this, options), redis: this.#redis };
     if (this._isClustered && this._codec !== null) throw noParserInClusters();
     this._handle = calling(() => engine.ioServer(this._key, description));
-    this.engine._started(options);
+    this._engine._started(options);
     this.#kept = new Kept(options.connectionStateRecovery);
     if (this.#asksConnecting) engine.ioAskConnecting(this._handle, true);
     for (const nsp of this._nsps.values()) nsp._start(this._handle);
@@ -171,8 +195,20 @@ class Server extends EventEmitter {
     throw withCode(new Error('uWebSockets.js is not possible: give the port to attach()'), 'SOCKLINE_ERR_UNSUPPORTED');
   }
 
-  bind() {
-    throw withCode(new Error('another engine is not possible: use attach()'), 'SOCKLINE_ERR_UNSUPPORTED');
+  /** Serves the sessions of another Engine.IO server, too: what has an event `connection`. */
+  bind(bound) {
+    this.engine = bound;
+    this.#bound.push(bound);
+    bound.on('connection', (conn) => this.onconnection(conn));
+    return this;
+  }
+
+  /** Serves one session of another Engine.IO server. */
+  onconnection(conn) {
+    const { maxHttpBufferSize } = conn.server?.opts ?? {};
+    this._start({ ...this.opts, ...BOUND, maxHttpBufferSize: maxHttpBufferSize ?? this.opts.maxHttpBufferSize });
+    bridge(this, conn);
+    return this;
   }
 
   /** The namespace of this name; or what is common to all whose name a regular expression or a function accepts. */
@@ -224,6 +260,9 @@ class Server extends EventEmitter {
   /** Adds a namespace to which the front end of @socket.io/admin-ui connects. The program hears nothing of its sockets. */
   enableAdmin(options) {
     const admin = adminOptions(options);
+    if (!this.sockets.adapter._isEngines) {
+      throw unsupported('enableAdmin: the admin namespace shows rooms of the engine only; use instrument() with this adapter');
+    }
     if (this.#admin || this._nsps.has(admin.namespace)) {
       throw new TypeError(`there is an admin namespace, or the application has ${admin.namespace} itself`);
     }
@@ -237,6 +276,8 @@ class Server extends EventEmitter {
     this.#isClosing = true;
     for (const { sockets } of this._nsps.values()) for (const socket of sockets.values()) socket._leave();
     if (this._handle !== 0) await this._closeEngine();
+    else for (const { adapter } of this._nsps.values()) adapter.close();
+    for (const bound of this.#bound) bound.close?.();
     if (!this.httpServer) return callback?.();
     const error = await new Promise((resolve) => this.httpServer.close(resolve));
     callback?.(error);
@@ -280,9 +321,9 @@ class Server extends EventEmitter {
       case KIND.IO_CLOSED:
         return this.#isClosed();
       case KIND.IO_SESSION:
-        return this.engine.emit('connection', this.#clientFor(parseDetails(data.latin1Slice())).conn);
+        return this._engine.emit('connection', this.#clientFor(parseDetails(data.latin1Slice())).conn);
       case KIND.IO_SESSION_UPGRADED:
-        return this.#clients.get(data.latin1Slice())?.conn._upgraded();
+        return this.#clients.get(data.latin1Slice())?._upgraded();
       case KIND.IO_SESSION_CLOSED:
         return this.#clients.get(data.latin1Slice())?._closed(REASONS[extra]);
       case KIND.IO_REDIS:
@@ -290,19 +331,19 @@ class Server extends EventEmitter {
       case KIND.IO_PACKET:
         return this.#packet(extra, data);
       default:
-        return this.engine._handleEvent(kind, extra, data);
+        return this._engine._handleEvent(kind, extra, data);
     }
   }
 
   /** The record: the length of the session's id (1 byte), the id, and what the packet carries. */
   #packet(extra, data) {
     const end = 1 + data[0];
-    this.#clients.get(data.latin1Slice(1, end))?.conn._packet(extra, data.subarray(end));
+    this.#clients.get(data.latin1Slice(1, end))?._packet(extra, data.subarray(end));
   }
 
   /** A question of the engine's that has to be answered at once. */
   _answer(kind, text) {
-    return this.engine._answer(kind, text);
+    return this._engine._answer(kind, text);
   }
 
   /** A client wants a namespace that isn't there. The record: question, name, what it says of itself. */
@@ -329,7 +370,7 @@ class Server extends EventEmitter {
   }
 
   #isClosed() {
-    this.engine._exchanges.close();
+    this._engine._exchanges.close();
     for (const nsp of this._nsps.values()) {
       nsp.adapter.close();
       nsp._stop();
@@ -344,7 +385,7 @@ class Server extends EventEmitter {
 
   _socketConnected(socket) {
     // Who has seen the request before the engine did finds it again, however much later.
-    if (!this.engine._requests.isEmpty || this.#clients.size > 0) this._clientOf(socket);
+    if (!this._engine._requests.isEmpty || this.#clients.size > 0) socket._meetClient();
   }
 
   /** The connection of a socket. */
@@ -357,10 +398,16 @@ class Server extends EventEmitter {
   #clientFor(details, isThere = true) {
     const known = this.#clients.get(details.sessionId);
     if (known) return known;
-    const client = new Client(this, details, this.engine._requests.take(details.request));
-    this.engine._want(WANTS.SESSIONS);
+    const client = new Client(this, details, this._engine._requests.take(details.request));
+    this._engine._want(WANTS.SESSIONS);
     if (isThere) this.#clients.set(client.id, client);
     return client;
+  }
+
+  /** What the engine's clients are known by so far. */
+  _connections() {
+    for (const { sockets } of this._nsps.values()) for (const socket of sockets.values()) this._clientOf(socket);
+    return Object.fromEntries([...this.#clients].map(([id, { conn }]) => [id, conn]));
   }
 
   _clientGone(client) {

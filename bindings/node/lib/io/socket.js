@@ -28,6 +28,7 @@ class Socket extends EventEmitter {
   #handshake;
   #client;
   #rooms;
+  #acks;
   #data;
   /** What the engine has of it, for other servers. */
   #copied = '{}';
@@ -97,7 +98,7 @@ class Socket extends EventEmitter {
 
   /** What the client has said when it connected. */
   get handshake() {
-    this.#handshake ??= handshakeOf(this.client.request, this._details);
+    this.#handshake ??= handshakeOf(this.client.request, this._details, this.conn);
     return this.#handshake;
   }
 
@@ -113,6 +114,10 @@ class Socket extends EventEmitter {
 
   /** Its connection, which it may share with sockets in other namespaces. */
   get client() {
+    return this._meetClient();
+  }
+
+  _meetClient() {
     this.#client ??= this.server._clientOf(this);
     return this.#client;
   }
@@ -126,6 +131,12 @@ class Socket extends EventEmitter {
   }
 
   get rooms() {
+    if (this.#rooms) return this.#rooms;
+    return this.adapter._isEngines ? this._rooms : (this.adapter.socketRooms(this.id) ?? new Set());
+  }
+
+  /** Those that the engine knows of. */
+  get _rooms() {
     return this.#rooms ?? new Set(engine.ioRooms(this.#slot));
   }
 
@@ -222,15 +233,47 @@ class Socket extends EventEmitter {
   }
 
   join(rooms) {
-    engine.ioJoin(this.#slot, [rooms].flat().map(String));
+    if (this.#slot !== 0) return this.adapter.addAll(this.id, new Set(Array.isArray(rooms) ? rooms : [rooms]));
   }
 
   leave(room) {
-    engine.ioLeave(this.#slot, String(room));
+    return this.adapter.del(this.id, room);
   }
 
   leaveAll() {
-    for (const room of this.rooms) this.leave(room);
+    this.adapter.delAll(this.id);
+  }
+
+  _join(rooms) {
+    engine.ioJoin(this.#slot, rooms.map(String));
+  }
+
+  _leaveRoom(room) {
+    engine.ioLeave(this.#slot, String(room));
+  }
+
+  /** A packet that an adapter has encoded. What asks for an answer has its callback in `acks`. */
+  _write({ packet, text, attachments }, flags) {
+    const { id } = packet;
+    const callback = id === undefined ? undefined : this.acks.get(id);
+    const settle = (...values) => {
+      this.acks.delete(id);
+      callback.apply(this, values);
+    };
+    const token = callback ? this.server._acks.expect(this, settle, false) : NONE;
+    const status = ioEmit(this.#slot, text, bits(flags), token, NONE, attachments);
+    if (status < 0) this.#notSent(status, token);
+  }
+
+  /** For adapters. */
+  notifyOutgoingListeners(packet) {
+    this._notifyOutgoing(packet.data);
+  }
+
+  /** Callbacks of adapters, by the numbers of the packets that they wait for the answers of. */
+  get acks() {
+    this.#acks ??= new Map();
+    return this.#acks;
   }
 
   disconnect(close = false) {
@@ -267,7 +310,7 @@ class Socket extends EventEmitter {
       case KIND.IO_OUTGOING:
         return this._notifyOutgoing(packets.decode(extra, data, 0));
       case KIND.DRAIN:
-        return this.conn._drained();
+        return this.client._drained();
       case KIND.IO_DISCONNECTING:
         return this.#disconnecting(extra, data);
       case KIND.IO_DISCONNECT:
@@ -321,15 +364,17 @@ class Socket extends EventEmitter {
   /** It is connected: what was emitted before that leaves now. */
   _open() {
     this.connected = true;
+    if (!this.adapter._isEngines) this.join(this.id);
     const early = this.#early;
     this.#early = null;
     for (const [values, callback, flags] of early) this.#send(values, callback, flags);
   }
 
   #disconnecting(reason, data) {
-    this.#rooms = new Set(JSON.parse(data.utf8Slice()));
+    if (this.adapter._isEngines) this.#rooms = new Set(JSON.parse(data.utf8Slice()));
     this.connected = true; // to the listeners it still is
-    emitLocally.call(this, 'disconnecting', REASONS[reason], undefined);
+    emitLocally.call(this, 'disconnecting', this.#reason(reason), undefined);
+    if (!this.adapter._isEngines) this.leaveAll();
     this.#rooms = new Set();
   }
 
@@ -340,12 +385,18 @@ class Socket extends EventEmitter {
     this.connected = false;
     this.#client?._remove(this);
     if (REASONS[reason] === 'forced close' && detail) this._error(new Error(detail)); // it has sent what is no packet
-    emitLocally.call(this, 'disconnect', REASONS[reason], detail ? new Error(detail) : undefined);
-    this.#client?._left(REASONS[reason]);
+    const description = detail ? new Error(detail) : undefined;
+    emitLocally.call(this, 'disconnect', this.#reason(reason), description);
+    this.#client?._left(this.#reason(reason), description);
+  }
+
+  #reason(number) {
+    return this.#client?._reasonFor(REASONS[number]) ?? REASONS[number];
   }
 
   /** The engine forgets it. */
   #forget() {
+    if (!this.adapter._isEngines && !this.#rooms) this.leaveAll(); // a middleware has refused it, or nobody asked
     const record = takeSocket(this.#slot);
     this.#details ??= record;
     this.#early = null;

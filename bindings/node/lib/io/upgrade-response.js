@@ -5,6 +5,7 @@ const EventEmitter = require('events');
 /** Where middlewares leave headers for the answer to an upgrade, under the names of http.ServerResponse. */
 class UpgradeResponse extends EventEmitter {
   headers = {};
+  #isAnswered = false;
   #socket;
 
   constructor(request, socket) {
@@ -30,10 +31,19 @@ class UpgradeResponse extends EventEmitter {
 
   writeHead() {}
 
+  /** Called by express-session. The head is written already. */
+  _implicitHeader() {}
+
   /** A middleware has answered itself: an upgrade can't be. */
   end() {
     this.emit('finish');
-    this.#socket.destroy();
+    if (!this.#isAnswered) this.#socket.destroy();
+  }
+
+  /** The engine answers: middlewares that wait for the end of the response do what they do then. */
+  _answered() {
+    this.#isAnswered = true;
+    this.end();
   }
 }
 

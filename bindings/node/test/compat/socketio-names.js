@@ -31,7 +31,6 @@ const TYPES = {
 /** How names are used: what throws in words is refused, what is taken without being in our types is ignored. */
 const USES = {
   'Server: attachApp': () => new ours.Server().attachApp({}),
-  'Server: bind': () => new ours.Server().bind({}),
   'options of servers: wsEngine': () => new ours.Server(0, { wsEngine: class {} }),
   'options of servers: initialPacket': () => new ours.Server(0, { initialPacket: 'x' }),
   'options of createAdapter: parser': () => redis.createAdapter(NOWHERE, null, { parser: {} }),

@@ -7,6 +7,7 @@ const { withCode } = require('../../errors');
 const { flatten } = require('../../headers');
 const { amount } = require('../../options');
 const { parserOption } = require('../parsers');
+const { agentOptions } = require('./agent');
 
 const TRANSPORTS = ['polling', 'websocket'];
 const COMPRESSION_THRESHOLD = 1024; // bytes
@@ -71,10 +72,11 @@ function transports(given) {
 
 /** As for a WebSocket: headers, TLS, proxy, limits. */
 function describeConnection(uri, options) {
-  const { agent, extraHeaders, perMessageDeflate = { threshold: COMPRESSION_THRESHOLD }, transportOptions } = options;
-  if (agent && typeof agent === 'object') {
-    throw withCode(new Error('option agent: connections are not made by the http module'), 'SOCKLINE_ERR_UNSUPPORTED');
+  options = { ...agentOptions(options.agent), ...options };
+  if (options.checkServerIdentity) {
+    throw withCode(new Error('option checkServerIdentity: certificates are checked in the engine'), 'SOCKLINE_ERR_UNSUPPORTED');
   }
+  const { extraHeaders, perMessageDeflate = { threshold: COMPRESSION_THRESHOLD }, transportOptions } = options;
   for (const [name, own] of Object.entries(transportOptions ?? {})) {
     const other = Object.keys(own ?? {}).find((option) => option !== 'extraHeaders');
     if (other !== undefined) {
@@ -90,9 +92,12 @@ function describeConnection(uri, options) {
   return describeClient(url, protocols, own);
 }
 
-const TLS_OPTIONS = ['pfx', 'key', 'passphrase', 'cert', 'ca', 'ciphers', 'rejectUnauthorized', 'servername'];
+const TLS_OPTIONS = ['pfx', 'key', 'passphrase', 'cert', 'ca', 'ciphers', 'rejectUnauthorized', 'servername', 'minVersion', 'maxVersion'];
 const CONNECTION_OPTIONS = [
   'proxy',
+  'origin',
+  'maxPayload',
+  'protocolVersion',
   'localAddress',
   'family',
   'highWaterMark',

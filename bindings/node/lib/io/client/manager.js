@@ -36,6 +36,10 @@ class Manager extends Emitter {
   #waiting = [];
   /** While the end is told of a connection that nobody needed any more, because its server has sent the last socket away. */
   _wasLeft = false;
+  #wantsPackets = false;
+  /** For who listens to packets of Socket.IO. */
+  #parser;
+  #decoder;
   /** How many connections have ended of which the engine has yet to say so. */
   #endsTold = 0;
 
@@ -127,8 +131,43 @@ class Manager extends Emitter {
       const { key } = this.#target;
       const { context, description } = managerOptions(this, key);
       this._native = calling(() => engine.ioManager(key, description, context));
+      if (this.#wantsPackets) this._native.setPacketEvents(true);
     }
     return this._native;
+  }
+
+  on(event, listener) {
+    if (event === 'packet') this.#hearPackets();
+    return super.on(event, listener);
+  }
+
+  /** Packets of Engine.IO are to be told from now on. */
+  _wantPackets() {
+    this.#wantsPackets = true;
+    this._native?.setPacketEvents(true);
+  }
+
+  /** Those of Socket.IO are read a second time, for who listens to them. */
+  #hearPackets() {
+    this.#parser ??= this.opts.parser ?? officialParser();
+    this._wantPackets();
+  }
+
+  /** What a message of Engine.IO has carried. */
+  _heard(data) {
+    if (this.#parser === undefined) return;
+    this.#decoder ??= this.#newDecoder();
+    try {
+      this.#decoder.add(data);
+    } catch {
+      this.#decoder = undefined; // the engine closes the connection
+    }
+  }
+
+  #newDecoder() {
+    const decoder = new this.#parser.Decoder();
+    decoder.on('decoded', (packet) => process.nextTick(() => this.emitReserved('packet', packet)));
+    return decoder;
   }
 
   /** The socket of a namespace. */
@@ -194,7 +233,7 @@ class Manager extends Emitter {
       case KIND.IO_PACKET:
         return this.engine._packet(extra, data);
       case KIND.DRAIN:
-        return this.engine.emit('drain');
+        return undefined; // `EngineSocket` looks itself
       default:
         return this.#reconnecting_(kind, data);
     }
@@ -231,6 +270,7 @@ class Manager extends Emitter {
 
   #failed(error) {
     if (this._readyState === 'opening') {
+      this.engine._failed(error);
       this._readyState = 'closed';
       this.#hold(this._reconnecting);
     }
@@ -252,6 +292,8 @@ class Manager extends Emitter {
 
   #ended(reason, description) {
     this._readyState = 'closed';
+    this.#decoder?.destroy?.();
+    this.#decoder = undefined;
     this.engine?._closed(reason, description);
     this.emitReserved('close', reason, description);
   }
@@ -267,6 +309,11 @@ class Manager extends Emitter {
     error.code = cause.code;
     return error;
   }
+}
+
+/** socket.io-parser, as npm's socket.io-client has it. */
+function officialParser() {
+  return require(require.resolve('socket.io-parser', { paths: [require.resolve('socket.io-client/package.json')] }));
 }
 
 /** Where the server is, if options say it as engine.io-client's do. */
