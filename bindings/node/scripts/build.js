@@ -1,7 +1,7 @@
 'use strict';
 // Builds the addon with cargo and puts it beside index.js: the install script of a checkout and of @sockline/source.
 //
-//   build.js [--clean]    with --clean nothing stays but the addon
+//   build.js [--clean]    with --clean nothing stays but the addon, unless CARGO_TARGET_DIR says where the rest is to be
 //
 // SOCKLINE_PROFILE=dev builds it unoptimized, which is faster, for work on the addon itself. CARGO names another cargo.
 // What cargo has fetched before it doesn't fetch again, so this works without a network, too.
@@ -28,7 +28,8 @@ function main() {
   const fresh = path.join(PACKAGE, `sockline.${process.pid}.node`);
   fs.copyFileSync(library, fresh);
   fs.renameSync(fresh, path.join(PACKAGE, 'sockline.node'));
-  if (process.argv.includes('--clean')) fs.rmSync(target, { recursive: true });
+  const own = target.startsWith(WORKSPACE + path.sep); // not one that several projects share
+  if (own && process.argv.includes('--clean')) fs.rmSync(target, { recursive: true });
 }
 
 /** The workspace's, wherever its configuration puts it. */
