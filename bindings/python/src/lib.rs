@@ -22,6 +22,7 @@ mod errors;
 mod guarded;
 mod handle;
 mod hub;
+mod interpreter;
 mod io;
 mod log_lines;
 mod memory;
@@ -39,6 +40,8 @@ mod waiter;
 /// `sockline._native`.
 #[pyo3::pymodule(gil_used = true)]
 mod _native {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::connection::Connection;
     #[pymodule_export]
@@ -63,4 +66,9 @@ mod _native {
     use crate::tls::{ClientTls, ServerTls};
     #[pymodule_export]
     use crate::waiter::Waiter;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::interpreter::claim(module.py())
+    }
 }

@@ -112,10 +112,14 @@ class DriverThread(threading.Thread):
             raise error
 
     def refuse_if_gone(self) -> None:
-        """Nothing comes from this thread at the interpreter's end, or in a forked child, which has none."""
+        """Nothing comes from this thread at the interpreter's end, or in a forked child, which has none. Daemon threads stop here
+        at the end, as Python has them stop at its own functions soon: they would only tell of an error that is none.
+        """
         if self.pid != os.getpid():
             raise RuntimeError("a connection can't be used in a forked process: connect there")
         if self.ending:
+            if threading.current_thread().daemon:
+                _for_ever()
             raise RuntimeError("the interpreter ends, and with it the connection")
 
     def end(self) -> None:
@@ -127,6 +131,12 @@ class DriverThread(threading.Thread):
         self.join(timeout=1)
         if not self.is_alive():
             self.driver.close()
+
+
+def _for_ever() -> None:
+    lock = threading.Lock()
+    while lock.acquire():
+        pass
 
 
 _thread: DriverThread | None = None

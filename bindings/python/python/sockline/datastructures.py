@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Protocol
@@ -87,6 +88,24 @@ class Headers(MutableMapping[str, str]):
     def raw_items(self) -> Iterator[tuple[str, str]]:
         """All names and values, in order."""
         return iter(self._items)
+
+
+_SPELT = {"www-authenticate": "WWW-Authenticate", "etag": "ETag", "te": "TE", "dnt": "DNT"}
+
+
+@functools.lru_cache(256)
+def _spelt(name: str) -> str:
+    known = _SPELT.get(name)
+    if known is None and name.startswith("sec-websocket-"):
+        known = "Sec-WebSocket" + name[13:].title()
+    return known or name.title()
+
+
+def received(fields: Iterable[tuple[str, str]]) -> Headers:
+    """Fields as the engine hands them over, in lower case, with names as they are mostly spelt: for programs that make a
+    ``dict`` of them.
+    """
+    return Headers((_spelt(name), value) for name, value in fields)
 
 
 class SupportsKeysAndGetItem(Protocol):

@@ -30,7 +30,7 @@ import os
 import ssl
 import warnings
 
-from .datastructures import Headers
+from .datastructures import received
 from .frames import Close, CloseCode
 from .http11 import Response
 
@@ -272,7 +272,7 @@ class SocklineError(WebSocketException):
         self.response: Response | None = None
         if response is not None:
             status, reason, headers, body = response
-            self.response = Response(status, reason, Headers(headers), body)
+            self.response = Response(status, reason, received(headers), body)
         self.code = code
         self.text = text
         self.http_status = http_status

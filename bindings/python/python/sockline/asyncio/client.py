@@ -43,7 +43,7 @@ from .._sockets import check_stream, connected_descriptor
 from .._ssl import client_tls
 from .._version import USER_AGENT
 from ..client import backoff, process_exception
-from ..datastructures import Headers, HeadersLike
+from ..datastructures import HeadersLike, received
 from ..exceptions import InvalidHandshake, InvalidStatus, SocklineError
 from ..extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from ..http11 import Request, Response
@@ -85,7 +85,7 @@ class ClientConnection(Connection):
 
     def _opened(self) -> None:
         super()._opened()
-        self.response = Response(101, "Switching Protocols", Headers(self._response_headers()))
+        self.response = Response(101, "Switching Protocols", received(self._response_headers()))
         self._measured_timings = Timings(*self._timings())
         if not self._handshake.done():
             self._pause()  # until somebody can have asked for messages

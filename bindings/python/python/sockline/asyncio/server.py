@@ -32,7 +32,7 @@ from .._options import (
 from .._sockets import ListeningSocket, check_stream, hand_over, listening_sockets
 from .._ssl import server_tls
 from .._version import USER_AGENT
-from ..datastructures import Headers
+from ..datastructures import received
 from ..exceptions import SocklineError
 from ..frames import CloseCode
 from ..extensions.permessage_deflate import ServerPerMessageDeflateFactory
@@ -300,7 +300,7 @@ class Server(AnsweringServer):
         remote: tuple[str, int] | None,
     ) -> None:
         """A client asks for a connection: answers at once, unless a coroutine has to be asked."""
-        request = Request(target, Headers(headers))
+        request = Request(target, received(headers))
         connection = self._asking(request, remote)
         verdict = self._verdict(connection, request)
         if isinstance(verdict, Awaitable) or self._process_response is not None:
@@ -315,7 +315,7 @@ class Server(AnsweringServer):
     ) -> None:
         """A client asks for anything else, and ``process_request`` may have an answer."""
         target, headers, method, remote = asked
-        request = Request(target, Headers(headers), method)
+        request = Request(target, received(headers), method)
         connection = self._asking(request, remote)
         verdict = self._verdict(connection, request)
         if isinstance(verdict, Awaitable) or (verdict is not None and self._process_response is not None):

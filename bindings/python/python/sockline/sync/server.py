@@ -32,7 +32,7 @@ from .._options import (
 from .._sockets import ListeningSocket, check_stream, hand_over
 from .._ssl import server_tls
 from .._version import USER_AGENT
-from ..datastructures import Headers
+from ..datastructures import received
 from ..exceptions import SocklineError
 from ..extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from ..frames import CloseCode
@@ -218,7 +218,7 @@ class Server(AnsweringServer):
         remote: tuple[str, int] | None,
     ) -> None:
         """A client asks for a connection."""
-        request = Request(target, Headers(headers))
+        request = Request(target, received(headers))
         self._add(functools.partial(self._conduct, request_id, request, offered, remote))
 
     def _request(
@@ -228,7 +228,7 @@ class Server(AnsweringServer):
     ) -> None:
         """A client asks for anything else, and ``process_request`` may have an answer."""
         target, headers, method, remote = asked
-        request = Request(target, Headers(headers), method)
+        request = Request(target, received(headers), method)
         self._add(functools.partial(self._consult, exchange, request, remote))
 
     def _server_closed(self) -> None:
