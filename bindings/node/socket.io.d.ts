@@ -272,6 +272,8 @@ export interface Engine extends EventEmitter {
   /** The transports that a client can go over to from this one. */
   upgrades(transport: string): string[];
   use(middleware: (request: IncomingMessage, response: ServerResponse, next: (error?: any) => void) => void): void;
+  /** Those of express and its like have types of their own for requests. */
+  use(middleware: (request: any, response: any, next: (error?: any) => void) => void): void;
   handleRequest(request: IncomingMessage, response: ServerResponse): void;
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   attach(server: AnyServer, options?: Partial<ServerOptions>): void;

@@ -65,7 +65,7 @@ class Adopter {
     } finally {
       engine.ioCloseDescriptor(far);
     }
-    return new net.Socket({ fd: near, readable: true, writable: true });
+    return streamOn(near);
   }
 
   #give(descriptor, head, rest) {
