@@ -25,7 +25,8 @@ const OPTIONS = Object.freeze({
 /** Serves one session of another engine: `conn` has `send`, `close`, `request`, and events `data` and `close`, as engine.io's. */
 function bridge(io, conn) {
   if (conn.protocol === 3) return conn.close(); // of clients of Socket.IO 2, whose heartbeats are the other way round
-  const url = `${io.path()}/?EIO=4&transport=websocket`;
+  // Nobody else can ask for this URL, and so be taken for who was let in.
+  const url = `${io.path()}/?EIO=4&transport=websocket&t=${randomBytes(16).toString('hex')}`;
   const stream = io._engine._exchanges.connect(headOf(url, io._engine._requests.mark(conn.request, url)));
   io._bridged.set(conn.request, conn);
   const write = (text) => stream.write(frame(text));
