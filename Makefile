@@ -11,8 +11,8 @@ PORT ?= 3000
 RELEASE := target/release
 VENV := .venv
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find core/src ffi/src -name '*.rs') core/Cargo.toml ffi/Cargo.toml
-PYTHON_SOURCES := $(shell find bindings/python -name '*.rs' -o -name '*.py' -o -name '*.pyi' -o -name '*.toml')
-NODE_SOURCES := $(shell find bindings/node -path '*/node_modules' -prune -o \( -name '*.rs' -o -name '*.js' -o -name '*.mjs' -o -name '*.ts' -o -name '*.toml' -o -name 'package*.json' \) -print)
+PYTHON_SOURCES := $(shell find bindings/command bindings/python -name '*.rs' -o -name '*.py' -o -name '*.pyi' -o -name '*.toml')
+NODE_SOURCES := $(shell find bindings/command bindings/node -path '*/node_modules' -prune -o \( -name '*.rs' -o -name '*.js' -o -name '*.mjs' -o -name '*.ts' -o -name '*.toml' -o -name 'package*.json' \) -print)
 WHEELS := target/wheels
 ADDON := bindings/node/sockline.node
 
@@ -124,7 +124,7 @@ lint:
 
 test-rust:
 	tests/tools/need tinyproxy microsocks dante-server stunnel4 openssl curl redis-server
-	$(CARGO) test --locked -p sockline -p sockline-ffi
+	$(CARGO) test --locked -p sockline -p sockline-ffi -p sockline-command
 
 test-c: lib c cpp
 	tests/tools/need valgrind clang curl openssl pkg-config redis-server

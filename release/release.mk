@@ -18,10 +18,10 @@ version:
 
 NOTICES := release/notices.py release/dependencies.py Cargo.lock core/Cargo.toml
 
-bindings/python/LICENSE-THIRD-PARTY: $(NOTICES) bindings/python/Cargo.toml
+bindings/python/LICENSE-THIRD-PARTY: $(NOTICES) bindings/command/Cargo.toml bindings/python/Cargo.toml
 	$(PYTHON) release/notices.py sockline-python >$@
 
-target/notices/%: $(NOTICES) bindings/node/Cargo.toml ffi/Cargo.toml
+target/notices/%: $(NOTICES) bindings/command/Cargo.toml bindings/node/Cargo.toml ffi/Cargo.toml
 	@mkdir -p $(@D)
 	$(PYTHON) release/notices.py sockline-$* >$@
 

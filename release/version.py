@@ -46,7 +46,7 @@ class Place:
 
 PLACES = [
     Place("Cargo.toml", r'^version = "(.+)"$', 1),
-    Place("Cargo.lock", MEMBERS, 4),
+    Place("Cargo.lock", MEMBERS, 5),
     Place("core/benches/side_by_side/Cargo.lock", CORE, 1),
     Place("core/fuzz/Cargo.lock", CORE, 1),
     Place("bindings/node/package.json", NPM, 1),

@@ -7,7 +7,7 @@
 const { markAsUntransferable } = require('worker_threads');
 const { loadAddon } = require('./addon');
 
-const { ClientContext, Engine, ServerContext } = loadAddon();
+const { ClientContext, Engine, ServerContext, command } = loadAddon();
 
 const FastBuffer = Buffer[Symbol.species]; // what Buffer.from makes, without its checks
 
@@ -233,6 +233,7 @@ function takeSocket(slot) {
 module.exports = {
   ClientContext,
   ServerContext,
+  command,
   KIND,
   WANTS,
   FastBuffer,

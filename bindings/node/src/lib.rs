@@ -19,10 +19,13 @@
 //! | `listener` | what the core calls: turns events into records of the batch |
 //! | `errors` | failures under the codes and texts that npm `ws` gives them |
 //! | `io` | all of this for Socket.IO |
+//! | `command` | the command `sockline`; feature `command` |
 //! | `js` | Node-API calls that napi-rs has no cheap form of |
 
 mod batch;
 mod bell;
+#[cfg(feature = "command")]
+mod command;
 mod engine;
 mod errors;
 mod host;

@@ -8,6 +8,7 @@
 //! | `socket`, `coming_back` | the callback face, and its clients that connect again |
 //! | `server`, `threads` | listening, answering upgrade requests, and I/O on the core's own threads |
 //! | `io` | Socket.IO |
+//! | `command` | the command `sockline`; feature `command` |
 //! | `tls` | configurations of TLS |
 //! | `message`, `options`, `errors`, `guarded` | values on their way between the languages |
 //! | `posts` | what other threads have to say, on its way to a driver's |
@@ -16,6 +17,8 @@
 //! Only code that is attached to the interpreter turns a loop, so handlers run attached, one after the other.
 
 mod coming_back;
+#[cfg(feature = "command")]
+mod command;
 mod connection;
 mod driver;
 mod errors;
@@ -42,6 +45,9 @@ mod waiter;
 mod _native {
     use pyo3::prelude::*;
 
+    #[cfg(feature = "command")]
+    #[pymodule_export]
+    use crate::command::command;
     #[pymodule_export]
     use crate::connection::Connection;
     #[pymodule_export]

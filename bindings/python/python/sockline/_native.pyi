@@ -32,6 +32,7 @@ __all__ = [
     "Socket",
     "Waiter",
     "broadcast",
+    "command",
     "memory_in_use",
     "set_log_level",
     "set_memory_budget",
@@ -391,6 +392,9 @@ def set_memory_budget(budget: int | None) -> None:
     """Limits what the process keeps of messages, over all its connections, in bytes; ``None`` sets no limit. Sending
     raises ``SOCKLINE_ERR_MEMORY_BUDGET`` beyond it, or does what ``slow_consumer`` says. Any thread.
     """
+
+def command(arguments: list[str]) -> int:
+    """Run the command ``sockline`` and return the code to exit with; not in builds without the feature ``command``."""
 
 def memory_in_use() -> int:
     """What the budget limits, in bytes, as it is now. Any thread."""
