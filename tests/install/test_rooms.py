@@ -74,6 +74,13 @@ class Rooms(ProcessTest):
         told = self.run_to_end([*self.programs["python"], "-c", say]).rest()
         self.assertEqual(told, [" ".join([manifest(MAIN)["version"]] * 2)])
 
+    def test_both_have_the_same_command(self) -> None:
+        programs = [self.room.folder / "venv/bin/sockline", self.room.folder / "node/node_modules/.bin/sockline"]
+        for flag in ("--version", "--help"):
+            wheel, npm = (self.run_to_end([*self.room.command(program), flag]).rest() for program in programs)
+            self.assertEqual(wheel, npm)
+            self.assertIn("sockline", "".join(wheel))
+
     def require(self, changes: str, script: str, status: int = 0) -> str:
         """What a script prints where this has been done to the folder node_modules/@sockline."""
         copy = self.room.folder / "changed"
