@@ -1,5 +1,19 @@
 import WebSocket from './index.js';
 
-export const { Server, WebSocketError, WebSocketServer, WebSocketStream, log, memoryInUse, setMemoryBudget } = WebSocket;
+export const {
+  PerMessageDeflate,
+  Receiver,
+  Sender,
+  Server,
+  WebSocketError,
+  WebSocketServer,
+  WebSocketStream,
+  createWebSocketStream,
+  extension,
+  log,
+  memoryInUse,
+  setMemoryBudget,
+  subprotocol,
+} = WebSocket;
 export { WebSocket };
 export default WebSocket;

@@ -46,6 +46,8 @@ const LIMIT: usize = 600;
 fn config() -> Config {
     Config {
         max_message: LIMIT,
+        max_fragments: 0,
+        answer_pings: true,
         message_parts: false,
         ping_interval: 50,
         ping_timeout: 40,

@@ -269,6 +269,15 @@ impl Server {
         event_loop::adopt(self.id, socket, request, rest)
     }
 
+    /// As [`Server::adopt`], but at once, for hosts that have to know at once: the server's handler is asked before this
+    /// returns. Only on the thread that turns the server's first loop; also in handlers.
+    ///
+    /// # Errors
+    /// As of [`Server::adopt`], and [`ErrorCode::Unsupported`] on another thread.
+    pub fn adopt_now(self, socket: OwnedFd, request: Request, rest: &[u8]) -> Result<()> {
+        event_loop::adopt_now(self.id, socket, request, rest)
+    }
+
     /// Goes in good order: stops listening at once, closes connections with 1001, and cuts what is left at the deadline;
     /// `on_server_closed` comes when the last has ended.
     ///

@@ -10,6 +10,12 @@ use crate::ws::{self, Compression};
 pub struct Settings {
     /// The longest message to accept, in bytes; a longer one fails the connection with 1009.
     pub max_message: usize,
+    /// How many fragments a message may have; more fail the connection with 1008. Default: 0, as many as `max_message`
+    /// allows, where each counts with what its header takes.
+    pub max_fragments: u32,
+    /// Pings are answered by the connection itself (RFC 6455 §5.5.2). Default: true. Without, the application answers them,
+    /// by [`WebSocket::pong`](crate::WebSocket::pong).
+    pub answer_pings: bool,
     /// A ping goes out when nothing has come for so long.
     pub ping_interval: Duration,
     /// The peer is given up when nothing has come for so long after that ping.
@@ -105,6 +111,8 @@ impl Settings {
     pub fn server() -> Settings {
         Settings {
             max_message: MIB,
+            max_fragments: 0,
+            answer_pings: true,
             ping_interval: Duration::from_secs(20),
             ping_timeout: Duration::from_secs(20),
             close_timeout: Duration::from_secs(5),
@@ -137,6 +145,8 @@ impl Settings {
     pub(crate) fn protocol(&self) -> ws::Config {
         ws::Config {
             max_message: self.max_message,
+            max_fragments: self.max_fragments,
+            answer_pings: self.answer_pings,
             message_parts: self.message_parts,
             ping_interval: millis(self.ping_interval),
             ping_timeout: millis(self.ping_timeout),

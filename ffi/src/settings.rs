@@ -153,6 +153,8 @@ pub(crate) unsafe fn read_settings(
         compression: unsafe { read_compression(given.compression, compression) }?,
         slow_consumer: slow_consumer(given.slow_consumer)?,
         message_parts: switch("message_parts", given.message_parts, defaults.message_parts)?,
+        max_fragments: defaults.max_fragments,
+        answer_pings: defaults.answer_pings,
     })
 }
 

@@ -6,6 +6,7 @@ const net = require('net');
 const { withCode } = require('./errors');
 const { flatten } = require('./headers');
 const { amount, clientLimits } = require('./options');
+const { refuseOfClient } = require('./refused-options');
 const { reconnectOption } = require('./reconnecting');
 const { clientContext } = require('./tls');
 
@@ -21,6 +22,7 @@ function describeClient(url, protocols, options) {
   if (version !== PROTOCOL_VERSION) {
     throw new RangeError(`Unsupported protocol version: ${version} (supported versions: ${PROTOCOL_VERSION})`);
   }
+  refuseOfClient(options, url.protocol === 'wss:');
   const reconnect = reconnectOption(options.reconnect);
   return {
     limits: clientLimits(options),
@@ -46,9 +48,10 @@ function parseUrl(address) {
   }
   if (url.protocol === 'http:') url.protocol = 'ws:';
   if (url.protocol === 'https:') url.protocol = 'wss:';
-  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') {
-    throw new SyntaxError('The URL\'s protocol must be one of "ws:", "wss:", "http:", or "https:"');
+  if (!['ws:', 'wss:', 'ws+unix:'].includes(url.protocol)) {
+    throw new SyntaxError('The URL\'s protocol must be one of "ws:", "wss:", "http:", "https:", or "ws+unix:"');
   }
+  if (url.protocol === 'ws+unix:' && !url.pathname) throw new SyntaxError("The URL's pathname is empty");
   if (url.hash) throw new SyntaxError('The URL contains a fragment identifier');
   return url;
 }

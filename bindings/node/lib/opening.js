@@ -2,6 +2,7 @@
 // A client's way to an open connection: its request, those that redirects ask for, and what is told of the answers.
 
 const { MAX_REDIRECTS, describeClient, parseUrl } = require('./client');
+const { checkSignal, watchSignal } = require('./aborting');
 const { addTarget, engine, removeTarget } = require('./engine');
 const { calling, withCode } = require('./errors');
 const { Request } = require('./request');
@@ -35,9 +36,12 @@ class Opening {
     this.#socket = socket;
     this.#options = options ?? {};
     this.#protocols = [protocols ?? this.#options.protocols ?? []].flat();
+    checkSignal(this.#options.signal);
     this.#origin = parseUrl(address);
     const description = this.#describe(this.#origin, this.#options);
     this.#connect(description);
+    socket._spaceEvents(this.#options);
+    if (this.#options.signal) socket._whenOver = watchSignal(socket, this.#options.signal);
   }
 
   /** Whether messages are taken before there is a connection. */

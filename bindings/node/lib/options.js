@@ -1,10 +1,12 @@
 'use strict';
-// Options under ws's names, with ws's defaults; and clear words about what sockline does not have.
+// Options under ws's names, with ws's defaults; `refused-options.js` has those that are refused.
 
 const { compression } = require('./compression');
 const { withCode } = require('./errors');
 
 const MAX_PAYLOAD = 100 * 1024 * 1024;
+const MAX_FRAGMENTS = 16 * 1024;
+const MAX_U32 = 2 ** 32 - 1;
 const CLOSE_TIMEOUT = 30_000; // ms
 const HIGH_WATER_MARK = 1024 * 1024; // bytes
 const KEEP_ALIVE = 7_200_000; // ms, Linux's own
@@ -12,32 +14,6 @@ const HEAD_TIMEOUT = 60_000; // ms, as http.Server's headersTimeout
 
 /** What becomes of messages over the hard limit, by the addon's numbers. */
 const POLICIES = ['error', 'drop-newest', 'drop-oldest', 'close'];
-
-/** What ws can and sockline can't yet: ignoring these would change what a program does. */
-const REFUSED = {
-  autoPong: (value) => value === false && 'pings are always answered',
-  allowSynchronousEvents: (value) => value === false && 'events of one read come in one go',
-};
-const REFUSED_OF_CLIENT = {
-  ...REFUSED,
-  agent: (value) => Boolean(value) && 'there are no agents: connections are not made by the http module',
-  createConnection: (value) => Boolean(value) && 'connections are not made by the net module',
-  lookup: (value) => Boolean(value) && 'names are looked up by the system',
-  generateMask: (value) => Boolean(value) && 'masks come from the system\'s random numbers (RFC 6455 §5.3)',
-  finishRequest: (value) => Boolean(value) && 'requests are not made by the http module; use headers',
-};
-const REFUSED_OF_SERVER = {
-  ...REFUSED,
-  server: (value) => Boolean(value) && 'attaching to a server of the http module is not possible yet; use port',
-  noServer: (value) => Boolean(value) && 'there is no handleUpgrade yet; use port',
-};
-
-function refuse(options, refused) {
-  for (const [name, judge] of Object.entries(refused)) {
-    const reason = judge(options[name]);
-    if (reason) throw withCode(new Error(`option ${name}: ${reason}`), 'SOCKLINE_ERR_UNSUPPORTED');
-  }
-}
 
 /** A number of bytes or milliseconds, 0 for none. */
 function amount(options, name, byDefault) {
@@ -52,6 +28,8 @@ function amount(options, name, byDefault) {
 function limits(options, handshakeTimeout, role) {
   return {
     maxPayload: amount(options, 'maxPayload', MAX_PAYLOAD) || Number.MAX_SAFE_INTEGER,
+    maxFragments: Math.min(amount(options, 'maxFragments', MAX_FRAGMENTS), MAX_U32),
+    autoPong: options.autoPong ?? true,
     handshakeTimeout: amount(options, 'handshakeTimeout', handshakeTimeout),
     closeTimeout: amount(options, 'closeTimeout', CLOSE_TIMEOUT),
     pingInterval: amount(options, 'pingInterval', 0),
@@ -83,13 +61,18 @@ function tcp(options) {
   };
 }
 
+/** For ws's limits that are none here, because less is ever kept: a wrong value is wrong all the same. */
+function checkNeedless(options) {
+  for (const name of ['maxBufferedChunks', 'maxPendingAutoPongs']) amount(options, name, 0);
+}
+
 function clientLimits(options) {
-  refuse(options, REFUSED_OF_CLIENT);
+  checkNeedless(options);
   return limits(options, 0, 'client');
 }
 
 function serverLimits(options) {
-  refuse(options, REFUSED_OF_SERVER);
+  checkNeedless(options);
   return limits(options, HEAD_TIMEOUT, 'server');
 }
 

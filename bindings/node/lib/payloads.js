@@ -21,9 +21,6 @@ function toView(data) {
   if (ArrayBuffer.isView(data)) return data;
   if (!data) return EMPTY;
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  if (typeof Blob !== 'undefined' && data instanceof Blob) {
-    throw new TypeError('a Blob can only be read later; send what its arrayBuffer() resolves to');
-  }
   return Buffer.from(data);
 }
 

@@ -7,18 +7,13 @@ const v8 = require('v8');
 
 const { ClientContext, ServerContext } = require('./engine');
 const { calling, withCode } = require('./errors');
+const { refuseOfTls } = require('./refused-options');
 
 const OLDER = ['TLSv1', 'TLSv1.1', 'TLSv1.2']; // the engine speaks 1.2 and 1.3 only: nothing older is accepted either way
 const NEWEST = 'TLSv1.3';
 const DIGEST = 32; // bytes of SHA-256
 const KEPT_CONTEXTS = 64;
 
-/** What ws passes on to the tls module and the engine doesn't know. */
-const UNKNOWN = [
-  'checkServerIdentity', 'ciphers', 'clientCertEngine', 'crl', 'dhparam', 'ecdhCurve', 'honorCipherOrder', 'maxVersion',
-  'pfx', 'privateKeyEngine', 'pskCallback', 'secureContext', 'secureOptions', 'secureProtocol', 'session', 'sigalgs',
-  'SNICallback',
-];
 /** What makes a client need a context of its own. */
 const OF_CLIENT = ['ca', 'cert', 'key', 'servername', 'rejectUnauthorized', 'ALPNProtocols', 'minVersion', 'pins'];
 
@@ -30,7 +25,7 @@ const contexts = new Map();
 
 /** The context of a client for a host and port; undefined if the engine's own will do. */
 function clientContext(options, authority) {
-  refuseUnknown(options);
+  refuseOfTls(options, 'client');
   const insecure = !(options.rejectUnauthorized ?? process.env.NODE_TLS_REJECT_UNAUTHORIZED !== '0');
   const extra = process.env.NODE_EXTRA_CA_CERTS;
   if (!insecure && !extra && OF_CLIENT.every((name) => options[name] === undefined)) return undefined;
@@ -73,7 +68,7 @@ function extraAuthorities(file) {
 function serverContext(tls) {
   const all = [tls].flat();
   const [options] = all;
-  all.forEach(refuseUnknown);
+  for (const one of all) refuseOfTls(one, 'server');
   const required = Boolean(options.requestCert) && options.rejectUnauthorized !== false;
   const trust = {
     identities: identities(all),
@@ -123,15 +118,6 @@ function pinDigest(pin) {
   const digest = typeof pin === 'string' ? Buffer.from(pin.replace(/^sha256\/\//, ''), 'base64') : Buffer.from(pin);
   if (digest.length === DIGEST) return digest;
   throw withCode(new TypeError('option pins takes SHA-256 digests of public keys, as bytes or in base64'), 'ERR_INVALID_ARG_VALUE');
-}
-
-function refuseUnknown(options) {
-  for (const name of UNKNOWN) {
-    const value = options[name];
-    if (value !== undefined && value !== null && !(name === 'maxVersion' && value === NEWEST)) {
-      refuse(name, 'the engine has no such choice');
-    }
-  }
 }
 
 function refuse(name, reason) {

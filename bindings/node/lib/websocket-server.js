@@ -3,18 +3,18 @@
 const { AsyncResource } = require('async_hooks');
 const { createHash } = require('crypto');
 const EventEmitter = require('events');
-const { STATUS_CODES } = require('http');
 
-const { TOKEN } = require('./client');
+const { attach, checkPlace, hasListener } = require('./attached');
 const { KIND, addTarget, engine, removeTarget } = require('./engine');
 const { ENGINE_CODE, calling, withCode } = require('./errors');
-const { flatten } = require('./headers');
 const { HttpRequest, answer } = require('./http-request');
 const { redisOf, tell } = require('./io/redis/cluster');
 const { amount, serverLimits } = require('./options');
 const { publication } = require('./payloads');
 const { identities, serverContext } = require('./tls');
+const { faultOf, offerFault, originOf, protocolsOf } = require('./upgrade-check');
 const { UpgradeRequest } = require('./upgrade-request');
+const { ForeignUpgrade, OwnUpgrade } = require('./upgrades');
 const WebSocket = require('./websocket');
 
 const RUNNING = 0;
@@ -22,9 +22,34 @@ const CLOSING = 1;
 const CLOSED = 2;
 
 const BACKLOG = 511; // as in the net module
+/** ws's own. */
+const DEFAULTS = {
+  allowSynchronousEvents: true,
+  autoPong: true,
+  maxBufferedChunks: 256 * 1024,
+  maxFragments: 16 * 1024,
+  maxPayload: 100 * 1024 * 1024,
+  maxPendingAutoPongs: 60,
+  skipUTF8Validation: false,
+  perMessageDeflate: false,
+  handleProtocols: null,
+  clientTracking: true,
+  closeTimeout: 30_000,
+  verifyClient: null,
+  noServer: false,
+  backlog: null,
+  server: null,
+  host: null,
+  path: null,
+  port: null,
+  WebSocket,
+};
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'; // RFC 6455 §1.3
 
-/** Listens on a port, and emits 'connection' with a WebSocket and the request for each client. */
+/**
+ * Listens on a port, or takes connections of another server, and emits 'connection' with a WebSocket and the request for each
+ * client.
+ */
 class WebSocketServer extends EventEmitter {
   /**
    * @param {object} options see index.d.ts
@@ -32,7 +57,9 @@ class WebSocketServer extends EventEmitter {
    */
   constructor(options, callback) {
     super();
-    this.options = { clientTracking: true, WebSocket, ...options };
+    this.options = { ...DEFAULTS, ...options };
+    checkPlace(this.options);
+    if (this.options.perMessageDeflate === true) this.options.perMessageDeflate = {};
     const limits = serverLimits(this.options);
     this._context = this.options.tls ? serverContext(this.options.tls) : undefined;
     if (this.options.request !== undefined && typeof this.options.request !== 'function') {
@@ -42,7 +69,6 @@ class WebSocketServer extends EventEmitter {
       const text = 'option threads: a server with io has none, because events of Socket.IO are heard on the thread of their connection';
       throw withCode(new Error(text), 'SOCKLINE_ERR_UNSUPPORTED');
     }
-    if (this.options.port == null && this.options.fd == null) throw new TypeError('The "port" option must be specified');
     if (this.options.clientTracking) this.clients = new Set();
     const { adapter } = this.options;
     this._redis = adapter == null ? undefined : clusterOf(adapter);
@@ -52,20 +78,55 @@ class WebSocketServer extends EventEmitter {
     this._key = addTarget(this);
     this._handle = 0;
     this._state = RUNNING;
+    this._server = this.options.server; // Node's, as in ws
+    this._detach = null;
+    this._closesWithClients = false;
+    if (!hasListener(this.options)) {
+      this._adoptOnly(limits);
+      return;
+    }
     if (callback) this.once('listening', callback);
     this._listen(limits);
   }
 
+  /** Listens nowhere: what connects is given to it. That keeps no process from ending; connections do. */
+  _adoptOnly(limits) {
+    const description = { ...this._description(limits), nowhere: true, unref: true, port: 0, threads: 0 };
+    this._handle = calling(() => engine.listen(description, undefined));
+    if (this._server) this._detach = attach(this, this._server);
+  }
+
   /** Binds at once, so that `address()` knows the port; the events come as late as those of the net module. */
   _listen(limits) {
-    const { host, port, fd, backlog, static: folder } = this.options;
+    const { port, fd, reusePort, ipv6Only } = this.options;
     const description = {
-      key: this._key,
-      host: host ?? '',
+      ...this._description(limits),
       port: fd == null ? checkPort(port) : 0,
       fd: fd == null ? undefined : checkDescriptor(this.options),
-      reusePort: Boolean(this.options.reusePort),
-      ipv6Only: Boolean(this.options.ipv6Only),
+      reusePort: Boolean(reusePort),
+      ipv6Only: Boolean(ipv6Only),
+    };
+    let event = ['listening'];
+    try {
+      this._handle = calling(() => engine.listen(description, this._context));
+    } catch (error) {
+      if (error[ENGINE_CODE] !== 'SOCKLINE_ERR_LISTEN_FAILED') {
+        removeTarget(this._key);
+        throw error;
+      }
+      Object.assign(error, { address: this.options.host ?? '::', port: description.port });
+      event = ['error', error];
+    }
+    process.nextTick(() => {
+      if (event[0] === 'error' || this._state === RUNNING) this.emit(...event);
+    });
+  }
+
+  _description(limits) {
+    const { host, backlog, static: folder } = this.options;
+    return {
+      key: this._key,
+      host: host ?? '',
       backlog: backlog ?? BACKLOG,
       threads: amount(this.options, 'threads', 0),
       metricsPath: this.options.metricsPath == null ? undefined : String(this.options.metricsPath),
@@ -80,24 +141,12 @@ class WebSocketServer extends EventEmitter {
       redis: this._redis,
       limits,
     };
-    let event = ['listening'];
-    try {
-      this._handle = calling(() => engine.listen(description, this._context));
-    } catch (error) {
-      if (error[ENGINE_CODE] !== 'SOCKLINE_ERR_LISTEN_FAILED') {
-        removeTarget(this._key);
-        throw error;
-      }
-      Object.assign(error, { address: host ?? '::', port: description.port });
-      event = ['error', error];
-    }
-    process.nextTick(() => {
-      if (event[0] === 'error' || this._state === RUNNING) this.emit(...event);
-    });
   }
 
   /** Where the server listens: `{ address, family, port }`; null if it doesn't. */
   address() {
+    if (this.options.noServer) throw new Error('The server is operating in "noServer" mode');
+    if (this.options.server) return this._server === null ? null : this._server.address();
     const [address, port] = this._handle === 0 ? [] : engine.localAddress(this._handle);
     if (address === undefined) return null;
     return { address, family: address.includes(':') ? 'IPv6' : 'IPv4', port: Number(port) };
@@ -151,15 +200,29 @@ class WebSocketServer extends EventEmitter {
     if (callback) this.once('close', callback);
     if (this._state === CLOSING) return;
     this._state = CLOSING;
-    if (this._handle === 0) process.nextTick(() => this._closed());
-    else engine.closeServer(this._handle);
+    if (!hasListener(this.options)) this._leave();
+    else if (this._handle === 0) process.nextTick(() => this._closed());
+    if (this._handle !== 0) engine.closeServer(this._handle);
   }
 
+  /** Takes no connections of others any more; 'close' comes when the last of those that are known has ended. */
+  _leave() {
+    this._detach?.();
+    this._server = null;
+    if (this.clients?.size > 0) this._closesWithClients = true;
+    else process.nextTick(() => this._isClosed());
+  }
+
+  /** The engine has done with it. */
   _closed() {
-    this._state = CLOSED;
     this._handle = 0;
     if (this._redis) engine.leaveCluster(this._key);
     removeTarget(this._key);
+    if (hasListener(this.options)) this._isClosed();
+  }
+
+  _isClosed() {
+    this._state = CLOSED;
     this.emit('close');
   }
 
@@ -169,16 +232,31 @@ class WebSocketServer extends EventEmitter {
     return !path || request.url.split('?', 1)[0] === path;
   }
 
-  /** Attaching to a server of the http module is not possible yet. */
-  handleUpgrade() {
-    throw new Error('handleUpgrade is not possible yet: the server listens on its own port');
+  /**
+   * Takes over a connection of a server of Node's http or https module, which has got a request for an upgrade.
+   * `callback(webSocket, request)` is called when it is accepted. Throws if the socket is taken already.
+   */
+  handleUpgrade(request, socket, head, callback) {
+    const upgrade = new ForeignUpgrade(request, socket, head);
+    const fault = faultOf(request);
+    if (fault) this._faulty(upgrade, fault);
+    else this._upgrade(upgrade, callback);
+  }
+
+  /** Listeners of 'wsClientError' answer the client themselves. */
+  _faulty(upgrade, { status, message, headers }) {
+    if (this.listenerCount('wsClientError') === 0 || !upgrade.socket) {
+      upgrade.refuse(status, message, headers);
+      return;
+    }
+    this.emit('wsClientError', new Error(message), upgrade.socket, upgrade.request);
   }
 
   /** An event from the engine. */
   _handleEvent(kind, extra, data) {
     if (kind === KIND.UPGRADE) {
       const { handle, request } = UpgradeRequest.fromRecord(data.latin1Slice());
-      this._upgrade(handle, request);
+      this._upgrade(new OwnUpgrade(handle, request), (socket) => this.emit('connection', socket, request));
     } else if (kind === KIND.REQUEST) {
       answer(this.options.request, HttpRequest.fromRecord(data));
     } else if (kind === KIND.IO_REDIS) {
@@ -188,58 +266,60 @@ class WebSocketServer extends EventEmitter {
     }
   }
 
-  _upgrade(handle, request) {
+  _upgrade(upgrade, callback) {
+    const { request } = upgrade;
     if (!this.shouldHandle(request)) {
-      refuse(handle, 400);
+      upgrade.refuse(400);
       return;
     }
-    const protocols = parseProtocols(request.headers['sec-websocket-protocol']);
-    if (protocols === null) {
-      refuse(handle, 400, 'Invalid Sec-WebSocket-Protocol header');
+    const fault = offerFault(request, this.options.perMessageDeflate);
+    if (fault) {
+      this._faulty(upgrade, fault);
       return;
     }
     const { verifyClient } = this.options;
     if (!verifyClient) {
-      this._complete(handle, protocols, request);
+      this._complete(upgrade, callback);
       return;
     }
-    const info = { origin: request.headers.origin, secure: Boolean(this._context), req: request };
+    const secure = Boolean(request.socket.authorized || request.socket.encrypted);
     const settle = (verified, status, message, headers) => {
-      if (verified) this._complete(handle, protocols, request);
-      else refuse(handle, status || 401, message, headers);
+      if (verified) this._complete(upgrade, callback);
+      else upgrade.refuse(status || 401, message || undefined, headers);
     };
+    const info = { origin: originOf(request), secure, req: request };
     if (verifyClient.length === 2) verifyClient(info, settle);
     else settle(verifyClient(info));
   }
 
-  _complete(handle, protocols, request) {
+  _complete(upgrade, callback) {
+    if (!upgrade.isWaiting()) return;
     if (this._state !== RUNNING) {
-      refuse(handle, 503);
+      upgrade.refuse(503);
       return;
     }
-    const protocol = this._chooseProtocol(protocols, request);
-    const headers = this._extraHeaders(protocol, request);
+    const { request } = upgrade;
     const socket = new this.options.WebSocket(null, undefined, this.options);
-    try {
-      const accept = (key) => calling(() => engine.accept(handle, this._key, key, protocol || undefined, headers));
-      socket._accept(handle, protocol || '', request, accept);
-    } catch (error) {
-      if (error.code === 'SOCKLINE_ERR_CLOSED') return; // the client has gone
-      refuse(handle, 500);
-      throw error;
-    }
+    const protocol = this._chooseProtocol(protocolsOf(request), request);
+    const headers = this._extraHeaders(protocol, request);
+    if (!upgrade.accept(this, socket, protocol || '', headers)) return;
     // A thread has still to take the answer: nothing can be sent before it has.
-    if (this.options.threads > 0) socket._whenOpen = () => this._connected(socket, request);
-    else this._connected(socket, request);
+    if (this.options.threads > 0) socket._whenOpen = () => this._connected(socket, request, callback);
+    else this._connected(socket, request, callback);
   }
 
-  _connected(socket, request) {
+  _connected(socket, request, callback) {
     socket._isAccepted();
     if (this.clients) {
       this.clients.add(socket);
-      socket.on('close', () => this.clients.delete(socket));
+      socket.on('close', () => this._gone(socket));
     }
-    this.emit('connection', socket, request);
+    callback(socket, request);
+  }
+
+  _gone(socket) {
+    this.clients.delete(socket);
+    if (this._closesWithClients && this.clients.size === 0) process.nextTick(() => this._isClosed());
   }
 
   _chooseProtocol(protocols, request) {
@@ -288,27 +368,9 @@ function checkDescriptor({ fd, host, port }) {
   return fd;
 }
 
-/** The offered subprotocols; null if the header breaks RFC 6455 §4.1. */
-function parseProtocols(header) {
-  if (header === undefined) return new Set();
-  const names = header.split(',').map((name) => name.trim());
-  const protocols = new Set(names);
-  return protocols.size === names.length && names.every((name) => TOKEN.test(name)) ? protocols : null;
-}
-
 function splitHeader(line) {
   const at = line.indexOf(':');
   return [line.slice(0, at).trim(), line.slice(at + 1).trim()];
-}
-
-/** Answers with a status instead; to a client that has gone there is nothing to answer. */
-function refuse(handle, status, message = STATUS_CODES[status] ?? '', headers = {}) {
-  const lines = flatten({ 'Content-Type': 'text/html', ...headers });
-  try {
-    calling(() => engine.refuse(handle, status, lines, message));
-  } catch (error) {
-    if (error.code !== 'SOCKLINE_ERR_CLOSED') throw error;
-  }
 }
 
 module.exports = WebSocketServer;

@@ -3,19 +3,21 @@
 const { AsyncResource } = require('async_hooks');
 const EventEmitter = require('events');
 const { STATUS_CODES } = require('http');
-const { StringDecoder } = require('string_decoder');
 
-const { FastBuffer, KIND, addTarget, awaitSent, engine, removeTarget, send, sendWith } = require('./engine');
+const { KIND, addTarget, awaitSent, engine, removeTarget, send, sendWith } = require('./engine');
 const { ENGINE_CODE, calling, fromRecord, fromStatus, withCode } = require('./errors');
 const { mixInto } = require('./events');
 const { extensionNames } = require('./compression');
 const { EarlyMessages } = require('./early-messages');
+const { Fragments } = require('./fragments');
+const { InTurn, isBlob } = require('./in-turn');
 const { Opening, readAnswer } = require('./opening');
 const { Outgoing } = require('./outgoing');
 const { Peer } = require('./peer');
 const { offerAttempt, readReconnecting } = require('./reconnecting');
 const { Response } = require('./response');
-const { BINARY, COMPRESSED, LAST, PART, PLAIN, STRING, closeReason, controlPayload, publication, toView } = require('./payloads');
+const { SpacedEvents } = require('./spaced-events');
+const { BINARY, COMPRESSED, PLAIN, STRING, closeReason, controlPayload, publication, toView } = require('./payloads');
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -57,10 +59,12 @@ class WebSocket extends EventEmitter {
     this._extensions = '';
     this._url = undefined;
     this._wasClean = false;
+    this._isEnding = false; // its last events are being emitted
     this._givenUp = null; // closed while connecting: the error that tells so
     this._opening = null; // a client's way to an open connection
     this._answer = null; // what a server has answered instead of upgrading
     this._over = null; // ends what has no connection any more
+    this._whenOver = null; // lets go of Node's socket
     this._wasOpen = this._isServer;
     this._keepsMessages = false; // takes messages before there is a connection
     this._outgoing = null; // callbacks of `send`
@@ -68,16 +72,25 @@ class WebSocket extends EventEmitter {
     this._heard = false; // a message has found a listener
     this._early = null; // messages that have found none
     this._part = null; // a message that is being sent in fragments
+    this._inTurn = null; // what waits until a Blob was read
+    this._spaced = null; // events that come one at a time
     this._pending = null; // other callbacks, with how many bytes have to be taken before
     this._bufferedAfterClose = 0;
     this._peer = undefined;
-    if (address === null) return;
+    if (address === null) {
+      this._spaceEvents(options);
+      return;
+    }
     this._opening = new Opening(this, address, protocols, options);
     this._keepsMessages = this._opening.keepsMessages;
   }
 
+  _spaceEvents(options) {
+    if (options?.allowSynchronousEvents === false) this._spaced = new SpacedEvents(this);
+  }
+
   /** Becomes the server's end of a connection; `accept(key)` answers the client. */
-  _accept(handle, protocol, request, accept) {
+  _accept(handle, protocol, peer, accept) {
     this._key = addTarget(this);
     try {
       accept(this._key);
@@ -87,13 +100,14 @@ class WebSocket extends EventEmitter {
     }
     this._handle = handle;
     this._protocol = protocol;
-    this._peer = request.socket;
+    this._peer = peer;
   }
 
   /** The client has its answer, or will have it before anything else. */
   _isAccepted() {
     this._extensions = extensionNames(engine.extensions(this._handle));
     this._readyState = OPEN;
+    this.emit('open');
   }
 
   get binaryType() {
@@ -106,7 +120,7 @@ class WebSocket extends EventEmitter {
 
   get bufferedAmount() {
     const waiting = this._readyState === CLOSED ? 0 : engine.bufferedAmount(this._handle);
-    return waiting + this._bufferedAfterClose;
+    return waiting + this._bufferedAfterClose + (this._inTurn?.bytes ?? 0);
   }
 
   get extensions() {
@@ -123,6 +137,7 @@ class WebSocket extends EventEmitter {
 
   get readyState() {
     if (this._readyState !== OPEN) return this._readyState;
+    if (this._inTurn?.isClosing) return CLOSING;
     // The peer may have closed, which is known before the messages that came with it are all delivered.
     return engine.readyState(this._handle) === OPEN ? OPEN : CLOSING;
   }
@@ -172,6 +187,7 @@ class WebSocket extends EventEmitter {
     }
     if (typeof data === 'number') data = data.toString();
     const isString = typeof data === 'string';
+    if (this._inTurn !== null || (!isString && isBlob(data))) return this._sendInTurn(data, options, callback);
     if (!isString) data = toView(data);
     if (options?.fin === false || this._part !== null) {
       return this._sendPart(data, isString, options, callback);
@@ -215,37 +231,52 @@ class WebSocket extends EventEmitter {
     return false;
   }
 
-  /** Fragments go out as they come; all that is sent meanwhile continues the message, as in ws. */
   _sendPart(data, isString, options, callback) {
     const isLast = options?.fin !== false;
-    this._part ??= beginPart(options?.binary ?? !isString, options?.compress === false && this._extensions !== '');
+    this._part ??= new Fragments(options?.binary ?? !isString, options?.compress === false && this._extensions !== '');
     const part = this._part;
-    if (part.chunks !== null) return this._gatherPart(part, data, isString, isLast, callback);
-    const type = PART | (isLast ? LAST : 0) | (part.binary ? BINARY : STRING);
-    // The engine cuts texts between characters, the application where it likes.
-    if (part.decoder) data = part.decoder[isLast ? 'end' : 'write'](isString ? Buffer.from(data) : toBuffer(data));
-    else if (isString) data = Buffer.from(data);
-    const result = this._readyState === OPEN ? sendWith(this._handle, type, data, NO_TOKEN, 0) : NOT_OPEN;
+    if (part.isGathered) return this._gatherPart(part, data, isString, isLast, callback);
+    const result = this._readyState === OPEN ? part.send(this._handle, data, isString, isLast) : NOT_OPEN;
     if (result < 0) return this._notSent(result, data, callback);
     if (isLast) this._part = null;
     if (callback) this._awaitSent(callback);
     return result === QUEUED;
   }
 
-  /** A message that must not be compressed can't go in parts. */
-  _gatherPart({ chunks, binary }, data, isString, isLast, callback) {
-    chunks.push(isString ? Buffer.from(data) : Buffer.from(toBuffer(data)));
+  _gatherPart(part, data, isString, isLast, callback) {
+    part.gather(data, isString);
     if (isLast) {
       this._part = null;
-      return this._send(Buffer.concat(chunks), binary ? BINARY : 0, { compress: false }, callback);
+      const whole = part.whole();
+      return this._send(whole.data, whole.type, { compress: false }, callback);
     }
     if (callback) process.nextTick(callback);
     return true;
   }
 
+  /** A Blob, or what is sent while one is being read. */
+  _sendInTurn(data, options, callback) {
+    if (this._inTurn === null && this._readyState === OPEN) {
+      this._inTurn = new InTurn(this);
+      const fail = (error, isOver) => {
+        callback?.(error);
+        if (!isOver) this._blobFailed(error);
+      };
+      this._inTurn.read(data, (bytes) => this.send(bytes, options, callback), fail);
+      return true;
+    }
+    if (this._inTurn === null || this._inTurn.isClosing) this._sendAfterClose(data, callback);
+    else this._inTurn.add(() => this.send(data, options, callback), sizeOf(data));
+    return true;
+  }
+
+  _blobFailed(error) {
+    this.emit('error', error);
+    this.close(1011);
+  }
+
   _sendAfterClose(data, callback) {
-    const length = typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength;
-    this._bufferedAfterClose += length;
+    this._bufferedAfterClose += sizeOf(data);
     if (callback) process.nextTick(callback, notOpen(this.readyState));
   }
 
@@ -310,8 +341,13 @@ class WebSocket extends EventEmitter {
       this._sendAfterClose(payload, callback);
       return;
     }
-    calling(() => engine.sendControl(this._handle, isPong, payload));
-    if (callback) this._awaitSent(callback);
+    const act = () => {
+      if (this.readyState !== OPEN) return this._sendAfterClose(payload, callback);
+      calling(() => engine.sendControl(this._handle, isPong, payload));
+      if (callback) this._awaitSent(callback);
+    };
+    if (this._inTurn === null) act();
+    else this._inTurn.add(act, payload.length);
   }
 
   /** Starts the closing handshake; while connecting, gives up. */
@@ -321,7 +357,13 @@ class WebSocket extends EventEmitter {
       this._giveUp();
       return;
     }
+    if (this._inTurn?.isClosing) return;
     const reason = closeReason(code, data);
+    if (this._inTurn !== null) {
+      this._inTurn.isClosing = true;
+      this._inTurn.add(() => this.close(code, data), 0);
+      return;
+    }
     this._readyState = CLOSING;
     calling(() => engine.close(this._handle, code, reason));
   }
@@ -363,6 +405,11 @@ class WebSocket extends EventEmitter {
 
   /** An event from the engine. */
   _handleEvent(kind, extra, data) {
+    if (this._spaced === null) this._handleOne(kind, extra, data);
+    else this._spaced.add(kind, extra, data);
+  }
+
+  _handleOne(kind, extra, data) {
     switch (kind) {
       case KIND.BINARY:
         this._receive(this._binaryType === 'nodebuffer' ? data : toBinaryType(data, this._binaryType), true);
@@ -473,17 +520,20 @@ class WebSocket extends EventEmitter {
   }
 
   _isOver(code, reason) {
-    if (this._readyState === CLOSED) return;
+    if (this._isEnding) return;
+    this._isEnding = true;
     if (this._isServer && this._readyState === CONNECTING) {
       this._readyState = CLOSED;
       return; // nobody has it
     }
     this._early?.release();
-    this._readyState = CLOSED;
-    if (this._pending !== null) this._settleSent(notOpen(CLOSED));
+    this._inTurn?.end();
+    this._whenOver?.();
     try {
       if (this._givenUp) this.emit('error', this._givenUp);
     } finally {
+      this._readyState = CLOSED;
+      if (this._pending !== null) this._settleSent(notOpen(CLOSED));
       this.emit('close', code, reason);
     }
   }
@@ -491,11 +541,6 @@ class WebSocket extends EventEmitter {
 
 function notOpen(state) {
   return new Error(`WebSocket is not open: readyState ${state} (${STATES[state]})`);
-}
-
-/** What is known of a message in fragments: of a text the decoder has the bytes of half a character. */
-function beginPart(binary, isGathered) {
-  return { binary, chunks: isGathered ? [] : null, decoder: binary ? null : new StringDecoder('utf8') };
 }
 
 function callAll(settled, error) {
@@ -508,8 +553,9 @@ function callAll(settled, error) {
   }
 }
 
-function toBuffer(view) {
-  return new FastBuffer(view.buffer, view.byteOffset, view.byteLength);
+function sizeOf(data) {
+  if (isBlob(data)) return data.size;
+  return typeof data === 'string' ? Buffer.byteLength(data) : toView(data).byteLength;
 }
 
 /** A payload is a view on memory that others have parts of. */

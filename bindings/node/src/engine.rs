@@ -74,6 +74,7 @@ impl Engine {
         let (on_loop, handler) = host.start().map_err(|text| unsupported(&text))?;
         let (key, has_threads) = (options.key, options.threads > 0);
         let asks = options.asks_requests == Some(true);
+        let retains = options.unref != Some(true);
         let mut options = options.into_core(self.host)?;
         options.tls = context.map(|context| context.tls.clone());
         let listening = if has_threads {
@@ -82,7 +83,11 @@ impl Engine {
                 server
             })
         } else {
-            options.server_handler = Arc::new(Listener { host: self.host, key });
+            options.server_handler = Arc::new(Listener {
+                host: self.host,
+                key,
+                retains,
+            });
             if asks {
                 let hook = Hook { host: self.host, key };
                 options.routes.push(Arc::new(Requests(Arc::new(hook))));
@@ -90,7 +95,9 @@ impl Engine {
             sockline::listen(Some(on_loop), options, Some(handler)).map_err(failure)
         };
         let server = listening.inspect_err(|_| host.io.redis.close(host, key, false))?;
-        host.retain();
+        if retains {
+            host.retain();
+        }
         Ok(server.raw() as f64)
     }
 

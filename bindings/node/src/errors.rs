@@ -90,6 +90,14 @@ fn of_alert(alert: u8) -> Option<&'static str> {
     })
 }
 
+/// What JavaScript's numbers can hold.
+const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+
+fn length_over_the_top() -> (&'static str, String) {
+    let text = "Unsupported WebSocket frame: payload length > 2^53 - 1";
+    ("WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH", text.to_owned())
+}
+
 /// The codes of ws's receiver, and its texts.
 fn of_protocol(error: ProtocolError) -> (&'static str, String) {
     use ProtocolError::*;
@@ -116,10 +124,7 @@ fn of_protocol(error: ProtocolError) -> (&'static str, String) {
         FragmentedControl(_) => ("WS_ERR_EXPECTED_FIN", frame("FIN must be set".into())),
         ControlTooLong(bytes) => length(bytes),
         TruncatedCloseCode => length(1),
-        InvalidLength(_) => (
-            "WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH",
-            "Unsupported WebSocket frame: payload length > 2^53 - 1".into(),
-        ),
+        InvalidLength(_) => length_over_the_top(),
         InvalidCloseCode(code) => (
             "WS_ERR_INVALID_CLOSE_CODE",
             frame(format!("invalid status code {code}")),
@@ -127,11 +132,12 @@ fn of_protocol(error: ProtocolError) -> (&'static str, String) {
         InvalidCloseReason(_) | InvalidText(_) => {
             ("WS_ERR_INVALID_UTF8", frame("invalid UTF-8 sequence".into()))
         }
+        MessageTooBig { size, .. } if size > MAX_SAFE_INTEGER => length_over_the_top(),
         MessageTooBig { .. } => (
             "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH",
             "Max payload size exceeded".into(),
         ),
-        TooManyFragments { .. } => (
+        TooManyFragments { .. } | FragmentLimit { .. } => (
             "WS_ERR_TOO_MANY_BUFFERED_PARTS",
             "Too many message fragments".into(),
         ),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use napi::sys;
-use sockline::{Handler, LogLevel, Loop, LoopOptions};
+use sockline::{Handler, LogLevel, Loop, LoopOptions, WebSocket};
 
 use crate::batch::{Batch, Kind};
 use crate::errors;
@@ -58,6 +58,8 @@ pub(crate) struct Host {
     log: Cell<Option<u32>>,
     /// What JavaScript wants the next attempt to be: its URL and headers.
     pub(crate) answer: Cell<Option<Request>>,
+    /// While a connection is given to a server: who has asked for an upgrade on it.
+    pub(crate) asked: Cell<Option<Option<WebSocket>>>,
     /// JavaScript wants to hear of flushes, whether they bring events or not.
     watching: Cell<bool>,
     /// The environment is going down.
@@ -130,6 +132,7 @@ impl Host {
             crews: RefCell::default(),
             log: Cell::new(None),
             answer: Cell::default(),
+            asked: Cell::new(None),
             watching: Cell::new(false),
             ending: Cell::new(false),
             handles: Cell::new(0),

@@ -16,12 +16,14 @@
 //! | `bell` | the same for runtimes without libuv (Bun, Deno): a thread that rings a thread-safe function |
 //! | `watcher` | which of these two a host has |
 //! | `batch` | the events of a turn on their way to JavaScript: a table, and payloads in a slab |
+//! | `adopting` | connections that Node's http module has accepted |
 //! | `listener` | what the core calls: turns events into records of the batch |
 //! | `errors` | failures under the codes and texts that npm `ws` gives them |
 //! | `io` | all of this for Socket.IO |
 //! | `command` | the command `sockline`; feature `command` |
 //! | `js` | Node-API calls that napi-rs has no cheap form of |
 
+mod adopting;
 mod batch;
 mod bell;
 #[cfg(feature = "command")]

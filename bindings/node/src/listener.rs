@@ -136,18 +136,27 @@ fn answered(response: &HttpResponse) -> Vec<u8> {
 pub(crate) struct Listener {
     pub(crate) host: HostPointer,
     pub(crate) key: u32,
+    /// Whether it keeps the process from ending.
+    pub(crate) retains: bool,
 }
 
 impl ServerHandler for Listener {
     fn on_upgrade(&self, request: &UpgradeRequest<'_>) {
+        let host = self.host.get();
+        if host.asked.get().is_some() {
+            host.asked.set(Some(Some(request.websocket()))); // JavaScript knows the request
+            return;
+        }
         let remote = request.remote_address();
         let record = upgrade_record(request.websocket(), request.target(), remote, request.headers());
-        self.host.get().batch.push(self.key, Kind::Upgrade, 0, &record);
+        host.batch.push(self.key, Kind::Upgrade, 0, &record);
     }
 
     fn on_server_closed(&self, _: Server) {
         self.host.get().batch.push(self.key, Kind::ServerClosed, 0, &[]);
-        self.host.get().release();
+        if self.retains {
+            self.host.get().release();
+        }
     }
 }
 

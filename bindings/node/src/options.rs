@@ -19,6 +19,10 @@ use crate::io::{IoRedis, io_server};
 #[napi(object)]
 pub struct Limits {
     pub max_payload: f64,
+    /// How many fragments a message may have.
+    pub max_fragments: u32,
+    /// Whether pings are answered by the engine.
+    pub auto_pong: bool,
     pub handshake_timeout: f64,
     pub close_timeout: f64,
     pub ping_interval: f64,
@@ -100,6 +104,8 @@ pub struct ListenOptions {
     pub port: u16,
     /// Whether it listens nowhere: its connections are given to it.
     pub nowhere: Option<bool>,
+    /// Whether it lets the process end; its connections don't. Not with threads.
+    pub unref: Option<bool>,
     /// The descriptor of the socket to listen on, which is taken over.
     pub fd: Option<i32>,
     pub reuse_port: Option<bool>,
@@ -216,6 +222,8 @@ impl Limits {
     pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings::server();
         settings.max_message = (self.max_payload as usize).max(1);
+        settings.max_fragments = self.max_fragments;
+        settings.answer_pings = self.auto_pong;
         settings.ping_interval = millis(self.ping_interval);
         settings.ping_timeout = millis(self.ping_timeout);
         settings.close_timeout = millis(self.close_timeout);

@@ -45,9 +45,11 @@ test('an exception in a handler does not stop the batch', async () => {
 
 test('the types are those of the package', async () => {
   const tsc = path.join(PACKAGE, 'node_modules/typescript/bin/tsc');
-  await run(process.execPath, [tsc, '--project', 'test/types'], { cwd: PACKAGE }).catch((error) => {
-    assert.fail(error.stdout);
-  });
+  for (const project of ['test/types', 'test/types/swapped.json']) {
+    await run(process.execPath, [tsc, '--project', project], { cwd: PACKAGE }).catch((error) => {
+      assert.fail(error.stdout);
+    });
+  }
 });
 
 test('50 workers in a row are terminated with live connections', async () => {

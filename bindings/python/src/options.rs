@@ -91,6 +91,8 @@ impl Limits {
     pub(crate) fn settings(&self) -> PyResult<Settings> {
         Ok(Settings {
             max_message: self.max_size.unwrap_or(usize::MAX),
+            max_fragments: 0,
+            answer_pings: true,
             ping_interval: duration("ping_interval", self.ping_interval)?,
             ping_timeout: duration("ping_timeout", self.ping_timeout)?,
             close_timeout: duration("close_timeout", self.close_timeout)?,

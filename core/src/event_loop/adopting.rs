@@ -2,12 +2,14 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use socket2::{Domain, SockRef, Type};
 
 use super::command::Command;
 use super::core::LoopCore;
 use super::shared::Shared;
+use super::site::Site;
 use super::stream::Stream;
 use super::tcp;
 use crate::error::{Error, ErrorCode, Result};
@@ -35,6 +37,18 @@ pub(crate) fn adopt(server: Id, socket: OwnedFd, request: Request, rest: &[u8]) 
     };
     // Also on this thread not at once: its handlers must not be called before this has returned.
     part.shared.push(Command::Adopt(part.id, Box::new(adopted)));
+    Ok(())
+}
+
+/// The same, but done when this returns; only on the thread of the server's first loop.
+pub(crate) fn adopt_now(server: Id, socket: OwnedFd, request: Request, rest: &[u8]) -> Result<()> {
+    let site = Shared::site(server)?;
+    let stream = given_stream(socket, &site.options.settings.tcp)?;
+    let part = site.nearest_part().ok_or(ErrorCode::Closed)?;
+    let core = part.shared.enter().filter(|_| part.id == server);
+    let core =
+        core.ok_or_else(|| Error::new(ErrorCode::Unsupported, "another thread turns the server's loop"))?;
+    core.take_over_now(server, stream, request, rest);
     Ok(())
 }
 
@@ -73,6 +87,29 @@ impl LoopCore {
             request,
             mut rest,
         } = adopted;
+        if let Some((id, site)) = self.let_in(server, stream) {
+            self.with_turn(id, || {
+                self.request(id, &site, request);
+                self.input(id, &mut rest);
+            });
+        }
+    }
+
+    /// The same outside of a turn of its socket: this may be another one's, and turns don't nest. So what came behind the
+    /// head waits for the answer to an upgrade.
+    fn take_over_now(&self, server: Id, stream: Stream, request: Request, rest: &[u8]) {
+        if let Some((id, site)) = self.let_in(server, stream) {
+            self.request(id, &site, request);
+            self.with_conn(id, |conn| {
+                if !rest.is_empty() {
+                    conn.stash(rest);
+                }
+            });
+            self.reconsider(id);
+        }
+    }
+
+    fn let_in(&self, server: Id, stream: Stream) -> Option<(Id, Arc<Site>)> {
         let mut excess = Vec::new();
         let taken = {
             let mut servers = self.servers.borrow_mut();
@@ -84,11 +121,6 @@ impl LoopCore {
             }
         };
         self.refuse_excess(&excess);
-        if let Some((id, site)) = taken {
-            self.with_turn(id, || {
-                self.request(id, &site, request);
-                self.input(id, &mut rest);
-            });
-        }
+        taken
     }
 }

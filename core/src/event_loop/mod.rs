@@ -83,7 +83,7 @@ use crate::server::{Server, ServerOptions};
 use crate::websocket::{SendOptions, Sent, WebSocket};
 use crate::ws::{MessageType, ReadyState};
 
-pub(crate) use self::adopting::adopt;
+pub(crate) use self::adopting::{adopt, adopt_now};
 #[cfg(feature = "redis")]
 pub(crate) use self::burst::Burst;
 pub(crate) use self::command::Call;

@@ -8,6 +8,10 @@ pub struct Config {
     /// The longest message to accept, in bytes of payload. A longer one fails the connection with 1009.
     /// So does one of so many fragments that their headers take as much again: empty fragments are not free.
     pub max_message: usize,
+    /// How many fragments a message may have; more fail the connection with 1008. 0: as many as `max_message` allows.
+    pub max_fragments: u32,
+    /// Pings are answered (RFC 6455 §5.5.2). Without, that is left to whoever hears them.
+    pub answer_pings: bool,
     /// Messages are handed out in parts as they arrive, each in one part at least. To be chosen once for a connection.
     pub message_parts: bool,
     /// A ping goes out after this long without any data from the peer. 0: never.
@@ -23,6 +27,8 @@ impl Config {
     pub fn client() -> Config {
         Config {
             max_message: 16 << 20,
+            max_fragments: 0,
+            answer_pings: true,
             message_parts: false,
             ping_interval: 20_000,
             ping_timeout: 20_000,

@@ -143,6 +143,7 @@ impl Connection {
         let rules = Rules {
             role: self.role,
             max_message: config.max_message,
+            max_fragments: config.max_fragments,
             deflate: self.deflate.as_deref_mut(),
         };
         let read = if config.message_parts {
@@ -155,7 +156,7 @@ impl Connection {
                 consumed,
                 event: None,
             }),
-            Ok((consumed, Some(unit))) => match self.on_unit(unit, input, now, scratch, out) {
+            Ok((consumed, Some(unit))) => match self.on_unit(unit, input, now, config, scratch, out) {
                 Ok(event) => ControlFlow::Continue(Received {
                     consumed,
                     event: Some(event),
@@ -400,6 +401,7 @@ impl Connection {
         unit: Unit,
         input: &'a [u8],
         now: Millis,
+        config: &Config,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<Event<'a>, Why<'a>> {
@@ -419,7 +421,7 @@ impl Connection {
                 is_first,
                 is_last,
             },
-            Unit::Ping(body) => return self.on_ping(body.within(input), scratch, out),
+            Unit::Ping(body) => return self.on_ping(body.within(input), config, scratch, out),
             Unit::Pong(body) => {
                 let payload = body.within(input);
                 let is_answer = self.liveness.pong_received(&payload, now);
@@ -438,10 +440,12 @@ impl Connection {
     fn on_ping<'a>(
         &mut self,
         payload: Payload<'a>,
+        config: &Config,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<Event<'a>, Why<'a>> {
-        if self.state == State::Open && self.write(Opcode::Pong, &payload, scratch, out).is_err() {
+        let is_due = config.answer_pings && self.state == State::Open;
+        if is_due && self.write(Opcode::Pong, &payload, scratch, out).is_err() {
             return Err(Why::Failed(ProtocolError::NoRandomness));
         }
         Ok(Event::Ping(payload))

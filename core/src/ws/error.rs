@@ -44,6 +44,11 @@ pub enum ProtocolError {
         /// [`Config::max_message`](super::Config::max_message), or 1 KiB if that is more.
         limit: usize,
     },
+    /// A message in more fragments than are allowed.
+    FragmentLimit {
+        /// [`Config::max_fragments`](super::Config::max_fragments).
+        limit: u32,
+    },
     /// RSV1, which says that a message is compressed, on a frame of this opcode, which begins none (RFC 7692 §6).
     MisplacedCompression(u8),
     /// A compressed message that is not DEFLATE data (RFC 7692 §7.2.2).
@@ -55,12 +60,13 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// The code of the close frame that tells the peer (§7.4.1): 1002, 1007, 1009 or 1011.
+    /// The code of the close frame that tells the peer (§7.4.1): 1002, 1007, 1008, 1009 or 1011.
     pub fn close_code(&self) -> u16 {
         match self {
             Self::InvalidText(_) | Self::InvalidCloseReason(_) => 1007,
             Self::InvalidCompression | Self::TruncatedCompression => 1007,
             Self::MessageTooBig { .. } | Self::TooManyFragments { .. } => 1009,
+            Self::FragmentLimit { .. } => 1008,
             Self::NoRandomness => 1011,
             _ => 1002,
         }
@@ -97,6 +103,7 @@ impl fmt::Display for ProtocolError {
                     "message whose fragment headers alone exceed the limit of {limit} bytes"
                 )
             }
+            Self::FragmentLimit { limit } => write!(f, "message in more than {limit} fragments"),
             Self::MisplacedCompression(opcode) => {
                 write!(
                     f,

@@ -95,16 +95,6 @@ impl Header {
     pub(super) fn is_compressed(&self) -> bool {
         self.reserved == RSV1
     }
-
-    /// What the header took on the wire, if its length was encoded as briefly as it has to be.
-    pub(super) fn size(&self) -> usize {
-        let len = match self.len {
-            0..=125 => 0,
-            126..=0xffff => 2,
-            _ => 8,
-        };
-        2 + len + if self.mask.is_some() { 4 } else { 0 }
-    }
 }
 
 /// Appends the header of an unfragmented frame.

@@ -53,6 +53,8 @@ impl Body {
 pub(super) struct Rules<'a> {
     pub(super) role: Role,
     pub(super) max_message: usize,
+    /// 0 for no limit of its own.
+    pub(super) max_fragments: u32,
     /// If permessage-deflate was negotiated.
     pub(super) deflate: Option<&'a mut Deflate>,
 }
@@ -72,8 +74,8 @@ pub(super) struct Receiver {
     /// How much of it was handed out in parts, and whether any was.
     pub(super) passed: usize,
     pub(super) is_begun: bool,
-    /// What the headers of the message's continuation frames took.
-    overhead: u32,
+    /// How many frames the message has had, before it is complete.
+    fragments: u32,
     /// How many bytes at the end of `buffer` belong to a control frame.
     control: u8,
     /// How many bytes at the end of the text in `buffer` begin a character.
@@ -233,14 +235,15 @@ impl Receiver {
             // §5.4: the fragments of one message come in order, and no other message between them.
             (_, Opcode::Continue, None) => Err(ProtocolError::UnexpectedContinuation),
             (_, Opcode::Text | Opcode::Binary, Some(_)) => Err(ProtocolError::ExpectedContinuation(opcode)),
-            _ => self.check_size(header, rules.max_message),
+            _ => self.check_size(header, rules),
         }
     }
 
     /// Fragments are charged their headers, so that a message of empty ones ends somewhere. They have an account of
     /// their own: a message of exactly the limit is welcome in several fragments, too.
     #[inline]
-    fn check_size(&self, header: &Header, limit: usize) -> Result<(), ProtocolError> {
+    fn check_size(&self, header: &Header, rules: &Rules<'_>) -> Result<(), ProtocolError> {
+        let limit = rules.max_message;
         // Between two frames of a message, `buffer` holds nothing else.
         let size = (self.passed as u64 + self.buffer.len() as u64).saturating_add(header.len);
         // What compressed bytes amount to is found out by inflating them.
@@ -248,8 +251,13 @@ impl Receiver {
             return Err(ProtocolError::MessageTooBig { size, limit });
         }
         let limit = limit.max(FREE_HEADERS);
-        if self.overhead as usize > limit {
+        let continued = self.fragments.saturating_sub(1) as usize;
+        if continued.saturating_mul(least_header(rules.role)) > limit {
             return Err(ProtocolError::TooManyFragments { limit });
+        }
+        if self.fragments >= rules.max_fragments && rules.max_fragments > 0 {
+            let limit = rules.max_fragments;
+            return Err(ProtocolError::FragmentLimit { limit });
         }
         Ok(())
     }
@@ -257,9 +265,12 @@ impl Receiver {
     /// Gets ready for a payload that comes in pieces.
     pub(super) fn begin(&mut self, header: Header) {
         match header.opcode {
-            Opcode::Continue => self.overhead = self.overhead.saturating_add(header.size() as u32),
+            Opcode::Continue => {
+                self.fragments = self.fragments.saturating_add(1);
+            }
             Opcode::Text | Opcode::Binary => {
                 self.message = Some(header.opcode);
+                self.fragments = 1;
                 self.is_compressed = header.is_compressed();
             }
             Opcode::Close | Opcode::Ping | Opcode::Pong => {}
@@ -362,7 +373,7 @@ impl Receiver {
             let whole = self.buffer.len() - usize::from(self.incomplete);
             return Err(ProtocolError::InvalidText(self.passed + whole));
         }
-        self.overhead = 0;
+        self.fragments = 0;
         self.passed = 0;
         self.is_begun = false;
         self.message = None;
@@ -377,6 +388,14 @@ impl Receiver {
         } else {
             self.buffer.split_off(message)
         }
+    }
+}
+
+/// The shortest header that the peer can send: a client's has a mask.
+fn least_header(reader: Role) -> usize {
+    match reader {
+        Role::Server => 6,
+        Role::Client => 2,
     }
 }
 
@@ -469,6 +488,7 @@ mod tests {
         Rules {
             role: Role::Client,
             max_message,
+            max_fragments: 0,
             deflate: None,
         }
     }

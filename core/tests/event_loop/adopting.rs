@@ -4,9 +4,10 @@ use std::fs::File;
 use std::net::{TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 use sockline::http::{Limits, Request, parse_request};
-use sockline::{Address, ErrorCode, Loop, Server, ServerOptions};
+use sockline::{Address, ErrorCode, Loop, LoopOptions, Server, ServerOptions};
 
 use crate::support::peer::REQUEST;
 use crate::support::routes::{Told, get, ok, post, response, routed};
@@ -162,4 +163,36 @@ fn nowhere_is_one_thread() {
     };
     let error = sockline::listen(None, options, None).unwrap_err();
     assert_eq!(error.code(), ErrorCode::InvalidArgument);
+}
+
+#[test]
+fn on_the_loops_own_thread_it_may_be_done_at_once() {
+    let on_loop = Loop::new(LoopOptions::default()).unwrap();
+    let (handler, events) = recorder();
+    let options = ServerOptions {
+        address: Address::Nowhere,
+        ..local()
+    };
+    let server = sockline::listen(Some(&on_loop), options, Some(handler)).unwrap();
+    let turn = || on_loop.poll(Some(Duration::ZERO)).unwrap();
+    turn(); // from here on it knows its thread
+    let (mut peer, socket) = ends();
+    let rest = masked(0x81, b"behind the head");
+    server
+        .adopt_now(socket, request(REQUEST.as_bytes()), &rest)
+        .unwrap();
+    assert_eq!(server.metrics().unwrap().accepted, 1, "it is there already");
+    let started = Instant::now();
+    while server.metrics().unwrap().totals.messages_in == 0 {
+        assert!(started.elapsed() < PATIENCE);
+        turn();
+    }
+    assert!(peer.read_head().starts_with("HTTP/1.1 101 "));
+    events.open();
+    events.text("behind the head");
+    let (mut other, socket) = ends();
+    let elsewhere = std::thread::spawn(move || server.adopt_now(socket, request(REQUEST.as_bytes()), b""));
+    let error = elsewhere.join().unwrap().unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Unsupported);
+    assert!(other.read_to_end().is_empty(), "it is closed");
 }

@@ -180,3 +180,32 @@ fn the_buffer_of_a_delivered_message_is_used_again() {
     let third = owned(&mut other);
     assert_eq!(third.as_ptr(), address, "by any connection of the loop");
 }
+
+/// Feeds a message of `fragments` fragments, with a ping between the first and the second.
+fn in_fragments(max_fragments: u32, fragments: usize) -> Vec<Seen> {
+    let mut machine = limited(4 * KIB);
+    machine.config.max_fragments = max_fragments;
+    let rest = ["00 01 | 61"].repeat(fragments - 2).join(";");
+    let middle = if rest.is_empty() { rest } else { format!("{rest};") };
+    let message = format!("02 01 | 61;89 00;{middle}80 01 | 61");
+    machine.feed(&frames(Role::Client, &message));
+    machine.feed(&frames(Role::Client, "82 01 | 62"));
+    machine.seen
+}
+
+#[test]
+fn the_number_of_fragments_may_have_a_limit() {
+    let whole = |fragments| {
+        vec![
+            Seen::Ping(Vec::new()),
+            Seen::Binary(vec![0x61; fragments]),
+            Seen::Binary(vec![0x62]),
+        ]
+    };
+    let error = ProtocolError::FragmentLimit { limit: 3 };
+    assert_eq!(in_fragments(3, 2), whole(2));
+    assert_eq!(in_fragments(3, 3), whole(3), "control frames don't count");
+    assert_eq!(in_fragments(3, 4), [Seen::Ping(Vec::new()), Seen::Failed(error)]);
+    assert_eq!(in_fragments(0, 100), whole(100), "0 is no limit");
+    assert_eq!(error.close_code(), 1008);
+}

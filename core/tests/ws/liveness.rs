@@ -276,3 +276,15 @@ fn nothing_is_pinged_after_our_close_frame() {
     assert_eq!(server.now, 100 * SECOND);
     assert!(server.out.is_empty());
 }
+
+#[test]
+fn pings_may_be_left_to_the_application() {
+    let mut machine = Machine::server();
+    machine.config.answer_pings = false;
+    machine.feed(&frames(Role::Server, "89 01 | 61"));
+    assert_eq!(machine.seen, [Seen::Ping(vec![0x61])]);
+    assert!(machine.out.is_empty());
+    machine.config.answer_pings = true;
+    machine.feed(&frames(Role::Server, "89 01 | 61"));
+    assert_eq!(machine.out, [0x8a, 0x01, 0x61]);
+}

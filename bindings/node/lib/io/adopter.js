@@ -4,6 +4,7 @@
 const { AsyncResource } = require('async_hooks');
 const net = require('net');
 
+const { streamOn } = require('../descriptors');
 const { addTarget, engine, removeTarget } = require('../engine');
 const { calling } = require('../errors');
 const { serverLimits } = require('../options');
@@ -104,12 +105,6 @@ class Adopter {
   _handleEvent() {
     removeTarget(this.#key);
   }
-}
-
-/** A socket of Node's on a descriptor; Bun takes one only to connect by it. */
-function streamOn(fd) {
-  if (process.versions.bun) return new net.Socket({ allowHalfOpen: true }).connect({ fd });
-  return new net.Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
 }
 
 module.exports = { Adopter };

@@ -61,11 +61,7 @@ impl Engine {
     #[napi]
     pub fn io_adopt(&self, listener: f64, descriptor: i32, head: Buffer, rest: Buffer) -> Result<()> {
         let request = parse(&head)?;
-        // SAFETY: the descriptor is borrowed for the call only, and JavaScript has it open.
-        let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
-        let own = borrowed
-            .try_clone_to_owned()
-            .map_err(|error| invalid(&error.to_string()))?;
+        let own = duplicate(descriptor)?;
         server(listener)?.adopt(own, request, &rest).map_err(failure)?;
         self.host.get().deliver_soon();
         Ok(())
@@ -95,7 +91,17 @@ impl Engine {
     }
 }
 
-fn parse(head: &[u8]) -> Result<Request> {
+/// A duplicate of a descriptor that JavaScript has open.
+pub(crate) fn duplicate(descriptor: i32) -> Result<OwnedFd> {
+    // SAFETY: it is borrowed for the call only.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    borrowed
+        .try_clone_to_owned()
+        .map_err(|error| invalid(&error.to_string()))
+}
+
+/// A request's head, as Node's http module has read it.
+pub(crate) fn parse(head: &[u8]) -> Result<Request> {
     match parse_request(head, &LIMITS) {
         Ok(Some((request, _))) => Ok(request),
         Ok(None) => Err(invalid("the head of the request is not complete")),

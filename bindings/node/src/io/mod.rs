@@ -39,6 +39,7 @@ mod servers;
 mod slots;
 mod sockets;
 
+pub(crate) use exchanges::{duplicate, parse as parse_head};
 pub(crate) use redis::IoRedis;
 pub(crate) use servers::io_server;
 pub(crate) use slots::Io;

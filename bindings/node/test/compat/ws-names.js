@@ -15,28 +15,30 @@ const theirs = require('ws');
 
 /** What ws sets itself, whatever is asked for: the URL says it. */
 const OVERWRITTEN = new Set(['socketPath', 'hostname', 'protocol', 'timeout', 'method', 'host', 'path', 'port']);
+/** What it gives to its compression itself. */
+const GIVEN = new Set(['isServer', 'maxPayload']);
 
 const MAKER = 'constructor(options';
 
 /** Values that ask for something; of other options an object does. */
 const VALUES = {
-  allowSynchronousEvents: false,
-  autoPong: false,
   agent: new http.Agent(),
   createConnection: () => {},
   finishRequest: () => {},
   generateMask: () => {},
   lookup: () => {},
-  noServer: true,
-  server: {},
-  skipUTF8Validation: true,
-  maxBufferedChunks: 1,
-  maxFragments: 1,
-  maxPendingAutoPongs: 1,
+  setHost: false,
 };
 
 /** Values of options that are taken. Those of certificates and keys are left to the tests of TLS. */
 const VALID = {
+  allowSynchronousEvents: false,
+  autoPong: false,
+  maxBufferedChunks: 1,
+  maxFragments: 1,
+  maxPendingAutoPongs: 1,
+  signal: new AbortController().signal,
+  skipUTF8Validation: true,
   ALPNProtocols: ['http/1.1'],
   auth: 'user:password',
   backlog: 5,
@@ -61,6 +63,8 @@ const VALID = {
   port: 0,
   protocolVersion: 13,
   rejectUnauthorized: false,
+  noServer: true,
+  server: http.createServer(),
   serverMaxWindowBits: 10,
   serverNoContextTakeover: true,
   servername: 'a.example',
@@ -81,11 +85,11 @@ async function sections() {
     members('Exports of `require`', theirs, ours),
     members('Exports of `import`', { ...theirEsm }, { ...esm }),
     members('WebSocket', theirs.prototype, ours.prototype),
-    members('WebSocketServer', theirServer, server, { handleUpgrade: () => server.handleUpgrade() }),
+    members('WebSocketServer', theirServer, server),
     ...(await events()),
     options('Options of WebSocket', clientOptions(), 'options of WebSocket', (given) => connectNowhere(given)),
     options('Options of WebSocketServer', documented('websocket-server.js', MAKER), 'options of WebSocketServer', listenBriefly),
-    options('Options of perMessageDeflate', documented('permessage-deflate.js', MAKER), 'options of perMessageDeflate', compressNowhere),
+    options('Options of perMessageDeflate', documented('permessage-deflate.js', MAKER).filter((name) => !GIVEN.has(name)), 'options of perMessageDeflate', compressNowhere),
     options('Options of send', documented('websocket.js', 'send(data'), 'options of send', () => {}),
     await codes(),
   ];
@@ -128,7 +132,8 @@ function compressNowhere(given) {
 }
 
 function listenBriefly(given) {
-  new ours.WebSocketServer({ port: 0, host: '127.0.0.1', ...given }).close();
+  const place = given.server || given.noServer ? {} : { port: 0, host: '127.0.0.1' };
+  new ours.WebSocketServer({ ...place, ...given }).close();
 }
 
 /** Events, by what is heard in the same story of either package. */

@@ -16,7 +16,8 @@ socket.onmessage = ({ data }) => console.log(typeof data === 'string' ? data.len
 socket.addEventListener('close', ({ wasClean }) => console.log(wasClean), { once: true });
 if (socket.readyState === WebSocket.OPEN) socket.send(new Uint8Array(3), (error) => console.log(error?.message));
 const tracked: Set<WebSocket> = server.clients;
-console.log(tracked.size, server.address()?.port);
+const address = server.address();
+console.log(tracked.size, typeof address === 'object' ? address?.port : address);
 
 const proxied = new WebSocket('ws://localhost', { proxy: new URL('http://proxy'), localAddress: '::1', family: 6 });
 proxied.on('upgrade', (response) => console.log(response.statusCode, response.headers['set-cookie']?.length));

@@ -1,0 +1,28 @@
+'use strict';
+// The option `signal` of the http module.
+
+const { withCode } = require('./errors');
+
+function checkSignal(signal) {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw withCode(new TypeError('The "signal" argument must be an instance of AbortSignal'), 'ERR_INVALID_ARG_TYPE');
+}
+
+/** Has the signal end a client's connection; before it is open, with the http module's error. Returns what ends that. */
+function watchSignal(socket, signal) {
+  const abort = () => {
+    if (socket._wasOpen) socket.terminate();
+    else socket._giveUp(abortError(signal.reason));
+  };
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+  return () => signal.removeEventListener('abort', abort);
+}
+
+function abortError(reason) {
+  const error = withCode(new Error('The operation was aborted', { cause: reason }), 'ABORT_ERR');
+  error.name = 'AbortError';
+  return error;
+}
+
+module.exports = { checkSignal, watchSignal };
