@@ -23,7 +23,8 @@ include ffi/install.mk
 include release/release.mk
 
 .PHONY: help build lib c cpp rust-examples python node chat cluster test lint test-rust test-c test-python test-node \
-        test-interop test-install test-packages test-docs bench autobahn docs deny fuzz miri sanitize header compat clean
+        test-interop test-install test-packages test-install-c test-docs bench autobahn docs deny fuzz miri sanitize header compat \
+        deb abi abi-accept check-targets test-aarch64 test-musl clean
 
 help:
 	@echo 'make build     libraries, bindings (.venv, examples/node/node_modules) and examples'
@@ -32,7 +33,12 @@ help:
 	@echo 'make test      all tests; make lint test-rust test-c test-python test-node test-interop test-install are its parts'
 	@echo 'make bench     side by side with other libraries  (ONLY=echo64,idle ROUNDS=31 PEERS=sockline_c,raw_tcp)'
 	@echo 'make autobahn  Autobahn|Testsuite against every language in both roles  (FACE="rust c python coroutine node")'
-	@echo 'make install   library, headers and pkg-config file, after make lib  (PREFIX=/usr/local DESTDIR=)'
+	@echo 'make install   C library, headers, pkg-config, CMake, after make lib  (PREFIX=/usr/local LIBDIR= DESTDIR=)'
+	@echo '               make install-strip without debug information; make uninstall'
+	@echo 'make deb       libsockline0 and libsockline-dev for Debian, into target/deb  (DEB_OUT=)'
+	@echo 'make abi       what C programs rely on, against ffi/abi/; make abi-accept takes what is new'
+	@echo 'make check-targets   the compiler looks at what is said of other systems  (TARGETS=…)'
+	@echo 'make test-aarch64    tests under qemu-user; make test-musl natively'
 	@echo 'make docs      the site of guides and reference, target/docs/index.html'
 	@echo 'make npm       the packages that npm is given, into target/npm'
 	@echo 'make release   all that is published, as far as this machine can build it, into target/release-artifacts'
@@ -48,7 +54,7 @@ help:
 
 build: lib rust-examples c cpp python node
 
-lib: $(RELEASE)/libsockline.so
+lib: $(RELEASE)/libsockline.so target/notices/ffi
 
 $(RELEASE)/libsockline.so $(RELEASE)/libsockline.a: $(RUST_SOURCES)
 	$(CARGO) build --release --locked -p sockline-ffi
@@ -148,7 +154,12 @@ test-interop: build
 	$(PYTHON) tests/interop/run.py
 
 # What is installed into empty folders, without Rust.
-test-install: test-packages
+test-install: test-packages test-install-c
+
+# As somebody gets the C library who has no Rust.
+test-install-c: lib
+	tests/tools/need clang pkg-config cmake meson abigail-tools debhelper lintian
+	tests/install/c/run.sh
 
 test-packages: python npm
 	cd tests/install && $(PYTHON) -m unittest test_contents test_rooms test_version
@@ -197,6 +208,31 @@ header:
 compat: python $(VENV)/.test node
 	$(VENV)/bin/python -W ignore tests/compat/write.py
 	cd bindings/node && npm ci --ignore-scripts --no-audit --no-fund && node test/compat/write.js
+
+deb: lib
+	tests/tools/need debhelper
+	ffi/debian/build.sh $(DEB_OUT)
+
+abi: lib
+	tests/tools/need abigail-tools
+	ffi/abi/check.py symbols $(RELEASE)/libsockline.so
+	ffi/abi/check.py layout
+
+abi-accept:
+	ffi/abi/check.py accept
+
+# What there is for each of them: docs/platforms.md.
+TARGETS ?= x86_64-unknown-linux-musl aarch64-unknown-linux-gnu aarch64-unknown-linux-musl \
+           aarch64-apple-darwin x86_64-apple-darwin
+
+check-targets:
+	tests/targets/run.sh check $(TARGETS)
+
+test-aarch64:
+	tests/targets/run.sh test aarch64-unknown-linux-gnu
+
+test-musl:
+	tests/targets/run.sh test x86_64-unknown-linux-musl
 
 deny:
 	@command -v cargo-deny >/dev/null || { echo 'make deny needs cargo-deny: cargo install --locked cargo-deny'; exit 1; }

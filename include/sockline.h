@@ -45,6 +45,19 @@ extern "C" {
 #endif
 
 /*
+ * Version of this header. The library that a program meets may be a newer one: sockline_version tells.
+ */
+
+#define SOCKLINE_VERSION_MAJOR 0
+#define SOCKLINE_VERSION_MINOR 1
+#define SOCKLINE_VERSION_PATCH 0
+#define SOCKLINE_VERSION "0.1.0"
+
+/** A version as one number that can be compared, as sockline_version_number returns it. */
+#define SOCKLINE_MAKE_VERSION(major, minor, patch) ((major) << 16 | (minor) << 8 | (patch))
+#define SOCKLINE_VERSION_NUMBER SOCKLINE_MAKE_VERSION(SOCKLINE_VERSION_MAJOR, SOCKLINE_VERSION_MINOR, SOCKLINE_VERSION_PATCH)
+
+/*
  * Types: objects
  */
 
@@ -2490,6 +2503,9 @@ static inline sockline_string sockline_str(const char *text) {
 
 /** The library's version, such as "0.1.0". Borrowed for ever. Any thread. */
 const char *sockline_version(void);
+
+/** The library's version as one number, to be compared with SOCKLINE_MAKE_VERSION(0, 1, 0). Any thread. */
+uint32_t sockline_version_number(void);
 
 /**
  * A status as the name that it has in this header, such as "SOCKLINE_ERR_CLOSED". Borrowed for ever; never NULL.

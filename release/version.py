@@ -25,6 +25,12 @@ class Place:
     pattern: str
     count: int
     """So many matches there are at least."""
+    part: int | None = None
+    """Only this number of the version is named."""
+
+    def of(self, version: str) -> str:
+        """What it has to name."""
+        return version if self.part is None else version.partition("-")[0].split(".")[self.part]
 
     def found(self) -> list[str]:
         """The versions that it names."""
@@ -38,12 +44,13 @@ class Place:
 
         def renamed(match: re.Match[str]) -> str:
             start = match.start(1) - match.start()
-            return match[0][:start] + version + match[0][start + len(match[1]) :]
+            return match[0][:start] + self.of(version) + match[0][start + len(match[1]) :]
 
         path = ROOT / self.path
         path.write_text(re.sub(self.pattern, renamed, path.read_text(), flags=re.MULTILINE))
 
 
+PARTS = ("MAJOR", "MINOR", "PATCH")
 PLACES = [
     Place("Cargo.toml", r'^version = "(.+)"$', 1),
     Place("Cargo.lock", MEMBERS, 5),
@@ -51,6 +58,8 @@ PLACES = [
     Place("core/fuzz/Cargo.lock", CORE, 1),
     Place("bindings/node/package.json", NPM, 1),
     Place("bindings/node/package-lock.json", r'^(?: {2}| {6})"name": "sockline",\n +"version": "(.+)",$', 2),
+    Place("include/sockline.h", r'^#define SOCKLINE_VERSION "(.+)"$', 1),
+    *[Place("include/sockline.h", rf"^#define SOCKLINE_VERSION_{name} (\d+)$", 1, part) for part, name in enumerate(PARTS)],
     Place("examples/node/package-lock.json", r'^ {6}"name": "sockline",\n +"version": "(.+)",$', 1),
 ]
 CHANGELOG = ROOT / "CHANGELOG.md"
@@ -65,7 +74,7 @@ def current() -> str:
 def differences() -> list[str]:
     """What names another version, and which."""
     version = current()
-    wrong = [f"{place.path}: {found}" for place in PLACES for found in place.found() if found != version]
+    wrong = [f"{place.path}: {found}" for place in PLACES for found in place.found() if found != place.of(version)]
     top = SECTION.search(CHANGELOG.read_text())
     if not top or top[1] != version:
         wrong.append(f"CHANGELOG.md: {top[1] if top else 'no section'}")

@@ -105,6 +105,21 @@ pub extern "C" fn sockline_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
+/// The library's version as one number, to be compared with SOCKLINE_MAKE_VERSION(0, 1, 0). Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn sockline_version_number() -> u32 {
+    const fn part(digits: &str) -> u32 {
+        match u32::from_str_radix(digits, 10) {
+            Ok(part) => part & 0xff,
+            Err(_) => 0,
+        }
+    }
+    const NUMBER: u32 = part(env!("CARGO_PKG_VERSION_MAJOR")) << 16
+        | part(env!("CARGO_PKG_VERSION_MINOR")) << 8
+        | part(env!("CARGO_PKG_VERSION_PATCH"));
+    NUMBER
+}
+
 /// A status as one sentence for people, in general terms. Borrowed for ever; never NULL. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn sockline_status_text(status: sockline_status) -> *const c_char {

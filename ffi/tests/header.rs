@@ -10,7 +10,7 @@ mod pieces;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use layout::{LAYOUT, Section, initialisers};
+use layout::{LAYOUT, Section, initialisers, version};
 use pieces::{Pieces, split};
 
 const REWRITE: &str = "SOCKLINE_WRITE_HEADER=1 cargo test -p sockline-ffi --test header";
@@ -49,7 +49,7 @@ fn generate() -> String {
 
 /// Puts the generated pieces in the order of the layout, each exactly once.
 fn arrange(mut pieces: Pieces) -> String {
-    let mut out = pieces.before.clone();
+    let mut out = pieces.before.clone() + &version();
     for Section { title, names } in LAYOUT {
         out += &format!("/*\n * {title}\n */\n\n");
         for name in *names {

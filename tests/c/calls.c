@@ -214,6 +214,9 @@ static void statuses_have_names_and_texts(void) {
     CHECK(strlen(sockline_status_text(SOCKLINE_ERR_OUTBOX_FULL)) > 10);
     int major = -1, minor = -1, patch = -1;
     CHECK(sscanf(sockline_version(), "%d.%d.%d", &major, &minor, &patch) == 3 && major >= 0);
+    CHECK(sockline_version_number() == (uint32_t)SOCKLINE_MAKE_VERSION(major, minor, patch));
+    CHECK(strcmp(sockline_version(), SOCKLINE_VERSION) == 0); /* this header was made with this library */
+    CHECK(sockline_version_number() == SOCKLINE_VERSION_NUMBER);
 }
 
 /* The loop */

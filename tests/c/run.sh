@@ -1,5 +1,5 @@
 #!/bin/sh
-# Tests the C and C++ faces: run.sh [headers] [programs] [sanitizers] [valgrind] [examples] [install]; all of them if none is named.
+# Tests the C and C++ faces: run.sh [headers] [programs] [sanitizers] [valgrind] [examples]; all of them if none is named.
 #
 # It needs target/release/libsockline.so (cargo build --release), gcc, clang, valgrind, curl and openssl.
 
@@ -146,32 +146,14 @@ finish() {
     wait $server
 }
 
-# A program finds an installed library through pkg-config, and the archive does too.
-install() {
-    rm -rf "$build/stage"
-    make --quiet -C "$root" -f ffi/install.mk install PREFIX=/opt/sockline DESTDIR="$build/stage" TARGET="$target"
-    flags=$(PKG_CONFIG_PATH=$build/stage/opt/sockline/lib/pkgconfig \
-        pkg-config --define-variable=prefix="$build/stage/opt/sockline" --cflags --libs sockline)
-    gcc -std=c99 -Wall -Wextra -pedantic -Werror header.c -o "$build/installed" $flags
-    LD_LIBRARY_PATH=$build/stage/opt/sockline/lib "$build/installed"
-    g++ -std=c++17 -Wall -Wextra -pedantic -Werror hpp.cpp -o "$build/installed" $flags
-    LD_LIBRARY_PATH=$build/stage/opt/sockline/lib "$build/installed" | tail -n 1
-    flags=$(PKG_CONFIG_PATH=$build/stage/opt/sockline/lib/pkgconfig \
-        pkg-config --define-variable=prefix="$build/stage/opt/sockline" --static --libs-only-l sockline | sed 's/-lsockline//')
-    gcc -std=c11 $strict contract.c -o "$build/static" "$build/stage/opt/sockline/lib/libsockline.a" $flags
-    "$build/static" | tail -n 1
-    echo "the installed library works, shared and static"
-}
-
 need gcc gcc; need g++ g++; need clang clang; need curl curl; need openssl openssl
 need redis-server redis-server
 library
-[ $# -gt 0 ] || set -- headers programs sanitizers valgrind examples install
+[ $# -gt 0 ] || set -- headers programs sanitizers valgrind examples
 for part in "$@"; do
     case $part in
         headers | programs | sanitizers) $part ;;
         examples) need valgrind valgrind; need make make; examples ;;
-        install) need pkg-config pkg-config; install ;;
         valgrind) need valgrind valgrind; in_valgrind ;;
         *) echo "there is no part $part" >&2; exit 2 ;;
     esac

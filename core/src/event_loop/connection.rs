@@ -1,7 +1,6 @@
 //! One socket with what it is at: connecting, speaking HTTP, open as a WebSocket, or lingering after its end.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::connecting::Connecting;
 use super::exchange::Cut;
@@ -40,7 +39,8 @@ pub(crate) struct Profile {
     /// What the cork may hold of one connection without anything to be looked at.
     pub(crate) cork_room: usize,
     /// TCP_USER_TIMEOUT, where the application has chosen one.
-    pub(crate) user_timeout: Option<Duration>,
+    #[cfg(target_os = "linux")]
+    pub(crate) user_timeout: Option<std::time::Duration>,
     pub(crate) compression: Option<Compression>,
     pub(crate) slow_consumer: SlowConsumer,
 }
@@ -64,6 +64,7 @@ impl Profile {
             } else {
                 cork_room
             },
+            #[cfg(target_os = "linux")]
             user_timeout: settings.tcp.user_timeout,
             compression: settings.compression,
             slow_consumer: settings.slow_consumer,

@@ -155,6 +155,7 @@ impl Stream {
         self.socket().peer_addr().is_ok()
     }
 
+    #[cfg(target_os = "linux")]
     pub(crate) fn is_tcp(&self) -> bool {
         match self {
             Stream::Tcp(_) => true,

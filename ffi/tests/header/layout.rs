@@ -142,6 +142,7 @@ pub const LAYOUT: &[Section] = &[
         title: "Library",
         names: &[
             "sockline_version",
+            "sockline_version_number",
             "sockline_status_name",
             "sockline_status_text",
             "sockline_last_error_text",
@@ -447,5 +448,21 @@ pub fn initialisers() -> String {
     out += "    sockline_string string = {text, 0};\n";
     out += "    while (text && text[string.len]) string.len++;\n";
     out += "    return string;\n}\n\n";
+    out
+}
+
+/// The version of the header, which is the package's.
+pub fn version() -> String {
+    let [major, minor, patch] = ["MAJOR", "MINOR", "PATCH"].map(|part| format!("SOCKLINE_VERSION_{part}"));
+    let mut out = String::from(
+        "/*\n * Version of this header. The library that a program meets may be a newer one: sockline_version tells.\n */\n\n",
+    );
+    out += &format!("#define {major} {}\n", env!("CARGO_PKG_VERSION_MAJOR"));
+    out += &format!("#define {minor} {}\n", env!("CARGO_PKG_VERSION_MINOR"));
+    out += &format!("#define {patch} {}\n", env!("CARGO_PKG_VERSION_PATCH"));
+    out += &format!("#define SOCKLINE_VERSION \"{}\"\n\n", env!("CARGO_PKG_VERSION"));
+    out += "/** A version as one number that can be compared, as sockline_version_number returns it. */\n";
+    out += "#define SOCKLINE_MAKE_VERSION(major, minor, patch) ((major) << 16 | (minor) << 8 | (patch))\n";
+    out += &format!("#define SOCKLINE_VERSION_NUMBER SOCKLINE_MAKE_VERSION({major}, {minor}, {patch})\n\n");
     out
 }
