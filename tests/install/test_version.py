@@ -36,11 +36,10 @@ class Version(unittest.TestCase):
 
     def test_each_that_differs_is_named(self) -> None:
         for place in version.PLACES[1:]:
-            before = place.found()[0]
             place.set("9.8.7")
             with self.subTest(place=place.path):
-                self.assertEqual(version.differences(), [f"{place.path}: 9.8.7"] * len(place.found()))
-            place.set(before)
+                self.assertEqual(version.differences(), [f"{place.path}: {place.of('9.8.7')}"] * len(place.found()))
+            place.set(version.current())
         version.CHANGELOG.write_text("## [9.8.7] - 2026-01-31\n")
         self.assertEqual(version.differences(), ["CHANGELOG.md: 9.8.7"])
 
