@@ -408,3 +408,23 @@ async def _servers_that_do_not_echo_are_found_out() -> None:
 
 def test_servers_that_do_not_echo_are_found_out() -> None:
     asyncio.run(_servers_that_do_not_echo_are_found_out())
+
+
+async def _an_interrupted_measurement_says_what_it_has() -> None:
+    begun = asyncio.Event()
+
+    async def note(connection: Any) -> None:
+        async for message in connection:
+            begun.set()
+            await connection.send(message)
+
+    async with foreign_server(note) as url, started("bench", url, "--seconds", "60", "--json") as process:
+        await asyncio.wait_for(begun.wait(), WAIT)
+        process.send_signal(signal.SIGINT)
+        result = json.loads(await line_of(process.stdout))
+        assert not result["complete"] and result["messages"] > 0
+        assert await asyncio.wait_for(process.wait(), WAIT) == 130
+
+
+def test_an_interrupted_measurement_says_what_it_has() -> None:
+    asyncio.run(_an_interrupted_measurement_says_what_it_has())
