@@ -52,7 +52,7 @@ if [[ $triple == *-linux-* ]]; then
     mv "$stage/tree/usr/local" "$stage/$name"
     cp LICENSE-APACHE LICENSE-MIT "$stage/$name"
     cp target/notices/ffi "$stage/$name/LICENSE-THIRD-PARTY"
-    tar --sort=name --owner=0 --group=0 --numeric-owner --mtime='1980-01-01 UTC' -C "$stage" -cf - "$name" | gzip -9n >"$out/$name.tar.gz"
+    tar --sort=name --owner=0 --group=0 --numeric-owner --mtime='1980-01-01 UTC' -C "$stage" -cf - "$name" | gzip -n >"$out/$name.tar.gz"
 fi
 
 if [ "$parts" = all ]; then

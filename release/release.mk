@@ -8,11 +8,15 @@ GLIBC     := 2.28
 TRIPLE     = $(shell rustc -vV | sed -n 's/host: //p')
 RELEASED   = target/$(TRIPLE)/release
 VERSION   ?=
+# PARTS=platform: only what differs between platforms, and no packages of Debian.
+export PARTS ?= all
 
 .PHONY: npm wheel sdist release version
 
+# The C header's is written from Cargo.toml.
 version:
 	@$(PYTHON) release/version.py $(VERSION)
+	$(if $(VERSION),@$(MAKE) --no-print-directory header)
 
 # ── licences of what is compiled in ─────────────────────────────────────────────────────────────────────────────────
 
@@ -45,5 +49,5 @@ $(TOOLS)/.installed: release/requirements.txt
 release: $(TOOLS)/.installed bindings/python/LICENSE-THIRD-PARTY target/notices/node target/notices/ffi
 	$(PYTHON) release/version.py
 	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" release/build.sh $(ARTIFACTS) $(TRIPLE) $(GLIBC)
-	$(if $(wildcard packaging/debian debian ffi/debian),$(MAKE) deb DEB_OUT=$(ARTIFACTS))
+	$(if $(filter platform,$(PARTS)),,$(if $(wildcard ffi/debian),$(MAKE) deb && cp target/deb/*.deb $(ARTIFACTS)))
 	$(TOOLS)/bin/python release/check.py $(ARTIFACTS) $(GLIBC)
