@@ -50,8 +50,6 @@ if [[ $triple == *-linux-* ]]; then
     trap 'rm -rf "$stage"' EXIT
     make --no-print-directory install TARGET="$built" PREFIX=/usr/local DESTDIR="$stage/tree" >/dev/null
     mv "$stage/tree/usr/local" "$stage/$name"
-    cp LICENSE-APACHE LICENSE-MIT "$stage/$name"
-    cp target/notices/ffi "$stage/$name/LICENSE-THIRD-PARTY"
     tar --sort=name --owner=0 --group=0 --numeric-owner --mtime='1980-01-01 UTC' -C "$stage" -cf - "$name" | gzip -n >"$out/$name.tar.gz"
 fi
 

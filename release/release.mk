@@ -6,17 +6,14 @@ TOOLS     := .tools/release
 # Linked by zig, which knows the symbols of older C libraries: these are of Debian 10, Ubuntu 20.04, RHEL 8 and Node 18.
 GLIBC     := 2.28
 TRIPLE     = $(shell rustc -vV | sed -n 's/host: //p')
-RELEASED   = target/$(TRIPLE)/release
 VERSION   ?=
 # PARTS=platform: only what differs between platforms, and no packages of Debian.
-export PARTS ?= all
+PARTS     ?= all
 
-.PHONY: npm wheel sdist release version
+.PHONY: npm release version
 
-# The C header's is written from Cargo.toml.
 version:
 	@$(PYTHON) release/version.py $(VERSION)
-	$(if $(VERSION),@$(MAKE) --no-print-directory header)
 
 # ── licences of what is compiled in ─────────────────────────────────────────────────────────────────────────────────
 
@@ -48,6 +45,6 @@ $(TOOLS)/.installed: release/requirements.txt
 # All is built anew. Packages of Debian are linked against the Debian that they are built on.
 release: $(TOOLS)/.installed bindings/python/LICENSE-THIRD-PARTY target/notices/node target/notices/ffi
 	$(PYTHON) release/version.py
-	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" release/build.sh $(ARTIFACTS) $(TRIPLE) $(GLIBC)
-	$(if $(filter platform,$(PARTS)),,$(if $(wildcard ffi/debian),$(MAKE) deb && cp target/deb/*.deb $(ARTIFACTS)))
+	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" PARTS=$(PARTS) release/build.sh $(ARTIFACTS) $(TRIPLE) $(GLIBC)
+	$(if $(and $(filter all,$(PARTS)),$(shell command -v dpkg-deb)),$(MAKE) deb DEB_OUT=$(ARTIFACTS))
 	$(TOOLS)/bin/python release/check.py $(ARTIFACTS) $(GLIBC)
