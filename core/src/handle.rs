@@ -69,6 +69,12 @@ impl Id {
         }
     }
 
+    /// A number of no kind, below 2^51: of something that no loop has.
+    pub(crate) fn of_no_kind(number: u64) -> Id {
+        debug_assert!(number < 1 << (GENERATION_BITS + SLOT_BITS + LOOP_BITS));
+        Id(NonZeroU64::new(number).unwrap_or(NonZeroU64::MAX))
+    }
+
     pub(crate) fn raw(self) -> u64 {
         self.0.get()
     }

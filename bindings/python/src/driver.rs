@@ -16,6 +16,7 @@ use crate::handle::Face;
 use crate::hub::Hub;
 use crate::log_lines;
 use crate::options::Opening;
+use crate::outlets::Attended;
 use crate::threads::{Pulled, Threads};
 
 /// How often a turn wakes Tasks and sends what they have sent, before the host's other work gets its turn.
@@ -51,6 +52,7 @@ impl Driver {
         let core = Loop::new(options).map_err(|error| raise(py, &error))?;
         log_lines::add_driver(Arc::as_ptr(&hub) as usize, core.waker());
         hub.posts().wake_by(core.waker());
+        hub.outlets().wake_by(core.waker());
         Ok(Driver {
             core: Guarded::new(Some(Arc::new(core))),
             hub,
@@ -101,6 +103,7 @@ impl Driver {
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
         let Ok(core) = self.core(py) else { return Ok(()) };
         self.hub.set_turning(py, true);
+        let _attended = Attended::begin();
         let flushed = core.flush();
         self.settle(py, &core);
         self.hub.set_turning(py, false);
@@ -191,6 +194,7 @@ impl Driver {
 
     fn turn(&self, py: Python<'_>, core: &Loop) -> PyResult<()> {
         self.hub.set_turning(py, true);
+        let _attended = Attended::begin();
         let turned = core.poll(Some(Duration::ZERO));
         self.pull(py, core);
         self.hub.posts().deliver(py);

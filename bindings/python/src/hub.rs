@@ -11,6 +11,7 @@ use pyo3::{intern, types::PyWeakrefMethods};
 
 use crate::connection::Connection;
 use crate::guarded::Guarded;
+use crate::outlets::{Attended, Outlets};
 use crate::posts::Posts;
 
 /// One per driver. It never owns the driver: when the host's loop lets go of that, all ends.
@@ -25,6 +26,7 @@ pub(crate) struct Hub {
     /// Not for an exception handler: to be raised from the host's loop when the batch is done.
     fatal: Guarded<Option<PyErr>>,
     posts: Posts,
+    outlets: Outlets,
 }
 
 /// asyncio's loop; without one, a Python thread turns ours.
@@ -40,6 +42,8 @@ struct Flags {
     /// A call of the core's runs that may hold a lock: the host's loop is told afterwards that there is something to flush.
     quiet: bool,
     asked_quietly: bool,
+    /// A flush is on its way that looks after the outlets.
+    asked_for_outlets: bool,
 }
 
 /// A handler of the core's that keeps Python objects alive.
@@ -114,10 +118,15 @@ impl Hub {
         let before = self
             .flags
             .with(py, |flags| std::mem::replace(&mut flags.quiet, true));
+        let attended = Attended::begin();
         let result = call();
+        drop(attended);
+        let has_outlets = !self.outlets.is_empty();
         let asked = self.flags.with(py, |flags| {
             flags.quiet = before;
-            !before && std::mem::take(&mut flags.asked_quietly)
+            let for_outlets = has_outlets && !before && !flags.turning && !flags.asked_for_outlets;
+            flags.asked_for_outlets |= for_outlets;
+            !before && (std::mem::take(&mut flags.asked_quietly) | for_outlets)
         });
         if asked {
             self.ask_for_flush(py);
@@ -162,6 +171,17 @@ impl Hub {
         drop(self.live.with(py, |live| live.remove(&raw)));
     }
 
+    /// What is noted under locks of the core's.
+    pub(crate) fn outlets(&self) -> &Outlets {
+        &self.outlets
+    }
+
+    /// Has Python do what is noted. Says whether there was anything.
+    pub(crate) fn look_after_outlets(&self, py: Python<'_>) -> bool {
+        self.flags.with(py, |flags| flags.asked_for_outlets = false);
+        self.outlets.look_after(py)
+    }
+
     /// What other threads have to say.
     pub(crate) fn posts(&self) -> &Posts {
         &self.posts
@@ -178,13 +198,13 @@ impl Hub {
         self.touched.with(py, |touched| touched.push(connection));
     }
 
-    /// Wakes the Tasks that messages have come for, each once. Says whether there were any.
+    /// Wakes the Tasks that messages have come for, each once, and has done what is noted. Says whether there was anything.
     pub(crate) fn look_after(&self, py: Python<'_>) -> bool {
         let touched = self.touched.take(py);
         for connection in &touched {
             Connection::look_after(connection.bind(py));
         }
-        !touched.is_empty()
+        self.look_after_outlets(py) | !touched.is_empty()
     }
 
     /// An exception that nobody can catch, from a handler: the batch goes on.

@@ -11,7 +11,7 @@
 //! | `command` | the command `sockline`; feature `command` |
 //! | `tls` | configurations of TLS |
 //! | `message`, `options`, `errors`, `guarded` | values on their way between the languages |
-//! | `posts` | what other threads have to say, on its way to a driver's |
+//! | `posts`, `outlets` | what other threads have to say, on its way to a driver's; what is noted under locks of the core's |
 //! | `log_lines` | the core's log lines on their way to `logging` |
 //!
 //! Only code that is attached to the interpreter turns a loop, so handlers run attached, one after the other.
@@ -31,6 +31,7 @@ mod log_lines;
 mod memory;
 mod message;
 mod options;
+mod outlets;
 mod posts;
 mod receive;
 mod requests;
@@ -55,7 +56,7 @@ mod _native {
     #[pymodule_export]
     use crate::handle::{Handle, broadcast};
     #[pymodule_export]
-    use crate::io::{IoAck, IoAuth, IoClient, IoEmitter, IoQuestion, IoRequest, IoServer};
+    use crate::io::{IoAck, IoAuth, IoClient, IoEmitter, IoForeign, IoQuestion, IoRequest, IoServer};
     #[pymodule_export]
     use crate::log_lines::{set_log_level, take_log_lines_to};
     #[pymodule_export]

@@ -1,6 +1,6 @@
 //! Requests: read by a server, written by a client.
 
-use ::http::{HeaderMap, Method, Version, header};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 
 use super::body::check_framing;
 use super::{Error, Framing, Limits, head};
@@ -16,9 +16,34 @@ pub struct Request {
     pub version: Version,
     /// All fields; names in lower case.
     pub headers: HeaderMap,
+    /// What another server of the process, which has read it, knows it by ([`io::Handshake::note`](crate::io::Handshake::note));
+    /// 0 without.
+    pub note: u64,
 }
 
 impl Request {
+    /// A request that another server has read. Header fields that can't be are left out, as if the client had not sent them;
+    /// `None` for what is no method.
+    pub fn of<'a>(
+        method: &str,
+        target: &str,
+        fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Option<Request> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+                headers.append(name, value);
+            }
+        }
+        Some(Request {
+            method: Method::from_bytes(method.as_bytes()).ok()?,
+            target: target.to_owned(),
+            version: Version::HTTP_11,
+            headers,
+            note: 0,
+        })
+    }
+
     /// The path, still percent-encoded: what stands before the `?`.
     pub fn path(&self) -> &str {
         let path = self.path_and_query().split('?').next().unwrap_or_default();
@@ -110,6 +135,7 @@ fn build(raw: &httparse::Request<'_, '_>) -> Result<Request, Error> {
             Version::HTTP_10
         },
         headers: head::header_map(raw.headers, 400)?,
+        note: 0,
     };
     check_target(&request)?;
     check_host(&request)?;

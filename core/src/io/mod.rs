@@ -70,7 +70,7 @@
 // | `between_servers`, `inquiries` | what applications of a cluster say to each other; questions, until they are answered |
 // | `admin` | the admin UI's namespace |
 // | `registry`, `ids`, `counters`, `shared` | numbers for hosts, public names, counts; what both ends have in common |
-// | `engine` | the Engine.IO server on the event loop |
+// | `engine`, `foreign` | the Engine.IO server on the event loop, and WebSockets that another server feeds it with |
 // | `client` | managers and their sockets |
 
 mod acks;
@@ -87,6 +87,7 @@ mod details;
 pub(crate) mod engine;
 mod events;
 mod few;
+mod foreign;
 mod handler;
 mod host;
 mod ids;
@@ -110,6 +111,7 @@ pub use client::{
     Auth, AuthQuestion, ClientAck, ClientEvent, ClientHandler, ClientReason, ClientSocket, ConnectError,
     Manager, ManagerHandler, ManagerOptions, ManagerState, Reconnection, SocketOptions, connect,
 };
+pub use foreign::{ForeignOutlet, ForeignWebSocket};
 pub use handler::{DisconnectReason, EnginePacket, Event, Handler, Outgoing, RoomEvent, SessionInfo};
 pub use namespace::Namespace;
 pub use operator::{BroadcastOperator, SocketDetails};

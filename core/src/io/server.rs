@@ -1,6 +1,7 @@
 //! A Socket.IO server.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
@@ -9,11 +10,14 @@ use super::core::Core;
 use super::counters::Counted;
 use super::engine::Engine;
 use super::registry::{self, Registry};
-use super::{AdminOptions, DisconnectReason, Handler, Namespace, ServerOptions};
+use super::{
+    AdminOptions, DisconnectReason, ForeignOutlet, ForeignWebSocket, Handler, Namespace, ServerOptions,
+};
 #[cfg(feature = "redis")]
 use crate::adapter::redis::Redis;
 use crate::error::{ErrorCode, Result};
 use crate::event_loop::{Home, Loop};
+use crate::http::Request;
 use crate::route::{HttpRequest, Route};
 
 /// A Socket.IO server: namespaces, and the sessions of the clients that are in them. It listens nowhere by itself: put its
@@ -121,6 +125,22 @@ impl Server {
     /// Takes a request that another HTTP server has read, Node's for instance; the answer goes through its exchange.
     pub fn handle_request(&self, request: HttpRequest) {
         self.engine().handle(request);
+    }
+
+    /// Takes a request for a WebSocket that another HTTP server has read, and whose frames stay with that: `outlet` is told whether
+    /// it is accepted, and what is sent on it; what comes on it goes through what this returns. Header fields of the
+    /// WebSocket's own handshake need not be among those of `head`. Never called back from inside here.
+    ///
+    /// Its session's loop is the one that this thread turns, or that of the session which moves to it, or else the server's
+    /// own.
+    pub fn foreign_websocket(
+        &self,
+        head: Request,
+        remote: Option<SocketAddr>,
+        secure: bool,
+        outlet: Arc<dyn ForeignOutlet>,
+    ) -> ForeignWebSocket {
+        ForeignWebSocket::new(self.engine().foreign_websocket(head, remote, secure, outlet))
     }
 
     /// The client that waits for the answer to such a request has gone, before it was answered: its session ends. `exchange`

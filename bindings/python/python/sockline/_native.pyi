@@ -25,6 +25,7 @@ __all__ = [
     "IoEmitter",
     "IoQuestion",
     "IoRequest",
+    "IoForeign",
     "IoServer",
     "Receive",
     "Server",
@@ -40,7 +41,8 @@ __all__ = [
 ]
 
 _HostAndPort = tuple[str, int]
-_Handshake = tuple[str, list[tuple[str, str]], _HostAndPort | None, bool]
+_Handshake = tuple[str, list[tuple[str, str]], _HostAndPort | None, bool, int]
+_Foreign = tuple[str, str, list[tuple[bytes, bytes]], _HostAndPort | None, bool, int]
 _Names = str | list[str] | None
 _Loads = Callable[[bytes], Any]
 _Restore = Callable[[list[Any], list[bytes]], None]
@@ -176,6 +178,13 @@ class HttpExchange:
     def pass_on(self) -> None: ...
 
 @final
+class IoForeign:
+    def received(self, message: str | bytes) -> None: ...
+    def take(self) -> list[Any]: ...
+    def sent(self) -> None: ...
+    def closed(self) -> None: ...
+
+@final
 class IoServer:
     def __new__(
         cls,
@@ -244,6 +253,13 @@ class IoServer:
     def server_side_emit(
         self, namespace: str, event: str, array: bytes, attachments: list[bytes], token: int | None = None
     ) -> bool: ...
+    def foreign_request(
+        self, request: _Foreign, body: bytes, answer: Callable[[int, list[tuple[str, str]], bytes], None]
+    ) -> int: ...
+    def foreign_cut(self, number: int) -> None: ...
+    def foreign_websocket(self, request: _Foreign, wake: Callable[[], None]) -> IoForeign: ...
+    def adopt(self, driver: Driver, descriptor: int, request: _Foreign, rest: bytes) -> None: ...
+    def has_session(self, id: str) -> bool: ...
     def close(self) -> None: ...
 
 @final

@@ -7,6 +7,7 @@
 //! | `client`, `client_events` | a client's connection, and what it tells and asks |
 //! | `parser` | packets of the application's own class |
 //! | `ack` | answers to events, in both roles |
+//! | `foreign` | requests and WebSockets that ASGI's, WSGI's or another server has read |
 //! | `redis`, `between_servers` | the servers of a cluster |
 //! | `options`, `values` | options and events on their way between the languages |
 //!
@@ -17,6 +18,7 @@ mod ack;
 mod between_servers;
 mod client;
 mod client_events;
+mod foreign;
 mod options;
 mod parser;
 mod question;
@@ -27,6 +29,7 @@ mod values;
 
 pub(crate) use ack::IoAck;
 pub(crate) use client::{IoAuth, IoClient};
+pub(crate) use foreign::IoForeign;
 pub(crate) use question::{IoQuestion, IoRequest};
 pub(crate) use redis::{Adapter, IoEmitter};
 pub(crate) use server::IoServer;

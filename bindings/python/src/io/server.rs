@@ -9,8 +9,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sockline::adapter::redis::Redis;
 use sockline::io::{AdminAuth, AdminOptions, BroadcastOperator, EmitOptions, Namespace, Server, Socket};
-use sockline::{Error, ErrorCode, Route};
+use sockline::{Address, Error, ErrorCode, Route, Server as Listener};
 
+use super::foreign::{self, Foreign, IoForeign};
 use super::options::Serving;
 use super::parser;
 use super::question::transport;
@@ -19,6 +20,7 @@ use super::server_events::{ServerEvents, Told};
 use super::values::{Reader, Request, inner_text, request, slices, text};
 use crate::driver::Driver;
 use crate::errors::raise;
+use crate::guarded::Guarded;
 use crate::hub::Hub;
 use crate::options::duration;
 
@@ -30,6 +32,8 @@ pub(crate) struct IoServer {
     server: Server,
     /// With it, other servers may have clients of any namespace.
     redis: Option<Redis>,
+    /// Takes over connections that another server has accepted.
+    adopter: Guarded<Option<Listener>>,
 }
 
 /// One name or several; `None` for all.
@@ -93,6 +97,7 @@ impl IoServer {
             events,
             server,
             redis,
+            adopter: Guarded::new(None),
         })
     }
 
@@ -459,9 +464,64 @@ impl IoServer {
         }
     }
 
+    /// Serves a request that another server has read: `answer(status, headers, body)` follows, on the driver's thread.
+    /// Returns a number for `foreign_cut`.
+    fn foreign_request(&self, request: Foreign, body: &[u8], answer: Py<PyAny>) -> PyResult<u64> {
+        foreign::request(&self.server, &self.hub, request, body.to_vec(), answer)
+    }
+
+    /// The client of such a request has gone before the answer.
+    fn foreign_cut(&self, number: u64) {
+        self.server.request_cut(number);
+    }
+
+    /// Takes a request for a WebSocket that another server has read, and keeps: `wake` is called, on the driver's thread, when
+    /// there is something to take.
+    fn foreign_websocket(&self, request: Foreign, wake: Py<PyAny>) -> PyResult<IoForeign> {
+        IoForeign::new(&self.server, &self.hub, request, wake)
+    }
+
+    /// Goes on with a connection that another server has accepted, and on which a WebSocket is asked for: with a duplicate of
+    /// its descriptor.
+    fn adopt(
+        &self,
+        driver: &Bound<'_, Driver>,
+        descriptor: i32,
+        request: Foreign,
+        rest: &[u8],
+    ) -> PyResult<()> {
+        let py = driver.py();
+        let (method, target, headers, _, _, note) = request;
+        let head = foreign::head(&method, &target, &headers, note)?;
+        let socket = foreign::duplicate(descriptor)?;
+        let known = self.adopter.get(py);
+        let adopter = match known {
+            Some(adopter) => adopter,
+            None => {
+                let core = driver.get().core(py)?;
+                let options = sockline::ServerOptions {
+                    routes: vec![self.server.route()],
+                    ..sockline::ServerOptions::new(Address::Nowhere)
+                };
+                let adopter =
+                    sockline::listen(Some(&core), options, None).map_err(|error| raise(py, &error))?;
+                self.adopter.set(py, Some(adopter));
+                adopter
+            }
+        };
+        adopter
+            .adopt(socket, head, rest)
+            .map_err(|error| raise(py, &error))
+    }
+
+    /// Whether there is a session with this id.
+    fn has_session(&self, id: &str) -> bool {
+        self.server.has_session(id)
+    }
+
     /// Disconnects all; `target._closed` follows.
     fn close(&self, py: Python<'_>) {
-        self.hub.quietly(py, || self.server.close());
+        self.hub.quietly(py, || self.end(py));
     }
 }
 
@@ -469,6 +529,13 @@ impl IoServer {
     /// For a listener.
     pub(crate) fn route(&self) -> Arc<dyn Route> {
         self.server.route()
+    }
+
+    fn end(&self, py: Python<'_>) {
+        self.server.close();
+        if let Some(adopter) = self.adopter.take(py) {
+            let _ = adopter.close(None, ""); // it may have ended with its loop
+        }
     }
 
     /// What makes it one of a cluster.
@@ -492,6 +559,13 @@ impl IoServer {
         self.namespace(py, namespace)?
             .socket(sid)
             .filter(Socket::connected)
+    }
+}
+
+/// Sessions without a listener are kept by their server, and that by them.
+impl Drop for IoServer {
+    fn drop(&mut self) {
+        Python::attach(|py| self.end(py));
     }
 }
 

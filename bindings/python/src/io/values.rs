@@ -131,8 +131,8 @@ pub(crate) fn slices<'a>(attachments: &'a [Bound<'_, PyBytes>]) -> Vec<&'a [u8]>
     attachments.iter().map(|data| data.as_bytes()).collect()
 }
 
-/// What `_environ.environ` takes.
-pub(crate) type Request = (String, Vec<(String, String)>, Option<HostAndPort>, bool);
+/// What `_environ.environ` takes, and the note of a request that another server has read, or 0.
+pub(crate) type Request = (String, Vec<(String, String)>, Option<HostAndPort>, bool, u64);
 
 pub(crate) fn request(handshake: &Handshake) -> Request {
     let headers = handshake
@@ -143,5 +143,6 @@ pub(crate) fn request(handshake: &Handshake) -> Request {
         headers.collect(),
         handshake.address().map(address),
         handshake.secure(),
+        handshake.note(),
     )
 }

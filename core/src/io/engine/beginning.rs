@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use super::answers::{Headers, Waiting, respond};
-use super::carrier::as_handler;
 use super::handler::ConnectionError;
+use super::link::Link;
 use super::session::Session;
 use super::{Engine, Handshake};
 use crate::engineio::server::Session as Machine;
 use crate::engineio::{Cookie, Denial, DenialCode, PayloadType, Sid, Version};
 use crate::event_loop::Home;
 use crate::route::HttpRequest;
-use crate::server::{Accept, Refusal};
-use crate::websocket::WebSocket;
+use crate::server::Refusal;
 
 /// A request that is to begin a session.
 pub(super) struct Beginning {
@@ -25,7 +24,7 @@ pub(super) struct Beginning {
 /// With which transport.
 pub(super) enum First {
     Polling(Box<HttpRequest>),
-    WebSocket { ws: WebSocket, headers: Headers },
+    WebSocket { link: Link, headers: Headers },
 }
 
 impl Beginning {
@@ -79,17 +78,12 @@ impl Engine {
                 let session = Session::new(self, sid, request, machine, home);
                 self.begin_polling(&session, *http);
             }
-            First::WebSocket { ws, headers } => {
+            First::WebSocket { link, headers } => {
                 let machine = Machine::on_websocket(version, b64, now, &self.config);
                 let session = Session::new(self, sid, request, machine, home);
-                let accept = Accept {
-                    headers,
-                    handler: Some(as_handler(&session)),
-                    ..Accept::default()
-                };
-                if let Err(error) = ws.accept(accept) {
+                if let Err(error) = link.accept(headers, Some(&session)) {
                     log::debug!("a WebSocket could not be accepted: {error}");
-                    refuse_websocket(ws, DenialCode::BadRequest.message());
+                    refuse_websocket(link, DenialCode::BadRequest.message());
                 }
             }
         }
@@ -147,7 +141,7 @@ impl Engine {
                 let headers = self.cors_headers(&http.head);
                 self.deny(http.exchange, headers, denial);
             }
-            First::WebSocket { ws, .. } => refuse_websocket(ws, denial.text()),
+            First::WebSocket { link, .. } => refuse_websocket(link, denial.text()),
         }
     }
 
@@ -159,13 +153,13 @@ impl Engine {
 }
 
 /// The official server's words and headers. Whether they reach anybody, a page can't see.
-pub(super) fn refuse_websocket(ws: WebSocket, text: &str) {
+pub(super) fn refuse_websocket(link: Link, text: &str) {
     let refusal = Refusal {
         status: 400,
         headers: vec![("Content-type".to_owned(), "text/html".to_owned())],
         body: text.as_bytes().to_vec(),
     };
-    if let Err(error) = ws.refuse(refusal) {
+    if let Err(error) = link.refuse(refusal) {
         log::trace!("an upgrade's connection has gone: {error}");
     }
 }

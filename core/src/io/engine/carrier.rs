@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::effects::ignore;
+use super::link::Link;
 use super::session::{Session, State};
 use crate::engineio::server::{Probe, Received};
-use crate::engineio::{Packet, PacketType, ParseError, Transport, packet};
+use crate::engineio::{Data, Packet, PacketType, ParseError, Transport, packet};
 use crate::error::{Error, ErrorCode};
 use crate::event_loop::Home;
 use crate::handler::{CloseEvent, Handler, Message};
@@ -14,7 +15,7 @@ use crate::ws::MessageType;
 
 /// For a WebSocket that comes too late or too often: it is opened, because a client that is refused takes the server for
 /// broken, and closed.
-pub(super) struct CloseAtOnce;
+struct CloseAtOnce;
 
 impl Handler for CloseAtOnce {
     fn on_open(&self, ws: WebSocket) {
@@ -24,6 +25,36 @@ impl Handler for CloseAtOnce {
 
 impl Handler for Session {
     fn on_open(&self, ws: WebSocket) {
+        self.opened(ws.into());
+    }
+
+    fn on_message(&self, ws: WebSocket, message: Message<'_>) {
+        let data = match message.as_text() {
+            Some(text) => Data::Text(text),
+            None => Data::Binary(message.as_bytes()),
+        };
+        self.heard(ws.into(), data);
+    }
+
+    fn on_drain(&self, ws: WebSocket) {
+        self.drained(ws.into());
+    }
+
+    fn on_error(&self, ws: WebSocket, error: &Error) {
+        // A reset and the like come without a close frame, and are "transport close" in the official server, too.
+        if error.code() == ErrorCode::Protocol {
+            self.gone(ws.into(), true);
+        }
+    }
+
+    fn on_close(&self, ws: WebSocket, _event: &CloseEvent) {
+        self.gone(ws.into(), false);
+    }
+}
+
+impl Session {
+    /// A WebSocket that was accepted for it is open.
+    pub(super) fn opened(&self, link: Link) {
         let state = self.state.lock();
         // Otherwise it is one that is tried, or was when it was accepted.
         let begins = state.machine.transport() == Transport::WebSocket
@@ -31,22 +62,23 @@ impl Handler for Session {
             && !state.machine.is_closed();
         drop(state);
         if begins {
-            self.begin_on_websocket(ws);
+            self.begin_on_websocket(link);
         }
     }
 
-    fn on_message(&self, ws: WebSocket, message: Message<'_>) {
+    /// A message has come on one of its WebSockets.
+    pub(super) fn heard(&self, link: Link, data: Data<'_>) {
         let mut effects = Vec::new();
         let mut state = self.state.lock();
         let version = state.machine.version();
-        let packet = match message.as_text() {
-            Some(text) => Packet::decode_text(version, text),
-            None => Packet::decode_binary(version, message.as_bytes()),
+        let packet = match data {
+            Data::Text(text) => Packet::decode_text(version, text),
+            Data::Binary(bytes) => Packet::decode_binary(version, bytes),
         };
         let packet = packet.as_ref().map_err(|error| *error);
-        if state.carrier() != Some(ws) {
+        if state.carrier() != Some(link) {
             drop(state);
-            return self.probed(ws, packet);
+            return self.probed(link, packet);
         }
         let now = state.home.now();
         let kind = packet.map(|packet| packet.kind);
@@ -76,9 +108,10 @@ impl Handler for Session {
         self.finish(after, true);
     }
 
-    fn on_drain(&self, ws: WebSocket) {
+    /// Less waits for the client.
+    pub(super) fn drained(&self, link: Link) {
         let mut state = self.state.lock();
-        if state.carrier() != Some(ws) {
+        if state.carrier() != Some(link) {
             return;
         }
         state.set_over_mark(false);
@@ -89,29 +122,16 @@ impl Handler for Session {
         }
     }
 
-    fn on_error(&self, ws: WebSocket, error: &Error) {
-        // A reset and the like come without a close frame, and are "transport close" in the official server, too.
-        if error.code() == ErrorCode::Protocol {
-            self.gone(ws, true);
-        }
-    }
-
-    fn on_close(&self, ws: WebSocket, _event: &CloseEvent) {
-        self.gone(ws, false);
-    }
-}
-
-impl Session {
     /// A WebSocket has gone; `error`: the client broke the protocol.
-    fn gone(&self, ws: WebSocket, error: bool) {
+    pub(super) fn gone(&self, link: Link, error: bool) {
         let mut effects = Vec::new();
         let mut state = self.state.lock();
-        if state.is_probe(ws) {
+        if state.is_probe(link) {
             state.machine.probe_gone();
             if let Some(polling) = state.polling_mut() {
                 polling.probe = None;
             }
-        } else if state.carrier() == Some(ws) {
+        } else if state.carrier() == Some(link) {
             state.machine.carrier_gone(error, &mut effects);
         }
         let after = self.apply(&mut state, effects);
@@ -121,14 +141,14 @@ impl Session {
     }
 
     /// The session has begun on this WebSocket.
-    fn begin_on_websocket(&self, ws: WebSocket) {
+    fn begin_on_websocket(&self, link: Link) {
         let Some(me) = self.me.upgrade() else { return };
         let mut state = self.state.lock();
-        state.set_carrier(Some(ws));
+        state.set_carrier(Some(link));
         let mut open = Vec::new();
         let data = self.engine.config.open_data(&self.sid, Transport::WebSocket);
         packet::encode_text(PacketType::Open, &data, &mut open);
-        ignore(ws.send_checked(MessageType::Text, &open));
+        ignore(link.send(MessageType::Text, &open, None));
         self.arm(&mut state);
         drop(state);
         self.engine.sessions.insert(me.clone());
@@ -136,29 +156,29 @@ impl Session {
     }
 
     /// Has a WebSocket tried. It is accepted by whoever calls; false: it is to be closed.
-    pub(super) fn try_websocket(&self, ws: WebSocket) -> bool {
+    pub(super) fn try_websocket(&self, link: Link) -> bool {
         let mut state = self.state.lock();
         let now = state.home.now();
         if !state.machine.begin_upgrade(now, &self.engine.config) {
             return false;
         }
         if let Some(polling) = state.polling_mut() {
-            polling.probe = Some(ws);
+            polling.probe = Some(link);
         }
         self.arm(&mut state);
         true
     }
 
     /// It could not be accepted.
-    pub(super) fn not_accepted(&self, ws: WebSocket) {
-        self.gone(ws, false);
+    pub(super) fn not_accepted(&self, link: Link) {
+        self.gone(link, false);
     }
 
     /// A packet on a WebSocket that is being tried, on that WebSocket's thread.
-    fn probed(&self, ws: WebSocket, packet: Result<&Packet<'_>, ParseError>) {
+    fn probed(&self, link: Link, packet: Result<&Packet<'_>, ParseError>) {
         let mut effects = Vec::new();
         let mut state = self.state.lock();
-        if !state.is_probe(ws) {
+        if !state.is_probe(link) {
             return;
         }
         let probe = state.machine.probe(packet, &mut effects);
@@ -171,31 +191,31 @@ impl Session {
             return;
         }
         if here {
-            return self.take_over(ws);
+            return self.take_over(link);
         }
         // Nothing more is read until the session has moved here.
-        ignore(ws.pause());
+        ignore(link.pause());
         let Some(me) = self.me.upgrade() else { return };
-        home.run(Box::new(move || me.take_over(ws)));
+        home.run(Box::new(move || me.take_over(link)));
     }
 
     /// The client has moved to this WebSocket; on the home's thread.
-    fn take_over(&self, ws: WebSocket) {
+    fn take_over(&self, link: Link) {
         let mut effects = Vec::new();
         let mut state = self.state.lock();
         let here = state.home;
-        let is_tried = state.is_probe(ws);
+        let is_tried = state.is_probe(link);
         if !is_tried
             || !state
                 .machine
                 .upgrade(here.now(), &self.engine.config, &mut effects)
         {
             drop(state);
-            ignore(ws.close(None, ""));
-            ignore(ws.resume());
+            ignore(link.close());
+            ignore(link.resume());
             return;
         }
-        let there = Home::of(ws).filter(|there| *there != here);
+        let there = link.home().filter(|there| *there != here);
         if let Some(there) = there {
             self.move_to(&mut state, there);
         }
@@ -208,7 +228,7 @@ impl Session {
         let Some(me) = self.me.upgrade() else { return };
         there.run(Box::new(move || {
             me.finish(after, true);
-            ignore(ws.resume());
+            ignore(link.resume());
         }));
     }
 
@@ -220,7 +240,10 @@ impl Session {
     }
 }
 
-/// The session as the one who hears its WebSockets.
-pub(super) fn as_handler(session: &Arc<Session>) -> Arc<dyn Handler> {
-    session.clone()
+/// Who hears a WebSocket that is accepted for a session, or for none.
+pub(super) fn as_handler(session: Option<&Arc<Session>>) -> Arc<dyn Handler> {
+    match session {
+        Some(session) => session.clone(),
+        None => Arc::new(CloseAtOnce),
+    }
 }

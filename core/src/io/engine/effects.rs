@@ -43,12 +43,12 @@ impl Session {
                 Effect::Waits(kind) => self.tell_created(state, || Unit::Text("".into()), kind),
                 Effect::AnswerProbe => {
                     if let Some(probe) = state.polling().and_then(|polling| polling.probe) {
-                        ignore(probe.send_text("3probe"));
+                        ignore(probe.send(MessageType::Text, b"3probe", None));
                     }
                 }
                 Effect::CloseProbe => {
                     if let Some(probe) = state.polling_mut().and_then(|polling| polling.probe.take()) {
-                        ignore(probe.close(None, ""));
+                        ignore(probe.close());
                     }
                 }
                 Effect::Upgraded => {
@@ -60,7 +60,7 @@ impl Session {
                 Effect::CloseCarrier => {
                     if let Some(carrier) = state.carrier() {
                         state.set_carrier(None);
-                        ignore(carrier.close(None, ""));
+                        ignore(carrier.close());
                     }
                 }
                 Effect::Drained => after.news.drained = true,
@@ -139,7 +139,7 @@ impl Session {
                 return;
             }
         }
-        ignore(carrier.send_checked(MessageType::Text, &[kind.digit()]));
+        ignore(carrier.send(MessageType::Text, &[kind.digit()], None));
     }
 
     fn send_entries(&self, state: &mut State, entries: &[Entry]) {
@@ -155,7 +155,7 @@ impl Session {
                 (kind, Data::Text(text)) => {
                     let mut frame = Vec::new();
                     packet::encode_text(kind, text, &mut frame);
-                    ignore(carrier.send_checked(MessageType::Text, &frame));
+                    ignore(carrier.send(MessageType::Text, &frame, None));
                 }
                 (_, Data::Binary(_)) => {}
             });

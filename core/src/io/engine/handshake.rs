@@ -14,7 +14,7 @@ use crate::http::Request;
 /// The request that began a session. A copy is cheap.
 #[derive(Debug, Clone)]
 pub struct Handshake {
-    /// Method, target, scheme, and then name and value of each header, with a line end behind each.
+    /// Method, target, scheme with the note if there is one, and then name and value of each header, with a line end behind each.
     lines: Arc<str>,
     address: Address,
     issued: u64,
@@ -57,7 +57,10 @@ const HTTPS: &str = "https";
 impl Handshake {
     pub(super) fn new(head: &Request, address: Option<SocketAddr>, secure: bool) -> Handshake {
         let scheme = if secure { HTTPS } else { "http" };
-        let mut lines = format!("{}\n{}\n{scheme}\n", head.method, head.target);
+        let mut lines = match head.note {
+            0 => format!("{}\n{}\n{scheme}\n", head.method, head.target),
+            note => format!("{}\n{}\n{scheme} {note}\n", head.method, head.target),
+        };
         // The key of a WebSocket's handshake says nothing, and would make each request another one.
         let headers = head.headers.iter().filter(|(name, _)| *name != SEC_WEBSOCKET_KEY);
         for (name, value) in headers {
@@ -127,7 +130,14 @@ impl Handshake {
 
     /// Whether it came over TLS.
     pub fn secure(&self) -> bool {
-        self.line(2) == HTTPS
+        self.line(2).split(' ').next() == Some(HTTPS)
+    }
+
+    /// What the server of the process that has read the request knows it by ([`http::Request::note`](crate::http::Request::note));
+    /// 0 if that was a listener of ours.
+    pub fn note(&self) -> u64 {
+        let note = self.line(2).split_once(' ').map(|(_, note)| note);
+        note.and_then(|note| note.parse().ok()).unwrap_or(0)
     }
 
     /// Whether a page of another origin may have sent it: it has an Origin header (`xdomain`).
@@ -172,8 +182,14 @@ mod tests {
     fn a_request_reads_back() {
         let text = b"GET /socket.io/?EIO=4&a=b%20c&a=d HTTP/1.1\r\nHost: h\r\nX-One: 1\r\nEmpty:\r\nx-one: \xe9\r\n\r\n";
         let (head, _) = parse_request(text, &Limits::default()).unwrap().unwrap();
+        let noted = Request {
+            note: 7,
+            ..head.clone()
+        };
+        let noted = Handshake::new(&noted, None, true);
+        assert!(noted.secure() && noted.note() == 7 && noted.header("host") == Some("h"));
         let handshake = Handshake::new(&head, None, true);
-        assert_eq!(handshake.method(), "GET");
+        assert_eq!((handshake.method(), handshake.note()), ("GET", 0));
         assert_eq!(handshake.url(), "/socket.io/?EIO=4&a=b%20c&a=d");
         let query = [("EIO", "4"), ("a", "b c"), ("a", "d")];
         assert_eq!(

@@ -6,6 +6,7 @@
 //! | `route`, `beginning` | requests: which are served, by which session, and how sessions begin |
 //! | `session`, `sending` | a session's handle: its state behind a small lock, what is asked of it from any thread |
 //! | `polling`, `carrier`, `effects` | GETs and POSTs, WebSockets, and carrying out what the machine says |
+//! | `link`, `foreign` | WebSockets by their numbers: ours, and those that another server has |
 //! | `elsewhere` | sessions of other nodes, to which requests are forwarded |
 //! | `answers`, `bundle` | headers and bodies of answers; the JavaScript client's files |
 //!
@@ -21,8 +22,10 @@ mod carrier;
 mod effects;
 #[cfg(feature = "redis")]
 mod elsewhere;
+mod foreign;
 mod handler;
 mod handshake;
+mod link;
 mod packets;
 mod polling;
 mod question;
@@ -52,6 +55,7 @@ use crate::ws::Millis;
 pub use handler::ConnectionError;
 pub use handshake::Handshake;
 
+pub(crate) use foreign::Foreign;
 pub(crate) use handler::{EngineHandler, SendFlags, SessionHandler};
 pub(crate) use question::Question;
 pub(crate) use sending::send_prepared_many;

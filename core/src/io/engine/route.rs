@@ -1,11 +1,12 @@
 //! Requests: which are served, and by whom.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::answers::respond;
 use super::beginning::{Beginning, First, refuse_websocket};
-use super::carrier::{CloseAtOnce, as_handler};
+use super::link::Link;
 use super::question::Question;
 use super::session::Session;
 use super::{Engine, EngineHandler, Handshake};
@@ -13,9 +14,8 @@ use crate::engineio::{Denial, Known, Transport, Verified, verify};
 use crate::event_loop::Home;
 use crate::http::Request;
 use crate::route::{HttpRequest, Route};
-use crate::server::{Accept, UpgradeRequest};
+use crate::server::UpgradeRequest;
 use crate::settings::Settings;
-use crate::websocket::WebSocket;
 
 /// The engine as a part of a server's URL space; keeps who hears it.
 struct EngineRoute {
@@ -47,7 +47,11 @@ impl Route for EngineRoute {
     }
 
     fn on_upgrade(&self, request: &UpgradeRequest<'_>) {
-        self.engine.upgrade(request);
+        let ws = request.websocket();
+        let Some(home) = Home::of(ws) else { return };
+        let (remote, secure) = (request.remote_address(), request.is_secure());
+        self.engine
+            .upgrade(ws.into(), request.head(), remote, secure, home);
     }
 
     fn on_server_closed(&self) {
@@ -156,13 +160,20 @@ impl Engine {
         }
     }
 
-    fn upgrade(self: &Arc<Self>, request: &UpgradeRequest<'_>) {
-        let (head, ws) = (request.head(), request.websocket());
-        let kept = || Handshake::new(head, request.remote_address(), request.is_secure());
+    /// Serves a request for a WebSocket, on the thread of this loop.
+    pub(super) fn upgrade(
+        self: &Arc<Self>,
+        link: Link,
+        head: &Request,
+        remote: Option<SocketAddr>,
+        secure: bool,
+        home: Home,
+    ) {
+        let kept = || Handshake::new(head, remote, secure);
         match self.verify(head, true) {
             Ok((Verified::Session { transport, .. }, session)) => {
                 let session = session.filter(|_| transport == Transport::WebSocket);
-                self.upgrade_session(session, ws, head);
+                self.upgrade_session(session, link, head);
             }
             Ok((
                 Verified::Handshake {
@@ -171,13 +182,12 @@ impl Engine {
                 },
                 _,
             )) => {
-                self.upgrade_session(None, ws, head);
+                self.upgrade_session(None, link, head);
             }
             Ok((Verified::Handshake { version, b64, .. }, _)) => {
-                let Some(home) = Home::of(ws) else { return };
                 let mut headers = self.cors_headers(head);
                 self.ask_for_headers(true, head, &mut headers);
-                let first = First::WebSocket { ws, headers };
+                let first = First::WebSocket { link, headers };
                 self.ask(
                     Beginning {
                         version,
@@ -190,30 +200,21 @@ impl Engine {
             }
             Err(denial) => {
                 self.report(&denial, kept);
-                refuse_websocket(ws, denial.text());
+                refuse_websocket(link, denial.text());
             }
         }
     }
 
     /// A WebSocket for a session, or for none: that one is opened and closed.
-    fn upgrade_session(&self, session: Option<Arc<Session>>, ws: WebSocket, head: &Request) {
+    fn upgrade_session(&self, session: Option<Arc<Session>>, link: Link, head: &Request) {
         let mut headers = self.cors_headers(head);
         self.ask_for_headers(false, head, &mut headers);
-        let session = session.filter(|session| session.try_websocket(ws));
-        let handler = match &session {
-            Some(session) => as_handler(session),
-            None => Arc::new(CloseAtOnce),
-        };
-        let accept = Accept {
-            headers,
-            handler: Some(handler),
-            ..Accept::default()
-        };
-        if let Err(error) = ws.accept(accept) {
+        let session = session.filter(|session| session.try_websocket(link));
+        if let Err(error) = link.accept(headers, session.as_ref()) {
             log::debug!("a WebSocket could not be accepted: {error}");
-            refuse_websocket(ws, "Bad request");
+            refuse_websocket(link, "Bad request");
             if let Some(session) = session {
-                session.not_accepted(ws);
+                session.not_accepted(link);
             }
         }
     }

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use super::SendFlags;
 use super::effects::ignore;
+use super::link::Link;
 use super::session::{Session, State};
 use crate::engineio::server::{Effect, Outcome, Prepared, Session as Machine, Unit};
 use crate::engineio::{Data, PacketType, Version, packet};
 use crate::error::{ErrorCode, Result};
-use crate::event_loop::{self, Home};
+use crate::event_loop::Home;
 use crate::settings::SlowConsumer;
-use crate::websocket::{SendOptions, Sent, WebSocket, send_shared_many};
+use crate::websocket::{Sent, send_shared_many};
 use crate::ws::MessageType;
 
 /// The largest buffer that a thread keeps for the next message.
@@ -57,7 +58,7 @@ impl Session {
         &self,
         flags: SendFlags,
         unit: impl Fn() -> Unit,
-        on_websocket: impl FnOnce(&mut State, WebSocket) -> Result<Sent>,
+        on_websocket: impl FnOnce(&mut State, Link) -> Result<Sent>,
     ) -> Result<Sent> {
         let mut effects = Vec::new();
         let mut state = self.state.lock();
@@ -93,7 +94,7 @@ impl Session {
         let Some(carrier) = state.carrier() else {
             return Verdict::Done(Err(ErrorCode::Closed.into()));
         };
-        if flags.volatile && event_loop::has_unsent(carrier.id()) {
+        if flags.volatile && carrier.has_unsent() {
             return Verdict::Done(Ok(Sent::Dropped));
         }
         // Who was never over the mark can't be over the limit.
@@ -157,7 +158,7 @@ impl Session {
 }
 
 enum Verdict {
-    Welcome(WebSocket),
+    Welcome(Link),
     Done(Result<Sent>),
 }
 
@@ -176,10 +177,14 @@ pub(crate) fn send_prepared_many(
         let sent = session.send_unit(flags, unit, |state, carrier| {
             let form = Form::of(&state.machine);
             let limit = session.engine.config.hard_limit as u64;
-            if is_single && form.is_plain() && !state.has_batches() {
+            if let Some(ws) = carrier.ours()
+                && is_single
+                && form.is_plain()
+                && !state.has_batches()
+            {
                 // The others' slow consumers are noticed when something is sent to them alone.
                 if limit == 0 || carrier.buffered_amount() <= limit {
-                    plain.push(carrier);
+                    plain.push(ws);
                 } else {
                     state.set_over_mark(true);
                     return Ok(Sent::Dropped);
@@ -235,27 +240,25 @@ impl Form {
         self.version == Version::V4 && !self.b64
     }
 
-    pub(super) fn send(&self, carrier: WebSocket, data: Data<'_>, compress: Option<bool>) -> Result<Sent> {
+    pub(super) fn send(&self, carrier: Link, data: Data<'_>, compress: Option<bool>) -> Result<Sent> {
         match data {
-            Data::Binary(bytes) if self.is_plain() => {
-                send_frame(carrier, MessageType::Binary, bytes, compress)
-            }
+            Data::Binary(bytes) if self.is_plain() => carrier.send(MessageType::Binary, bytes, compress),
             Data::Binary(bytes) if self.b64 => with_scratch(|scratch| {
                 packet::encode_base64(self.version, bytes, scratch);
-                send_frame(carrier, MessageType::Text, scratch, compress)
+                carrier.send(MessageType::Text, scratch, compress)
             }),
             Data::Binary(bytes) => with_scratch(|scratch| {
                 packet::encode_binary(self.version, bytes, scratch);
-                send_frame(carrier, MessageType::Binary, scratch, compress)
+                carrier.send(MessageType::Binary, scratch, compress)
             }),
             Data::Text(text) => with_scratch(|scratch| {
                 packet::encode_text(PacketType::Message, text, scratch);
-                send_frame(carrier, MessageType::Text, scratch, compress)
+                carrier.send(MessageType::Text, scratch, compress)
             }),
         }
     }
 
-    fn send_prepared(&self, carrier: WebSocket, prepared: &Prepared) -> Result<Sent> {
+    fn send_prepared(&self, carrier: Link, prepared: &Prepared) -> Result<Sent> {
         if self.is_plain() && prepared.compress() {
             return each(prepared.frames().iter(), |frame| carrier.send_shared(frame));
         }
@@ -273,18 +276,6 @@ fn each<T>(messages: impl Iterator<Item = T>, send: impl Fn(T) -> Result<Sent>) 
         }
     }
     Ok(all)
-}
-
-/// Text is UTF-8: it comes from a `str`.
-fn send_frame(carrier: WebSocket, kind: MessageType, data: &[u8], compress: Option<bool>) -> Result<Sent> {
-    if compress.is_none() {
-        return carrier.send_checked(kind, data);
-    }
-    let options = SendOptions {
-        compress,
-        ..SendOptions::default()
-    };
-    event_loop::send_with(carrier.id(), kind, data, &options)
 }
 
 fn with_scratch<R>(act: impl FnOnce(&mut Vec<u8>) -> R) -> R {

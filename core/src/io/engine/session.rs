@@ -6,13 +6,12 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use super::answers::Waiting;
+use super::link::Link;
 use super::registry::Keyed;
 use super::{Engine, Handshake, SessionHandler};
 use crate::engineio::server::{NEVER, Session as Machine};
 use crate::engineio::{Sid, Transport};
 use crate::event_loop::{Home, Timed, TimerKey};
-use crate::handle::Id;
-use crate::websocket::WebSocket;
 use crate::ws::Millis;
 
 /// A session. Keep it as long as you like, use it on any thread: once it has ended, calls say so and do nothing.
@@ -29,7 +28,7 @@ pub(crate) struct Session {
 pub(super) struct State {
     pub(super) machine: Machine,
     /// The WebSocket that carries it.
-    carrier: Option<Id>,
+    carrier: Option<Link>,
     pub(super) home: Home,
     pub(super) hearer: Option<Arc<dyn SessionHandler>>,
     /// The time that was set and has not come.
@@ -56,7 +55,7 @@ pub(super) struct PollingSide {
     /// The GET that waits.
     pub(super) waiting: Option<Waiting>,
     /// The WebSocket that is being tried.
-    pub(super) probe: Option<WebSocket>,
+    pub(super) probe: Option<Link>,
 }
 
 impl Session {
@@ -129,7 +128,7 @@ impl Session {
     /// The bytes that were accepted for sending and have not left.
     pub(crate) fn buffered(&self) -> u64 {
         let state = self.state.lock();
-        let on_websocket = state.carrier().map_or(0, WebSocket::buffered_amount);
+        let on_websocket = state.carrier().map_or(0, Link::buffered_amount);
         on_websocket + state.machine.buffered() as u64
     }
 
@@ -178,16 +177,16 @@ impl Keyed for Arc<Session> {
 }
 
 impl State {
-    pub(super) fn carrier(&self) -> Option<WebSocket> {
-        self.carrier.map(|id| WebSocket::new(id, 0))
+    pub(super) fn carrier(&self) -> Option<Link> {
+        self.carrier
     }
 
-    pub(super) fn set_carrier(&mut self, carrier: Option<WebSocket>) {
-        self.carrier = carrier.map(WebSocket::id);
+    pub(super) fn set_carrier(&mut self, carrier: Option<Link>) {
+        self.carrier = carrier;
     }
 
-    pub(super) fn is_probe(&self, ws: WebSocket) -> bool {
-        self.polling().is_some_and(|polling| polling.probe == Some(ws))
+    pub(super) fn is_probe(&self, link: Link) -> bool {
+        self.polling().is_some_and(|polling| polling.probe == Some(link))
     }
 
     pub(super) fn take_waiting(&mut self) -> Option<Waiting> {

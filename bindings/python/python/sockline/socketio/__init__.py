@@ -1,23 +1,25 @@
 """Socket.IO: servers and clients in the shape of ``python-socketio``, on sockline's engine.
 
-``from sockline import socketio`` in place of ``import socketio``. What is different: a server listens itself
-(``await sio.listen(host, port)``) and is not attached to a web framework.
+``from sockline import socketio`` in place of ``import socketio``. A server listens itself
+(``await sio.listen(host, port)``), which is fastest, or is an application of ASGI, of WSGI, or of aiohttp.
 """
 
 from . import exceptions, packet
 from ._cluster import Answers, SocketInfo
 from ._options import ConnectionStateRecovery
+from .asgi import ASGIApp
 from .async_client import AsyncClient
 from .async_namespace import AsyncClientNamespace, AsyncNamespace
 from .async_redis_manager import AsyncRedisManager
 from .async_server import AsyncServer
 from .async_simple_client import AsyncSimpleClient
 from .client import Client
-from .frameworks import ASGIApp, Middleware, WSGIApp, get_tornado_handler
+from .middleware import Middleware, WSGIApp
 from .namespace import ClientNamespace, Namespace
 from .redis_manager import RedisManager
 from .server import Listener, Server
 from .simple_client import SimpleClient
+from .tornado import get_tornado_handler
 
 __all__ = [
     "ASGIApp",

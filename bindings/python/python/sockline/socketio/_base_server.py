@@ -9,7 +9,6 @@ from typing import Any
 from ._base_namespace import BaseServerNamespace
 from ._cluster import ClusterCore
 from ._codec import JSONModule, arguments
-from ._environ import environ
 from ._logs import chosen_logger, log_engine, takes_info
 from ._manager import Manager
 from ._names import names
@@ -35,8 +34,8 @@ class BaseServer(ClusterCore):
         TRANSPORT_CLOSE = "transport close"
         TRANSPORT_ERROR = "transport error"
 
-    _own_mode = "threading"
-    """The ``async_mode`` of python-socketio's that comes to the same."""
+    _modes: tuple[str, ...] = ("threading",)
+    """The values of ``async_mode`` that there are here, too; the first is the one that goes without saying."""
 
     def __init__(
         self,
@@ -56,8 +55,9 @@ class BaseServer(ClusterCore):
     ) -> None:
         if client_manager is not None and not isinstance(client_manager, BaseRedisManager):
             raise NotImplementedError("client managers can be RedisManager and AsyncRedisManager of sockline.socketio, no others")
-        if async_mode not in (None, "sockline", self._own_mode):
-            raise NotImplementedError(f"async_mode can be {self._own_mode!r}, not {async_mode!r}: sockline has a listener of its own")
+        if async_mode not in (None, "sockline", *self._modes):
+            known = " and ".join(map(repr, self._modes))
+            raise NotImplementedError(f"async_mode can be {known}, not {async_mode!r}: what else there is goes through listen(host, port)")
         if options.get("forward_requests") and client_manager is None:
             raise ValueError("forward_requests needs a client_manager: the servers hear each other by Redis")
         codec, msgpack = chosen_codec(serializer, json)
@@ -83,7 +83,7 @@ class BaseServer(ClusterCore):
             codec.packets.logger = self.logger
         log_engine(engineio_logger)
         self.async_handlers = async_handlers
-        self.async_mode = "sockline"
+        self.async_mode = async_mode or self._modes[0]
         self._set_up_cluster(client_manager)
         self.manager: Manager = client_manager or Manager(self)
         self._set_up()
@@ -135,7 +135,7 @@ class BaseServer(ClusterCore):
         if kept is None and self._native is not None:
             handshake = self._native.handshake(*key)
             if handshake is not None:
-                kept = self._environs[key] = environ(*handshake)
+                kept = self._environs[key] = self._foreigners.environ(*handshake)
         return kept
 
     def recovered(self, sid: str, namespace: str | None = None) -> bool:

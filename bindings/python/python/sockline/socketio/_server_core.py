@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import _native
 from ._codec import Codec, arguments
-from ._environ import environ
+from ._foreign import Foreigners
 from ._handlers import NOT_HANDLED, Handlers
 from ._options import Serving
 from ._origins import Allowed, is_allowed
@@ -55,6 +55,7 @@ class ServerCore(Handlers):
         self.namespaces = namespaces
         self.always_connect = always_connect
         self._native: _native.IoServer | None = None
+        self._foreigners = Foreigners()
         self._listeners = 0
         self._admin: tuple[Any, ...] | None = None
         self._tokens = itertools.count(1)
@@ -81,6 +82,7 @@ class ServerCore(Handlers):
         if self._admin is not None:
             native.enable_admin(*self._admin)
         self._native = native
+        self._foreigners.has_session = native.has_session
         return native
 
     def _listener_opened(self) -> None:
@@ -113,7 +115,7 @@ class ServerCore(Handlers):
         handshake = question.handshake()
         if handshake is None:
             return  # it is answered
-        request = environ(*handshake)
+        request = self._foreigners.environ(*handshake)
         if not is_allowed(self._allowed_origins, request):
             question.deny("Not an accepted origin.")
         elif self._allow_request is None:
@@ -146,7 +148,7 @@ class ServerCore(Handlers):
     def _connect_arguments(self, namespace: str, sid: str, auth: Any, handshake: Any) -> tuple[Any, ...]:
         kept = self._environs.get((namespace, sid))
         if kept is None:
-            kept = self._environs[namespace, sid] = environ(*handshake)
+            kept = self._environs[namespace, sid] = self._foreigners.environ(*handshake)
         return sid, kept, auth or None
 
     def _verdict(self, namespace: str, sid: str, refusal: dict[str, Any] | None) -> None:
@@ -168,6 +170,8 @@ class ServerCore(Handlers):
         assert self._native is not None
         self.logger.info("%s is connected [%s]", sid, namespace)
         connecting = self._connecting_clients.pop((namespace, sid), None)
+        if self._foreigners:
+            self._note_session(namespace, sid)
         self._drop_environ(namespace, sid)
         if self._away and self._native.recovered(namespace, sid):
             self._come_back(namespace, sid)
@@ -179,6 +183,13 @@ class ServerCore(Handlers):
                 auth = self._native.auth(namespace, sid)
                 self._ask_afterwards(namespace, sid, self._connect_arguments(namespace, sid, auth, handshake))
 
+    def _note_session(self, namespace: str, sid: str) -> None:
+        """Which session belongs to a request that another server has read."""
+        assert self._native is not None
+        handshake, session = self._native.handshake(namespace, sid), self._native.session_id(namespace, sid)
+        if handshake is not None and session is not None:
+            self._foreigners.joined(handshake[4], session)
+
     def _drop_environ(self, namespace: str, sid: str) -> None:
         """Makes the request's ``environ``, 4 KB of them, again when it is asked for, if the handler of ``connect`` has neither
         kept nor changed it.
@@ -189,7 +200,7 @@ class ServerCore(Handlers):
         assert self._native is not None
         handshake = self._native.handshake(namespace, sid)
         if handshake is not None:
-            again = environ(*handshake)
+            again = self._foreigners.environ(*handshake)
             again["wsgi.input"] = kept.get("wsgi.input")
             if kept == again:
                 del self._environs[namespace, sid]

@@ -9,12 +9,14 @@ import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 from .. import _native
+from .._drivers import running_driver
 from ..asyncio.server import Server as Listener
 from ..asyncio.server import ServerConnection, serve
 from ..http11 import Request, Response
+from . import _aiohttp, _asgi
 from ._base_server import BaseServer, Key
 from ._cluster import AsyncClusterMethods
 from ._codec import JSONModule
@@ -48,7 +50,7 @@ class AsyncServer(AsyncClusterMethods, BaseServer):
     each client.
     """
 
-    _own_mode = "asgi"
+    _modes = ("asgi", "aiohttp")
 
     def __init__(
         self,
@@ -71,6 +73,7 @@ class AsyncServer(AsyncClusterMethods, BaseServer):
         self._goodbyes: dict[Key, asyncio.Future[None]] = {}
         self._drains: dict[Key, asyncio.Future[None]] = {}
         self._end: asyncio.Future[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def is_asyncio_based(self) -> bool:
         """Whether it belongs to an asyncio loop."""
@@ -86,9 +89,14 @@ class AsyncServer(AsyncClusterMethods, BaseServer):
         options.setdefault("process_request", _there_is_nothing_else)
         return serve(_nobody, host, port, socketio=self, **options)
 
-    def attach(self, app: Any, socketio_path: str = "socket.io") -> NoReturn:
-        """Not supported: sockline listens itself. Use :meth:`listen`."""
-        raise NotImplementedError(NO_FRAMEWORKS)
+    def attach(self, app: Any, socketio_path: str = "socket.io") -> None:
+        """Serves as a part of an ``aiohttp.web.Application``. The frames of WebSockets are aiohttp's then; :meth:`listen` is faster.
+
+        Raises ``NotImplementedError`` for applications of other frameworks.
+        """
+        if not any(kind.__module__.partition(".")[0] == "aiohttp" for kind in type(app).__mro__):
+            raise NotImplementedError(NOT_AIOHTTP)
+        _aiohttp.attach(self, app, f"/{socketio_path.strip('/')}/")
 
     async def emit(
         self,
@@ -209,9 +217,14 @@ class AsyncServer(AsyncClusterMethods, BaseServer):
             self._native.close()
             await asyncio.shield(self._end)
 
-    async def handle_request(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not supported: sockline listens itself. Use :meth:`listen`."""
-        raise NotImplementedError(NO_FRAMEWORKS)
+    async def handle_request(self, *args: Any) -> Any:
+        """Serves a request that another server has read: one of ASGI's by ``scope, receive, send``, as :class:`ASGIApp` does, or one of
+        aiohttp's by itself, which is answered by what this returns.
+        """
+        if len(args) == 1:
+            return await _aiohttp.serve_request(self, *args)
+        await _asgi.serve(self, *args)
+        return None
 
     def start_background_task(
         self, target: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any
@@ -224,6 +237,19 @@ class AsyncServer(AsyncClusterMethods, BaseServer):
         await asyncio.sleep(seconds)
 
     # What the engine asks and tells
+
+    def _start(self, driver: _native.Driver) -> _native.IoServer:
+        native = super()._start(driver)
+        self._loop = driver.host()
+        return native
+
+    def _at_home(self) -> tuple[_native.IoServer, Callable[..., Any]]:
+        """The engine's server, and what calls something on its thread: for requests of any asyncio loop."""
+        driver, native = running_driver(), self._native
+        if native is None or native.is_over() or native.belongs_to(driver):
+            return self._start(driver), _call
+        assert self._loop is not None
+        return native, self._loop.call_soon_threadsafe
 
     def _event(self, namespace: str, sid: str, data: list[Any], ack: _native.IoAck | None) -> None:
         if not self.async_handlers:
@@ -362,9 +388,13 @@ def _settle(waiting: asyncio.Future[None] | None) -> None:
         waiting.set_result(None)
 
 
-NO_FRAMEWORKS = (
-    "sockline listens itself and can't be attached to a web framework: use listen(host, port), "
-    "or pass socketio= to sockline.serve"
+def _call(function: Callable[..., Any], *arguments: Any) -> None:
+    function(*arguments)
+
+
+NOT_AIOHTTP = (
+    "a server can be attached to an aiohttp.web.Application only. Sanic's applications are ASGI's: serve "
+    "ASGIApp(sio, other_asgi_app=app); beside Tornado use listen(host, port), on another port"
 )
 
 

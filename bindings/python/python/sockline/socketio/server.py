@@ -6,21 +6,21 @@ import builtins
 import collections
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 from .. import _native
 from .._callbacks import UpgradeRequest, WebSocketServer
 from .._drivers import is_driver_thread, thread_driver
+from . import _wsgi
 from ._base_server import BaseServer, Key
 from ._cluster import ClusterMethods
 from ._handlers import NOT_HANDLED
 from ._server_core import answer_request
 from ._waiting import ThreadAnswer
 from ._workers import report, run_in_a_thread, start_thread
-from .async_server import NO_FRAMEWORKS
 from .exceptions import ConnectionRefusedError
 
 __all__ = ["Listener", "Server"]
@@ -214,9 +214,14 @@ class Server(ClusterMethods, BaseServer):
             if not is_driver_thread():
                 self._end.wait()
 
-    def handle_request(self, environ: Any, start_response: Any) -> NoReturn:
-        """Not supported: sockline listens itself. Use :meth:`listen`."""
-        raise NotImplementedError(NO_FRAMEWORKS)
+    def handle_request(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Serves a request that a WSGI server has read, as :class:`WSGIApp` does."""
+        return _wsgi.serve(self, environ, start_response)
+
+    def _start_for_wsgi(self) -> _native.IoServer:
+        """The engine's server, for any thread."""
+        with self._lock:
+            return self._start(thread_driver())
 
     def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> threading.Thread:
         """Starts a thread, which does not keep the interpreter from ending."""

@@ -146,6 +146,7 @@ impl<'a> Elements<'a> {
                 target: self.get(target)?,
                 version: Version::HTTP_11,
                 headers: self.headers()?,
+                note: 0,
             },
             body: self.bytes()?,
             remote: self.get(address)?,
