@@ -132,6 +132,14 @@ class NodePeer:
             if line[0] == kind:
                 return line[1:]
 
+    async def moves_to(self, transport: str) -> None:
+        """Waits until the client is on a transport."""
+        while True:
+            await self.send("transport")
+            if await self.expect("transport") == [transport]:
+                return
+            await asyncio.sleep(0.01)
+
     async def call(self, event: str, *values: Any) -> list[Any]:
         """What a client is answered."""
         await self.send("call", event, *values)

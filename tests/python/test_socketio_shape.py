@@ -74,7 +74,7 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (socketio.Server, {"client_manager": socketio.RedisManager(), "serializer": Packet}, "a serializer of one's own"),
     (socketio.Server, {"connection_state_recovery": True, "serializer": Packet}, "a serializer of one's own"),
     (socketio.Server, {"async_mode": "gevent"}, "async_mode can be 'threading', not 'gevent'"),
-    (socketio.AsyncServer, {"async_mode": "aiohttp"}, "async_mode can be 'asgi', not 'aiohttp'"),
+    (socketio.AsyncServer, {"async_mode": "sanic"}, "async_mode can be 'asgi' and 'aiohttp', not 'sanic'"),
     (socketio.Server, {"monitor_clients": False}, "monitor_clients"),
     (socketio.Client, {"serializer": "pickle"}, "serializer must be"),
     (socketio.Client, {"websocket_extra_options": {"origin": "a"}}, "websocket_extra_options"),

@@ -104,7 +104,7 @@ fn is_stuck(session: &Session) -> bool {
         let (turned, turn) = unbounded();
         session.home().run(Box::new(move || turned.send(()).unwrap()));
         turn.recv_timeout(PATIENCE).unwrap();
-        carrier.is_none_or(|carrier| crate::event_loop::has_unsent(carrier.id()))
+        carrier.is_none_or(|carrier| carrier.has_unsent())
     })
 }
 

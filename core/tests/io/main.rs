@@ -25,6 +25,7 @@ mod cluster_redis;
 mod connecting;
 mod events;
 mod fixture;
+mod foreign;
 #[cfg(feature = "redis")]
 mod forwarding;
 #[cfg(feature = "redis")]

@@ -11,8 +11,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 use sockline::http::Request;
 use sockline::io::{Data, ForeignOutlet, ForeignWebSocket, Server};
-use sockline::{Exchange, HttpAnswer, HttpRequest, MessageType, Refusal};
+use sockline::{
+    Address, Exchange, HttpAnswer, HttpRequest, MessageType, Refusal, Server as Listener, ServerOptions,
+};
 
+use crate::driver::Driver;
+use crate::errors::raise;
 use crate::guarded::Guarded;
 use crate::handle::HostAndPort;
 use crate::hub::Hub;
@@ -88,16 +92,35 @@ pub(super) fn request(
     Ok(id)
 }
 
-/// A duplicate of a descriptor that Python has open.
-pub(super) fn duplicate(descriptor: i32) -> PyResult<std::os::fd::OwnedFd> {
+/// A listener without an address, for connections that another server has accepted.
+pub(super) fn adopter(driver: &Bound<'_, Driver>, server: &Server) -> PyResult<Listener> {
+    let core = driver.get().core(driver.py())?;
+    let options = ServerOptions {
+        routes: vec![server.route()],
+        ..ServerOptions::new(Address::Nowhere)
+    };
+    sockline::listen(Some(&core), options, None).map_err(|error| raise(driver.py(), &error))
+}
+
+/// Gives it a duplicate of a descriptor that Python has open, on which a WebSocket is asked for.
+pub(super) fn adopt(
+    py: Python<'_>,
+    adopter: Listener,
+    descriptor: i32,
+    request: Foreign,
+    rest: &[u8],
+) -> PyResult<()> {
+    let (method, target, headers, _, _, note) = request;
+    let head = head(&method, &target, &headers, note)?;
     if descriptor < 0 {
         return Err(PyValueError::new_err("the socket is closed"));
     }
     // SAFETY: the descriptor is borrowed for the call only, while whoever calls has it open.
     let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    borrowed
+    let own = borrowed
         .try_clone_to_owned()
-        .map_err(|error| PyOSError::new_err(error.to_string()))
+        .map_err(|error| PyOSError::new_err(error.to_string()))?;
+    adopter.adopt(own, head, rest).map_err(|error| raise(py, &error))
 }
 
 /// What there is to do for a WebSocket.

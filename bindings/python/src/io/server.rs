@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sockline::adapter::redis::Redis;
 use sockline::io::{AdminAuth, AdminOptions, BroadcastOperator, EmitOptions, Namespace, Server, Socket};
-use sockline::{Address, Error, ErrorCode, Route, Server as Listener};
+use sockline::{Error, ErrorCode, Route, Server as Listener};
 
 use super::foreign::{self, Foreign, IoForeign};
 use super::options::Serving;
@@ -491,27 +491,15 @@ impl IoServer {
         rest: &[u8],
     ) -> PyResult<()> {
         let py = driver.py();
-        let (method, target, headers, _, _, note) = request;
-        let head = foreign::head(&method, &target, &headers, note)?;
-        let socket = foreign::duplicate(descriptor)?;
-        let known = self.adopter.get(py);
-        let adopter = match known {
+        let adopter = match self.adopter.get(py) {
             Some(adopter) => adopter,
             None => {
-                let core = driver.get().core(py)?;
-                let options = sockline::ServerOptions {
-                    routes: vec![self.server.route()],
-                    ..sockline::ServerOptions::new(Address::Nowhere)
-                };
-                let adopter =
-                    sockline::listen(Some(&core), options, None).map_err(|error| raise(py, &error))?;
+                let adopter = foreign::adopter(driver, &self.server)?;
                 self.adopter.set(py, Some(adopter));
                 adopter
             }
         };
-        adopter
-            .adopt(socket, head, rest)
-            .map_err(|error| raise(py, &error))
+        foreign::adopt(py, adopter, descriptor, request, rest)
     }
 
     /// Whether there is a session with this id.

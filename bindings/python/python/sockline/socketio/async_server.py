@@ -217,13 +217,13 @@ class AsyncServer(AsyncClusterMethods, BaseServer):
             self._native.close()
             await asyncio.shield(self._end)
 
-    async def handle_request(self, *args: Any) -> Any:
+    async def handle_request(self, *args: Any, **kwargs: Any) -> Any:
         """Serves a request that another server has read: one of ASGI's by ``scope, receive, send``, as :class:`ASGIApp` does, or one of
         aiohttp's by itself, which is answered by what this returns.
         """
         if len(args) == 1:
-            return await _aiohttp.serve_request(self, *args)
-        await _asgi.serve(self, *args)
+            return await _aiohttp.serve_request(self, *args, **kwargs)
+        await _asgi.serve(self, *args, **kwargs)
         return None
 
     def start_background_task(
