@@ -25,12 +25,12 @@ ENGINE |= {"Server": engineio.Server, "AsyncServer": engineio.AsyncServer}
 TAKEN_OVER = {"async_handlers", "json", "handle_sigint", "logger"}
 """Options of engineio's that python-socketio sets itself, or has another name for."""
 
-CALLED: dict[str, Any] = {
-    "ASGIApp": (socketio.ASGIApp, (None,)),
-    "Middleware": (socketio.Middleware, (None,)),
-    "WSGIApp": (socketio.WSGIApp, (None,)),
-    "get_tornado_handler": (socketio.get_tornado_handler, (None,)),
-}
+APPLICATIONS = ("ASGIApp", "Middleware", "WSGIApp")
+
+MANAGERS = "AsyncAioPikaManager AsyncManager KafkaManager KombuManager Manager PubSubManager ZmqManager".split()
+
+CALLED: dict[str, Any] = {name: (getattr(socketio, name), ()) for name in MANAGERS}
+CALLED["get_tornado_handler"] = (socketio.get_tornado_handler, (None,))
 """What is here in order to say in words that it is not."""
 
 def sections() -> list[Section]:
@@ -100,7 +100,7 @@ EXTRA: dict[str, list[inspect.Parameter]] = {
 
 def of_class(name: str) -> Section:
     """The methods of a class and the attributes of its objects."""
-    arguments = ("/",) if name in NAMESPACES else ()
+    arguments: tuple[Any, ...] = ("/",) if name in NAMESPACES else (None,) if name in APPLICATIONS else ()
     theirs, ours = getattr(foreign, name), getattr(socketio, name)
     section = members(theirs(*arguments), ours(*arguments), name)
     options = set(inspect.signature(theirs).parameters)

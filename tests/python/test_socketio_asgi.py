@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import runpy
 import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -413,5 +414,20 @@ def test_handlers_have_tasks_of_their_own() -> None:
             async with foreign_client(url, transports=["websocket"]) as client:
                 answers = await asyncio.gather(*(client.call("ask", number) for number in range(5)))
                 assert sorted(answers) == [*range(5)] and len(set(tasks)) == 5
+
+    asyncio.run(main())
+
+
+def test_the_example_runs() -> None:
+    program = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "python" / "io_asgi.py"))
+
+    async def main() -> None:
+        async with asgi_server(program["app"]) as url, foreign_client(url) as client, aiohttp.ClientSession() as http:
+            assert await client.call("msg", (1, "x"), timeout=WAIT) == (1, "x")
+            async with http.post(f"{url}/say/hello") as response:
+                assert await response.json() == "said"
+            assert await client.recorder.next() == ("said", "hello")
+            async with http.get(f"{url}/clients") as response:
+                assert await response.json() == 1
 
     asyncio.run(main())

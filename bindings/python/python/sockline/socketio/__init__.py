@@ -16,6 +16,15 @@ from .async_simple_client import AsyncSimpleClient
 from .client import Client
 from .middleware import Middleware, WSGIApp
 from .namespace import ClientNamespace, Namespace
+from .pubsub_manager import (
+    AsyncAioPikaManager,
+    AsyncManager,
+    KafkaManager,
+    KombuManager,
+    Manager,
+    PubSubManager,
+    ZmqManager,
+)
 from .redis_manager import RedisManager
 from .server import Listener, Server
 from .simple_client import SimpleClient
@@ -24,8 +33,10 @@ from .tornado import get_tornado_handler
 __all__ = [
     "ASGIApp",
     "Answers",
+    "AsyncAioPikaManager",
     "AsyncClient",
     "AsyncClientNamespace",
+    "AsyncManager",
     "AsyncNamespace",
     "AsyncRedisManager",
     "AsyncServer",
@@ -33,14 +44,19 @@ __all__ = [
     "Client",
     "ClientNamespace",
     "ConnectionStateRecovery",
+    "KafkaManager",
+    "KombuManager",
     "Listener",
+    "Manager",
     "Middleware",
     "Namespace",
+    "PubSubManager",
     "RedisManager",
     "Server",
     "SimpleClient",
     "SocketInfo",
     "WSGIApp",
+    "ZmqManager",
     "exceptions",
     "get_tornado_handler",
     "packet",
