@@ -52,14 +52,6 @@ test('the types are those of the package', async () => {
   }
 });
 
-test('50 workers in a row are terminated with live connections', async () => {
-  for (let i = 0; i < 50; i++) {
-    const worker = new Worker(path.join(__dirname, 'programs/worker.js'));
-    await next(worker, 'message');
-    await worker.terminate();
-  }
-});
-
 test('a worker ends by itself when all is closed', async () => {
   const worker = new Worker(path.join(__dirname, 'programs/worker.js'));
   await next(worker, 'message');

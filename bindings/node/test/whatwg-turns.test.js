@@ -173,7 +173,8 @@ test('sockline/global puts the classes where browsers have them, by require and 
   const imported = `import('sockline/global').then((module) => { ${look}
     console.log(JSON.stringify([names.map(about), module.WebSocket === WebSocket, module.default === whatwg])); });`;
   assert.deepStrictEqual(await program(imported), [expected, true, true]);
-  const without = `const before = globalThis.WebSocket; require('sockline/whatwg'); console.log(before === globalThis.WebSocket);`;
+  const without = `const before = globalThis.WebSocket;
+    require('sockline/whatwg'); console.log(before === globalThis.WebSocket);`;
   assert.strictEqual(await program(without), true);
 });
 
