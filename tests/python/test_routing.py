@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import websockets
 import websockets.asyncio.router
+from conftest import Run
 from werkzeug.routing import Map, Rule
 
 import sockline
@@ -51,7 +52,7 @@ async def refused(uri: str, **options: Any) -> Any:
 
 
 @BOTH
-def test_handlers_are_found_by_path(lib: ModuleType) -> None:
+def test_handlers_are_found_by_path(lib: ModuleType, run: Run) -> None:
     async def main() -> None:
         async with lib.route(url_map(), "127.0.0.1", 0) as server:
             uri = f"ws://127.0.0.1:{port_of(server)}"
@@ -61,11 +62,11 @@ def test_handlers_are_found_by_path(lib: ModuleType) -> None:
             response = await refused(f"{uri}/elsewhere")
             assert (response.status_code, response.body) == (404, b"Not Found")
 
-    asyncio.run(main())
+    run(main())
 
 
 @BOTH
-def test_redirects_lead_where_the_server_is_seen(lib: ModuleType) -> None:
+def test_redirects_lead_where_the_server_is_seen(lib: ModuleType, run: Run) -> None:
     async def main() -> None:
         seen = {"server_name": "example.com", "ssl": True}
         async with lib.route(url_map(), "127.0.0.1", 0, **seen) as server:
@@ -78,12 +79,12 @@ def test_redirects_lead_where_the_server_is_seen(lib: ModuleType) -> None:
             assert head.startswith("http/1.1 302 ") and "location: wss://example.com/strict/\r\n" in head
             writer.close()
 
-    asyncio.run(main())
+    run(main())
 
 
 @BOTH
 @pytest.mark.parametrize("is_coroutine", [False, True])
-def test_process_request_is_asked_before_the_routes(lib: ModuleType, is_coroutine: bool) -> None:
+def test_process_request_is_asked_before_the_routes(lib: ModuleType, is_coroutine: bool, run: Run) -> None:
     def plain(connection: Any, request: Any) -> Any:
         return connection.respond(403, "No") if "forbidden" in request.path else None
 
@@ -97,11 +98,11 @@ def test_process_request_is_asked_before_the_routes(lib: ModuleType, is_coroutin
             assert (await refused(f"{uri}/channel/1?forbidden")).status_code == 403
             assert await heard(f"{uri}/channel/1") == "{'number': 1}"
 
-    asyncio.run(main())
+    run(main())
 
 
 @BOTH
-def test_a_router_of_ones_own_over_a_unix_socket(lib: ModuleType, tmp_path: Path) -> None:
+def test_a_router_of_ones_own_over_a_unix_socket(lib: ModuleType, tmp_path: Path, run: Run) -> None:
     router = importlib.import_module(f"{lib.__name__}.asyncio.router")
 
     class Polite(router.Router):  # type: ignore[misc, name-defined]
@@ -117,12 +118,12 @@ def test_a_router_of_ones_own_over_a_unix_socket(lib: ModuleType, tmp_path: Path
                 await websockets.unix_connect(path, "ws://localhost/elsewhere")
             assert raised.value.response.body == b"Sorry"
 
-    asyncio.run(main())
+    run(main())
 
 
 @BOTH
 @pytest.mark.parametrize("how", ["pair", "several", "function", "coroutine"])
-def test_logins(lib: ModuleType, how: str) -> None:
+def test_logins(lib: ModuleType, how: str, run: Run) -> None:
     async def coroutine(username: str, password: str) -> bool:
         return (username, password) == ("hello", "iloveyou")
 
@@ -148,7 +149,7 @@ def test_logins(lib: ModuleType, how: str) -> None:
             response = await refused(f"ws://127.0.0.1:{port}", additional_headers={"Authorization": "Digest x"})
             assert response.body == b"Unsupported credentials\n"
 
-    asyncio.run(main())
+    run(main())
 
 
 @BOTH
@@ -162,7 +163,7 @@ def test_wrong_credentials_are_refused_at_once(lib: ModuleType) -> None:
 
 
 @BOTH
-def test_what_is_below_a_connection(lib: ModuleType) -> None:
+def test_what_is_below_a_connection(lib: ModuleType, run: Run) -> None:
     async def main() -> None:
         async with lib.serve(lambda ws: ws.wait_closed(), "127.0.0.1", 0) as server:
             connection = await lib.connect(f"ws://127.0.0.1:{port_of(server)}", proxy=None)
@@ -177,7 +178,7 @@ def test_what_is_below_a_connection(lib: ModuleType) -> None:
             assert transport.is_closing()
             assert (protocol.state, protocol.close_code, protocol.close_reason) == (lib.State.CLOSED, 1006, "")
 
-    asyncio.run(main())
+    run(main())
 
 
 @BOTH
@@ -193,7 +194,7 @@ def test_deprecated_fields_of_exceptions(lib: ModuleType) -> None:
 
 
 @BOTH
-def test_a_message_that_is_too_big_says_the_limit(lib: ModuleType) -> None:
+def test_a_message_that_is_too_big_says_the_limit(lib: ModuleType, run: Run) -> None:
     for arguments, text in [
         ((None, 10), "frame exceeds limit of 10 bytes"),
         ((12, 10), "frame with 12 bytes exceeds limit of 10 bytes"),
@@ -215,4 +216,27 @@ def test_a_message_that_is_too_big_says_the_limit(lib: ModuleType) -> None:
                     assert isinstance(raised.value.__cause__, lib.exceptions.PayloadTooBig)
                     assert raised.value.__cause__.max_size == 10
 
-    asyncio.run(main())
+    run(main())
+
+
+def test_headers_are_spelt_as_most_spell_them(run: Run) -> None:
+    """Programs make a `dict` of them."""
+
+    async def main() -> None:
+        spelt: list[str] = []
+
+        def answer(connection: Any, request: Any) -> Any:
+            spelt.extend(name for name, _ in request.headers.raw_items())
+            return connection.respond(401, "") if request.path == "/refused" else None
+
+        async with sockline.serve(lambda ws: ws.wait_closed(), "127.0.0.1", 0, process_request=answer, subprotocols=["a"]) as server:
+            uri = f"ws://127.0.0.1:{port_of(server)}"
+            async with sockline.connect(uri, subprotocols=[sockline.Subprotocol("a")], additional_headers={"x-REQUEST-id": "1"}) as connection:
+                assert connection.response is not None
+                assert dict(connection.response.headers.raw_items())["Sec-WebSocket-Protocol"] == "a"
+            assert {"Host", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "X-Request-Id", "User-Agent"} <= set(spelt)
+            with pytest.raises(sockline.InvalidStatus) as raised:
+                await sockline.connect(f"{uri}/refused")
+            assert "Content-Type" in dict(raised.value.response.headers.raw_items())
+
+    run(main())

@@ -7,26 +7,18 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import websockets
 import websockets.sync.client
+from conftest import Run, echo
 
 import sockline
 import sockline.sync.client
 import sockline.sync.server
-
-
-async def echo(connection: Any) -> None:
-    async for message in connection:
-        await connection.send(message)
-
-
-def run(coroutine: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(coroutine, 20))
 
 
 def bound(family: int = socket.AF_INET, host: str = "127.0.0.1") -> socket.socket:
@@ -48,7 +40,7 @@ async def say(uri: str, **options: Any) -> None:
 
 
 @pytest.mark.parametrize("threads", [0, 2])
-def test_serves_on_a_socket_and_closes_it(threads: int) -> None:
+def test_serves_on_a_socket_and_closes_it(threads: int, run: Run) -> None:
     async def main() -> None:
         sock = bound()
         address = sock.getsockname()
@@ -61,7 +53,7 @@ def test_serves_on_a_socket_and_closes_it(threads: int) -> None:
     run(main())
 
 
-def test_serves_on_a_unix_socket_and_leaves_its_path(tmp_path: Path) -> None:
+def test_serves_on_a_unix_socket_and_leaves_its_path(tmp_path: Path, run: Run) -> None:
     async def main() -> None:
         path = str(tmp_path / "socket")
         sock = socket.socket(socket.AF_UNIX)
@@ -75,7 +67,7 @@ def test_serves_on_a_unix_socket_and_leaves_its_path(tmp_path: Path) -> None:
     run(main())
 
 
-def test_serves_at_several_hosts_on_one_port() -> None:
+def test_serves_at_several_hosts_on_one_port(run: Run) -> None:
     async def main() -> None:
         async with sockline.serve(echo, ["127.0.0.1", "127.0.0.2", "127.0.0.1"], 0) as server:
             hosts, ports = zip(*(sock.getsockname() for sock in server.sockets))
@@ -87,7 +79,7 @@ def test_serves_at_several_hosts_on_one_port() -> None:
 
 
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")])
-def test_serves_for_one_family(family: int, host: str) -> None:
+def test_serves_for_one_family(family: int, host: str, run: Run) -> None:
     async def main() -> None:
         async with sockline.serve(echo, None, 0, family=family) as server:
             (sock,) = server.sockets
@@ -97,7 +89,7 @@ def test_serves_for_one_family(family: int, host: str) -> None:
     run(main())
 
 
-def test_sockets_are_as_asked_for() -> None:
+def test_sockets_are_as_asked_for(run: Run) -> None:
     async def main() -> None:
         async with sockline.serve(echo, "127.0.0.1", 0, reuse_address=False, keep_alive=True) as server:
             (sock,) = server.sockets
@@ -109,7 +101,7 @@ def test_sockets_are_as_asked_for() -> None:
 
 
 @pytest.mark.parametrize("more", [{}, {"keep_alive": True}], ids=["engine", "here"])
-def test_servers_share_a_port_if_all_say_so(more: dict[str, Any]) -> None:
+def test_servers_share_a_port_if_all_say_so(more: dict[str, Any], run: Run) -> None:
     async def main() -> None:
         async with sockline.serve(echo, "127.0.0.1", 0, reuse_port=True, **more) as server:
             port = server.sockets[0].getsockname()[1]
@@ -121,7 +113,7 @@ def test_servers_share_a_port_if_all_say_so(more: dict[str, Any]) -> None:
     run(main())
 
 
-def test_a_socket_comes_alone_and_is_a_stream() -> None:
+def test_a_socket_comes_alone_and_is_a_stream(run: Run) -> None:
     async def main() -> None:
         with bound() as sock, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
             for wrong in ({"host": "localhost"}, {"port": 1}, {"unix_path": "/nowhere"}):
@@ -140,7 +132,7 @@ def test_a_socket_comes_alone_and_is_a_stream() -> None:
     run(main())
 
 
-def test_connects_over_a_socket() -> None:
+def test_connects_over_a_socket(run: Run) -> None:
     async def main() -> None:
         async with websockets.serve(echo, "127.0.0.1", 0) as server:
             address = server.sockets[0].getsockname()
@@ -158,7 +150,7 @@ def test_connects_over_a_socket() -> None:
     run(main())
 
 
-def test_one_end_of_a_pair_will_do() -> None:
+def test_one_end_of_a_pair_will_do(run: Run) -> None:
     async def main() -> None:
         theirs, ours = socket.socketpair()
         reader, writer = await asyncio.open_unix_connection(sock=theirs)
@@ -177,7 +169,7 @@ async def _connected(uri: str, sock: socket.socket) -> sockline.ClientConnection
     return await sockline.connect(uri, sock=sock)
 
 
-def test_connects_to_one_family() -> None:
+def test_connects_to_one_family(run: Run) -> None:
     async def main() -> None:
         async with sockline.serve(echo, ["127.0.0.1", "::1"], 0) as server:
             port = server.sockets[0].getsockname()[1]
