@@ -13,7 +13,7 @@ VENV := .venv
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find core/src ffi/src -name '*.rs') core/Cargo.toml ffi/Cargo.toml
 PYTHON_SOURCES := $(shell find bindings/command bindings/python -name '*.rs' -o -name '*.py' -o -name '*.pyi' -o -name '*.toml')
 NODE_SOURCES := $(shell find bindings/command bindings/node -path '*/node_modules' -prune -o \( -name '*.rs' -o -name '*.js' -o -name '*.mjs' -o -name '*.ts' -o -name '*.toml' -o -name 'package*.json' \) -print)
-WHEELS := target/wheels
+WHEELS := target/pip
 ADDON := bindings/node/sockline.node
 
 .DELETE_ON_ERROR:

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "examples"
 NPM = ROOT / "target/npm"
-WHEELS = ROOT / "target/wheels"
+WHEELS = ROOT / "target/pip"
 
 sys.path.insert(0, str(ROOT / "tests/interop"))  # for the tests: `processes`
 
