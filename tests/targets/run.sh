@@ -10,10 +10,11 @@ set -eu
 cd "$(dirname "$0")/../.."
 folder=target/cross
 
-# The machines, which have no I/O; and what emulation is too slow for: tests with sockets and their clocks, and random ones.
+# The machines, which have no I/O.
 tests="--test ws --test engineio --test engineio_client --test socketio --test socketio_client --test requests
        --test handshake_client --test handshake_server --test handshake_deflate --test handshake_url
        --test http_head --test http_body"
+# What emulation is too slow for: tests with sockets and deadlines, and long random ones.
 more="--lib --test event_loop"
 
 need() { tests/tools/need "$@"; }
@@ -24,7 +25,6 @@ settle() {
     case $1 in
         aarch64-unknown-linux-gnu)
             need gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
-            packages="$packages -p sockline-python -p sockline-node"
             export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
             if [ "$(uname -m)" != aarch64 ]; then
                 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu"
