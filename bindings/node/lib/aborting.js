@@ -8,11 +8,10 @@ function checkSignal(signal) {
   throw withCode(new TypeError('The "signal" argument must be an instance of AbortSignal'), 'ERR_INVALID_ARG_TYPE');
 }
 
-/** Has the signal end a client's connection; before it is open, with the http module's error. Returns what ends that. */
+/** Has the signal give a client's attempt up, with the http module's error; open connections stay. Returns what ends that. */
 function watchSignal(socket, signal) {
   const abort = () => {
-    if (socket._wasOpen) socket.terminate();
-    else socket._giveUp(abortError(signal.reason));
+    if (!socket._wasOpen) socket._giveUp(abortError(signal.reason));
   };
   if (signal.aborted) abort();
   else signal.addEventListener('abort', abort, { once: true });

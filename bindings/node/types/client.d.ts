@@ -5,7 +5,7 @@ import type { ClientTlsOptions } from './tls.js';
 
 export interface ClientOptions extends Limits, ClientTlsOptions {
   protocols?: string | string[];
-  /** Gives the attempt up with an AbortError; later it cuts the connection, as `terminate` does. */
+  /** Gives the attempt up with an AbortError; without effect once it is open. */
   signal?: AbortSignal;
   headers?: Record<string, string | number | readonly string[]>;
   origin?: string;
