@@ -166,7 +166,7 @@ test-packages: python npm
 
 test-docs: python node c
 	@command -v g++ >/dev/null || tests/tools/need g++
-	tests/tools/need pkg-config openssl
+	tests/tools/need pkg-config openssl redis-server
 	cd bindings/node && npm ci --no-audit --no-fund --ignore-scripts
 	$(PYTHON) tests/docs.py
 	$(PYTHON) tests/docs_programs.py

@@ -1,4 +1,4 @@
-"""Every code block that is a program runs: those of docs/start, docs/moving, docs/guides and the bindings' READMEs.
+"""Every code block that is a program runs: those of docs/start, docs/moving, docs/guides and the READMEs of the bindings.
 
 A comment before a block says what is done with it, in the order of the page and in one folder for each page:
 
@@ -9,7 +9,7 @@ A comment before a block says what is done with it, in the order of the page and
     <!-- prints -->              a text: what the last program that ran has printed
 
 What begins with `<!-- from` is cut from a program that other tests run, and Rust's blocks are doctests of the core crate.
-The ports 8080, 8081 and 8443 of a page become free ones.
+The ports of PORTS become free ones; where a page speaks of Redis' port, there is a server of Redis.
 """
 
 from __future__ import annotations
@@ -27,12 +27,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests/interop"))
+from redis import RedisServer  # noqa: E402
+
 WORK = ROOT / "target" / "docs-programs"
 PREFIX = WORK / "prefix"
-PAGES = [*sorted((ROOT / "docs").glob("start/*.md")), *sorted((ROOT / "docs").glob("moving/*.md")), *sorted((ROOT / "docs").glob("guides/*.md"))]
+PAGES = [*sorted((ROOT / "docs").glob("start/*.md")), *sorted((ROOT / "docs").glob("moving/*.md")), *sorted((ROOT / "docs").glob("guides/*.md")), *sorted((ROOT / "bindings").glob("*/README.md"))]
 FENCE = re.compile(r"^(?P<mark><!-- (?P<verb>\w+)(?: (?P<rest>[^\n]*?))? -->\n)?(?P<indent> *)```(?P<language>\w+)[^\n]*\n(?P<code>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
 PROGRAMS = {"python", "js", "ts", "c", "cpp", "sh"}
-PORTS = ("8080", "8081", "8443")
+PORTS = ("3000", "8080", "8081", "8443", "8765")
+REDIS = "6379"
 SECONDS = 60
 
 
@@ -86,6 +90,9 @@ class Page:
         self.folder.mkdir(parents=True)
         (self.folder / "node_modules").symlink_to(ROOT / "examples/node/node_modules")
         self.ports = free_ports()
+        self.redis = RedisServer() if f":{REDIS}" in page.read_text() else None
+        if self.redis:
+            self.ports[REDIS] = str(self.redis.port)
         self.servers: list[subprocess.Popen[str]] = []
         self.printed = ""
 
@@ -139,6 +146,8 @@ class Page:
     def close(self) -> None:
         for server in self.servers:
             end(server)
+        if self.redis:
+            self.redis.stop()
 
 
 def lines_until(program: subprocess.Popen[str], enough: Callable[[str], bool]) -> str:
@@ -208,7 +217,7 @@ def test_of(page: Path) -> Callable[[Programs], None]:
 
 
 for each in PAGES:
-    setattr(Programs, "test_" + re.sub(r"\W", "_", str(each.relative_to(ROOT / "docs").with_suffix(""))), test_of(each))
+    setattr(Programs, "test_" + re.sub(r"\W", "_", str(each.relative_to(ROOT).with_suffix(""))), test_of(each))
 
 if __name__ == "__main__":
     unittest.main()
