@@ -62,7 +62,7 @@ def problems(path: Path, glibc: Version) -> Iterator[str]:
         else:
             print(f"{path.name}: {name} needs glibc {'.'.join(map(str, needed))}")
     if told:
-        shown = subprocess.run(["auditwheel", "show", path], capture_output=True, text=True, check=True).stdout
+        shown = subprocess.run([Path(sys.executable).with_name("auditwheel"), "show", path], capture_output=True, text=True, check=True).stdout
         tags = re.findall(r'"?(manylinux_\d+_\d+_\w+)"?', shown)
         if not tags or tuple(map(int, tags[0].split("_")[1:3])) > allowed:
             yield f"auditwheel finds otherwise: {shown}"
