@@ -242,7 +242,14 @@ def test_what_can_not_be_is_refused() -> None:
 def test_a_client_that_goes_away_is_noticed() -> None:
     async def main() -> None:
         sio, recorder = chatty_server()
-        async with asgi_server(socketio.ASGIApp(sio)) as url, aiohttp.ClientSession() as http:
+        is_asked = asyncio.Event()
+
+        async def asked(*_: Any) -> None:
+            is_asked.set()
+
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(asked)
+        async with asgi_server(socketio.ASGIApp(sio)) as url, aiohttp.ClientSession(trace_configs=[trace]) as http:
             polling = f"{url}/socket.io/?EIO=4&transport=polling"
             async with http.get(polling) as response:
                 sid = (await response.text()).split('"')[3]
@@ -251,10 +258,11 @@ def test_a_client_that_goes_away_is_noticed() -> None:
             async with http.get(f"{polling}&sid={sid}") as response:
                 assert (await response.text()).startswith('40{"sid":')
             await recorder.next()
+            is_asked.clear()
             waits = asyncio.create_task(http.get(f"{polling}&sid={sid}"))
             native = sio._native
             assert native is not None
-            await asyncio.sleep(0.1)
+            await is_asked.wait()
             waits.cancel()
             assert (await recorder.next())[0::2] == ("disconnect", "transport error")
             assert not native.has_session(sid)

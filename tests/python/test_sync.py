@@ -421,7 +421,6 @@ connection.close()
 
 
 def test_routes() -> None:
-    pytest.importorskip("werkzeug")
     from werkzeug.routing import Map, Rule
 
     from sockline.sync.router import route
