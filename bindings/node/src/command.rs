@@ -7,7 +7,7 @@ use napi_derive::napi;
 #[napi]
 #[cfg_attr(
     test,
-    expect(dead_code, reason = "napi registers no functions in builds for tests")
+    allow(dead_code, reason = "napi registers no functions in builds for tests")
 )]
 pub fn command(arguments: Vec<String>) -> i32 {
     sockline_command::run(arguments.into_iter().map(Into::into).collect())
