@@ -150,16 +150,23 @@ class Page:
             self.redis.stop()
 
 
+def too_long(*_: object) -> None:
+    raise AssertionError(f"the program has not printed what was waited for within {SECONDS} s")
+
+
 def lines_until(program: subprocess.Popen[str], enough: Callable[[str], bool]) -> str:
     """What a program prints up to the line that is waited for."""
     assert program.stdout is not None and program.stderr is not None
-    signal.alarm(SECONDS)
     printed = ""
-    for line in program.stdout:
-        printed += line
-        if enough(line):
-            signal.alarm(0)
-            return printed
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(SECONDS)
+    try:
+        for line in program.stdout:
+            printed += line
+            if enough(line):
+                return printed
+    finally:
+        signal.alarm(0)
     raise AssertionError(f"the program ended before it printed what was waited for:\n{printed}{program.stderr.read()}")
 
 
