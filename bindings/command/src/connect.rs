@@ -15,7 +15,7 @@ use crate::failure::{Failure, exit};
 use crate::input::Typed;
 use crate::options;
 use crate::show;
-use crate::typed::{Order, order};
+use crate::typed::Order;
 
 /// How much may wait to be shown before the server is no longer read from.
 pub(crate) const WAITING_EVENTS: usize = 1024;
@@ -257,10 +257,7 @@ impl Session<'_> {
         while !self.is_over_mark && self.leaving.is_none() {
             match self.desk.input.next() {
                 Some(Typed::Line(line)) => self.typed(&line),
-                Some(Typed::NoText(number)) => {
-                    let text = format!("line {number} of the input is not UTF-8 and was not sent");
-                    self.desk.screen.complaint(&text);
-                }
+                Some(Typed::NoText(number)) => self.desk.not_sent(number),
                 Some(Typed::Leave) => self.leave(Leaving::Done),
                 Some(Typed::End) => self.patience.begin(),
                 None => return,
@@ -269,12 +266,7 @@ impl Session<'_> {
     }
 
     fn typed(&mut self, line: &str) {
-        let has_commands = self.desk.input.is_prompt() || self.arguments.slash;
-        let order = if has_commands {
-            order(line)
-        } else {
-            Ok(Order::Send(line))
-        };
+        let order = self.desk.order(line, self.arguments.slash);
         let done = order.and_then(|order| self.obey(order));
         if let Err(text) = done {
             self.desk.screen.complaint(&text);

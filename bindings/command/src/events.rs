@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::input::Input;
 use crate::screen::Screen;
 use crate::signals::Signals;
+use crate::typed::{Order, order};
 
 /// What has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +92,21 @@ impl Desk {
             events,
             _signals: signals,
         })
+    }
+
+    /// What a line orders. Where nobody types, as in a pipe, lines are sent as they are unless `slash` says otherwise.
+    pub(crate) fn order<'a>(&self, line: &'a str, slash: bool) -> Result<Order<'a>, String> {
+        if self.input.is_prompt() || slash {
+            order(line)
+        } else {
+            Ok(Order::Send(line))
+        }
+    }
+
+    /// Complains of a line of the input that was no text.
+    pub(crate) fn not_sent(&mut self, number: usize) {
+        let text = format!("line {number} of the input is not UTF-8 and was not sent");
+        self.screen.complaint(&text);
     }
 
     /// What tells the command to look at its connections.

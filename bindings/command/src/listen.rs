@@ -17,7 +17,7 @@ use crate::failure::{Failure, exit};
 use crate::input::Typed;
 use crate::options;
 use crate::show;
-use crate::typed::{Order, order};
+use crate::typed::Order;
 
 const HELP: &str = "\
 text is sent to all, //text sends /text; and:
@@ -264,10 +264,7 @@ impl Hall<'_> {
         while self.ending.is_none() {
             match self.desk.input.next() {
                 Some(Typed::Line(line)) => self.typed(&line),
-                Some(Typed::NoText(number)) => {
-                    let text = format!("line {number} of the input is not UTF-8 and was not sent");
-                    self.desk.screen.complaint(&text);
-                }
+                Some(Typed::NoText(number)) => self.desk.not_sent(number),
                 Some(Typed::Leave) => self.end(exit::DONE),
                 // A server goes on without lines to send.
                 Some(Typed::End) => {}
@@ -277,12 +274,7 @@ impl Hall<'_> {
     }
 
     fn typed(&mut self, line: &str) {
-        let has_commands = self.desk.input.is_prompt() || self.arguments.slash;
-        let order = if has_commands {
-            order(line)
-        } else {
-            Ok(Order::Send(line))
-        };
+        let order = self.desk.order(line, self.arguments.slash);
         let done = order.and_then(|order| self.obey(order));
         if let Err(text) = done {
             self.desk.screen.complaint(&text);
