@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 import trustme
-import test_sync_interop
-from test_sync_interop import WAIT, echo, served, serving, url_of
+import sync_peers
+from sync_peers import WAIT, echo, served, serving, url_of
 
 import sockline
 from sockline.sync.client import ClientConnection, connect, unix_connect
@@ -119,7 +119,7 @@ def test_tls() -> None:
             connect(url)
     with pytest.warns(DeprecationWarning, match="ssl_context") as warned, served(serve, ssl_context=context) as url:
         connect(url.replace("ws:", "wss:"), ssl_context=trusting, legacy=True).close()
-    assert [warning.filename for warning in warned] == [test_sync_interop.__file__, __file__]
+    assert [warning.filename for warning in warned] == [sync_peers.__file__, __file__]
 
 
 def test_plain_requests_are_asked_about_too(tmp_path: Path) -> None:
