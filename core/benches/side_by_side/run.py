@@ -24,6 +24,7 @@ from typing import Sequence
 import clusters
 import report
 import servers
+from cases import CASES, IDLE_CASES, LOAD_OPTIONS
 from clusters import Clusters
 from report import Case, Idle, IdleCase, Slice
 from rows import ROWS
@@ -33,40 +34,7 @@ RESULTS = servers.HERE.parent / "results"
 LOAD_TIMEOUT = 60.0  # seconds for one slice
 LOAD = servers.BIN / "load"
 
-CASES = [
-    Case("echo64-d1", 64, 64, 1),
-    Case("echo64-d16", 64, 64, 16),
-    Case("echo16k-d1", 16384, 64, 1),
-    Case("echo16k-d16", 16384, 64, 16),
-    Case("echo16k-c16d4", 16384, 16, 4),
-    Case("deflate1k-d1", 1024, 64, 1, "deflate"),
-    Case("deflate1k-d16", 1024, 64, 16, "deflate"),
-    Case("tls64-d1", 64, 64, 1, "tls"),
-    Case("tls64-d16", 64, 64, 16, "tls"),
-    Case("tls16k-d1", 16384, 64, 1, "tls"),
-    Case("topic1000", 64, 1000, 1, "topic"),
-    Case("io64-d1", 64, 64, 1, "io"),
-    Case("io64-d16", 64, 64, 16, "io"),
-    Case("io-room1000", 64, 1000, 1, "io-room"),
-    Case("io-polling", 64, 64, 1, "io-polling"),
-]
-IDLE_CASES = [
-    IdleCase("idle", 64, 10_000),
-    IdleCase("deflate1k-idle", 1024, 1_000, "deflate"),
-    IdleCase("tls-idle", 64, 1_000, "tls"),
-    IdleCase("io-idle", 64, 10_000, "io"),
-]
 NAMES = [case.name for case in (*CASES, *IDLE_CASES, *clusters.CASES)]
-# How the load generator talks to the servers of a kind.
-LOAD_OPTIONS = {
-    "echo": [],
-    "deflate": ["--deflate", "1"],
-    "tls": ["--tls", str(servers.CERTIFICATE)],
-    "topic": ["--topic", "1"],
-    "io": ["--io", "1"],
-    "io-room": ["--io", "1", "--topic", "1"],
-    "io-polling": [],
-}
 DEFAULT_ROUNDS = 13
 WARM_UP = 0.10  # seconds before the measured part of a slice
 MEASURED = 0.25

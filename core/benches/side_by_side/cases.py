@@ -1,0 +1,40 @@
+"""Which cases there are, but for clusters (`clusters.py`), and how the load generator measures them."""
+
+from __future__ import annotations
+
+import servers
+from report import Case, IdleCase
+
+CASES = [
+    Case("echo64-d1", 64, 64, 1),
+    Case("echo64-d16", 64, 64, 16),
+    Case("echo16k-d1", 16384, 64, 1),
+    Case("echo16k-d16", 16384, 64, 16),
+    Case("echo16k-c16d4", 16384, 16, 4),
+    Case("deflate1k-d1", 1024, 64, 1, "deflate"),
+    Case("deflate1k-d16", 1024, 64, 16, "deflate"),
+    Case("tls64-d1", 64, 64, 1, "tls"),
+    Case("tls64-d16", 64, 64, 16, "tls"),
+    Case("tls16k-d1", 16384, 64, 1, "tls"),
+    Case("topic1000", 64, 1000, 1, "topic"),
+    Case("io64-d1", 64, 64, 1, "io"),
+    Case("io64-d16", 64, 64, 16, "io"),
+    Case("io-room1000", 64, 1000, 1, "io-room"),
+    Case("io-polling", 64, 64, 1, "io-polling"),
+]
+IDLE_CASES = [
+    IdleCase("idle", 64, 10_000),
+    IdleCase("deflate1k-idle", 1024, 1_000, "deflate"),
+    IdleCase("tls-idle", 64, 1_000, "tls"),
+    IdleCase("io-idle", 64, 10_000, "io"),
+]
+# How the load generator talks to the servers of a kind.
+LOAD_OPTIONS = {
+    "echo": [],
+    "deflate": ["--deflate", "1"],
+    "tls": ["--tls", str(servers.CERTIFICATE)],
+    "topic": ["--topic", "1"],
+    "io": ["--io", "1"],
+    "io-room": ["--io", "1", "--topic", "1"],
+    "io-polling": [],
+}
