@@ -172,6 +172,7 @@ test-docs: python node c
 	cd bindings/node && npm ci --no-audit --no-fund --ignore-scripts
 	$(PYTHON) tests/docs.py
 	$(PYTHON) tests/docs_programs.py
+	$(PYTHON) -m unittest discover -s core/benches/side_by_side
 
 # ── measuring, checking, installing ─────────────────────────────────────────────────────────────────────────────
 

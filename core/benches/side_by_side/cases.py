@@ -13,6 +13,7 @@ CASES = [
     Case("echo16k-c16d4", 16384, 16, 4),
     Case("deflate1k-d1", 1024, 64, 1, "deflate"),
     Case("deflate1k-d16", 1024, 64, 16, "deflate"),
+    Case("deflate1k-c16d4", 1024, 16, 4, "deflate"),
     Case("tls64-d1", 64, 64, 1, "tls"),
     Case("tls64-d16", 64, 64, 16, "tls"),
     Case("tls16k-d1", 16384, 64, 1, "tls"),
@@ -25,7 +26,8 @@ CASES = [
 IDLE_CASES = [
     IdleCase("idle", 64, 10_000),
     IdleCase("deflate1k-idle", 1024, 1_000, "deflate"),
-    IdleCase("tls-idle", 64, 1_000, "tls"),
+    IdleCase("deflate-idle", 1024, 10_000, "deflate", echo=False),
+    IdleCase("tls-idle", 64, 10_000, "tls"),
     IdleCase("io-idle", 64, 10_000, "io"),
 ]
 # How the load generator talks to the servers of a kind.

@@ -1,4 +1,4 @@
-"""From rounds to tables: medians, ratios paired by round, and the targets."""
+"""From rounds to tables: medians and ratios paired by round. `targets.py` says what they ought to be."""
 
 from __future__ import annotations
 
@@ -48,20 +48,11 @@ class IdleCase:
     size: int
     connections: int
     kind: str = "echo"
+    echo: bool = True  # whether it is measured again after a message on each
 
     @property
     def reference(self) -> str:
         return REFERENCES.get(self.kind, OURS)
-
-
-@dataclass(frozen=True)
-class Target:
-    """`row` costs at most `limit` times what `reference` costs."""
-
-    case: str
-    row: str
-    reference: str
-    limit: float
 
 
 @dataclass(frozen=True)
@@ -116,35 +107,6 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{self.median:.3f} [{self.low:.3f} … {self.high:.3f}]"
-
-
-IDLE_LIMITS = {"idle": 512, "tls-idle": 5 * 1024, "io-idle": 1024}  # bytes of user memory for an idle connection
-NATIVE_ROWS = ("sockline_rust", "sockline_c")
-PYTHON_SOCKETIO_ROWS = ("python_socketio", "python_socketio_uvicorn")  # which is faster depends on the case
-IO_CASES = ("io64-d1", "io64-d16", "io-room1000", "io-polling")
-CLUSTER_CASES = tuple(f"cluster{nodes}-{mode}" for nodes in (2, 4) for mode in ("classic", "sharded", "streams"))
-
-TARGETS = [
-    *(Target("echo64-d1", row, FLOOR, 1.08) for row in NATIVE_ROWS),
-    *(Target("echo64-d16", row, FLOOR, 1.15) for row in NATIVE_ROWS),
-    *(Target(f"echo16k-{depth}", row, "raw_ws", 1.00) for depth in ("d1", "d16", "c16d4") for row in NATIVE_ROWS),
-    Target("echo64-d1", "sockline_node", "node_ws", 0.60),
-    Target("echo64-d16", "sockline_node", "node_ws", 0.12),
-    Target("echo64-d1", "sockline_python", "picows", 0.90),
-    Target("echo64-d16", "sockline_python", "picows", 0.14),
-    *(Target(f"deflate1k-{depth}", row, "libwebsockets", 1.00) for depth in ("d1", "d16") for row in NATIVE_ROWS),
-    *(Target(f"deflate1k-{depth}", "sockline_node", "node_ws", 1.00) for depth in ("d1", "d16")),
-    *(Target(f"deflate1k-{depth}", "sockline_python", "websockets", 1.00) for depth in ("d1", "d16")),
-    *(Target(f"tls64-{depth}", row, "tokio_rustls", 1.00) for depth in ("d1", "d16") for row in NATIVE_ROWS),
-    *(Target("tls16k-d1", row, "tokio_rustls", 1.00) for row in NATIVE_ROWS),
-    Target("tls64-d1", "sockline_node", "node_ws", 1.00),
-    Target("tls16k-d1", "sockline_node", "node_ws", 1.00),
-    *(Target("topic1000", row, "node_ws", 1.00) for row in (*NATIVE_ROWS, "sockline_node")),
-    *(Target(case, row, "socketioxide", 1.00) for case in IO_CASES for row in NATIVE_ROWS),
-    *(Target(case, "sockline_node", "socket_io", 1 / 2) for case in IO_CASES),
-    *(Target(case, "sockline_python", row, 1 / 6) for case in IO_CASES for row in PYTHON_SOCKETIO_ROWS),
-    *(Target(case, row, "socket_io", 1 / 2) for case in CLUSTER_CASES for row in (*NATIVE_ROWS, "sockline_node")),
-]
 
 
 class Costed(Protocol):
@@ -242,33 +204,6 @@ def idle_table(case: IdleCase, names: Sequence[str], figures: Sequence[Idle], fa
 
 def idle_of(figures: Sequence[Idle], case: str, row: str) -> Idle | None:
     return next((idle for idle in figures if (idle.case, idle.row) == (case, row)), None)
-
-
-def target_table(cases: Sequence[str], slices: Sequence[Costed], idle: Sequence[Idle]) -> str:
-    header = ["target", "limit", "measured", "verdict"]
-    lines = [target_line(target, slices) for target in TARGETS if target.case in cases]
-    for case, limit in IDLE_LIMITS.items():
-        if case in cases:
-            lines += [idle_target_line(case, row, limit, idle_of(idle, case, row)) for row in NATIVE_ROWS]
-    return f"what sockline holds itself to\n{table(header, lines)}"
-
-
-def target_line(target: Target, slices: Sequence[Costed]) -> list[str]:
-    name = f"{target.case}: {target.row} / {target.reference}"
-    measured = ratio(slices, target.case, target.row, target.reference)
-    if measured is None:
-        return [name, f"{target.limit:.3f}", "not measured", ""]
-    verdict = "met" if measured.median <= target.limit else "MISSED"
-    if measured.low <= target.limit < measured.high:
-        verdict += ", but the limit lies within the interval"
-    return [name, f"{target.limit:.3f}", str(measured), verdict]
-
-
-def idle_target_line(case: str, row: str, limit: int, idle: Idle | None) -> list[str]:
-    name = f"{case}: {row}, bytes each"
-    if idle is None:
-        return [name, str(limit), "not measured", ""]
-    return [name, str(limit), f"{idle.per_connection:,.0f}", "met" if idle.per_connection <= limit else "MISSED"]
 
 
 def table(header: list[str], lines: list[list[str]]) -> str:

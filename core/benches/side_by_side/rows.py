@@ -48,8 +48,7 @@ def echo_rows() -> list[Row]:
         Row("sockline_node", "sockline from Node", (NODE, str(node_example)), node_example),
         Row("sockline_python", "sockline from Python, callbacks", python_command, python_example),
         Row("picows", "picows on uvloop", (PYTHON, str(PYTHON_PEER / "picows_echo.py")), PEERS, build=build_python),
-        Row("sockline_coroutine", "sockline from Python, coroutines", python_command, python_example, ("--coroutine",),
-            every=2),
+        Row("sockline_coroutine", "sockline from Python, coroutines", python_command, python_example, ("--coroutine",)),
         Row("websockets", "websockets on uvloop", WEBSOCKETS, PEERS, every=2, build=build_python),
     ]  # fmt: skip
 

@@ -24,6 +24,7 @@ from typing import Sequence
 import clusters
 import report
 import servers
+import targets
 from cases import CASES, IDLE_CASES, LOAD_OPTIONS
 from clusters import Clusters
 from report import Case, Idle, IdleCase, Slice
@@ -35,7 +36,7 @@ LOAD_TIMEOUT = 60.0  # seconds for one slice
 LOAD = servers.BIN / "load"
 
 NAMES = [case.name for case in (*CASES, *IDLE_CASES, *clusters.CASES)]
-DEFAULT_ROUNDS = 13
+DEFAULT_ROUNDS = targets.MIN_PAIRS
 WARM_UP = 0.10  # seconds before the measured part of a slice
 MEASURED = 0.25
 FIRST_WARM_UP = 0.75  # in the round that is thrown away: for just-in-time compilers and allocators
@@ -87,7 +88,7 @@ class Bench:
         for cluster_case in clusters.CASES:
             if cluster_case.name in self.cases:
                 say(self.clusters.run(cluster_case, progress))
-        say(report.target_table(self.cases, [*self.slices, *self.clusters.parts], self.idle))
+        say(targets.target_table(targets.verdicts(self.cases, [*self.slices, *self.clusters.parts], self.idle)))
 
     def names(self, case: Case | IdleCase) -> list[str]:
         return [row.name for row in self.rows[case.kind]]
@@ -166,13 +167,16 @@ class Bench:
             opened = next_line(load)
             time.sleep(SETTLE)
             rss_open = server.rss()
-            print("echo", file=load.stdin, flush=True)
-            next_line(load)
-            time.sleep(SETTLE)
-            rss_echoed = server.rss()
+            rss_echoed = self.rss_after_echo(load, server) if case.echo else rss_open
             load.kill()
         row, cpu = server.row.name, opened["server_cpu_us"]
         return Idle(case.name, row, case.connections, before, rss_open, rss_echoed, cpu)
+
+    def rss_after_echo(self, load: subprocess.Popen[str], server: Server) -> int:
+        print("echo", file=load.stdin, flush=True)
+        next_line(load)
+        time.sleep(SETTLE)
+        return server.rss()
 
     def load_command(self, mode: str, server: Server, case: Case | IdleCase) -> list[str]:
         return [
