@@ -30,7 +30,9 @@ IDLE_CASES = [
     IdleCase("tls-idle", 64, 10_000, "tls"),
     IdleCase("io-idle", 64, 10_000, "io"),
 ]
-# How the load generator talks to the servers of a kind.
+# What the load generator does, where it is not the closed loop of `echo`.
+LOAD_MODES = {"io-polling": "polling"}
+# How it talks to the servers of a kind.
 LOAD_OPTIONS = {
     "echo": [],
     "deflate": ["--deflate", "1"],

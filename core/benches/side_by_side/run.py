@@ -19,13 +19,15 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Sequence
+from typing import Any, Sequence
 
+import clients
 import clusters
 import report
 import servers
 import targets
-from cases import CASES, IDLE_CASES, LOAD_OPTIONS
+from cases import CASES, IDLE_CASES, LOAD_MODES, LOAD_OPTIONS
+from clients import Client
 from clusters import Clusters
 from report import Case, Idle, IdleCase, Slice
 from rows import ROWS
@@ -115,18 +117,38 @@ class Bench:
             if row.name in failures:
                 continue
             try:
-                running.append(stack.enter_context(Server(row, self.server_core)))
+                running.append(stack.enter_context(self.start(case, row)))
             except Unmeasured as reason:
                 failures[row.name] = str(reason)
         return running
+
+    def start(self, case: Case, row: Row) -> Server:
+        if case.kind in clients.KINDS:
+            return Client(row, self.server_core, self.load_core, case)
+        return Server(row, self.server_core)
 
     def slice(self, case: Case, number: int, server: Server, failures: dict[str, str]) -> None:
         """Round 0 is thrown away."""
         row = server.row
         progress(f"{case.name}: round {number} of {self.rounds}: {row.name}")
-        command = self.load_command("polling" if case.kind == "io-polling" else "echo", server, case) + [
+        warm_up = WARM_UP if number else FIRST_WARM_UP
+        try:
+            if isinstance(server, Client):
+                figures = server.measure(warm_up, MEASURED)
+            else:
+                figures = self.figures(case, server, warm_up)
+        except Unmeasured as reason:
+            failures[row.name] = str(reason)
+            self.slices = [part for part in self.slices if (part.case, part.row) != (case.name, row.name)]
+        else:
+            if number > 0:
+                self.slices.append(Slice(case=case.name, row=row.name, round=number, **figures))
+
+    def figures(self, case: Case, server: Server, warm_up: float) -> dict[str, Any]:
+        """What the load generator says of a server."""
+        command = self.load_command(LOAD_MODES.get(case.kind, "echo"), server, case) + [
             "--pipeline", str(case.pipeline),
-            "--warmup", str(WARM_UP if number else FIRST_WARM_UP),
+            "--warmup", str(warm_up),
             "--seconds", str(MEASURED),
         ]  # fmt: skip
         try:
@@ -135,10 +157,8 @@ class Bench:
         except subprocess.TimeoutExpired:
             failure = f"no result within {LOAD_TIMEOUT:.0f} s"
         if failure:
-            failures[row.name] = f"failed: {failure}; the server: {server.last_words()}"
-            self.slices = [part for part in self.slices if (part.case, part.row) != (case.name, row.name)]
-        elif number > 0:
-            self.slices.append(Slice(case=case.name, row=row.name, round=number, **json.loads(done.stdout)))
+            raise Unmeasured(f"failed: {failure}; the server: {server.last_words()}")
+        return dict(json.loads(done.stdout))
 
     def measure_idle(self, case: IdleCase) -> dict[str, str]:
         failures = dict(self.missing[case.kind])

@@ -14,7 +14,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Callable
+from typing import IO, Callable, Sequence
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -132,11 +132,11 @@ def attempt(command: list[str], directory: Path, otherwise: str) -> None:
 class Server:
     """A running server, pinned to a core or to several. Use it as a context manager."""
 
-    def __init__(self, row: Row, core: int | str) -> None:
+    def __init__(self, row: Row, core: int | str, port: int = 0, arguments: Sequence[str] = ()) -> None:
         self.row = row
-        self.port = free_port()
+        self.port = port or free_port()
         self.log: IO[bytes] = tempfile.TemporaryFile()
-        command = [*row.command, str(self.port), *row.after]
+        command = [*row.command, str(self.port), *arguments, *row.after]
         self.process = subprocess.Popen(
             # A server must not outlive this script, however that ends.
             ["setpriv", "--pdeathsig", "KILL", "taskset", "--cpu-list", str(core), *command],
@@ -147,7 +147,7 @@ class Server:
             preexec_fn=raise_descriptor_limit,
         )
         try:
-            self.await_port()
+            self.await_ready()
         except BaseException:
             self.stop()
             raise
@@ -163,7 +163,8 @@ class Server:
         """setpriv and taskset have become the server: exec keeps the process."""
         return self.process.pid
 
-    def await_port(self) -> None:
+    def await_ready(self) -> None:
+        """Until it listens."""
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -183,9 +184,8 @@ class Server:
         raise RuntimeError("no Rss in smaps_rollup")
 
     def cpu_seconds(self) -> float:
-        """User and system time so far, in the kernel's ticks."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """User and system time so far."""
+        return cpu_seconds(self.pid)
 
     def last_words(self) -> str:
         self.log.seek(0)
@@ -196,6 +196,12 @@ class Server:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.log.close()
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far, in the kernel's ticks."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def raise_descriptor_limit() -> None:
