@@ -225,7 +225,7 @@ abi-accept:
 	ffi/abi/check.py accept
 
 # What there is for each of them: docs/platforms.md.
-TARGETS ?= x86_64-unknown-linux-musl aarch64-unknown-linux-gnu aarch64-apple-darwin
+TARGETS ?= x86_64-unknown-linux-musl aarch64-unknown-linux-gnu aarch64-apple-darwin x86_64-pc-windows-gnu
 
 check-targets:
 	tests/targets/run.sh check $(TARGETS)

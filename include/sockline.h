@@ -2570,7 +2570,7 @@ sockline_status sockline_loop_start(sockline_loop *loop);
 
 /**
  * The descriptor for another event loop to watch for reading: call sockline_loop_poll when it is readable. It belongs
- * to the loop; don't close it. -1 if loop is NULL. Any thread.
+ * to the loop; don't close it. -1 if loop is NULL, and on Windows, where another loop has nothing to watch. Any thread.
  */
 int sockline_loop_fd(sockline_loop *loop);
 

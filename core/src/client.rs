@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::destination::Destination;
 use crate::error::{Error, ErrorCode, Result};
+use crate::event_loop::sys;
 use crate::event_loop::{self, Loop};
 use crate::given::GivenSocket;
 use crate::handler::Handler;
@@ -174,5 +175,9 @@ fn with_given_socket(options: ClientOptions, url: &Url) -> Result<ClientOptions>
 }
 
 pub(crate) fn parse(url: &str) -> Result<Url> {
-    Url::parse(url).map_err(|error| Error::new(ErrorCode::InvalidUrl, error.to_string()))
+    let url = Url::parse(url).map_err(|error| Error::new(ErrorCode::InvalidUrl, error.to_string()))?;
+    if url.unix_path.is_some() {
+        sys::need_unix_sockets()?;
+    }
+    Ok(url)
 }

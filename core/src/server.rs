@@ -1,7 +1,6 @@
 //! Accepting connections.
 
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use std::time::Duration;
 #[cfg(feature = "redis")]
 use crate::adapter::redis::Redis;
 use crate::error::{Error, ErrorCode, Result};
+use crate::event_loop::sys::{self, OwnedSocket};
 use crate::event_loop::{self, Loop};
 use crate::given::GivenSocket;
 use crate::handle::{Id, Kind};
@@ -138,6 +138,9 @@ impl ServerOptions {
             let text = format!("threads must be 1 to 1024, not {}", self.threads);
             return Err(Error::new(ErrorCode::InvalidArgument, text));
         }
+        if self.threads > 1 || self.reuse_port {
+            sys::need_shared_ports()?;
+        }
         if self.threads > 1 && self.address == Address::Nowhere {
             let text = "a server that listens nowhere works on one thread";
             return Err(Error::new(ErrorCode::InvalidArgument, text));
@@ -147,6 +150,9 @@ impl ServerOptions {
                 ErrorCode::InvalidArgument,
                 "no socket is given to listen on",
             ));
+        }
+        if matches!(self.address, Address::Unix(_)) {
+            sys::need_unix_sockets()?;
         }
         if self.threads > 1 && matches!(self.address, Address::Unix(_)) {
             return Err(Error::new(
@@ -172,6 +178,7 @@ impl ServerOptions {
 ///
 /// # Errors
 /// [`ErrorCode::ListenFailed`] with the address and the system's reason; no event ever comes then.
+/// [`ErrorCode::Unsupported`] on Windows for a Unix socket, and for several threads or servers on one port.
 pub fn listen(
     on_loop: Option<&Loop>,
     options: ServerOptions,
@@ -265,7 +272,7 @@ impl Server {
     /// # Errors
     /// [`ErrorCode::Closed`], and [`ErrorCode::InvalidArgument`] for a descriptor that is no connected TCP or Unix stream.
     /// The descriptor is closed then. A connection that there is no room for is told so.
-    pub fn adopt(self, socket: OwnedFd, request: Request, rest: &[u8]) -> Result<()> {
+    pub fn adopt(self, socket: OwnedSocket, request: Request, rest: &[u8]) -> Result<()> {
         event_loop::adopt(self.id, socket, request, rest)
     }
 
@@ -274,7 +281,7 @@ impl Server {
     ///
     /// # Errors
     /// As of [`Server::adopt`], and [`ErrorCode::Unsupported`] on another thread.
-    pub fn adopt_now(self, socket: OwnedFd, request: Request, rest: &[u8]) -> Result<()> {
+    pub fn adopt_now(self, socket: OwnedSocket, request: Request, rest: &[u8]) -> Result<()> {
         event_loop::adopt_now(self.id, socket, request, rest)
     }
 

@@ -81,7 +81,7 @@ pub unsafe extern "C" fn sockline_loop_start(r#loop: *mut sockline_loop) -> sock
 }
 
 /// The descriptor for another event loop to watch for reading: call sockline_loop_poll when it is readable. It belongs
-/// to the loop; don't close it. -1 if loop is NULL. Any thread.
+/// to the loop; don't close it. -1 if loop is NULL, and on Windows, where another loop has nothing to watch. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sockline_loop_fd(r#loop: *mut sockline_loop) -> c_int {
     guard_value(-1, || {

@@ -1,7 +1,6 @@
 //! Servers.
 
 use std::ffi::{c_char, c_void};
-use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -348,7 +347,7 @@ unsafe fn read_address(given: &sockline_server_options) -> Result<Address> {
 /// # Safety
 /// The descriptor is the library's from now on.
 unsafe fn take_over(descriptor: &str) -> Result<Address> {
-    let number = descriptor.parse::<RawFd>();
+    let number = descriptor.parse();
     let number = number.map_err(|_| invalid(format!("there is no descriptor {descriptor:?}")))?;
     // SAFETY: the caller's promise.
     let taken = unsafe { GivenSocket::take(number) };

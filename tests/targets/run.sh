@@ -41,6 +41,9 @@ settle() {
             need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
             export CC_aarch64_unknown_linux_musl=aarch64-linux-gnu-gcc
             ;;
+        x86_64-pc-windows-gnu)
+            need gcc-mingw-w64-x86-64
+            ;;
         *-apple-darwin)
             # The cryptography is C, for which one needs Apple's headers; elsewhere the rest is looked at.
             if [ "$(uname -s)" != Darwin ]; then

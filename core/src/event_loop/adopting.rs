@@ -1,7 +1,5 @@
 //! Connections that another server of the process has accepted, and whose first request it has read.
 
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use socket2::{Domain, SockRef, Type};
@@ -11,6 +9,7 @@ use super::core::LoopCore;
 use super::shared::Shared;
 use super::site::Site;
 use super::stream::Stream;
+use super::sys::{self, OwnedSocket};
 use super::tcp;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
@@ -26,7 +25,7 @@ pub(crate) struct Adopted {
 }
 
 /// Gives a server a connection, on this thread's loop if the server is there, too, or else on its first.
-pub(crate) fn adopt(server: Id, socket: OwnedFd, request: Request, rest: &[u8]) -> Result<()> {
+pub(crate) fn adopt(server: Id, socket: OwnedSocket, request: Request, rest: &[u8]) -> Result<()> {
     let site = Shared::site(server)?;
     let stream = given_stream(socket, &site.options.settings.tcp)?;
     let part = site.nearest_part().ok_or(ErrorCode::Closed)?;
@@ -41,7 +40,7 @@ pub(crate) fn adopt(server: Id, socket: OwnedFd, request: Request, rest: &[u8]) 
 }
 
 /// The same, but done when this returns; only on the thread of the server's first loop.
-pub(crate) fn adopt_now(server: Id, socket: OwnedFd, request: Request, rest: &[u8]) -> Result<()> {
+pub(crate) fn adopt_now(server: Id, socket: OwnedSocket, request: Request, rest: &[u8]) -> Result<()> {
     let site = Shared::site(server)?;
     let stream = given_stream(socket, &site.options.settings.tcp)?;
     let part = site.nearest_part().ok_or(ErrorCode::Closed)?;
@@ -53,7 +52,7 @@ pub(crate) fn adopt_now(server: Id, socket: OwnedFd, request: Request, rest: &[u
 }
 
 /// A connected socket that was made elsewhere.
-pub(super) fn given_stream(socket: OwnedFd, options: &TcpOptions) -> Result<Stream> {
+pub(super) fn given_stream(socket: OwnedSocket, options: &TcpOptions) -> Result<Stream> {
     let refuse = |why: &str| {
         let text = format!("this descriptor can't be taken over: {why}");
         Error::new(ErrorCode::InvalidArgument, text)
@@ -67,11 +66,11 @@ pub(super) fn given_stream(socket: OwnedFd, options: &TcpOptions) -> Result<Stre
     known.set_nonblocking(true).map_err(fail)?;
     match known.local_addr().map_err(fail)?.domain() {
         Domain::UNIX => {
-            let stream = UnixStream::from(socket);
-            Ok(Stream::Unix(mio::net::UnixStream::from_std(stream)))
+            let stream = sys::unix_stream(socket).map_err(fail)?;
+            Ok(Stream::Unix(stream))
         }
         Domain::IPV4 | Domain::IPV6 => {
-            tcp::apply(&SockRef::from(&socket.as_fd()), options).map_err(fail)?;
+            tcp::apply(&SockRef::from(&socket), options).map_err(fail)?;
             let stream = std::net::TcpStream::from(socket);
             Ok(Stream::Tcp(mio::net::TcpStream::from_std(stream)))
         }

@@ -2,14 +2,14 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use mio::net::{TcpListener, UnixListener};
+use mio::net::TcpListener;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::stream::Stream;
+use super::sys::{self, RawSocket, UnixListener};
 use super::tcp;
 use crate::error::{Error, ErrorCode, Result};
 use crate::given::GivenSocket;
@@ -27,10 +27,6 @@ impl Accepting {
         Accepting::Tcp(TcpListener::from_std(socket.into()))
     }
 
-    fn unix(socket: Socket, path: Option<PathBuf>) -> Accepting {
-        Accepting::Unix(UnixListener::from_std(socket.into()), path)
-    }
-
     /// `None` for a Unix socket.
     pub(super) fn local_address(&self) -> Option<SocketAddr> {
         match self {
@@ -39,10 +35,10 @@ impl Accepting {
         }
     }
 
-    pub(super) fn fd(&self) -> RawFd {
+    pub(super) fn raw(&self) -> RawSocket {
         match self {
-            Accepting::Tcp(listener) => listener.as_raw_fd(),
-            Accepting::Unix(listener, _) => listener.as_raw_fd(),
+            Accepting::Tcp(listener) => sys::raw(listener),
+            Accepting::Unix(listener, _) => sys::raw(listener),
         }
     }
 
@@ -96,9 +92,9 @@ pub(super) fn bind_all(options: &ServerOptions, same: Option<SocketAddr>) -> Res
             .collect(),
         (_, Some(address)) => Ok(vec![Accepting::tcp(tcp(address)?)]),
         (Address::Unix(path), _) => {
-            let bound = bind_unix(path, options.backlog);
-            let socket = bound.map_err(|error| fail(&path.display().to_string(), &error))?;
-            Ok(vec![Accepting::unix(socket, Some(path.clone()))])
+            let bound = sys::listen_unix(path, length(options.backlog));
+            let listener = bound.map_err(|error| fail(&path.display().to_string(), &error))?;
+            Ok(vec![Accepting::Unix(listener, Some(path.clone()))])
         }
         (Address::Nowhere, _) => Ok(Vec::new()),
         (Address::Tcp(host, port), _) if host.is_empty() => {
@@ -151,9 +147,9 @@ fn bind_each(
 
 fn bind_tcp(address: SocketAddr, options: &ServerOptions, shared_port: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
+    sys::reuse_address(&socket)?;
     if shared_port || options.reuse_port {
-        socket.set_reuse_port(true)?;
+        sys::share_port(&socket)?;
     }
     if address.is_ipv6() {
         socket.set_only_v6(options.ipv6_only || !address.ip().is_unspecified())?;
@@ -172,14 +168,14 @@ fn length(backlog: u32) -> i32 {
 /// Listens on a socket that the application has bound; it may listen already.
 fn take_over(given: &GivenSocket, options: &ServerOptions) -> io::Result<Accepting> {
     let wrong = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-    let socket = Socket::from(given.as_fd().try_clone_to_owned()?);
+    let socket = Socket::from(given.duplicate()?);
     if socket.r#type()? != Type::STREAM {
         return wrong("it is not a stream socket");
     }
     let address = socket.local_addr()?;
     let is_bound = match address.as_socket() {
         Some(address) => address.port() != 0,
-        None => !address.is_unnamed(),
+        None => !sys::is_unnamed(&address),
     };
     if !is_bound {
         return wrong("it is not bound to an address");
@@ -188,7 +184,7 @@ fn take_over(given: &GivenSocket, options: &ServerOptions) -> io::Result<Accepti
     match address.domain() {
         Domain::UNIX => {
             socket.listen(length(options.backlog))?;
-            Ok(Accepting::unix(socket, None))
+            sys::unix_listener(socket).map(|listener| Accepting::Unix(listener, None))
         }
         Domain::IPV4 | Domain::IPV6 => {
             tcp::apply(&socket, &options.settings.tcp)?;
@@ -197,32 +193,6 @@ fn take_over(given: &GivenSocket, options: &ServerOptions) -> io::Result<Accepti
         }
         _ => wrong("its address is neither of the Internet nor of Unix"),
     }
-}
-
-fn bind_unix(path: &Path, backlog: u32) -> io::Result<Socket> {
-    let address = socket2::SockAddr::unix(path)?;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    match socket.bind(&address) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_abandoned(path) => {
-            std::fs::remove_file(path)?;
-            socket.bind(&address)?;
-        }
-        result => result?,
-    }
-    socket.listen(length(backlog))?;
-    Ok(socket)
-}
-
-/// Whether the path is a socket that nobody listens on any more.
-fn is_abandoned(path: &Path) -> bool {
-    let refused = std::os::unix::net::UnixStream::connect(path)
-        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
-    use std::os::unix::fs::FileTypeExt;
-    refused
-        && path
-            .symlink_metadata()
-            .is_ok_and(|found| found.file_type().is_socket())
 }
 
 /// Errors of accept that belong to the one connection that was to be accepted (accept(2), "Error handling").

@@ -16,6 +16,7 @@ use super::connection::{Conn, NEVER};
 use super::home::{AtHome, Resident};
 use super::listener::Listener;
 use super::shared::Shared;
+use super::sys;
 use super::timers::{Entry, Wheel};
 use super::tracking::{Mark, Report};
 use super::waiting::Waiting;
@@ -121,11 +122,10 @@ impl LoopCore {
 
     /// Begins a life of the loop; returns what hosts watch.
     pub(crate) fn begin(&self, shared: &'static Shared, options: LoopOptions) -> io::Result<i32> {
-        use std::os::fd::AsRawFd;
         let poll = Poll::new()?;
         let registry = poll.registry().try_clone()?;
         shared.hang_bell(mio::Waker::new(poll.registry(), BELL)?);
-        let fd = poll.as_raw_fd();
+        let fd = sys::descriptor_of(&poll);
         let _ = self.shared.set(shared);
         let max_events = if options.max_events == 0 {
             DEFAULT_EVENTS

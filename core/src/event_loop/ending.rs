@@ -333,7 +333,7 @@ impl LoopCore {
 
     fn close_socket(&self, mut conn: Conn) {
         if let Some(slot) = self.shared().slots.get(conn.id) {
-            slot.clear_fd();
+            slot.clear_socket();
         }
         if let Some(mut stream) = conn.stream.take() {
             stream.answer_goodbye();

@@ -1,11 +1,11 @@
 //! The folder that a server was told to serve, and no way out of it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::sys;
 use crate::error::{Error, ErrorCode};
 use crate::http::{self, files::FileMeta};
 
@@ -50,10 +50,11 @@ impl Folder {
         if !full.starts_with(&self.root) {
             return Err(missing());
         }
-        // Not blocking on a pipe or a device, and not following a link that was put there in the meantime.
-        let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
-        let opened = OpenOptions::new().read(true).custom_flags(flags).open(&full);
-        let file = opened.map_err(|error| if is_ours(&error) { busy(&error) } else { missing() })?;
+        // The file may well be there if the machine is at its limits, and a client that remembers 404 would not ask again.
+        let file = sys::open_itself(&full).map_err(|error| match sys::is_exhausted(&error) {
+            true => busy(&error),
+            false => missing(),
+        })?;
         let found = file.metadata().map_err(|_| missing())?;
         if found.is_dir() {
             return Ok(Found::Folder);
@@ -71,12 +72,6 @@ impl Folder {
         };
         Ok(Found::File { file, path, meta })
     }
-}
-
-/// Whether the machine is at its limits: the file may well be there, and a client that remembers 404 would not ask again.
-fn is_ours(error: &io::Error) -> bool {
-    use nix::libc::{EIO, EMFILE, ENFILE, ENOMEM};
-    matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOMEM | EIO))
 }
 
 fn busy(error: &io::Error) -> http::Error {

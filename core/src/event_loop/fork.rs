@@ -3,6 +3,7 @@
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::sys;
 use crate::error::{Error, ErrorCode, Result};
 
 static FORKED: AtomicBool = AtomicBool::new(false);
@@ -14,10 +15,9 @@ pub(crate) fn watch() {
         FORKED.store(true, Ordering::Relaxed);
     }
     WATCH.call_once(|| {
-        // SAFETY: the handler is a plain function that stores one atomic, which is allowed after a fork.
-        let status = unsafe { nix::libc::pthread_atfork(None, None, Some(mark)) };
-        if status != 0 {
-            log::warn!("forks can't be noticed: pthread_atfork failed with {status}");
+        // SAFETY: it stores one atomic.
+        if let Err(error) = unsafe { sys::call_in_children(mark) } {
+            log::warn!("forks can't be noticed: {error}");
         }
     });
 }

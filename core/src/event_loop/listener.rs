@@ -83,7 +83,7 @@ pub(crate) fn listen(
         .collect::<Result<Vec<_>>>()?;
     let id = on.slots.allocate(Kind::Server)?;
     if let (Some(slot), Some(socket)) = (on.slots.get(id), sockets.first()) {
-        slot.set_fd(socket.fd());
+        slot.set_socket(socket.raw());
     }
     let server = Server::new(id);
     let parts = parts(Part { shared: on, id }, &workers);
@@ -276,7 +276,7 @@ impl LoopCore {
         }
         let site = listener.site.clone();
         let slot = self.shared().slots.get(id).ok_or(ErrorCode::Closed)?;
-        slot.set_fd(stream.fd());
+        slot.set_socket(stream.raw());
         slot.set_server(listener.id.slot());
         slot.set_limits(&site.options.settings);
         let profile = site.profile.clone();
@@ -318,7 +318,7 @@ impl LoopCore {
         };
         listener.closing = true;
         if let Some(slot) = self.shared().slots.get(listener.id) {
-            slot.clear_fd();
+            slot.clear_socket();
             slot.set_ready_state(crate::ws::ReadyState::Closing);
         }
         for mut socket in listener.sockets.drain(..) {

@@ -23,6 +23,7 @@
 //! | `home`, `waiting` | jobs and timers for objects that belong to a loop |
 //! | `site`, `publishing` | what a server's loops share, broadcasts and topics |
 //! | `timers`, `stream`, `tcp`, `thread`, `fork` | deadlines and what the system offers |
+//! | `sys` | what Unix and Windows call differently, or do not both have |
 
 mod admission;
 mod adopting;
@@ -63,6 +64,7 @@ mod site;
 mod slot;
 mod slots;
 mod stream;
+pub(crate) mod sys;
 mod tcp;
 mod thread;
 mod timers;

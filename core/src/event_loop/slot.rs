@@ -1,9 +1,8 @@
 //! The part of a connection that any thread may read: state and counters.
 
 use std::net::SocketAddr;
-use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -11,6 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::connection::NO_SERVER;
 use super::counters::Counters;
 use super::memory::Share;
+use super::sys::{AtomicSocket, BorrowedSocket, NO_SOCKET, RawSocket};
 use crate::client::Timings;
 use crate::handle::Kind;
 use crate::metrics::ConnectionMetrics;
@@ -43,7 +43,6 @@ pub(crate) struct Addresses {
     pub(crate) remote: Option<SocketAddr>,
 }
 
-const NO_FD: RawFd = -1;
 const NO_LATENCY: u32 = u32::MAX;
 
 /// One connection or server as other threads see it.
@@ -58,7 +57,7 @@ pub(crate) struct Slot {
     hard_limit: AtomicU64,
     /// Kept so that addresses need no memory: they are asked from the system. Changed under the lock of `cold`, which is
     /// smaller without it, and cleared before the socket closes.
-    fd: AtomicI32,
+    socket: AtomicSocket,
     /// In microseconds.
     latency: AtomicU32,
     /// The slot of the server that a connection came to, or one of the words below.
@@ -118,7 +117,7 @@ impl Slot {
             counters: Counters::default(),
             high_water_mark: AtomicU64::new(0),
             hard_limit: AtomicU64::new(0),
-            fd: AtomicI32::new(NO_FD),
+            socket: AtomicSocket::new(NO_SOCKET),
             latency: AtomicU32::new(NO_LATENCY),
             server: AtomicU32::new(NO_SERVER),
             over_mark: AtomicBool::new(false),
@@ -160,7 +159,7 @@ impl Slot {
     /// The handshake is over, and the socket about to be closed.
     pub(super) fn forget_socket(&self) {
         self.cold.lock().info = None;
-        self.clear_fd();
+        self.clear_socket();
     }
 
     /// Begins all counts anew. Nothing is queued any more: who sends holds the slot, and finds it closed.
@@ -411,25 +410,25 @@ impl Slot {
         self.cold.lock().more.as_ref()?.tls.clone()
     }
 
-    pub(crate) fn set_fd(&self, fd: RawFd) {
+    pub(crate) fn set_socket(&self, socket: RawSocket) {
         let _held = self.hold();
-        self.fd.store(fd, Ordering::Relaxed);
+        self.socket.store(socket, Ordering::Relaxed);
     }
 
-    /// To be called before the socket is closed, so that no reader asks a descriptor that has become another's.
-    pub(crate) fn clear_fd(&self) {
-        self.set_fd(NO_FD);
+    /// To be called before the socket is closed, so that no reader asks one that has become another's by its number.
+    pub(crate) fn clear_socket(&self) {
+        self.set_socket(NO_SOCKET);
     }
 
     pub(crate) fn addresses(&self) -> Addresses {
         let _held = self.hold();
-        let fd = self.fd.load(Ordering::Relaxed);
-        if fd == NO_FD {
+        let socket = self.socket.load(Ordering::Relaxed);
+        if socket == NO_SOCKET {
             return Addresses::default();
         }
-        // SAFETY: the owner of this descriptor calls `clear_fd`, which takes this lock, before it closes it.
-        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-        let socket = socket2::SockRef::from(&fd);
+        // SAFETY: the owner of this socket calls `clear_socket`, which takes this lock, before it closes it.
+        let socket = unsafe { BorrowedSocket::borrow_raw(socket) };
+        let socket = socket2::SockRef::from(&socket);
         Addresses {
             local: socket.local_addr().ok().and_then(|address| address.as_socket()),
             remote: socket.peer_addr().ok().and_then(|address| address.as_socket()),

@@ -2,20 +2,14 @@
 
 use std::io::{self, IoSlice, Read};
 use std::net::{IpAddr, Shutdown};
-use std::os::fd::{AsFd, AsRawFd, RawFd};
 
-use mio::net::{TcpStream, UnixStream};
+use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
+use super::sys::{self, NO_SIGNAL, RawSocket, UnixStream};
 use super::tls_stream::TlsStream;
 use crate::tls::{Session, TlsInfo};
-
-/// A program that closes the reading end must not kill ours with SIGPIPE, whatever the host made of that signal.
-#[cfg(not(target_vendor = "apple"))]
-const NO_SIGNAL: i32 = nix::libc::MSG_NOSIGNAL;
-#[cfg(target_vendor = "apple")]
-const NO_SIGNAL: i32 = 0; // mio sets SO_NOSIGPIPE on Apple's systems
 
 pub(crate) enum Stream {
     Tcp(TcpStream),
@@ -68,13 +62,14 @@ impl Stream {
             Stream::Unix(stream) => stream.read(buffer)?,
             Stream::Tls(stream) => return stream.receive(buffer),
         };
-        Ok(match count {
-            0 => Input::End,
-            count => Input::Bytes {
-                count,
-                more: count == buffer.len(),
-            },
-        })
+        let more = count == buffer.len();
+        if count == 0 {
+            return Ok(Input::End);
+        }
+        if !more {
+            self.watch_on()?;
+        }
+        Ok(Input::Bytes { count, more })
     }
 
     /// Returns how much the system took. Of a TLS stream, what is not reported as taken may be encrypted already: it has
@@ -82,7 +77,10 @@ impl Stream {
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Stream::Tls(stream) => stream.send(&[IoSlice::new(bytes)]),
-            socket => uninterrupted(|| socket.socket().send_with_flags(bytes, NO_SIGNAL)),
+            socket => {
+                let sent = uninterrupted(|| socket.socket().send_with_flags(bytes, NO_SIGNAL));
+                socket.watched(sent, bytes.len())
+            }
         }
     }
 
@@ -90,7 +88,39 @@ impl Stream {
     pub(crate) fn send_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Stream::Tls(stream) => stream.send(slices),
-            socket => uninterrupted(|| socket.socket().send_vectored_with_flags(slices, NO_SIGNAL)),
+            socket => {
+                let sent = uninterrupted(|| socket.socket().send_vectored_with_flags(slices, NO_SIGNAL));
+                socket.watched(sent, slices.iter().map(|slice| slice.len()).sum())
+            }
+        }
+    }
+
+    /// What a call past mio did of what it was asked for.
+    fn watched(&self, sent: io::Result<usize>, asked: usize) -> io::Result<usize> {
+        let is_short = match &sent {
+            Ok(count) => *count < asked,
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        };
+        if is_short {
+            self.watch_on()?;
+        }
+        sent
+    }
+
+    /// Has the poll announce the socket again when it has or takes more, where it does not do so by itself.
+    fn watch_on(&self) -> io::Result<()> {
+        if sys::WATCHES_ON {
+            return Ok(());
+        }
+        let blocked = || Err(io::ErrorKind::WouldBlock.into());
+        let told = match self {
+            Stream::Tcp(stream) => stream.try_io(blocked),
+            Stream::Unix(stream) => stream.try_io(blocked),
+            Stream::Tls(stream) => stream.transport().watch_on(),
+        };
+        match told {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            result => result,
         }
     }
 
@@ -164,11 +194,11 @@ impl Stream {
         }
     }
 
-    pub(crate) fn fd(&self) -> RawFd {
+    pub(crate) fn raw(&self) -> RawSocket {
         match self {
-            Stream::Tcp(stream) => stream.as_raw_fd(),
-            Stream::Unix(stream) => stream.as_raw_fd(),
-            Stream::Tls(stream) => stream.transport().fd(),
+            Stream::Tcp(stream) => sys::raw(stream),
+            Stream::Unix(stream) => sys::raw(stream),
+            Stream::Tls(stream) => stream.transport().raw(),
         }
     }
 
@@ -183,7 +213,7 @@ impl Stream {
     pub(crate) fn unacknowledged(&self) -> Option<u32> {
         let mut count: nix::libc::c_int = 0;
         // SAFETY: this request writes one int, and the descriptor is ours while `self` is borrowed.
-        let status = unsafe { nix::libc::ioctl(self.fd(), nix::libc::TIOCOUTQ, &mut count) };
+        let status = unsafe { nix::libc::ioctl(self.raw(), nix::libc::TIOCOUTQ, &mut count) };
         u32::try_from(count).ok().filter(|_| status == 0)
     }
 
@@ -197,7 +227,7 @@ impl Stream {
         // SAFETY: a place of that length, which the system fills in part or whole.
         let status = unsafe {
             libc::getsockopt(
-                self.fd(),
+                self.raw(),
                 libc::IPPROTO_TCP,
                 libc::TCP_INFO,
                 (&raw mut info).cast(),
@@ -213,16 +243,6 @@ impl Stream {
             Stream::Tcp(stream) => SockRef::from(stream),
             Stream::Unix(stream) => SockRef::from(stream),
             Stream::Tls(stream) => stream.transport().socket(),
-        }
-    }
-}
-
-impl AsFd for Stream {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        match self {
-            Stream::Tcp(stream) => stream.as_fd(),
-            Stream::Unix(stream) => stream.as_fd(),
-            Stream::Tls(stream) => stream.transport().as_fd(),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
+use super::sys;
 use crate::settings::TcpOptions;
 
 /// A socket that is on its way to `address`; its event says how that went.
@@ -22,7 +23,7 @@ pub(super) fn connect(
         bind(&socket, local, address)?;
     }
     match socket.connect(&address.into()) {
-        Err(error) if error.raw_os_error() != Some(nix::libc::EINPROGRESS) => Err(error),
+        Err(error) if !sys::is_connecting(&error) => Err(error),
         _ => Ok(TcpStream::from_std(socket.into())),
     }
 }
@@ -54,7 +55,7 @@ fn bind(socket: &Socket, local: SocketAddr, remote: SocketAddr) -> io::Result<()
         return Err(io::Error::other(text));
     }
     if local.port() != 0 {
-        socket.set_reuse_address(true)?; // the connection before may still be in TIME_WAIT
+        sys::reuse_address(socket)?; // the connection before may still be in TIME_WAIT
     }
     socket.bind(&local.into())
 }

@@ -1,7 +1,6 @@
 //! The loop as an object, and the three ways to turn it.
 
 use std::fmt;
-use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -51,7 +50,7 @@ pub enum Turn {
 /// (1006) without waiting; inside one of its own callbacks, that happens when the turn ends.
 pub struct Loop {
     shared: &'static Shared,
-    fd: RawFd,
+    fd: i32,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -146,8 +145,9 @@ impl Loop {
         Ok(())
     }
 
-    /// The descriptor for a host's loop to watch: it is readable when [`Loop::poll`] has something to do.
-    pub fn fd(&self) -> RawFd {
+    /// The descriptor for a host's loop to watch: it is readable when [`Loop::poll`] has something to do. -1 on Windows, where
+    /// a host has to turn the loop on a thread.
+    pub fn fd(&self) -> i32 {
         self.fd
     }
 

@@ -339,7 +339,7 @@ impl LoopCore {
     /// There is a connection to the host, or to the proxy.
     fn connected(&self, id: Id, stream: Stream) {
         let has_proxy = self.with_conn(id, |conn| {
-            conn.slot.set_fd(stream.fd());
+            conn.slot.set_socket(stream.raw());
             conn.stream = Some(stream);
             let connecting = conn.connecting()?;
             connecting.watch.lap(|timings| &mut timings.tcp);
@@ -385,7 +385,7 @@ impl LoopCore {
     /// Closes the sockets, and forgets what was to be done with them.
     pub(super) fn leave_transport(&self, id: Id) {
         let left = self.with_conn(id, |conn| {
-            conn.slot.clear_fd();
+            conn.slot.clear_socket();
             conn.slot.set_tls(None);
             conn.slot.sub_buffered(conn.outbox.len());
             conn.outbox

@@ -7,11 +7,9 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use mio::Token;
-use mio::net::UnixStream;
 
 use super::{Connecting, Phase};
 use crate::client::ClientOptions;
@@ -20,6 +18,7 @@ use crate::event_loop::adopting::given_stream;
 use crate::event_loop::connection::{Conn, NEVER};
 use crate::event_loop::core::LoopCore;
 use crate::event_loop::stream::Stream;
+use crate::event_loop::sys::UnixStream;
 use crate::event_loop::tcp;
 use crate::handle::Id;
 use crate::ws::Millis;
@@ -137,8 +136,8 @@ impl Connecting {
 /// The socket that is connected already.
 fn given(options: &ClientOptions) -> io::Result<Stream> {
     let socket = options.socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-    let socket = socket.as_fd().try_clone_to_owned()?;
-    given_stream(socket, &options.settings.tcp).map_err(|error| io::Error::other(error.to_string()))
+    given_stream(socket.duplicate()?, &options.settings.tcp)
+        .map_err(|error| io::Error::other(error.to_string()))
 }
 
 impl LoopCore {
