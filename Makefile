@@ -31,7 +31,7 @@ help:
 	@echo 'make chat      build, then the chat at http://localhost:$(PORT)  (PORT=…)'
 	@echo 'make cluster   the same with three servers behind nginx  (PORT=… STICKY=cookie, route or address)'
 	@echo 'make test      all tests; make lint test-rust test-c test-python test-node test-interop test-install are its parts'
-	@echo 'make bench     side by side with other libraries  (ONLY=echo64,idle ROUNDS=31 PEERS=sockline_c,raw_tcp)'
+	@echo 'make bench     side by side with other libraries  (ONLY=echo,tls ROUNDS=31 PEERS=sockline_c,raw_tcp PUBLISH=1)'
 	@echo 'make autobahn  Autobahn|Testsuite against every language in both roles  (FACE="rust c python coroutine node")'
 	@echo 'make install   C library, headers, pkg-config, CMake, after make lib  (PREFIX=/usr/local LIBDIR= DESTDIR=)'
 	@echo '               make install-strip without debug information; make uninstall'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import latency
 import servers
 from report import Case, IdleCase
 
@@ -17,11 +18,12 @@ CASES = [
     Case("tls64-d1", 64, 64, 1, "tls"),
     Case("tls64-d16", 64, 64, 16, "tls"),
     Case("tls16k-d1", 16384, 64, 1, "tls"),
-    Case("topic1000", 64, 1000, 1, "topic"),
+    Case("topic1000", 64, 1000, 1, "topic", seconds=0.3),
     Case("io64-d1", 64, 64, 1, "io"),
     Case("io64-d16", 64, 64, 16, "io"),
-    Case("io-room1000", 64, 1000, 1, "io-room"),
-    Case("io-polling", 64, 64, 1, "io-polling"),
+    Case("io-room1000", 64, 1000, 1, "io-room", seconds=0.4),
+    Case("io-polling", 64, 64, 1, "io-polling", seconds=0.25),
+    *(Case(kind, 64, 64, 1, kind) for kind in latency.KINDS),
 ]
 IDLE_CASES = [
     IdleCase("idle", 64, 10_000),
@@ -41,4 +43,5 @@ LOAD_OPTIONS = {
     "io": ["--io", "1"],
     "io-room": ["--io", "1", "--topic", "1"],
     "io-polling": [],
+    **{kind: [] for kind in latency.KINDS},
 }

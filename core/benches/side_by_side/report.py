@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable, Iterable, Protocol, Sequence
+
+import elsewhere
+from elsewhere import Fixed
 
 FLOOR = "raw_tcp"
 OURS = "sockline_rust"
-REFERENCES = {"echo": FLOOR}  # by kind; in the others it is ours
+REFERENCES = {  # by kind; in the others it is ours
+    "echo": FLOOR,
+    "latency-node": "sockline_node",
+    "latency-python": "sockline_python",
+}
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,7 @@ class Case:
     connections: int
     pipeline: int
     kind: str = "echo"  # which rows, and how the load generator talks to them
+    seconds: float = 0.15  # that a slice measures
 
     def title(self) -> str:
         size = f"{self.size} B" if self.size < 1024 else f"{self.size // 1024} KiB"
@@ -31,6 +39,8 @@ class Case:
             return f"{self.name}: {size}, a Socket.IO room of {self.connections:,}"
         if self.kind == "io-polling":
             return f"{self.name}: {size}, a POST and a GET, {self.connections} Socket.IO clients with long polling"
+        if self.kind.startswith("latency"):
+            return f"{self.name}: {size}, {self.connections} connections, at half load"
         clients = "Socket.IO clients, events with acknowledgements" if self.kind == "io" else "connections"
         return f"{self.name}: {size}, {self.connections} {clients}, pipeline {self.pipeline}"
 
@@ -49,6 +59,10 @@ class IdleCase:
     connections: int
     kind: str = "echo"
     echo: bool = True  # whether it is measured again after a message on each
+
+    def title(self) -> str:
+        again = ", and after a message on each" if self.echo else ""
+        return f"{self.name}: memory of {self.connections:,} open connections{again}"
 
     @property
     def reference(self) -> str:
@@ -69,6 +83,10 @@ class Slice:
     p50_us: float
     p99_us: float
     reply_bytes: int  # with headers
+    p999_us: float = 0.0
+    rate: float = 0.0  # messages a second that were due, in an open loop
+    late_p999_us: float = 0.0  # how much later than that the load generator sent them
+    histogram: list[list[int]] = field(default_factory=list, repr=False)  # of latencies there: [nanoseconds, how many]
 
     @property
     def cost(self) -> float:
@@ -151,7 +169,20 @@ def case_table(case: Case, names: Sequence[str], slices: Sequence[Slice], failur
     header = ["server", f"CPU µs/{what}", f"× {case.reference}", "95 % interval", "messages/s", "p50 µs", "p99 µs",
               "server busy", "load busy", *MORE.get(case.kind, {})]  # fmt: skip
     lines = [case_line(case, name, slices, failures.get(name, "")) for name in names]
-    return f"{case.title()}\n{table(header, lines)}"
+    apart = [line for fixed in elsewhere.of_case(case.name) if (line := fixed_line(case, fixed, slices))]
+    note = f"{elsewhere.NOTE}\n" if apart else ""
+    return f"{case.title()}\n{table(header, [*lines, *apart])}{note}"
+
+
+def fixed_line(case: Case, fixed: Fixed, slices: Sequence[Slice]) -> list[str] | None:
+    """What another run's ratio makes of this run's figures; nothing if they are not there."""
+    of_reference = costs(slices, case.name, fixed.reference)
+    compared = ratio(slices, case.name, fixed.reference, case.reference)
+    if compared is None:
+        return None
+    cost = fixed.ratio * statistics.median(of_reference.values())
+    blank = ["–"] * (6 + len(MORE.get(case.kind, {})))
+    return [f"{fixed.row} {elsewhere.MARK}", f"{cost:.3f}", f"{fixed.ratio * compared.median:.3f}", *blank]
 
 
 def case_line(case: Case, name: str, slices: Sequence[Slice], failure: str) -> list[str]:
@@ -199,7 +230,10 @@ def idle_table(case: IdleCase, names: Sequence[str], figures: Sequence[Idle], fa
             f"{idle.rss_before / 1e6:.1f} MB",
             f"{idle.open_cpu_us / idle.connections:.1f}",
         ])  # fmt: skip
-    return f"{case.name}: memory of {case.connections:,} open connections\n{table(header, lines)}"
+    lines += [[f"{row} {elsewhere.MARK}", f"{size:,.0f}", "–", "–", "–"]
+              for row, size in elsewhere.bytes_of(case.name).items()]  # fmt: skip
+    note = f"{elsewhere.NOTE}\n" if elsewhere.bytes_of(case.name) else ""
+    return f"{case.title()}\n{table(header, lines)}{note}"
 
 
 def idle_of(figures: Sequence[Idle], case: str, row: str) -> Idle | None:

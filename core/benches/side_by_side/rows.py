@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Callable
 
 from servers import (
@@ -29,6 +30,7 @@ NODE, PYTHON, OURS_PYTHON = "node", str(VENV / "bin/python"), str(ROOT / ".venv/
 NODE_WS = (NODE, str(NODE_PEER / "echo_server.js"))
 WEBSOCKETS = (PYTHON, str(PYTHON_PEER / "websockets_echo.py"))
 TOKIO_TUNGSTENITE = (str(BIN / "tokio_tungstenite_echo"),)
+NATIVE_PEERS = ("tokio_tungstenite", "libwebsockets", "beast", "fastwebsockets")
 
 
 def echo_rows() -> list[Row]:
@@ -51,6 +53,25 @@ def echo_rows() -> list[Row]:
         Row("sockline_coroutine", "sockline from Python, coroutines", python_command, python_example, ("--coroutine",)),
         Row("websockets", "websockets on uvloop", WEBSOCKETS, PEERS, every=2, build=build_python),
     ]  # fmt: skip
+
+
+def latency_rows(*names: str) -> list[Row]:
+    """Of the echo's, those with these names, in every round: each needs its million of messages."""
+    chosen = (row for row in echo_rows() if row.name in names)
+    return [replace(row, always=row.name.startswith("sockline"), every=1) for row in chosen]
+
+
+def native_latency_rows() -> list[Row]:
+    return latency_rows("sockline_rust", "sockline_c", *NATIVE_PEERS)
+
+
+def node_latency_rows() -> list[Row]:
+    return latency_rows("sockline_node", "node_ws")
+
+
+def python_latency_rows() -> list[Row]:
+    """Without `websockets`, which would need a minute for its million, and is not the best."""
+    return latency_rows("sockline_python", "sockline_coroutine", "picows", "aiohttp")
 
 
 def deflate_rows() -> list[Row]:
@@ -128,6 +149,9 @@ def ours(mode: str, suffix: str = "", always: bool = True, arguments: tuple[str,
 
 ROWS: dict[str, Callable[[], list[Row]]] = {
     "echo": echo_rows,
+    "latency-native": native_latency_rows,
+    "latency-node": node_latency_rows,
+    "latency-python": python_latency_rows,
     "deflate": deflate_rows,
     "tls": tls_rows,
     "topic": topic_rows,

@@ -11,21 +11,25 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Sequence
 
 import clients
 import clusters
+import latency
+import plan
+import publish
+import raw
 import report
 import servers
 import targets
+import versions
 from cases import CASES, IDLE_CASES, LOAD_MODES, LOAD_OPTIONS
 from clients import Client
 from clusters import Clusters
@@ -34,15 +38,11 @@ from rows import ROWS
 from servers import Row, Server, Unmeasured
 
 RESULTS = servers.HERE.parent / "results"
-LOAD_TIMEOUT = 60.0  # seconds for one slice
+LOAD_TIMEOUT = 180.0  # seconds for one slice
 LOAD = servers.BIN / "load"
 
 NAMES = [case.name for case in (*CASES, *IDLE_CASES, *clusters.CASES)]
 DEFAULT_ROUNDS = targets.MIN_PAIRS
-WARM_UP = 0.10  # seconds before the measured part of a slice
-MEASURED = 0.25
-FIRST_WARM_UP = 0.75  # in the round that is thrown away: for just-in-time compilers and allocators
-SETTLE = 0.3  # seconds until a server's memory is read
 
 
 class Bench:
@@ -56,10 +56,15 @@ class Bench:
         self.rounds = rounds
         self.server_core, self.load_core = cores
         self.missing: dict[str, dict[str, str]] = {kind: {} for kind in rows}  # why, by kind and row
+        self.failures: dict[str, dict[str, str]] = {}  # why, by case and row
         self.slices: list[Slice] = []
         self.idle: list[Idle] = []
         self.clusters = Clusters(rows.get(clusters.KIND, []), rounds, cores)
         self.foreign: dict[str, float] = {}  # share of the two cores that strangers took, by case
+        self.rates: dict[tuple[str, str], float] = {}  # messages a second that are due, by case and row
+        chosen = [case for case in (*CASES, *IDLE_CASES, *clusters.CASES) if case.name in cases]
+        self.clock = plan.Clock({case.name: plan.seconds(case, rows[case.kind], rounds) for case in chosen})
+        self.began = raw.header()
 
     def build(self) -> None:
         progress("building the load generator, the floor and the Rust servers")
@@ -78,14 +83,16 @@ class Bench:
                     self.missing[kind][row.name] = str(reason)
 
     def run(self) -> None:
+        self.clock.began = time.monotonic()
         for case in CASES:
             if case.name in self.cases:
-                failures = self.measure(case)
-                say(report.case_table(case, self.names(case), self.slices, failures))
+                failures = self.failures[case.name] = self.measure(case)
+                to_table = latency.latency_table if case.kind in latency.KINDS else report.case_table
+                say(to_table(case, self.names(case), self.slices, failures))
                 self.warn_of_strangers(case.name)
         for idle_case in IDLE_CASES:
             if idle_case.name in self.cases:
-                failures = self.measure_idle(idle_case)
+                failures = self.failures[idle_case.name] = self.measure_idle(idle_case)
                 say(report.idle_table(idle_case, self.names(idle_case), self.idle, failures))
         for cluster_case in clusters.CASES:
             if cluster_case.name in self.cases:
@@ -130,13 +137,16 @@ class Bench:
     def slice(self, case: Case, number: int, server: Server, failures: dict[str, str]) -> None:
         """Round 0 is thrown away."""
         row = server.row
-        progress(f"{case.name}: round {number} of {self.rounds}: {row.name}")
-        warm_up = WARM_UP if number else FIRST_WARM_UP
+        left = self.clock.left(case.name, number / (self.rounds + 1))
+        progress(f"{case.name}: round {number} of {self.rounds}: {row.name}", left)
+        warm_up = plan.WARM_UP if number else plan.FIRST_WARM_UP
         try:
             if isinstance(server, Client):
-                figures = server.measure(warm_up, MEASURED)
+                figures = server.measure(warm_up, case.seconds)
+            elif case.kind in latency.KINDS:
+                figures = self.paced_figures(case, number, server, warm_up)
             else:
-                figures = self.figures(case, server, warm_up)
+                figures = self.figures(case, server, warm_up, "--seconds", str(case.seconds))
         except Unmeasured as reason:
             failures[row.name] = str(reason)
             self.slices = [part for part in self.slices if (part.case, part.row) != (case.name, row.name)]
@@ -144,12 +154,23 @@ class Bench:
             if number > 0:
                 self.slices.append(Slice(case=case.name, row=row.name, round=number, **figures))
 
-    def figures(self, case: Case, server: Server, warm_up: float) -> dict[str, Any]:
+    def paced_figures(self, case: Case, number: int, server: Server, warm_up: float) -> dict[str, Any]:
+        """At half of what the server can answer, which round 0 finds out."""
+        of = (case.name, server.row.name)
+        if number == 0:
+            closed = ("--seconds", str(plan.TRIAL))
+            trials = [self.figures(case, server, warm_up, *closed) for _ in range(latency.TRIALS)]
+            self.rates[of] = latency.rate_of([trial["messages"] / trial["seconds"] for trial in trials])
+            return trials[-1]
+        count = str(latency.count_of(self.rounds))
+        return self.figures(case, server, warm_up, "--rate", f"{self.rates[of]:.1f}", "--count", count)
+
+    def figures(self, case: Case, server: Server, warm_up: float, *options: str) -> dict[str, Any]:
         """What the load generator says of a server."""
         command = self.load_command(LOAD_MODES.get(case.kind, "echo"), server, case) + [
             "--pipeline", str(case.pipeline),
             "--warmup", str(warm_up),
-            "--seconds", str(MEASURED),
+            *options,
         ]  # fmt: skip
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=LOAD_TIMEOUT)
@@ -162,10 +183,10 @@ class Bench:
 
     def measure_idle(self, case: IdleCase) -> dict[str, str]:
         failures = dict(self.missing[case.kind])
-        for row in self.rows[case.kind]:
+        for position, row in enumerate(self.rows[case.kind]):
             if row.name in failures:
                 continue
-            progress(f"{case.name}: {row.name}")
+            progress(f"{case.name}: {row.name}", self.clock.left(case.name, position / len(self.rows[case.kind])))
             try:
                 with Server(row, self.server_core) as server:
                     self.idle.append(self.idle_row(case, server))
@@ -178,14 +199,14 @@ class Bench:
         return self.idle_figures(case, server)
 
     def idle_figures(self, case: IdleCase, server: Server) -> Idle:
-        time.sleep(SETTLE)
+        time.sleep(plan.SETTLE)
         before = server.rss()
         command = self.load_command("idle", server, case)
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         load = subprocess.Popen(command, text=True, preexec_fn=servers.raise_descriptor_limit, **pipes)
         with load:
             opened = next_line(load)
-            time.sleep(SETTLE)
+            time.sleep(plan.SETTLE)
             rss_open = server.rss()
             rss_echoed = self.rss_after_echo(load, server) if case.echo else rss_open
             load.kill()
@@ -195,7 +216,7 @@ class Bench:
     def rss_after_echo(self, load: subprocess.Popen[str], server: Server) -> int:
         print("echo", file=load.stdin, flush=True)
         next_line(load)
-        time.sleep(SETTLE)
+        time.sleep(plan.SETTLE)
         return server.rss()
 
     def load_command(self, mode: str, server: Server, case: Case | IdleCase) -> list[str]:
@@ -216,17 +237,21 @@ class Bench:
     def save(self) -> Path:
         RESULTS.mkdir(exist_ok=True)
         path = RESULTS / time.strftime("%Y%m%d-%H%M%S.json")
-        figures = {
-            "machine": {"cpu": cpu_model(), "system": platform.platform()},
-            "settings": {"rounds": self.rounds, "warm_up": WARM_UP, "measured": MEASURED},
+        path.write_text(raw.text(self.raw_figures()))
+        return path
+
+    def raw_figures(self) -> dict[str, Any]:
+        return {
+            **self.began,
+            "settings": {"rounds": self.rounds, "warm_up": plan.WARM_UP, "cores": [self.server_core, self.load_core]},
+            "rows": {kind: {row.name: row.about for row in rows} for kind, rows in self.rows.items()},
+            "cases": raw.described(case for case in (*CASES, *IDLE_CASES) if case.name in self.cases),
             "foreign_share": self.foreign,
-            "missing": self.missing,
-            "slices": [asdict(part) for part in self.slices],
-            "idle": [asdict(figure) for figure in self.idle],
+            "failures": self.failures,
+            "slices": raw.as_dicts(self.slices),
+            "idle": raw.as_dicts(self.idle),
             "clusters": self.clusters.figures(),
         }
-        path.write_text(json.dumps(figures, indent=1) + "\n")
-        return path
 
 
 def main() -> None:
@@ -238,18 +263,28 @@ def main() -> None:
     bench = Bench(chosen_rows(options.peers, cases), cases, options.rounds, (cores[0], cores[1]))
     bench.build()
     os.sched_setaffinity(0, {cores[1]})  # what this script itself does must not disturb the server
-    say(f"{cpu_model()}, {platform.release()}; server on core {cores[0]}, load on core {cores[1]}\n")
+    machine = bench.began["machine"]
+    say(f"{machine['cpu']}, {machine['kernel']}; server on core {cores[0]}, load on core {cores[1]}\n")
     bench.run()
-    say(f"raw figures: {bench.save().relative_to(servers.ROOT)}")
+    saved = bench.save()
+    say(f"raw figures: {saved.relative_to(servers.ROOT)}")
+    if options.publish:
+        publish.main([str(saved)])
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    every = {kind: rows() for kind, rows in ROWS.items()}
+    parts = f"parts, and about how long each takes:\n{plan.guide(every, DEFAULT_ROUNDS)}\n\ncases: {', '.join(NAMES)}"
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, epilog=parts, formatter_class=formatter)
     environment = os.environ.get
-    parser.add_argument("--only", default=environment("ONLY", ""), help=f"cases or beginnings of: {', '.join(NAMES)}")
+    only = "parts, cases, or what cases begin with, as listed below; all without it"
+    parser.add_argument("--only", default=environment("ONLY", ""), help=only)
     peers = "rows; those that others are compared with always run"
     parser.add_argument("--peers", default=environment("PEERS", ""), help=peers)
     parser.add_argument("--rounds", type=int, default=int(environment("ROUNDS") or DEFAULT_ROUNDS))
+    keep = "put what was measured in place of what docs/bench/results.json has of these cases, and draw and write docs/ anew"
+    parser.add_argument("--publish", action="store_true", default=environment("PUBLISH", "") not in ("", "0"), help=keep)
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error("--rounds must be at least 1")
@@ -267,12 +302,11 @@ def chosen_rows(wanted: str, cases: Sequence[str]) -> dict[str, list[Row]]:
 
 
 def chosen(kind: str, wanted: str, names: list[str]) -> list[str]:
-    """The names that the comma-separated words mean, or all if there is none. A word means the name that it is, or
-    else those that begin with it: echo64-d1 is not echo64-d16."""
+    """The names that the comma-separated words mean, or all if there is none."""
     words = [word.strip() for word in wanted.split(",") if word.strip()]
     meant = set[str]()
     for word in words:
-        matches = [word] if word in names else [name for name in names if name.startswith(word)]
+        matches = plan.word(word, names)
         if not matches:
             sys.exit(f"no {kind} begins with {word!r}; there are {', '.join(names)}")
         meant.update(matches)
@@ -301,22 +335,15 @@ def our_cpu_seconds(running: Sequence[Server]) -> float:
     return total
 
 
-def cpu_model() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
 def say(text: str) -> None:
     clear = "\r\x1b[K" if sys.stdout.isatty() else ""
     print(clear + text, flush=True)
 
 
-def progress(text: str) -> None:
+def progress(text: str, left: str = "") -> None:
     """One line that is overwritten; nothing in a log file but the start of each round."""
     if sys.stdout.isatty():
-        print(f"\r\x1b[K{text}", end="", flush=True)
+        print(f"\r\x1b[K{text}" + (f"  (about {left} left)" if left else ""), end="", flush=True)
     elif ": round" not in text or text.endswith((report.FLOOR, report.OURS)):
         print(text, flush=True)
 

@@ -58,6 +58,18 @@ impl Connection {
         let new = pipeline.saturating_sub(self.in_flight.len());
         self.in_flight.extend(std::iter::repeat_n(now, new));
         self.due += new as u64;
+        self.flush(frames)
+    }
+
+    /// Sends one more message, which was due then.
+    pub fn send_due(&mut self, frames: &Frames, due: Instant) -> io::Result<()> {
+        self.in_flight.push_back(due);
+        self.due += 1;
+        self.flush(frames)
+    }
+
+    /// Sends what is due, or what the kernel takes of it.
+    pub fn flush(&mut self, frames: &Frames) -> io::Result<()> {
         let end = frames.requests.position(self.due);
         while self.sent < end {
             let piece = frames.requests.piece(self.sent, (end - self.sent) as usize);

@@ -1,5 +1,6 @@
 //! The closed loop: every connection keeps `pipeline` messages in flight, from the warm-up over the measured
 //! part to the end, when what is still out is awaited and checked. With a topic one connection sends, and all receive.
+//! With a rate it is an open loop: `pace.rs`.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -9,10 +10,12 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
+use crate::clock::Span;
 use crate::connection::Connection;
 use crate::frames::Frames;
 use crate::measured::{Course, Measured};
 use crate::options::Options;
+use crate::pace::Pace;
 use crate::socket::{self, Opened, Opening};
 use crate::transport::Transport;
 
@@ -41,6 +44,9 @@ struct Load {
     in_flight: usize,
     receive: Vec<u8>,
     measured: Measured,
+    pace: Option<Pace>,
+    /// When the server last answered.
+    heard: Instant,
 }
 
 impl Load {
@@ -66,6 +72,8 @@ impl Load {
             in_flight: 0,
             receive: vec![0; RECEIVE_BUFFER],
             measured: Measured::default(),
+            pace: options.rate.map(Pace::new),
+            heard: Instant::now(),
         })
     }
 
@@ -77,26 +85,61 @@ impl Load {
             self.send(index, now)?;
         }
         loop {
+            if course.measured_span().is_none() {
+                self.send_what_is_due()?;
+            }
             self.turn(&mut events)?;
             course.advance(&mut self.measured)?;
             if let Some(span) = course.measured_span() {
                 self.pipeline = 0;
                 if self.connections.iter().all(Connection::is_idle) {
-                    println!("{}", self.measured.json(span));
+                    println!("{}", self.result(span));
                     return Ok(());
                 }
             }
         }
     }
 
+    fn result(&self, span: &Span) -> String {
+        match &self.pace {
+            Some(pace) => self.measured.paced_json(span, pace),
+            None => self.measured.json(span),
+        }
+    }
+
+    /// In an open loop. It never sleeps, since a timer would make messages late.
+    fn send_what_is_due(&mut self) -> io::Result<()> {
+        let Some(pace) = &mut self.pace else {
+            return Ok(());
+        };
+        let now = Instant::now();
+        while let Some((number, due)) = pace.next(now) {
+            let index = number as usize % self.connections.len();
+            self.connections[index].send_due(&self.frames, due)?;
+            if self.measured.is_running() {
+                pace.record(due, Instant::now());
+            }
+        }
+        Ok(())
+    }
+
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
-        self.poll.poll(events, Some(PATIENCE))?;
+        let patience = if self.pace.is_some() {
+            Duration::ZERO
+        } else {
+            PATIENCE
+        };
+        self.poll.poll(events, Some(patience))?;
         if events.is_empty() {
+            if self.pace.is_some() && self.heard.elapsed() < PATIENCE {
+                return Ok(());
+            }
             return Err(io::Error::new(
                 ErrorKind::TimedOut,
                 "the server stopped answering",
             ));
         }
+        self.heard = Instant::now();
         for event in &*events {
             let index = event.token().0;
             loop {
@@ -115,8 +158,12 @@ impl Load {
         Ok(())
     }
 
-    /// Keeps the connection's pipeline full; with a topic, publishes once all have the message before.
+    /// Keeps the connection's pipeline full; with a topic, publishes once all have the message before; in an open loop
+    /// sends only what the kernel has not taken yet.
     fn send(&mut self, index: usize, now: Instant) -> io::Result<()> {
+        if self.pace.is_some() {
+            return self.connections[index].flush(&self.frames);
+        }
         if !self.topic {
             return self.connections[index].send(&self.frames, self.pipeline, now);
         }

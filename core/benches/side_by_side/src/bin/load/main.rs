@@ -15,6 +15,7 @@ mod http;
 mod idle;
 mod measured;
 mod options;
+mod pace;
 mod polling;
 mod random;
 mod replies;
@@ -32,7 +33,8 @@ const USAGE: &str = "\
 usage: load MODE --port PORT --server PID [option value]…
   echo     closed loop: --connections 64 --pipeline 1 --size 64 --warmup SECONDS
            --seconds SECONDS or --count MESSAGES; --raw 1 for a bare TCP echo; --topic 1: only the
-           first connection sends, and every message must come back on all; counted are deliveries
+           first connection sends, and every message must come back on all; counted are deliveries;
+           --rate MESSAGES a second makes it an open loop, with latencies from when each was due
   idle     opens --connections and prints a line; sends and checks one message on each for a line
            \"echo\" on stdin, prints a line; keeps them until stdin ends
   connect  --count handshakes and closes, --connections at a time

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::clock::{Clocks, Mark, Span};
 use crate::histogram::Histogram;
 use crate::options::Options;
+use crate::pace::Pace;
 
 /// What is counted between the two marks.
 #[derive(Default)]
@@ -55,12 +56,28 @@ impl Measured {
     }
 
     pub fn json(&self, span: &Span) -> String {
+        format!("{{{}}}", self.members(span))
+    }
+
+    /// With the whole histogram: only where messages were due at a pace are latencies of use for more than a glance.
+    pub fn paced_json(&self, span: &Span, pace: &Pace) -> String {
         format!(
-            "{{{}, \"reply_bytes\": {}, \"p50_us\": {:.2}, \"p99_us\": {:.2}}}",
+            "{{{}, \"rate\": {:.1}, \"late_p999_us\": {:.2}, \"histogram\": {}}}",
+            self.members(span),
+            pace.rate(),
+            pace.late_p999_us(),
+            self.latencies.json(),
+        )
+    }
+
+    fn members(&self, span: &Span) -> String {
+        format!(
+            "{}, \"reply_bytes\": {}, \"p50_us\": {:.2}, \"p99_us\": {:.2}, \"p999_us\": {:.2}",
             span.json(self.messages),
             self.bytes,
             self.latencies.quantile_us(0.50),
             self.latencies.quantile_us(0.99),
+            self.latencies.quantile_us(0.999),
         )
     }
 }

@@ -31,6 +31,8 @@ pub struct Options {
     /// How long the measured part lasts, unless `count` is given.
     pub duration: Duration,
     pub count: Option<u64>,
+    /// Messages a second that are due on all connections together; without it each reply brings the next message.
+    pub rate: Option<f64>,
     /// No WebSocket: the server sends back what it gets.
     pub raw: bool,
     /// Offers permessage-deflate, and sends compressed texts.
@@ -78,6 +80,7 @@ impl Options {
             warmup: Duration::from_millis(500),
             duration: Duration::from_secs(1),
             count: None,
+            rate: None,
             raw: false,
             deflate: false,
             tls: None,
@@ -99,6 +102,7 @@ impl Options {
             "--warmup" => self.warmup = seconds(name, value)?,
             "--seconds" => self.duration = seconds(name, value)?,
             "--count" => self.count = Some(parsed(name, value)?),
+            "--rate" => self.rate = Some(parsed(name, value)?),
             "--raw" => self.raw = parsed::<u8>(name, value)? != 0,
             "--deflate" => self.deflate = parsed::<u8>(name, value)? != 0,
             "--tls" => self.tls = Some(value.into()),
@@ -128,6 +132,12 @@ impl Options {
                 Err("--io goes with neither --deflate nor --raw".into())
             }
             () if self.unheard >= self.pipeline => Err("some message has to be heard".into()),
+            () if self.rate.is_some_and(|rate| !(1.0..1e9).contains(&rate)) => {
+                Err("--rate must be at least 1".into())
+            }
+            () if self.rate.is_some() && (self.topic || self.mode != Mode::Echo) => {
+                Err("--rate goes with echo, without --topic".into())
+            }
             () if self.topic && self.pipeline > 1 => Err("--topic has one message in flight".into()),
             () => Ok(self),
         }
