@@ -22,6 +22,7 @@ STAGE = ROOT / "target" / "docs-src"
 SITE = ROOT / "target" / "docs"
 CHAPTER = re.compile(r"\[[^]]*\]\(([^)]+\.md)\)")
 LINK = re.compile(r"(\]\()(?!\w+:|#)([^)#\s]+)((?:#[^)]*)?\))")
+PICTURE = re.compile(r'(\bsrc(?:set)?=")(?!\w+:)([^"\s]+)(")')  # in HTML
 FENCE = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)  # in brackets, so that split keeps them
 MADE = "api"
 RUST = """# Rust
@@ -64,7 +65,7 @@ def relink(text: str, page: Path, places: dict[Path, Path]) -> str:
         return found[1] + os.path.relpath(STAGE / places[goal], here) + found[3]
 
     parts = FENCE.split(text)
-    return "".join(part if FENCE.fullmatch(part) else LINK.sub(moved, part) for part in parts)
+    return "".join(part if FENCE.fullmatch(part) else PICTURE.sub(moved, LINK.sub(moved, part)) for part in parts)
 
 
 def copied(file: Path) -> Path:
