@@ -34,6 +34,15 @@ def serving(shows: tuple[str, ...], says: tuple[tuple[Any, ...], ...] = (), prol
     return Entry(shows, prologue, edits, epilogue, more={"says": says, **more})
 
 
+def trusting(prologue: str, epilogue: str, edits: Any = ()) -> Entry:
+    """A client of a server with TLS, which wants a certificate where an example has one.
+
+    By WebSockets at once: python-socketio's client hangs now and then when it disconnects while it is going over to one.
+    """
+    return Entry(("disconnect",), prologue, (("'https://example.com'", "url, transports=['websocket']"), *edits), epilogue, more={"stays": True, "tls": True})
+
+
+IMPORTS = "import requests\nimport aiohttp\nimport ssl\n"
 GREETED = ("I received a message!",)
 EVENT = (("my_event", {"a": 1}),)
 FILES = {"gets": ("/", "/static/style.css", "/static/socket.io.js", "/unknown")}
@@ -91,6 +100,10 @@ CLIENTS = {
     "client: Debugging and Troubleshooting (2)": acting("", ("disconnect",), AWAIT_CONNECT + AWAIT_BYE),
     "intro: Client Examples": Entry(("connection established", "message received with  m", "disconnected from server"), edits=(*LOCAL, ("my_message", "my_message"))),
     "intro: Client Examples (2)": Entry(("connection established", "message received with  m", "disconnected from server"), edits=(*LOCAL, ("asyncio.run(main())", "await main()"))),
+    "client: TLS/SSL Support": trusting(SIMPLE, BYE),
+    "client: TLS/SSL Support (3)": trusting(CLIENT, BYE),
+    **{f"client: TLS/SSL Support ({number})": trusting(IMPORTS, BYE) for number in (5, 7, 9)},
+    **{f"client: TLS/SSL Support ({number})": trusting(IMPORTS, AWAIT_BYE + "await http_session.close()\n") for number in (6, 8)},
     "async_client AsyncClient.connect": acting("", WENT, AWAIT_BYE, LOCAL),
     "client Client.connect": acting("", WENT, BYE, LOCAL),
     "base_client BaseClient.on": Entry(("Connected!", "Received message:  hey", "message response"), CLIENT, epilogue=TALK),
@@ -99,6 +112,7 @@ CLIENTS = {
     "base_client BaseClient.event (3)": Entry(("Received data:  {'n': 1}",), CLIENT, (("'/test'", "'/chat'"),), CHAT),
 }
 
+GREETS = "@sio.event\nasync def connect(sid, environ): await sio.emit('news', to=sid)\n"
 ROOMS = (("ask", "begin_chat"), ("ask", "my_message", "hello"), ("ask", "exit_chat"), ("ask", "my_message", "again"))
 IN_ROOM = "@sio.event\ndef begin_chat(sid): sio.enter_room(sid, 'chat_users')\n@sio.event\ndef exit_chat(sid): sio.leave_room(sid, 'chat_users')\n"
 WSGI = "mywebapp = lambda environ, start: (start('200 OK', []), [b'mine'])[1]\n"
@@ -148,5 +162,13 @@ SERVERS = {
     "base_server BaseServer.event": serving(("Received data:  {'a': 1}",), EVENT, edits=(("(data)", "(sid, data)"),)),
     "base_server BaseServer.event (2)": serving(("Received data:  {'a': 1}",), EVENT, edits=(("(data)", "(sid, data)"),)),
     "base_server BaseServer.event (3)": serving(("Received data:  {'a': 1}",), EVENT, edits=(("(data)", "(sid, data)"),), namespace="/test"),
+    "intro: Server Examples (2)": serving(("/: 200 this is index.html", "connect  <sid>", "message  hi", "disconnect  <sid>"), (("chat_message", "hi"),), "", gets=("/", "/static/style.css")),
+    "server: Monitoring and Administration": serving(("connected",), prologue="import os\nos.environ['ADMIN_PASSWORD'] = 'changeit'\n", edits=(("socketio.Server(", "socketio.Server(async_mode='threading', "),)),
+    "server: Aiohttp": serving(("connected",), prologue="from aiohttp import web\n", epilogue="app = web.Application()\nsio.attach(app)\n"),
+    "server: Aiohttp (2)": serving(("connected",), prologue="from aiohttp import web\nsio = socketio.AsyncServer(async_mode='aiohttp')\n"),
+    "server: Redis (2)": serving(("ann hears news",), prologue="", edits=(("'redis://'", "redis_url"), ("AsyncServer(", "AsyncServer(async_mode='asgi', "), (" socketio.Server(", " socketio.Server(async_mode='threading', ")), epilogue=GREETS, over_redis=True),
+    "async_redis_manager AsyncRedisManager": serving(("ann hears news",), prologue="", edits=(("'redis://hostname:port/0'", "redis_url"), ("AsyncServer(", "AsyncServer(async_mode='asgi', ")), epilogue="sio = server\n" + GREETS, over_redis=True),
+    "redis_manager RedisManager": serving(("ann hears news",), prologue="", edits=(("'redis://hostname:port/0'", "redis_url"), ("socketio.Server(", "socketio.Server(async_mode='threading', ")), epilogue="sio = server\n" + GREETS.replace("async ", "").replace("await ", ""), over_redis=True),
+    "server: Emitting from external processes": serving(("ann hears my event {'foo': 'bar'}", "bob hears my event {'foo': 'bar'}"), prologue="sio = socketio.AsyncServer(async_mode='asgi', client_manager=socketio.AsyncRedisManager(redis_url))\n@sio.event\nasync def connect(sid, environ): await sio.enter_room(sid, 'my room')\n", edits=(("'redis://'", "redis_url"),), after=True, over_redis=True),
     "asgi ASGIApp": serving(("/static/style.css: 200", "connected"), prologue="", edits=(("import uvicorn", ""), ("Server()", "Server(async_mode='asgi')"), ("uvicorn.run(app, host='127.0.0.1', port=5000)", "")), **FILES),
 }

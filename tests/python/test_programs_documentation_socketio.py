@@ -9,23 +9,29 @@ import asyncio
 import contextlib
 import importlib
 import inspect
+import ssl
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 import socketio as foreign
+import trustme
+from aiohttp import web
 from documentation import Block, in_docstrings, in_pages
 from documentation_runs import SECONDS, Entry, Running, edited, swapped
 from documentation_socketio import CLIENTS, SERVERS
 from documentation_socketio_skipped import SKIPPED
 from io_peers import foreign_io
+from redis_server import RedisServer, cli, redis_server
 from socketio.packet import DISCONNECT, Packet
 from web_servers import asgi_server, werkzeug_server
 
 BLOCKS = in_docstrings("socketio") + in_pages("python-socketio")
+PATHS = ("/path/to/ca.pem", "/path/to/client/cert.pem", "/path/to/client/key.pem")
 RUN = {**CLIENTS, **SERVERS}
 
 
@@ -36,8 +42,13 @@ def test_every_block_is_in_a_table_and_every_entry_has_its_block() -> None:
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.name in CLIENTS], ids=lambda block: block.name)
-def test_the_client(block: Block) -> None:
-    compare(block, CLIENTS[block.name], client)
+def test_the_client(block: Block, authority: tuple[trustme.CA, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = CLIENTS[block.name]
+    if entry.more.get("tls"):
+        entry = with_certificates(entry, block, *authority)
+        for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "WEBSOCKET_CLIENT_CA_BUNDLE"):
+            monkeypatch.setenv(name, str(authority[1] / "ca.pem"))
+    compare(block, entry, client)
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.name in SERVERS], ids=lambda block: block.name)
@@ -47,6 +58,28 @@ def test_the_server(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(f"this is {name}")
     compare(block, SERVERS[block.name], server)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, Path]:
+    """One for all, and its file: whom a process trusts by default is read once."""
+    made, folder = trustme.CA(), tmp_path_factory.mktemp("authority")
+    made.cert_pem.write_to_path(folder / "ca.pem")
+    return made, folder
+
+
+def with_certificates(entry: Entry, block: Block, authority: trustme.CA, folder: Path) -> Entry:
+    """The same with an authority, a certificate for the server, and one for the client where the example names its files."""
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    if "/path/to/client" in block.code:
+        tls.verify_mode = ssl.CERT_REQUIRED
+        authority.configure_trust(tls)
+        identity = authority.issue_cert("client")
+        identity.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+        identity.private_key_pem.write_to_path(folder / "key.pem")
+    paths = tuple((path, str(folder / path.split("/")[-1])) for path in PATHS if path in block.code)
+    return replace(entry, edits=(*entry.edits, *paths), more={**entry.more, "tls": tls})
 
 
 def compare(block: Block, entry: Entry, run: Any) -> None:
@@ -113,7 +146,7 @@ async def client(block: Block, entry: Entry, package: str) -> list[str]:
     sio.on("connect", connected, namespace="*")
     sio.on("disconnect", disconnected, namespace="*")
     sio.on("*", event, namespace="*")
-    async with foreign_io(sio) as url:
+    async with foreign_io(sio, tls=entry.more.get("tls")) as url:
         program = Running(swapped(edited(entry, block.code), "socketio", package), {"url": url, "socketio": importlib.import_module(package), "it_is_heard": it_is_heard})
         await program.join()
         if heard:
@@ -122,10 +155,16 @@ async def client(block: Block, entry: Entry, package: str) -> list[str]:
 
 
 async def server(block: Block, entry: Entry, package: str) -> list[str]:
-    """With two clients of python-socketio's."""
+    """With two clients of python-socketio's, and a Redis if it wants one."""
+    with redis_server() if entry.more.get("over_redis") else contextlib.nullcontext() as redis:
+        return await server_with(redis, block, entry, package)
+
+
+async def server_with(redis: RedisServer | None, block: Block, entry: Entry, package: str) -> list[str]:
     printed: list[str] = []
     heard: list[str] = []
     names = {"print": lambda *values: printed.append(" ".join(map(str, values))), "socketio": importlib.import_module(package)}
+    names["redis_url"] = redis and redis.url
     code = swapped(edited(entry, block.code), "socketio", package)
     after = entry.more.get("after")
     if after:
@@ -161,6 +200,10 @@ async def server(block: Block, entry: Entry, package: str) -> list[str]:
             sids.append(sio.get_sid(namespace))
         if after:
             names["user_sid"] = sids[0]
+            if redis:
+                listens = ("socketio", "socket.io-request#/#")
+                while not any(channel in cli(redis, "PUBSUB", "CHANNELS").split() for channel in listens):
+                    await asyncio.sleep(0.01)  # a subscription takes its time
             await execute(code, names, in_thread=True)
         for event, *values in entry.more["says"]:
             for sio in clients.values():
@@ -203,8 +246,16 @@ async def served(names: dict[str, Any]) -> AsyncIterator[str]:
     """The application that it has made, or one with the server that it has made."""
     sio = names["sio"]
     is_async = inspect.iscoroutinefunction(sio.emit)
-    app = names.get("app") or (names["socketio"].ASGIApp if is_async else names["socketio"].WSGIApp)(sio)
-    if is_async:
+    app = names.get("app")
+    if app is None:
+        app = (names["socketio"].ASGIApp if is_async else names["socketio"].WSGIApp)(sio)
+    if isinstance(app, web.Application):
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await runner.cleanup()
+    elif is_async:
         async with asgi_server(app) as url:
             yield url
     else:
