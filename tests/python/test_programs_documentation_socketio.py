@@ -109,7 +109,8 @@ async def client(block: Block, entry: Entry, package: str) -> list[str]:
     """With a server of python-socketio's, which says something and disconnects it, unless it is to stay."""
     heard: list[str] = []
     sids: list[str] = []
-    sio = foreign.AsyncServer(async_mode="aiohttp", namespaces="*", async_handlers=False)
+    # A client of python-socketio's in threads that is polling has disconnected when its poll has been answered.
+    sio = foreign.AsyncServer(async_mode="aiohttp", namespaces="*", async_handlers=False, ping_interval=0.5)
     gone = asyncio.Event()
     it_is_heard = threading.Event()
 
