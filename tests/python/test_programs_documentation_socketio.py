@@ -133,7 +133,8 @@ async def client(block: Block, entry: Entry, package: str) -> list[str]:
 
         await sio.emit("my_event", {"n": 1}, to=sid, namespace=namespace, callback=answer)
         await answered.wait()
-        await sio.sleep(0.05)  # for what it does in the background: nothing tells when that has been done
+        still_to_come = tuple(part for part in entry.shows if "disconnect" not in part)
+        await shown(replace(entry, shows=still_to_come), program.printed, heard, sids=sids)  # some of it in the background
         await sio.disconnect(sid, namespace=namespace)
 
     async def event(name: str, namespace: str, sid: str, *values: Any) -> None:

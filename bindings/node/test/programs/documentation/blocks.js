@@ -2,6 +2,7 @@
 // The programs in the documentation that packages bring along: fenced blocks of their Markdown, `@example`s of their types.
 // They are read from the packages as installed, and are nowhere in this repository.
 
+const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 
@@ -67,4 +68,12 @@ function declared(below, outer) {
   return `${outer}.${member}`;
 }
 
-module.exports = { ROOT, blocksOf };
+/** With what has to be different here, which has to be there. */
+function edited(code, edits = []) {
+  return edits.reduce((text, [from, to]) => {
+    assert(typeof from !== 'string' || text.includes(from), `it no longer says ${from}`);
+    return text.replace(from, to);
+  }, code);
+}
+
+module.exports = { ROOT, blocksOf, edited };

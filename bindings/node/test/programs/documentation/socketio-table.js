@@ -10,9 +10,10 @@ const { io: connect } = require('socket.io-client');
 
 const { next } = require('../../io-support');
 
-/** A connected official client, as soon as the program listens. */
-async function open(program, port, options) {
+/** A connected official client, as soon as the program listens; `prepare` gets it before it hears anything. */
+async function open(program, port, options, prepare) {
   const socket = connect(`http://127.0.0.1:${port}`, { forceNew: true, reconnectionDelay: 20, reconnectionDelayMax: 20, ...options });
+  prepare?.(socket);
   await Promise.race([next(socket, 'connect'), program.ended.then(() => Promise.reject(new Error(`it has ended: ${program.errors}`)))]);
   return socket;
 }
@@ -108,8 +109,9 @@ let serial = 0;
 module.exports = {
   'socket.io': {
     Server: { exchange: async ({ program, note, port }) => {
-      const socket = await open(program, port, { transports: ['websocket'] });
-      note(await next(socket, 'foo'));
+      let greeting;
+      const socket = await open(program, port, { transports: ['websocket'] }, (one) => (greeting = next(one, 'foo')));
+      note(await greeting);
       socket.emit('foobar');
       const { id } = socket;
       socket.disconnect();
