@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import growth
 import latency
 import servers
 from report import Case, IdleCase
@@ -24,6 +25,7 @@ CASES = [
     Case("io-room1000", 64, 1000, 1, "io-room", seconds=0.4),
     Case("io-polling", 64, 64, 1, "io-polling", seconds=0.25),
     *(Case(kind, 64, 64, 1, kind) for kind in latency.KINDS),
+    *growth.CASES,
 ]
 IDLE_CASES = [
     IdleCase("idle", 64, 10_000),
@@ -40,6 +42,8 @@ LOAD_OPTIONS = {
     "deflate": ["--deflate", "1"],
     "tls": ["--tls", str(servers.CERTIFICATE)],
     "topic": ["--topic", "1"],
+    "growth": [],
+    "growth-topic": ["--topic", "1"],
     "io": ["--io", "1"],
     "io-room": ["--io", "1", "--topic", "1"],
     "io-polling": [],

@@ -14,8 +14,15 @@ FLOOR = "raw_tcp"
 OURS = "sockline_rust"
 REFERENCES = {  # by kind; in the others it is ours
     "echo": FLOOR,
+    "growth": FLOOR,
+    "growth-topic": "raw_topic",
     "latency-node": "sockline_node",
     "latency-python": "sockline_python",
+}
+IDLE = {  # what is idle, by kind
+    "deflate": "WebSockets that agreed on compression",
+    "tls": "WebSockets over TLS",
+    "io": "Socket.IO clients",
 }
 
 
@@ -30,10 +37,11 @@ class Case:
     pipeline: int
     kind: str = "echo"  # which rows, and how the load generator talks to them
     seconds: float = 0.15  # that a slice measures
+    rounds: int = 0  # at most, whatever was asked for; 0: as many as that
 
     def title(self) -> str:
         size = f"{self.size} B" if self.size < 1024 else f"{self.size // 1024} KiB"
-        if self.kind == "topic":
+        if self.kind in ("topic", "growth-topic"):
             return f"{self.name}: {size}, one topic with {self.connections:,} subscribers"
         if self.kind == "io-room":
             return f"{self.name}: {size}, a Socket.IO room of {self.connections:,}"
@@ -43,6 +51,11 @@ class Case:
             return f"{self.name}: {size}, {self.connections} connections, at half load"
         clients = "Socket.IO clients, events with acknowledgements" if self.kind == "io" else "connections"
         return f"{self.name}: {size}, {self.connections} {clients}, pipeline {self.pipeline}"
+
+    @property
+    def warm_up(self) -> float:
+        """Seconds before the measured part of a slice."""
+        return self.seconds / 3
 
     @property
     def reference(self) -> str:
@@ -62,7 +75,7 @@ class IdleCase:
 
     def title(self) -> str:
         again = ", and after a message on each" if self.echo else ""
-        return f"{self.name}: memory of {self.connections:,} open connections{again}"
+        return f"{self.name}: memory of {self.connections:,} open {IDLE.get(self.kind, 'WebSockets')}{again}"
 
     @property
     def reference(self) -> str:
@@ -205,7 +218,7 @@ def case_line(case: Case, name: str, slices: Sequence[Slice], failure: str) -> l
 
 
 # What a message is, where it is not one.
-UNITS = {"topic": "delivery", "io-room": "delivery", "io": "event", "io-polling": "pair"}
+UNITS = {"topic": "delivery", "growth-topic": "delivery", "io-room": "delivery", "io": "event", "io-polling": "pair"}
 # Columns of some kinds only.
 MORE: dict[str, dict[str, Callable[[Slice], float]]] = {
     "deflate": {"bytes/reply": lambda part: part.reply_bytes / part.messages},

@@ -74,6 +74,16 @@ def python_latency_rows() -> list[Row]:
     return latency_rows("sockline_python", "sockline_coroutine", "picows", "aiohttp")
 
 
+def growth_rows() -> list[Row]:
+    names = ("raw_tcp", "sockline_c", "sockline_node", "sockline_python")
+    return [row for row in echo_rows() if row.name in names]
+
+
+def growth_topic_rows() -> list[Row]:
+    names = ("raw_topic", "sockline_c", "sockline_node", "sockline_python")
+    return [row for row in topic_rows() if row.name in names]
+
+
 def deflate_rows() -> list[Row]:
     return [
         *ours("deflate"),
@@ -95,6 +105,7 @@ def tls_rows() -> list[Row]:
 
 def topic_rows() -> list[Row]:
     return [
+        Row("raw_topic", "bare TCP on mio, a send for each", (str(BIN / "raw_topic"),), BIN, raw=True),
         *ours("topic"),
         Row("node_ws", "npm ws, a loop over its clients", NODE_WS, PEERS, ("topic",), build=build_node),
     ]
@@ -155,6 +166,8 @@ ROWS: dict[str, Callable[[], list[Row]]] = {
     "deflate": deflate_rows,
     "tls": tls_rows,
     "topic": topic_rows,
+    "growth": growth_rows,
+    "growth-topic": growth_topic_rows,
     "io": io_rows,
     "io-room": io_rows,
     "io-polling": io_rows,
