@@ -16,7 +16,9 @@ GROWING_BYTES = [64 * 8**power for power in range(7)]  # to 16 MiB
 
 def slice_of(connections: int) -> tuple[float, int]:
     """Seconds that it measures, so that each connection has its turn several times, and rounds."""
-    return (0.6, 3) if connections >= 10_000 else (0.2, 5)
+    if connections > 10_000:
+        return 1.0, 2
+    return (0.6, 3) if connections == 10_000 else (0.2, 5)
 
 
 CASES = [
@@ -24,6 +26,6 @@ CASES = [
       for count in GROWING_CONNECTIONS),
     *(Case(f"growth-subscribers{count}", 64, count, 1, "growth-topic", *slice_of(count))
       for count in GROWING_SUBSCRIBERS),
-    *(Case(f"growth-bytes{size}", size, 4, 1, "growth", 0.8 if size > 1 << 20 else 0.2, 5)
+    *(Case(f"growth-bytes{size}", size, 4, 1, "growth", 0.6 if size > 1 << 20 else 0.15, 5)
       for size in GROWING_BYTES),
 ]  # fmt: skip
