@@ -3,6 +3,9 @@
 //!
 //! `raw_tcp` (the floor) and `raw_ws` differ only in their [`Protocol`].
 
+pub mod client;
+pub mod websocket;
+
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -2,16 +2,10 @@
 //! assembles only what spans reads. It checks hardly anything: no UTF-8, no close codes, no limits but
 //! one. What it costs above `raw_tcp` is what WebSocket costs at least.
 
-use std::io::{self, ErrorKind};
+use std::io;
 
 use side_by_side::Protocol;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-
-const MAX_PAYLOAD: u64 = 64 << 20;
-const MAX_HEAD: usize = 16 << 10;
-const END_OF_HEAD: &[u8] = b"\r\n\r\n";
-const PING: u8 = 0x9;
-const PONG: u8 = 0xA;
+use side_by_side::websocket::{PING, PONG, accept, end_of_head, header_length, needed, unmask};
 
 #[derive(Default)]
 struct WebSocket {
@@ -39,26 +33,12 @@ fn main() -> io::Result<()> {
 impl WebSocket {
     fn handshake(&mut self, received: &[u8], cork: &mut Vec<u8>) -> io::Result<()> {
         self.partial.extend_from_slice(received);
-        let end = self
-            .partial
-            .windows(END_OF_HEAD.len())
-            .position(|window| window == END_OF_HEAD);
-        let Some(end) = end else {
-            return if self.partial.len() > MAX_HEAD {
-                Err(ErrorKind::InvalidData.into())
-            } else {
-                Ok(())
-            };
+        let Some(end) = end_of_head(&self.partial)? else {
+            return Ok(());
         };
         let mut bytes = std::mem::take(&mut self.partial);
-        let (head, early) = bytes.split_at_mut(end + END_OF_HEAD.len());
-        let key = websocket_key(head).ok_or(ErrorKind::InvalidData)?;
-        let head = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {}\r\n\r\n",
-            derive_accept_key(key)
-        );
-        cork.extend_from_slice(head.as_bytes());
+        let (head, early) = bytes.split_at_mut(end);
+        cork.extend_from_slice(accept(head)?.as_bytes());
         self.upgraded = true;
         self.frames(early, cork)
     }
@@ -99,38 +79,6 @@ impl WebSocket {
     }
 }
 
-/// How many bytes the frame at the start of `bytes` has, as far as `bytes` tells: those of its fixed part, then
-/// those of its header, then all. So the frame is complete exactly when `bytes` has that many.
-fn needed(bytes: &[u8]) -> io::Result<usize> {
-    let [_, length, ..] = *bytes else { return Ok(2) };
-    if length & 0x80 == 0 {
-        return Err(ErrorKind::InvalidData.into());
-    }
-    let header = header_length(length);
-    if bytes.len() < header {
-        return Ok(header);
-    }
-    let payload = match length & 0x7F {
-        126 => u64::from(u16::from_be_bytes([bytes[2], bytes[3]])),
-        127 => u64::from_be_bytes([2, 3, 4, 5, 6, 7, 8, 9].map(|index: usize| bytes[index])),
-        short => u64::from(short),
-    };
-    if payload > MAX_PAYLOAD {
-        Err(ErrorKind::InvalidData.into())
-    } else {
-        Ok(header + payload as usize)
-    }
-}
-
-/// The length of a masked frame's header whose second byte is `length`.
-fn header_length(length: u8) -> usize {
-    match length & 0x7F {
-        126 => 8,
-        127 => 14,
-        _ => 6,
-    }
-}
-
 /// Appends the reply to a complete frame.
 fn echo(frame: &mut [u8], cork: &mut Vec<u8>) -> io::Result<()> {
     let (header, payload) = frame.split_at_mut(header_length(frame[1]));
@@ -146,25 +94,4 @@ fn echo(frame: &mut [u8], cork: &mut Vec<u8>) -> io::Result<()> {
     cork.extend_from_slice(&length[1..]);
     cork.extend_from_slice(payload);
     Ok(())
-}
-
-/// Eight bytes at a time, which the compiler turns into vector instructions.
-fn unmask(payload: &mut [u8], key: [u8; 4]) {
-    let wide = u64::from(u32::from_ne_bytes(key)) * 0x1_0000_0001;
-    let (words, rest) = payload.as_chunks_mut::<8>();
-    for word in words {
-        *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
-    }
-    for (byte, key) in rest.iter_mut().zip(key.iter().cycle()) {
-        *byte ^= key;
-    }
-}
-
-fn websocket_key(head: &[u8]) -> Option<&[u8]> {
-    head.split(|&byte| byte == b'\n').find_map(|line| {
-        let colon = line.iter().position(|&byte| byte == b':')?;
-        let (name, value) = line.split_at(colon);
-        name.eq_ignore_ascii_case(b"sec-websocket-key")
-            .then(|| value[1..].trim_ascii())
-    })
 }

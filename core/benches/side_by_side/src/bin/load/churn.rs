@@ -1,31 +1,36 @@
 //! Connections that come, upgrade, and close again.
 
 use std::error::Error;
+use std::io;
+use std::time::Instant;
 
-use crate::clock::Clocks;
+use crate::measured::{Course, Measured};
 use crate::options::Options;
 use crate::socket::{self, Opening};
 
-const DEFAULT_COUNT: u64 = 5_000;
-
+/// `connections` at a time. The latency of one is that from before the first of them opens until the last has closed.
 pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let clocks = Clocks::of_servers(&options.servers)?;
-    let count = options.count.unwrap_or(DEFAULT_COUNT);
     let opening = Opening::new(options, options.port())?;
-    cycle(&opening, options)?;
-    let start = clocks.mark()?;
-    let mut done = 0;
-    while done < count {
-        done += cycle(&opening, options)?;
+    let mut measured = Measured::default();
+    let mut course = Course::begin(options)?;
+    loop {
+        cycle(&opening, options, &mut measured)?;
+        course.advance(&mut measured)?;
+        if let Some(span) = course.measured_span() {
+            println!("{}", measured.json(span));
+            return Ok(());
+        }
     }
-    println!("{{{}}}", clocks.since(&start)?.json(done));
-    Ok(())
 }
 
-fn cycle(opening: &Opening, options: &Options) -> std::io::Result<u64> {
+fn cycle(opening: &Opening, options: &Options, measured: &mut Measured) -> io::Result<()> {
+    let start = Instant::now();
     let mut opened = opening.open(options.connections)?;
     if !options.raw {
         socket::close(&mut opened.streams)?;
     }
-    Ok(opened.streams.len() as u64)
+    for _ in &opened.streams {
+        measured.record(start.elapsed());
+    }
+    Ok(())
 }

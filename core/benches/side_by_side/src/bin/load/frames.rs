@@ -17,7 +17,7 @@ const LETTERS: [&str; 16] = [
     "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p",
 ];
 pub const TEXT: u8 = 0x81;
-const BINARY: u8 = 0x82;
+pub const BINARY: u8 = 0x82;
 /// The first reserved bit: the message is compressed (RFC 7692 section 6).
 pub const RSV1: u8 = 0x40;
 const MASKED: u8 = 0x80;
@@ -227,7 +227,7 @@ pub fn masked(first: u8, payload: &[u8], key: [u8; 4]) -> Vec<u8> {
 }
 
 /// The header of an unfragmented message (RFC 6455 section 5.2), the length in its shortest form.
-fn header(first: u8, size: usize, masked: u8) -> Vec<u8> {
+pub fn header(first: u8, size: usize, masked: u8) -> Vec<u8> {
     match size {
         0..=125 => vec![first, masked | size as u8],
         126..=0xFFFF => [&[first, masked | 126][..], &(size as u16).to_be_bytes()].concat(),

@@ -16,9 +16,11 @@ mod idle;
 mod measured;
 mod options;
 mod pace;
+mod peer;
 mod polling;
 mod random;
 mod replies;
+mod serve;
 mod session;
 mod socket;
 mod texts;
@@ -37,7 +39,10 @@ usage: load MODE --port PORT --server PID [option value]…
            --rate MESSAGES a second makes it an open loop, with latencies from when each was due
   idle     opens --connections and prints a line; sends and checks one message on each for a line
            \"echo\" on stdin, prints a line; keeps them until stdin ends
-  connect  --count handshakes and closes, --connections at a time
+  connect  connections that open and close, --connections at a time, for --seconds or --count of them
+  serve    the server of a client whose CPU is measured: prints a line when it listens at --port and one when all
+           --connections are open, then one for each line `measure PID WARMUP SECONDS` on stdin;
+           only then messages are sent back
   polling  the closed loop over Socket.IO's long polling: each connection posts an event, then gets its
            acknowledgement; counted are such pairs. Options as for echo, without --pipeline
   cluster  Socket.IO on several nodes: --port P,P,… --server PID,PID,… with --connections on each. One on the
@@ -69,6 +74,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Mode::Echo => echo::run(options),
         Mode::Idle => idle::run(options),
         Mode::Connect => churn::run(options),
+        Mode::Serve => serve::run(options),
         Mode::Polling => polling::run(options),
         Mode::Cluster => cluster::run(options),
     }

@@ -12,6 +12,7 @@ pub enum Mode {
     Echo,
     Idle,
     Connect,
+    Serve,
     Polling,
     Cluster,
 }
@@ -57,6 +58,7 @@ impl Options {
             Some("echo") => Mode::Echo,
             Some("idle") => Mode::Idle,
             Some("connect") => Mode::Connect,
+            Some("serve") => Mode::Serve,
             Some("polling") => Mode::Polling,
             Some("cluster") => Mode::Cluster,
             other => return Err(format!("unknown mode {other:?}")),
@@ -69,7 +71,7 @@ impl Options {
         options.check()
     }
 
-    fn defaults(mode: Mode) -> Self {
+    pub fn defaults(mode: Mode) -> Self {
         Self {
             mode,
             ports: Vec::new(),
@@ -119,6 +121,7 @@ impl Options {
     fn check(self) -> Result<Self, String> {
         match () {
             () if self.ports.is_empty() || self.ports.contains(&0) => Err("--port is missing".into()),
+            () if self.mode == Mode::Serve => Ok(self),
             () if self.servers.is_empty() || self.servers.iter().any(|pid| *pid <= 0) => {
                 Err("--server is missing".into())
             }

@@ -27,8 +27,8 @@ const MAX_HEAD: usize = 16 << 10;
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Connections whose handshakes are under way together.
 const BATCH: usize = 64;
-/// Source addresses 127.0.0.1 to 127.0.0.8, so that ports which linger in TIME-WAIT do not run out.
-const SOURCES: usize = 8;
+/// Source addresses 127.0.0.1 to 127.0.0.64, so that ports which linger in TIME-WAIT do not run out.
+const SOURCES: usize = 64;
 
 /// How connections are opened.
 pub struct Opening {
@@ -65,6 +65,7 @@ impl Opening {
             for index in opened..count.min(opened + BATCH) {
                 streams.push(Transport::new(connect(self.port, index)?, self.tls.as_ref())?);
             }
+            streams[opened..].iter_mut().try_for_each(Transport::handshake)?;
             if !self.raw {
                 takeover = self.upgrade(&mut streams[opened..])?;
             }

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -19,24 +20,25 @@ pub struct Transport {
     session: Option<Box<ClientConnection>>,
 }
 
-/// How to speak TLS to a server with that certificate (a file in PEM). Only one version and cipher suite are offered, so
-/// that all servers do the same work for a byte.
+/// How to speak TLS to a server with that certificate (a file in PEM). Only one version, cipher suite and key exchange are
+/// offered, and no session is resumed, so that all servers do the same work for a byte and for a handshake.
 pub fn tls(certificate: &str) -> Result<Arc<ClientConfig>, Box<dyn Error>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(certificate)?)?;
     let provider = CryptoProvider {
         cipher_suites: vec![aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256],
+        kx_groups: vec![aws_lc_rs::kx_group::X25519],
         ..aws_lc_rs::default_provider()
     };
     let builder = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&rustls::version::TLS13])?;
-    Ok(Arc::new(
-        builder.with_root_certificates(roots).with_no_client_auth(),
-    ))
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
 }
 
 impl Transport {
-    /// `socket` must be blocking as yet: with `tls` the handshake is done here.
+    /// With `tls` the handshake begins here, and `socket` must be blocking until it is done.
     pub fn new(mut socket: TcpStream, tls: Option<&Arc<ClientConfig>>) -> io::Result<Self> {
         let Some(tls) = tls else {
             return Ok(Self {
@@ -46,13 +48,21 @@ impl Transport {
         };
         let name = ServerName::try_from(SERVER_NAME).map_err(invalid)?;
         let mut session = ClientConnection::new(tls.clone(), name).map_err(invalid)?;
-        while session.is_handshaking() {
-            session.complete_io(&mut socket)?;
-        }
+        session.write_tls(&mut socket)?;
         Ok(Self {
             socket,
             session: Some(Box::new(session)),
         })
+    }
+
+    /// Ends the handshake.
+    pub fn handshake(&mut self) -> io::Result<()> {
+        if let Some(session) = &mut self.session {
+            while session.is_handshaking() {
+                session.complete_io(&mut self.socket)?;
+            }
+        }
+        Ok(())
     }
 
     pub fn socket(&self) -> &TcpStream {
