@@ -1,5 +1,5 @@
 /* sockline's servers for the cases that its example does not serve:
- * server PORT deflate | takeover | topic | tls CERTIFICATE KEY */
+ * server PORT deflate | takeover | topic | loops COUNT | tls CERTIFICATE KEY */
 
 #define _POSIX_C_SOURCE 200809L
 
@@ -63,6 +63,8 @@ static sockline_status serve(sockline_loop *loop, int argc, char **argv) {
     if (strcmp(mode, "topic") == 0) {
         handlers.on_open = subscribe;
         handlers.on_message = publish;
+    } else if (strcmp(mode, "loops") == 0 && argc == 4) {
+        options.threads = (uint32_t)atoi(argv[3]);
     } else if (strcmp(mode, "tls") == 0 && argc == 5) {
         if ((options.tls = tls(argv[3], argv[4])) == NULL) return SOCKLINE_ERR_TLS;
     } else {
@@ -77,7 +79,7 @@ static sockline_status serve(sockline_loop *loop, int argc, char **argv) {
 
 int main(int argc, char **argv) {
     if (argc < 3) {
-        fprintf(stderr, "usage: server PORT deflate|takeover|topic|tls CERTIFICATE KEY\n");
+        fprintf(stderr, "usage: server PORT deflate|takeover|topic|loops COUNT|tls CERTIFICATE KEY\n");
         return 2;
     }
     sockline_loop *loop = NULL;

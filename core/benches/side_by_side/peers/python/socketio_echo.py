@@ -1,6 +1,6 @@
-"""What sockline's io_echo_server does, on python-socketio with uvloop: socketio_echo.py PORT [uvicorn].
+"""What sockline's io_echo_server does, on python-socketio with uvloop: socketio_echo.py PORT [uvicorn] [coroutine]
 
-Served by aiohttp unless uvicorn is asked for.
+Served by aiohttp unless uvicorn is asked for; events are answered by a plain function, or by a coroutine function.
 """
 
 import asyncio
@@ -22,9 +22,13 @@ def application(mode: str) -> socketio.AsyncServer:
     async def connect(sid: str, _environ: dict[str, Any]) -> None:
         await sio.enter_room(sid, ROOM)
 
-    @sio.event
     def msg(_sid: str, value: Any) -> Any:
         return value
+
+    async def msg_coroutine(_sid: str, value: Any) -> Any:
+        return value
+
+    sio.on("msg", msg_coroutine if "coroutine" in sys.argv else msg)
 
     @sio.event
     async def bc(_sid: str, value: Any) -> None:
@@ -53,4 +57,4 @@ async def on_uvicorn(port: int) -> None:
     await uvicorn.Server(config).serve()
 
 
-uvloop.run((on_uvicorn if sys.argv[2:] == ["uvicorn"] else on_aiohttp)(int(sys.argv[1])))
+uvloop.run((on_uvicorn if "uvicorn" in sys.argv else on_aiohttp)(int(sys.argv[1])))

@@ -1,6 +1,6 @@
 //! tokio-tungstenite on a current-thread runtime, with the echo of its own example: `forward` feeds every message
-//! that is there already, then flushes them together, and polls no more often than it must. With a certificate and a
-//! key as further arguments (files in PEM) over tokio-rustls.
+//! that is there already, then flushes them together, and polls no more often than it must. Over tokio-rustls with a
+//! certificate and a key (files in PEM) and who does the cryptography, `ring` or `aws-lc-rs`, as further arguments.
 
 use std::error::Error;
 use std::future;
@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::{aws_lc_rs, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_tungstenite::accept_async;
@@ -20,9 +21,11 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> Result<()> {
     let port = side_by_side::port_argument()?;
-    let tls = match (std::env::args().nth(2), std::env::args().nth(3)) {
-        (Some(certificate), Some(key)) => Some(acceptor(&certificate, &key)?),
-        _ => None,
+    let arguments: Vec<String> = std::env::args().skip(2).collect();
+    let tls = match arguments.as_slice() {
+        [] => None,
+        [certificate, key, provider] => Some(acceptor(certificate, key, provider)?),
+        _ => return Err("usage: PORT [CERTIFICATE KEY ring|aws-lc-rs]".into()),
     };
     tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -30,10 +33,16 @@ fn main() -> Result<()> {
         .block_on(serve(port, tls))
 }
 
-fn acceptor(certificate: &str, key: &str) -> Result<TlsAcceptor> {
+fn acceptor(certificate: &str, key: &str, provider: &str) -> Result<TlsAcceptor> {
+    let provider = match provider {
+        "ring" => ring::default_provider(),
+        "aws-lc-rs" => aws_lc_rs::default_provider(),
+        _ => return Err(format!("there is no {provider}").into()),
+    };
     let certificate = CertificateDer::from_pem_file(certificate)?;
     let key = PrivateKeyDer::from_pem_file(key)?;
-    let config = ServerConfig::builder()
+    let config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)?;
     Ok(Arc::new(config).into())
