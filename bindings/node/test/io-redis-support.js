@@ -25,12 +25,11 @@ class Redis {
 
   #arguments;
 
-  /** On a free port, with these settings more. */
-  static async start(more = []) {
+  static async start() {
     const redis = new Redis();
     redis.port = await freePort();
     redis.url = `redis://127.0.0.1:${redis.port}`;
-    const options = ['--port', redis.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', redis.#folder, ...more];
+    const options = ['--port', redis.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', redis.#folder];
     redis.#arguments = options.map(String);
     await redis.begin();
     return redis;

@@ -6,7 +6,6 @@ from typing import Any
 
 LABELS = {
     "raw_tcp": "TCP alone, the floor",
-    "raw_topic": "TCP alone, the floor",
     "raw_ws": "WebSocket by hand, the least",
     "sockline_rust": "sockline, Rust",
     "sockline_c": "sockline, C",
@@ -16,6 +15,7 @@ LABELS = {
     "sockline_c_two_loops": "sockline, C, two loops",
     "tokio_tungstenite": "tokio-tungstenite",
     "tokio_rustls": "tokio-tungstenite, tokio-rustls",
+    "tokio_rustls_aws": "tokio-tungstenite, aws-lc-rs",
     "libwebsockets": "libwebsockets",
     "beast": "Boost.Beast",
     "fastwebsockets": "fastwebsockets",
@@ -32,9 +32,10 @@ LABELS = {
     "python_socketio_coroutine": "python-socketio, coroutines",
     "python_socketio_uvicorn_coroutine": "python-socketio, uvicorn, coroutines",
     "python_socketio_client": "python-socketio",
+    "python_socketio_client_coroutine": "python-socketio, coroutines",
     "uwebsockets": "uWebSockets *",
 }
-FLOORS = ("raw_tcp", "raw_topic", "raw_ws")
+FLOORS = ("raw_tcp", "raw_ws")
 # Of what each row is made, as `versions.peers()` names it.
 PACKAGES = {
     "tokio_tungstenite": (("crates", "tokio-tungstenite"), ("crates", "tokio")),
@@ -78,7 +79,7 @@ def number(value: Any, digits: int = 3) -> str:
     """With as many digits as mean something, and no exponent."""
     if value is None:
         return "–"
-    if isinstance(value, int) or value >= 10 ** (digits - 1):
+    if value >= 10 ** (digits - 1):
         return f"{value:,.0f}"
     decimals = max(0, digits - len(str(int(value)))) if value >= 1 else digits
     return f"{value:.{decimals}f}"

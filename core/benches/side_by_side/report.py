@@ -12,17 +12,19 @@ from elsewhere import Fixed
 
 FLOOR = "raw_tcp"
 OURS = "sockline_rust"
-REFERENCES = {  # by kind; in the others it is ours
+OURS_C = "sockline_c"
+REFERENCES = {  # by kind; in the others it is ours from Rust
     "echo": FLOOR,
-    "growth": FLOOR,
-    "growth-topic": "raw_topic",
+    "loops": OURS_C,
+    "client": OURS_C,
+    "io-client": OURS_C,
     "latency-node": "sockline_node",
     "latency-python": "sockline_python",
 }
-IDLE = {  # what is idle, by kind
-    "deflate": "WebSockets that agreed on compression",
-    "tls": "WebSockets over TLS",
-    "io": "Socket.IO clients",
+OF = {  # who talks, where it is not simply connections
+    "io": "Socket.IO clients, events with acknowledgements",
+    "client": "connections of the client that is measured",
+    "io-client": "Socket.IO clients that are measured, events with acknowledgements",
 }
 
 
@@ -37,11 +39,10 @@ class Case:
     pipeline: int
     kind: str = "echo"  # which rows, and how the load generator talks to them
     seconds: float = 0.15  # that a slice measures
-    rounds: int = 0  # at most, whatever was asked for; 0: as many as that
 
     def title(self) -> str:
-        size = f"{self.size} B" if self.size < 1024 else f"{self.size // 1024} KiB"
-        if self.kind in ("topic", "growth-topic"):
+        size = size_in_words(self.size)
+        if self.kind == "topic":
             return f"{self.name}: {size}, one topic with {self.connections:,} subscribers"
         if self.kind == "io-room":
             return f"{self.name}: {size}, a Socket.IO room of {self.connections:,}"
@@ -49,18 +50,22 @@ class Case:
             return f"{self.name}: {size}, a POST and a GET, {self.connections} Socket.IO clients with long polling"
         if self.kind.startswith("latency"):
             return f"{self.name}: {size}, {self.connections} connections, at half load"
-        clients = "Socket.IO clients, events with acknowledgements" if self.kind == "io" else "connections"
-        return f"{self.name}: {size}, {self.connections} {clients}, pipeline {self.pipeline}"
-
-    @property
-    def warm_up(self) -> float:
-        """Seconds before the measured part of a slice."""
-        return self.seconds / 3
+        if self.kind in ("connect", "tls-connect"):
+            steps = "a handshake of TLS, an upgrade" if self.kind == "tls-connect" else "an upgrade"
+            return f"{self.name}: connections with {steps} and a close, {self.connections} at a time"
+        who = OF.get(self.kind, "connections").replace("connections", "connection", self.connections == 1)
+        return f"{self.name}: {size}, {self.connections} {who}, pipeline {self.pipeline}"
 
     @property
     def reference(self) -> str:
         """The row that the others' costs are divided by."""
         return REFERENCES.get(self.kind, OURS)
+
+
+def size_in_words(size: int) -> str:
+    if size < 1 << 10:
+        return f"{size} B"
+    return f"{size >> 10} KiB" if size < 1 << 20 else f"{size >> 20} MiB"
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class IdleCase:
 
     def title(self) -> str:
         again = ", and after a message on each" if self.echo else ""
-        return f"{self.name}: memory of {self.connections:,} open {IDLE.get(self.kind, 'WebSockets')}{again}"
+        return f"{self.name}: memory of {self.connections:,} open connections{again}"
 
     @property
     def reference(self) -> str:
@@ -218,7 +223,15 @@ def case_line(case: Case, name: str, slices: Sequence[Slice], failure: str) -> l
 
 
 # What a message is, where it is not one.
-UNITS = {"topic": "delivery", "growth-topic": "delivery", "io-room": "delivery", "io": "event", "io-polling": "pair"}
+UNITS = {
+    "topic": "delivery",
+    "io-room": "delivery",
+    "io": "event",
+    "io-polling": "pair",
+    "io-client": "event",
+    "connect": "connection",
+    "tls-connect": "connection",
+}
 # Columns of some kinds only.
 MORE: dict[str, dict[str, Callable[[Slice], float]]] = {
     "deflate": {"bytes/reply": lambda part: part.reply_bytes / part.messages},
@@ -226,6 +239,9 @@ MORE: dict[str, dict[str, Callable[[Slice], float]]] = {
     "io-room": {"deliveries/CPU s": lambda part: 1e6 / part.cost},
     "io": {"events/CPU s": lambda part: 1e6 / part.cost},
     "io-polling": {"pairs/CPU s": lambda part: 1e6 / part.cost},
+    "io-client": {"events/CPU s": lambda part: 1e6 / part.cost},
+    "connect": {"connections/CPU s": lambda part: 1e6 / part.cost},
+    "tls-connect": {"connections/CPU s": lambda part: 1e6 / part.cost},
 }
 
 

@@ -23,12 +23,14 @@ PEERS = HERE / "peers"
 OURS = HERE / "ours"
 BUILD = HERE / "build"
 LWS = BUILD / "lws_echo_server"
-C_SERVER = BUILD / "sockline_server"
-C_CLUSTER = BUILD / "sockline_cluster"
+BEAST_SERVER, BEAST_CLIENT = BUILD / "beast_echo_server", BUILD / "beast_client"
+C_SERVER, C_CLUSTER = BUILD / "sockline_server", BUILD / "sockline_cluster"
+C_CLIENT, C_IO_CLIENT = BUILD / "sockline_client", BUILD / "sockline_io_client"
 CERTIFICATE, KEY = BUILD / "certificate.pem", BUILD / "key.pem"
 NODE_PEER = PEERS / "node"
 PYTHON_PEER = PEERS / "python"
 VENV = PYTHON_PEER / ".venv"
+OURS_VENV = ROOT / ".venv"
 
 START_TIMEOUT = 20.0  # seconds until a server accepts
 
@@ -75,6 +77,22 @@ def build_lws() -> None:
     attempt(["gcc", "-O3", "-o", str(LWS), str(source), "-lwebsockets"], HERE, "needs libwebsockets-dev")
 
 
+def build_beast_server() -> None:
+    compile_beast(PEERS / "beast/echo_server.cpp", BEAST_SERVER)
+
+
+def build_beast_client() -> None:
+    compile_beast(PEERS / "beast/client.cpp", BEAST_CLIENT)
+
+
+def compile_beast(source: Path, program: Path) -> None:
+    if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
+        return
+    BUILD.mkdir(exist_ok=True)
+    command = ["g++", "-std=c++17", "-O3", "-o", str(program), str(source), "-pthread"]
+    attempt(command, HERE, "needs libboost-dev")
+
+
 def build_c() -> None:
     """sockline's C server for the cases that its example does not serve."""
     compile_c(OURS / "server.c", C_SERVER)
@@ -82,6 +100,14 @@ def build_c() -> None:
 
 def build_c_cluster() -> None:
     compile_c(OURS / "cluster.c", C_CLUSTER)
+
+
+def build_c_client() -> None:
+    compile_c(OURS / "client.c", C_CLIENT)
+
+
+def build_c_io_client() -> None:
+    compile_c(OURS / "io_client.c", C_IO_CLIENT)
 
 
 def compile_c(source: Path, program: Path) -> None:
@@ -107,6 +133,16 @@ def build_node() -> None:
     if installed.exists() and installed.stat().st_mtime > wanted.stat().st_mtime:
         return
     attempt(["npm", "ci", "--silent", "--no-audit", "--no-fund"], NODE_PEER, "npm ci failed")
+
+
+def build_ours_python() -> None:
+    """uvloop for our side, too, in the version that the others have."""
+    python = str(OURS_VENV / "bin/python")
+    if subprocess.run([python, "-c", "import uvloop"], capture_output=True).returncode == 0:
+        return
+    pinned = (PYTHON_PEER / "requirements.txt").read_text().splitlines()
+    uvloop = next(line for line in pinned if line.startswith("uvloop=="))
+    attempt([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", uvloop], HERE, "no uvloop")
 
 
 def build_python() -> None:
