@@ -22,7 +22,7 @@ ADDON := bindings/node/sockline.node
 include ffi/install.mk
 include release/release.mk
 
-.PHONY: help build lib c cpp rust-examples python node chat cluster test lint test-rust test-c test-python test-node \
+.PHONY: help build lib c cpp rust-examples python node chat cluster test lint test-rust test-c test-counts counts counts-accept test-python test-node \
         test-interop test-install test-packages test-install-c test-docs bench autobahn docs deny fuzz miri sanitize header compat \
         deb abi abi-accept check-targets test-aarch64 test-musl clean
 
@@ -30,7 +30,8 @@ help:
 	@echo 'make build     libraries, bindings (.venv, examples/node/node_modules) and examples'
 	@echo 'make chat      build, then the chat at http://localhost:$(PORT)  (PORT=…)'
 	@echo 'make cluster   the same with three servers behind nginx  (PORT=… STICKY=cookie, route or address)'
-	@echo 'make test      all tests; make lint test-rust test-c test-python test-node test-interop test-install are its parts'
+	@echo 'make test      all tests; make lint test-rust test-c test-counts test-python test-node test-interop test-install are its parts'
+	@echo 'make counts    instructions per message, against tests/counts/baseline.json; make counts-accept takes what is new'
 	@echo 'make bench     side by side with other libraries  (ONLY=echo,tls ROUNDS=31 PEERS=sockline_c,raw_tcp PUBLISH=1)'
 	@echo 'make autobahn  Autobahn|Testsuite against every language in both roles  (FACE="rust c python coroutine node")'
 	@echo 'make install   C library, headers, pkg-config, CMake, after make lib  (PREFIX=/usr/local LIBDIR= DESTDIR=)'
@@ -118,7 +119,7 @@ cluster: build
 
 # Two by two from where nothing is compiled any more: by themselves they would take half as long again.
 test: lint test-rust build $(VENV)/.test
-	+@tests/tools/lanes 'test-c test-interop' 'test-python test-node test-install test-docs'
+	+@tests/tools/lanes 'test-c test-counts test-interop' 'test-python test-node test-install test-docs'
 	@echo 'all tests passed'
 
 lint:
@@ -137,6 +138,17 @@ test-rust:
 test-c: lib c cpp
 	tests/tools/need valgrind clang curl openssl pkg-config redis-server
 	tests/c/run.sh
+
+# Instructions are the same on a busy machine: so they can be a test.
+test-counts: lib rust-examples
+	tests/tools/need valgrind gcc openssl
+	$(PYTHON) tests/counts/run.py
+
+counts: test-counts
+
+counts-accept: lib rust-examples
+	tests/tools/need valgrind gcc openssl
+	$(PYTHON) tests/counts/run.py accept
 
 $(VENV)/.test: $(VENV)/bin/python bindings/python/requirements-test.txt
 	$(VENV)/bin/python -m pip install --quiet -r bindings/python/requirements-test.txt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -65,16 +66,16 @@ async def our_io(sio: socketio.AsyncServer, **options: Any) -> AsyncIterator[str
 
 
 @asynccontextmanager
-async def foreign_io(sio: foreign.AsyncServer, port: int = 0) -> AsyncIterator[str]:
+async def foreign_io(sio: foreign.AsyncServer, port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """The URL of a server of python-socketio's, on aiohttp."""
     app = web.Application()
     sio.attach(app)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port, reuse_address=True)
+    site = web.TCPSite(runner, "127.0.0.1", port, reuse_address=True, ssl_context=tls)
     await site.start()
     try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await sio.shutdown()
         await runner.cleanup()

@@ -25,11 +25,12 @@ class Redis {
 
   #arguments;
 
-  static async start() {
+  /** On a free port, with these settings more. */
+  static async start(more = []) {
     const redis = new Redis();
     redis.port = await freePort();
     redis.url = `redis://127.0.0.1:${redis.port}`;
-    const options = ['--port', redis.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', redis.#folder];
+    const options = ['--port', redis.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', redis.#folder, ...more];
     redis.#arguments = options.map(String);
     await redis.begin();
     return redis;

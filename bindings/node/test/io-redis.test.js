@@ -416,6 +416,11 @@ test('where Redis is can be read from clients of both packages', () => {
     [createClient({ socket: { path: '/run/r.sock' }, database: 1 }), 'unix:///run/r.sock?db=1'],
     [createClient({ socket: { host: 'h', tls: true, rejectUnauthorized: false } }), 'rediss://h:6379', { insecure: true }],
     [{ rootNodes: [{ url: 'redis://a:1' }, { socket: { host: 'b' } }], defaults: { password: 'p' } }, 'redis+cluster://:p@a:1,b:6379'],
+    [
+      // As a cluster is when it has connected.
+      { masters: [{ host: 'a', port: 1, client: { options: { username: 'u', password: 'p', socket: { host: 'b', port: 2 } } } }, { host: 'c', port: 3 }], on() {} },
+      'redis+cluster://u:p@b:2,c:3',
+    ],
     [lazy(), 'redis://localhost:6379'],
     [lazy('rediss://u:p@h:1/2'), 'rediss://u:p@h:1/2'],
     [lazy({ path: '/run/r.sock', db: 3 }), 'unix:///run/r.sock?db=3'],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import growth
 import latency
 import servers
 from report import Case, IdleCase
@@ -32,6 +33,7 @@ CASES = [
     Case("io-polling", 64, 64, 1, "io-polling", seconds=0.25),
     Case("io-client64-c16d8", 64, 16, 8, "io-client"),
     *(Case(kind, 64, 64, 1, kind) for kind in latency.KINDS),
+    *growth.CASES,
 ]
 IDLE_CASES = [
     IdleCase("idle", 64, 10_000),
@@ -51,6 +53,8 @@ LOAD_OPTIONS = {
     "tls": ["--tls", str(servers.CERTIFICATE)],
     "tls-connect": ["--tls", str(servers.CERTIFICATE)],
     "topic": ["--topic", "1"],
+    "growth": [],
+    "growth-topic": ["--topic", "1"],
     "io": ["--io", "1"],
     "io-room": ["--io", "1", "--topic", "1"],
     "io-polling": [],

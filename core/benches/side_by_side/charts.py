@@ -36,9 +36,9 @@ class Theme:
 
 
 LIGHT = Theme("light", "#ffffff", "#1f2328", "#57606a", "#d8dee4", "#c2570c", "#7a8fa6", "#b9c4cf", "#1f2328",
-              ("#c2570c", "#57606a", "#1a7f37", "#0969da"))  # fmt: skip
+              ("#57606a", "#c2570c", "#1a7f37", "#0969da"))  # fmt: skip
 DARK = Theme("dark", "#0d1117", "#e6edf3", "#9aa4af", "#30363d", "#f0883e", "#6e8298", "#465463", "#e6edf3",
-             ("#f0883e", "#9aa4af", "#3fb950", "#58a6ff"))  # fmt: skip
+             ("#9aa4af", "#f0883e", "#3fb950", "#58a6ff"))  # fmt: skip
 THEMES = (LIGHT, DARK)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 LABELS = {
     "raw_tcp": "TCP alone, the floor",
+    "raw_topic": "TCP alone, the floor",
     "raw_ws": "WebSocket by hand, the least",
     "sockline_rust": "sockline, Rust",
     "sockline_c": "sockline, C",
@@ -35,7 +36,7 @@ LABELS = {
     "python_socketio_client_coroutine": "python-socketio, coroutines",
     "uwebsockets": "uWebSockets *",
 }
-FLOORS = ("raw_tcp", "raw_ws")
+FLOORS = ("raw_tcp", "raw_topic", "raw_ws")
 # Of what each row is made, as `versions.peers()` names it.
 PACKAGES = {
     "tokio_tungstenite": (("crates", "tokio-tungstenite"), ("crates", "tokio")),
@@ -79,7 +80,7 @@ def number(value: Any, digits: int = 3) -> str:
     """With as many digits as mean something, and no exponent."""
     if value is None:
         return "–"
-    if value >= 10 ** (digits - 1):
+    if isinstance(value, int) or value >= 10 ** (digits - 1):
         return f"{value:,.0f}"
     decimals = max(0, digits - len(str(int(value)))) if value >= 1 else digits
     return f"{value:.{decimals}f}"

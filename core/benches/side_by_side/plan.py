@@ -12,14 +12,14 @@ from cases import CASES, IDLE_CASES
 from report import Case, IdleCase
 from servers import Row
 
-WARM_UP = 0.05  # seconds before the measured part of a slice
-FIRST_WARM_UP = 0.4  # in the round that is thrown away: for just-in-time compilers and allocators
+# Seconds before the measured part of a slice, in the round that is thrown away: for just-in-time compilers and allocators.
+FIRST_WARM_UP = 0.4
 TRIAL = 0.3  # how long the closed loops measure that say how much a server can answer
 SETTLE = 0.3  # seconds until a server's memory is read
 # What else takes time, in seconds, where nothing else has the processor. They need not be exact.
 START = 0.4  # of a server
 SLICE = 0.04  # the load generator's own start and end
-CONNECTION = 0.0002  # opened and closed
+CONNECTION = 0.0001  # opened and closed
 MESSAGE = {"latency-native": 1 / 60_000, "latency-node": 1 / 40_000, "latency-python": 1 / 37_000}  # that is due
 CLUSTER = 90.0  # a case with nodes
 PATIENCE = 125.0
@@ -54,13 +54,24 @@ GROUPS = [
 ]
 
 
+def is_growth(case: Case) -> bool:
+    return case.kind.startswith("growth")
+
+
 def word(name: str, names: Sequence[str]) -> list[str]:
     """The cases that a word means: those of the group of that name, or the one of that name, or those that begin so.
     echo64-d1 is not echo64-d16."""
-    group = next((group for group in GROUPS if group.name == name), None)
+    group = next((group for group in PARTS if group.name == name), None)
     if group is not None and (there := [case for case in names if case in group.cases]):
         return there
     return [name] if name in names else [case for case in names if case.startswith(name)]
+
+
+PARTS = [*GROUPS, Group("growth", "Costs as it grows", tuple(case.name for case in CASES if is_growth(case)))]
+
+
+def rounds_of(case: Case, rounds: int) -> int:
+    return min(rounds, case.rounds) if case.rounds else rounds
 
 
 def seconds(case: Case | IdleCase | clusters.ClusterCase, rows: Sequence[Row], rounds: int) -> float:
@@ -69,7 +80,8 @@ def seconds(case: Case | IdleCase | clusters.ClusterCase, rows: Sequence[Row], r
         return CLUSTER * len(case.sizes)
     if isinstance(case, IdleCase):
         return len(rows) * (START + 5 * SETTLE + CONNECTION * case.connections)
-    overhead = SLICE + WARM_UP + CONNECTION * case.connections
+    rounds = rounds_of(case, rounds)
+    overhead = SLICE + case.warm_up + CONNECTION * case.connections
     slices = sum(rounds // row.every for row in rows)
     first = len(rows) * (START + FIRST_WARM_UP + overhead + case.seconds)
     if case.kind in latency.KINDS:
@@ -108,10 +120,11 @@ def guide(rows: dict[str, list[Row]], rounds: int) -> str:
     """For --help: how long each group takes, or its cases if that is longer than one likes to wait."""
     every = {case.name: case for case in (*CASES, *IDLE_CASES)}
     lines = []
-    for group in GROUPS:
+    for group in PARTS:
         times = {name: seconds(every[name], rows[every[name].kind], rounds) for name in group.cases if name in every}
         if times:
-            lines.append(f"  {group.name:<12}{duration(sum(times.values())):>7}  {', '.join(times)}")
+            meant = ", ".join(times) if group in GROUPS else group.title
+            lines.append(f"  {group.name:<12}{duration(sum(times.values())):>7}  {meant}")
         if group.is_many:
             lines += [f"    {name:<16}{duration(time):>5}" for name, time in times.items()]
     return "\n".join(lines)

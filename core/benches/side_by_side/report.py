@@ -15,6 +15,8 @@ OURS = "sockline_rust"
 OURS_C = "sockline_c"
 REFERENCES = {  # by kind; in the others it is ours from Rust
     "echo": FLOOR,
+    "growth": FLOOR,
+    "growth-topic": "raw_topic",
     "loops": OURS_C,
     "client": OURS_C,
     "io-client": OURS_C,
@@ -25,6 +27,11 @@ OF = {  # who talks, where it is not simply connections
     "io": "Socket.IO clients, events with acknowledgements",
     "client": "connections of the client that is measured",
     "io-client": "Socket.IO clients that are measured, events with acknowledgements",
+}
+IDLE = {  # what is idle, by kind
+    "deflate": "WebSockets that agreed on compression",
+    "tls": "WebSockets over TLS",
+    "io-idle": "Socket.IO clients",
 }
 
 
@@ -39,10 +46,11 @@ class Case:
     pipeline: int
     kind: str = "echo"  # which rows, and how the load generator talks to them
     seconds: float = 0.15  # that a slice measures
+    rounds: int = 0  # at most, whatever was asked for; 0: as many as that
 
     def title(self) -> str:
         size = size_in_words(self.size)
-        if self.kind == "topic":
+        if self.kind in ("topic", "growth-topic"):
             return f"{self.name}: {size}, one topic with {self.connections:,} subscribers"
         if self.kind == "io-room":
             return f"{self.name}: {size}, a Socket.IO room of {self.connections:,}"
@@ -55,6 +63,11 @@ class Case:
             return f"{self.name}: connections with {steps} and a close, {self.connections} at a time"
         who = OF.get(self.kind, "connections").replace("connections", "connection", self.connections == 1)
         return f"{self.name}: {size}, {self.connections} {who}, pipeline {self.pipeline}"
+
+    @property
+    def warm_up(self) -> float:
+        """Seconds before the measured part of a slice."""
+        return self.seconds / 3
 
     @property
     def reference(self) -> str:
@@ -80,7 +93,7 @@ class IdleCase:
 
     def title(self) -> str:
         again = ", and after a message on each" if self.echo else ""
-        return f"{self.name}: memory of {self.connections:,} open connections{again}"
+        return f"{self.name}: memory of {self.connections:,} open {IDLE.get(self.kind, 'WebSockets')}{again}"
 
     @property
     def reference(self) -> str:
@@ -225,6 +238,7 @@ def case_line(case: Case, name: str, slices: Sequence[Slice], failure: str) -> l
 # What a message is, where it is not one.
 UNITS = {
     "topic": "delivery",
+    "growth-topic": "delivery",
     "io-room": "delivery",
     "io": "event",
     "io-polling": "pair",

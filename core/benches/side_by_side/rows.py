@@ -109,6 +109,16 @@ def python_latency_rows() -> list[Row]:
     return latency_rows("sockline_python", "sockline_coroutine", "picows", "aiohttp")
 
 
+def growth_rows() -> list[Row]:
+    names = ("raw_tcp", "sockline_c", "sockline_node", "sockline_python")
+    return [row for row in echo_rows() if row.name in names]
+
+
+def growth_topic_rows() -> list[Row]:
+    names = ("raw_topic", "sockline_c", "sockline_node", "sockline_python")
+    return [row for row in topic_rows() if row.name in names]
+
+
 def connect_rows() -> list[Row]:
     """Connections that come and go."""
     return [
@@ -201,6 +211,7 @@ def tls_rows() -> list[Row]:
 
 def topic_rows() -> list[Row]:
     return [
+        Row("raw_topic", "bare TCP on mio, a send for each", (str(BIN / "raw_topic"),), BIN, raw=True),
         *ours("topic"),
         Row("node_ws", "npm ws, a loop over its clients", NODE_WS, PEERS, ("topic",), build=build_node),
     ]
@@ -276,6 +287,8 @@ ROWS: dict[str, Callable[[], list[Row]]] = {
     "tls": tls_rows,
     "tls-connect": tls_rows,
     "topic": topic_rows,
+    "growth": growth_rows,
+    "growth-topic": growth_topic_rows,
     "io": io_event_rows,
     "io-room": io_rows,
     "io-polling": io_rows,

@@ -42,6 +42,7 @@ LOAD_TIMEOUT = 180.0  # seconds for one slice
 LOAD = servers.BIN / "load"
 
 NAMES = [case.name for case in (*CASES, *IDLE_CASES, *clusters.CASES)]
+LISTED = [name for name in NAMES if not name.startswith("growth-")]
 DEFAULT_ROUNDS = targets.MIN_PAIRS
 
 
@@ -109,7 +110,7 @@ class Bench:
             running = self.start_all(case, stack, failures)
             busy, ours = cores_busy_seconds(), our_cpu_seconds(running)
             began = time.monotonic()
-            for number in range(self.rounds + 1):
+            for number in range(plan.rounds_of(case, self.rounds) + 1):
                 # Forth and back: on average every row stands at the same distance from the floor.
                 for server in running[:: 1 if number % 2 else -1]:
                     if server.row.name not in failures and number % server.row.every == 0:
@@ -137,9 +138,9 @@ class Bench:
     def slice(self, case: Case, number: int, server: Server, failures: dict[str, str]) -> None:
         """Round 0 is thrown away."""
         row = server.row
-        left = self.clock.left(case.name, number / (self.rounds + 1))
-        progress(f"{case.name}: round {number} of {self.rounds}: {row.name}", left)
-        warm_up = plan.WARM_UP if number else plan.FIRST_WARM_UP
+        rounds = plan.rounds_of(case, self.rounds)
+        progress(f"{case.name}: round {number} of {rounds}: {row.name}", self.clock.left(case.name, number / (rounds + 1)))
+        warm_up = case.warm_up if number else max(case.warm_up, plan.FIRST_WARM_UP)
         try:
             if isinstance(server, Client):
                 figures = server.measure(warm_up, case.seconds)
@@ -243,7 +244,7 @@ class Bench:
     def raw_figures(self) -> dict[str, Any]:
         return {
             **self.began,
-            "settings": {"rounds": self.rounds, "warm_up": plan.WARM_UP, "cores": [self.server_core, self.load_core]},
+            "settings": {"rounds": self.rounds, "cores": [self.server_core, self.load_core]},
             "rows": {kind: {row.name: row.about for row in rows} for kind, rows in self.rows.items()},
             "cases": raw.described(case for case in (*CASES, *IDLE_CASES) if case.name in self.cases),
             "foreign_share": self.foreign,
@@ -274,7 +275,7 @@ def main() -> None:
 
 def parse_options() -> argparse.Namespace:
     every = {kind: rows() for kind, rows in ROWS.items()}
-    parts = f"parts, and about how long each takes:\n{plan.guide(every, DEFAULT_ROUNDS)}\n\ncases: {', '.join(NAMES)}"
+    parts = f"parts, and about how long each takes:\n{plan.guide(every, DEFAULT_ROUNDS)}\n\ncases: {', '.join(LISTED)}"
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, epilog=parts, formatter_class=formatter)
     environment = os.environ.get

@@ -87,8 +87,8 @@ class Names(unittest.TestCase):
                     self.assertIn(row.name.removesuffix("_takeover"), labels.LABELS)
 
     def test_numbers(self) -> None:
-        told = [labels.number(value) for value in (0.05351, 0.3456, 1.2345, 12.345, 123.45, 12345.6, 0, 16, None)]
-        self.assertEqual(told, ["0.054", "0.346", "1.23", "12.3", "123", "12,346", "0.000", "16.0", "–"])
+        told = [labels.number(value) for value in (0.05351, 0.3456, 1.2345, 12.345, 123.45, 12345.6, 0.0, 16, None)]
+        self.assertEqual(told, ["0.054", "0.346", "1.23", "12.3", "123", "12,346", "0.000", "16", "–"])
 
     def test_what_was_measured_elsewhere_is_of_cases_that_there_may_be(self) -> None:
         names = {case.name for case in (*CASES, *IDLE_CASES)} | {target.case for target in targets.TARGETS}

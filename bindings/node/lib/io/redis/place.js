@@ -17,6 +17,7 @@ function place(given, name = 'client') {
     throw new TypeError(`${name} must be a URL of Redis, options with a url, or a client of npm's redis or ioredis, not ${given}`);
   }
   if (given.isCluster === true && Array.isArray(given.startupNodes)) return ofIoredisCluster(given);
+  if (Array.isArray(given.masters) && given.masters.length > 0) return ofConnectedCluster(given);
   const isClient = typeof given.on === 'function';
   const options = given.options ?? given._options ?? (isClient ? undefined : given);
   if (typeof options !== 'object' || options === null) throw unreadable(name);
@@ -71,6 +72,13 @@ function ofCluster({ rootNodes, defaults = {} }) {
   const { username = first.username || rootNodes[0]?.username, password = first.password || rootNodes[0]?.password } = defaults;
   const hosts = nodes.map(({ host = 'localhost', port }) => address(host, port));
   return { url: toUrl({ kind: '+cluster', isTls: Boolean(tls), hosts, username, password }), ...trust(tls && (defaults.socket ?? {}), 'socket') };
+}
+
+/** A cluster of `createCluster` keeps its options to itself, but says whom it is connected to, and with which options. */
+function ofConnectedCluster({ masters }) {
+  const options = masters.map(({ client }) => client?.options).find(Boolean);
+  const rootNodes = masters.map(({ host, port, client }) => ({ socket: client?.options?.socket ?? { host, port } }));
+  return ofCluster({ rootNodes, defaults: options });
 }
 
 /** `client.options` of ioredis. */
