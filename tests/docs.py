@@ -13,6 +13,7 @@ from api_c import page_of as c_page  # noqa: E402
 BLOCK = re.compile(r"<!-- from (\S+) -->\n```\w*\n(.*?)```", re.DOTALL)
 TEST = re.compile(r"`([\w./-]+)::([^`]+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+PICTURE = re.compile(r'\bsrc(?:set)?="(?!https?:)([^"]+)"')
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -40,7 +41,8 @@ class Documents(unittest.TestCase):
 
     def test_links_lead_somewhere(self) -> None:
         for document in tracked("*.md"):
-            for target in LINK.findall(FENCE.sub("", document.read_text())):
+            text = FENCE.sub("", document.read_text())
+            for target in LINK.findall(text) + PICTURE.findall(text):
                 if document.name == "SUMMARY.md" and target.startswith("api/"):
                     continue  # written when the site is built
                 with self.subTest(document=document.name, link=target):

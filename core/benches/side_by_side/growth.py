@@ -8,7 +8,7 @@ import resource
 from report import Case
 
 # As many connections as a process may have descriptors, and not so many that it takes minutes to open them.
-MOST = min(100_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 1000 * 1000 - 1000)
+MOST = min(100_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] * 95 // 100)
 GROWING_CONNECTIONS = [*(count for count in (1, 10, 100, 1_000, 10_000) if count < MOST), MOST]
 GROWING_SUBSCRIBERS = [1, 10, 100, 1_000, 10_000]
 GROWING_BYTES = [64 * 8**power for power in range(7)]  # to 16 MiB

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 LABELS = {
@@ -15,7 +16,7 @@ LABELS = {
     "sockline_coroutine": "sockline, Python coroutines",
     "sockline_c_two_loops": "sockline, C, two loops",
     "tokio_tungstenite": "tokio-tungstenite",
-    "tokio_rustls": "tokio-tungstenite, tokio-rustls",
+    "tokio_rustls": "tokio-tungstenite, ring",
     "tokio_rustls_aws": "tokio-tungstenite, aws-lc-rs",
     "libwebsockets": "libwebsockets",
     "beast": "Boost.Beast",
@@ -40,7 +41,8 @@ FLOORS = ("raw_tcp", "raw_topic", "raw_ws")
 # Of what each row is made, as `versions.peers()` names it.
 PACKAGES = {
     "tokio_tungstenite": (("crates", "tokio-tungstenite"), ("crates", "tokio")),
-    "tokio_rustls": (("crates", "tokio-tungstenite"), ("crates", "tokio-rustls"), ("crates", "rustls")),
+    "tokio_rustls": (("crates", "tokio-tungstenite"), ("crates", "tokio-rustls"), ("crates", "ring")),
+    "tokio_rustls_aws": (("crates", "tokio-tungstenite"), ("crates", "tokio-rustls"), ("crates", "aws-lc-rs")),
     "fastwebsockets": (("crates", "fastwebsockets"),),
     "libwebsockets": (("debian", "libwebsockets-dev"),),
     "beast": (("debian", "libboost-dev"),),
@@ -72,7 +74,8 @@ def family(row: str) -> str:
 
 def packages(row: str, versions: dict[str, dict[str, str]]) -> str:
     """Names and versions of what a row is made of, as far as they were installed."""
-    found = [(name, versions.get(place, {}).get(name)) for place, name in PACKAGES.get(row, ())]
+    of_row = PACKAGES.get(row) or PACKAGES.get(re.sub("(_client)?(_coroutine)?$", "", row), ())
+    found = [(name, versions.get(place, {}).get(name)) for place, name in of_row]
     return ", ".join(f"{name.removesuffix('-dev')} {version}" for name, version in found if version)
 
 

@@ -21,7 +21,7 @@ from report import UNITS
 
 PAGES = [servers.ROOT / "docs/benchmarks.md", servers.ROOT / "docs/scaling.md"]
 BLOCK = re.compile(r"(<!-- bench: (\w+) -->\n).*?(<!-- bench: end -->)", re.DOTALL)
-DECIDED = 0.05  # of the two cores, taken by strangers: more is worth saying
+DISTURBED = 0.05  # of the two cores, taken by strangers: more is worth saying
 BEND = 1.25  # so many times the least is where a curve has left its straight line
 
 
@@ -95,6 +95,22 @@ def goal_table(results: dict[str, Any], goals: Sequence[targets.Target]) -> str:
     return table(["", "against", "at most", "measured, 95 % interval", "holds"], lines)
 
 
+def caution(results: dict[str, Any]) -> str:
+    """What keeps the figures from being the last word."""
+    few = {date: run["settings"]["rounds"] for date, run in results["runs"].items()
+           if run["settings"]["rounds"] < targets.MIN_PAIRS}  # fmt: skip
+    disturbed = {name: share for name, case in results["cases"].items()
+                 if (share := case.get("foreign_share") or 0) > DISTURBED}  # fmt: skip
+    told = []
+    for date, rounds in few.items():
+        told.append(f"The run of {date[:10]} had {rounds} rounds, where limits are judged with {targets.MIN_PAIRS} pairs; each "
+                    "verdict says how many it has.")  # fmt: skip
+    if disturbed:
+        names = ", ".join(f"`{name}` ({share:.0%})" for name, share in disturbed.items())
+        told.append(f"Other programs took more than {DISTURBED:.0%} of the two cores in {names}, which makes intervals wide.")
+    return "\n" + "\n".join(told) + "\n\n" if told else ""
+
+
 # ── groups ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -116,7 +132,7 @@ def case_section(name: str, case: dict[str, Any]) -> str:
             lines.append(apart_line(case, fixed))
     lines += [[label(row), f"{size:,}", "–", "–"] for row, size in elsewhere.bytes_of(name).items()]
     notes = [f"{label(row)}: {reason}." for row, reason in case.get("missing", {}).items()]
-    if (share := case.get("foreign_share") or 0) > DECIDED:
+    if (share := case.get("foreign_share") or 0) > DISTURBED:
         notes.append(f"Other processes took {share:.0%} of the two cores meanwhile.")
     below = "\n" + " ".join(notes) + "\n" if notes else ""
     return f"`{name}`: {str(case['title']).removeprefix(f'{name}: ')}\n\n{table(header_of(case), lines)}{below}"
@@ -248,6 +264,7 @@ WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "runs": runs,
     "goals": goals,
     "also": also,
+    "caution": caution,
     "groups": groups,
     "contents": contents,
     "growth": growth,

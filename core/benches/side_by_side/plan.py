@@ -39,7 +39,7 @@ class Group:
 GROUPS = [
     Group("echo", "Echo of 64 bytes", ("echo64-d1", "echo64-d16")),
     Group("large", "Echo of large messages", ("echo16k-c16d4", "echo1m-c4d1")),
-    Group("deflate", "Echo of 1 KiB of JSON, compressed", ("deflate1k-c16d4",)),
+    Group("deflate", "Echo of 1 KiB of JSON, compressed", ("deflate1k-c16d4", "deflate1k-d1")),
     Group("tls", "Echo over TLS", ("tls64-d1", "tls64-d16", "tls16k-d1")),
     Group("connect", "Handshake and close", ("connect", "tls-connect")),
     Group("broadcast", "Broadcast to 1,000 connections", ("topic1000",)),
@@ -50,7 +50,7 @@ GROUPS = [
     Group("io-clients", "Socket.IO clients", ("io-client64-c16d8",)),
     Group("memory", "Memory of an idle connection", ("idle", "deflate-idle", "tls-idle", "io-idle"), True),
     Group("latency", "The slowest of a thousand messages, at half load", latency.KINDS, True),
-    Group("loops", "Two loops on one port", ("loops64-d1",)),
+    Group("loops", "Two loops on one port", ("loops64-d1", "loops64-d16")),
 ]
 
 

@@ -28,6 +28,7 @@ OF = {  # who talks, where it is not simply connections
     "client": "connections of the client that is measured",
     "io-client": "Socket.IO clients that are measured, events with acknowledgements",
 }
+PACED = {"latency-native": "Rust, C and C++", "latency-node": "Node", "latency-python": "Python"}
 IDLE = {  # what is idle, by kind
     "deflate": "WebSockets that agreed on compression",
     "tls": "WebSockets over TLS",
@@ -57,7 +58,7 @@ class Case:
         if self.kind == "io-polling":
             return f"{self.name}: {size}, a POST and a GET, {self.connections} Socket.IO clients with long polling"
         if self.kind.startswith("latency"):
-            return f"{self.name}: {size}, {self.connections} connections, at half load"
+            return f"{self.name}: {size}, {self.connections} connections, at half load, {PACED[self.kind]}"
         if self.kind in ("connect", "tls-connect"):
             steps = "a handshake of TLS, an upgrade" if self.kind == "tls-connect" else "an upgrade"
             return f"{self.name}: connections with {steps} and a close, {self.connections} at a time"

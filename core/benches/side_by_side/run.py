@@ -289,6 +289,8 @@ def parse_options() -> argparse.Namespace:
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error("--rounds must be at least 1")
+    if options.publish and options.peers:
+        parser.error("--publish takes all rows of a case, so not --peers")
     return options
 
 

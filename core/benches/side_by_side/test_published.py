@@ -86,19 +86,32 @@ class Names(unittest.TestCase):
                 with self.subTest(kind=kind, row=row.name):
                     self.assertIn(row.name.removesuffix("_takeover"), labels.LABELS)
 
+    def test_what_rows_are_made_of(self) -> None:
+        there = {"npm": {"ws": "8.0.0", "bufferutil": "4.1.0"}, "pypi": {"python-socketio": "5.0"}, "debian": {}}
+        self.assertEqual(labels.packages("node_ws", there), "ws 8.0.0, bufferutil 4.1.0")
+        self.assertEqual(labels.packages("python_socketio_client_coroutine", there), "python-socketio 5.0")
+        self.assertEqual(labels.packages("beast", there), "")
+
+    def test_every_peer_has_a_version(self) -> None:
+        peers = {row.name for kind, rows in ROWS.items() for row in rows() if labels.family(row.name) == "peer"}
+        for row in peers:
+            there = {place: {name: "1" for name in names} for place, names in everything().items()}
+            with self.subTest(row=row):
+                self.assertNotEqual(labels.packages(row, there), "")
+
     def test_numbers(self) -> None:
         told = [labels.number(value) for value in (0.05351, 0.3456, 1.2345, 12.345, 123.45, 12345.6, 0.0, 16, None)]
         self.assertEqual(told, ["0.054", "0.346", "1.23", "12.3", "123", "12,346", "0.000", "16", "–"])
 
-    def test_what_was_measured_elsewhere_is_of_cases_that_there_may_be(self) -> None:
-        names = {case.name for case in (*CASES, *IDLE_CASES)} | {target.case for target in targets.TARGETS}
+    def test_what_was_measured_elsewhere_is_of_cases_that_there_are(self) -> None:
+        names = {case.name for case in (*CASES, *IDLE_CASES)}
         for one in elsewhere.FIGURES["rows"]:
             with self.subTest(case=one["case"]):
                 self.assertIn(one["case"], names)
                 self.assertIn(one["row"], labels.LABELS)
 
-    def test_groups_are_of_cases_that_there_may_be(self) -> None:
-        names = {case.name for case in (*CASES, *IDLE_CASES)} | {target.case for target in targets.TARGETS}
+    def test_groups_are_of_cases_that_there_are(self) -> None:
+        names = {case.name for case in (*CASES, *IDLE_CASES)}
         for group in plan.GROUPS:
             self.assertLessEqual(set(group.cases), names)
 
@@ -144,6 +157,15 @@ class Merging(unittest.TestCase):
         self.assertIn("| sockline, C | 1.20 | 1.20 … 1.20 | 1.20 |", told)
         self.assertIn("| uWebSockets * | 1.05 | – | 1.05 |", told)
         self.assertLess(told.index("| sockline, C |"), told.index("| TCP alone"))  # as the rows are listed
+
+    def test_a_page_tells_what_is_not_settled(self) -> None:
+        run = figures("2026-01-01T00:00:00Z", {"raw_tcp": [1.0] * 7})
+        run["settings"]["rounds"] = 7
+        told = page.caution(published.merged(self.EMPTY, run))
+        self.assertIn("The run of 2026-01-01 had 7 rounds", told)
+        self.assertIn("`echo64-d1` (50%)", told)
+        run["settings"]["rounds"], run["foreign_share"] = 15, {"echo64-d1": 0.01}
+        self.assertEqual(page.caution(published.merged(self.EMPTY, run)), "")
 
     def test_curves_bend_where_a_unit_becomes_dearer_for_good(self) -> None:
         results: dict[str, Any] = self.EMPTY
@@ -215,6 +237,15 @@ class Layout(unittest.TestCase):
                     self.assertGreaterEqual(contrast(colour, theme.page), 4.5, colour)
                 for colour in (theme.ours, theme.peer, theme.whisker):
                     self.assertGreaterEqual(contrast(colour, theme.page), 3.0, colour)
+
+
+def everything() -> dict[str, set[str]]:
+    """All that rows are made of."""
+    found: dict[str, set[str]] = {}
+    for packages in labels.PACKAGES.values():
+        for place, name in packages:
+            found.setdefault(place, set()).add(name)
+    return found
 
 
 def box_of(element: ElementTree.Element) -> tuple[float, float, float, float, str]:

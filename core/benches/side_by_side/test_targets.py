@@ -5,6 +5,7 @@ from __future__ import annotations
 import unittest
 
 import cases
+import clusters
 import run
 import targets
 from report import Idle, Slice, estimate
@@ -80,14 +81,13 @@ class TheTable(unittest.TestCase):
         every = [(target.case, target.row, target.against) for target in [*targets.TARGETS, *targets.ALSO]]
         self.assertEqual(len(every), len(set(every)))
 
-    def test_rows_that_it_needs_take_part_in_every_round(self) -> None:
-        known = {case.name: case for case in cases.CASES}
+    def test_rows_that_it_needs_are_there_and_take_part_in_every_round(self) -> None:
+        known = {case.name: case for case in (*cases.CASES, *cases.IDLE_CASES, *clusters.CASES)}
         for target in [*targets.TARGETS, *targets.ALSO]:
-            if target.case in known:
-                rows = {row.name: row for row in run.ROWS[known[target.case].kind]()}
-                for name in rows.keys() & {target.row, *target.against}:
-                    with self.subTest(case=target.case, row=name):
-                        self.assertEqual(rows[name].every, 1)
+            rows = {row.name: row for row in run.ROWS[known[target.case].kind]()}
+            for name in (target.row, *target.against):
+                with self.subTest(case=target.case, row=name):
+                    self.assertEqual(rows[name].every, 1)
 
     def test_rounds_are_as_many_as_the_rule_asks_for(self) -> None:
         self.assertGreaterEqual(run.DEFAULT_ROUNDS, targets.MIN_PAIRS)

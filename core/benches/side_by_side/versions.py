@@ -68,8 +68,8 @@ def peers() -> dict[str, dict[str, str]]:
 
 
 def crates() -> dict[str, str]:
-    """The direct dependencies of the Rust rows, with the versions of the lock file, which they are built with."""
-    direct = set(tomllib.loads((servers.HERE / "Cargo.toml").read_text())["dependencies"])
+    """What the Rust rows depend on, and who does the cryptography, in the versions of the lock file that they are built with."""
+    direct = {*tomllib.loads((servers.HERE / "Cargo.toml").read_text())["dependencies"], "ring", "aws-lc-rs"}
     locked = tomllib.loads((servers.HERE / "Cargo.lock").read_text())["package"]
     return {package["name"]: package["version"] for package in locked if package["name"] in direct - {"sockline"}}
 
