@@ -6,7 +6,9 @@ import ast
 import asyncio
 import inspect
 import re
+import sys
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,4 +87,6 @@ class Running:
 
     async def join(self) -> None:
         await asyncio.to_thread(self.thread.join, SECONDS)
-        assert not self.thread.is_alive(), f"it has not ended; printed: {self.printed}"
+        if self.thread.is_alive():
+            where = traceback.format_stack(sys._current_frames()[self.thread.ident or 0])
+            raise AssertionError(f"it has not ended; printed: {self.printed}; it is at\n{''.join(where[-4:])}")

@@ -109,8 +109,9 @@ async def client(block: Block, entry: Entry, package: str) -> list[str]:
     """With a server of python-socketio's, which says something and disconnects it, unless it is to stay."""
     heard: list[str] = []
     sids: list[str] = []
-    # A client of python-socketio's in threads that is polling has disconnected when its poll has been answered.
-    sio = foreign.AsyncServer(async_mode="aiohttp", namespaces="*", async_handlers=False, ping_interval=0.5)
+    # A client of python-socketio's in threads that is polling has disconnected when its poll has been answered, and one on a WebSocket
+    # with TLS, now and then, when it has heard nothing for as long as both of these times.
+    sio = foreign.AsyncServer(async_mode="aiohttp", namespaces="*", async_handlers=False, ping_interval=0.5, ping_timeout=5)
     gone = asyncio.Event()
     it_is_heard = threading.Event()
 
@@ -133,7 +134,7 @@ async def client(block: Block, entry: Entry, package: str) -> list[str]:
 
         await sio.emit("my_event", {"n": 1}, to=sid, namespace=namespace, callback=answer)
         await answered.wait()
-        still_to_come = tuple(part for part in entry.shows if "disconnect" not in part)
+        still_to_come = tuple(part for part in entry.shows if "disconnect" not in part and part not in entry.more.get("at_its_end", ()))
         await shown(replace(entry, shows=still_to_come), program.printed, heard, sids=sids)  # some of it in the background
         await sio.disconnect(sid, namespace=namespace)
 
