@@ -98,7 +98,8 @@ class Bench:
         for cluster_case in clusters.CASES:
             if cluster_case.name in self.cases:
                 say(self.clusters.run(cluster_case, progress))
-        say(targets.target_table(targets.verdicts(self.cases, [*self.slices, *self.clusters.parts], self.idle)))
+        if found := targets.verdicts(self.cases, [*self.slices, *self.clusters.parts], self.idle):
+            say(targets.target_table(found))
 
     def names(self, case: Case | IdleCase) -> list[str]:
         return [row.name for row in self.rows[case.kind]]
@@ -260,6 +261,7 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))[:2]
     if len(cores) < 2:
         sys.exit("the benchmark needs two cores: one for the server, one for the load")
+    servers.raise_descriptor_limit()  # the load generator's, too
     cases = chosen("case", options.only, NAMES)
     bench = Bench(chosen_rows(options.peers, cases), cases, options.rounds, (cores[0], cores[1]))
     bench.build()
