@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
+use super::connection::Flag;
 use super::core::LoopCore;
 use super::stream::Stream;
 use crate::handle::Id;
@@ -87,7 +88,7 @@ impl LoopCore {
     pub(super) fn refuse_excess(&self, connections: &[Id]) {
         for id in connections {
             self.refused.set(self.refused.get() + 1);
-            self.with_conn(*id, |conn| conn.flags.excess = true);
+            self.with_conn(*id, |conn| conn.flags.set(Flag::Excess, true));
             let mut refusal = Refusal::new(503, "the server has no room for another connection");
             refusal
                 .headers

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::command::{Call, Command};
-use super::connection::{Conn, Stage};
+use super::connection::{Conn, Flag, Stage};
 use super::core::LoopCore;
 use super::slot::Slot;
 use crate::error::{ErrorCode, Result};
@@ -72,7 +72,7 @@ impl LoopCore {
         };
         log::warn!("an upgrade could not be accepted: {error}");
         self.with_conn(id, |conn| {
-            conn.flags.failed_answer = true;
+            conn.flags.set(Flag::FailedAnswer, true);
             conn.change_hearer(handler, user_data);
         });
         self.answer_and_fail(id, &Refusal::new(500, "the server could not answer"), Some(error));
@@ -82,7 +82,7 @@ impl LoopCore {
     pub(crate) fn call(&self, id: Id, call: Call) -> Result<()> {
         let result = match call {
             Call::Ping(payload) => {
-                self.with_conn(id, |conn| conn.flags.asked_by_application = true);
+                self.with_conn(id, |conn| conn.flags.set(Flag::AskedByApplication, true));
                 self.control_frame(id, |machine, scratch, out, now| {
                     machine.ping(&payload, now, scratch, out)?;
                     machine.pinged_at(self.micros());
@@ -158,7 +158,7 @@ impl LoopCore {
             if !matches!(conn.stage, Stage::Open(_)) {
                 return false;
             }
-            conn.flags.leaving = true;
+            conn.flags.set(Flag::Leaving, true);
             let mut protocol = conn.profile.protocol.clone();
             protocol.close_timeout = protocol.close_timeout.max(close_timeout.unwrap_or(0));
             let mut scratch = self.scratch.borrow_mut();
@@ -170,7 +170,7 @@ impl LoopCore {
         });
         match open {
             Some(true) => self.arm(id),
-            Some(false) if self.with_conn(id, |conn| conn.flags.ended) == Some(false) => {
+            Some(false) if self.with_conn(id, |conn| conn.flags.has(Flag::Ended)) == Some(false) => {
                 self.finish(id, None, false);
             }
             _ => {}
@@ -196,8 +196,8 @@ impl LoopCore {
 
     fn pause(&self, id: Id) -> Result<()> {
         self.with_conn(id, |conn| {
-            conn.flags.detour = true;
-            if !std::mem::replace(&mut conn.flags.paused, true)
+            conn.flags.set(Flag::Detour, true);
+            if !conn.flags.raise(Flag::Paused)
                 && let Stage::Open(machine) = &mut conn.stage
             {
                 machine.suspend_liveness();
@@ -210,10 +210,10 @@ impl LoopCore {
     fn resume(&self, id: Id) -> Result<()> {
         let now = self.now();
         let resumed = self.with_conn(id, |conn| {
-            if !std::mem::take(&mut conn.flags.paused) {
+            if !conn.flags.take(Flag::Paused) {
                 return false;
             }
-            conn.flags.detour = conn.profile.protocol.message_parts;
+            conn.flags.set(Flag::Detour, conn.profile.protocol.message_parts);
             if let Stage::Open(machine) = &mut conn.stage {
                 machine.resume_liveness(now);
                 conn.set_user_timeout(false);
@@ -231,7 +231,7 @@ impl LoopCore {
         let orphaned = self.with_conn(id, |conn| {
             conn.handler = Some(handler);
             conn.user_data = user_data;
-            std::mem::take(&mut conn.flags.orphaned)
+            conn.flags.take(Flag::Orphaned)
         });
         self.reconsider(id);
         if orphaned == Some(true) {

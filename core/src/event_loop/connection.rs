@@ -11,7 +11,7 @@ use super::progress::InFlight;
 use super::requesting::Requesting;
 use super::returning::{Away, Returning};
 use super::serving::Serving;
-use super::slot::Slot;
+use super::slot::{OutboxLimits, Slot};
 use super::stream::Stream;
 use super::tracking::Tracking;
 use super::writing::CORK;
@@ -43,6 +43,8 @@ pub(crate) struct Profile {
     pub(crate) user_timeout: Option<std::time::Duration>,
     pub(crate) compression: Option<Compression>,
     pub(crate) slow_consumer: SlowConsumer,
+    /// The same for other threads.
+    pub(crate) limits: OutboxLimits,
 }
 
 impl Profile {
@@ -68,6 +70,7 @@ impl Profile {
             user_timeout: settings.tcp.user_timeout,
             compression: settings.compression,
             slow_consumer: settings.slow_consumer,
+            limits: OutboxLimits::of(settings),
         }
     }
 
@@ -84,7 +87,7 @@ pub(crate) enum Stage {
     /// A client's way to an open connection.
     Connecting(Box<Connecting>),
     /// A client that waits for its next attempt.
-    Away(Away),
+    Away(Box<Away>),
     /// A server's connection before, or without, an upgrade.
     Serving(Box<Serving>),
     Open(Connection),
@@ -135,46 +138,80 @@ pub(crate) struct Rare {
     pub(crate) returning: Option<Box<Returning>>,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Flags {
+/// What is true of a connection or not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Flag {
     /// The application asked not to read.
-    pub(crate) paused: bool,
+    Paused,
     /// Whole messages don't take their short way: it is paused, or has them in parts.
-    pub(crate) detour: bool,
+    Detour,
     /// A part of the message that arrives was dropped, so the others are no use.
-    pub(crate) skipping: bool,
+    Skipping,
     /// The system has said that there is something to read, and it was not read yet.
-    pub(crate) unread: bool,
+    Unread,
     /// On the loop's list of sockets to flush.
-    pub(crate) dirty: bool,
+    Dirty,
     /// The system has not taken all that it was last given of what waits.
-    pub(crate) blocked: bool,
+    Blocked,
     /// Writing failed: what is left to read, maybe the peer's close frame, comes first.
-    pub(crate) broken: bool,
+    Broken,
     /// `on_open` is still to be called.
-    pub(crate) unannounced: bool,
+    Unannounced,
     /// `on_reconnected` is to be called instead.
-    pub(crate) reopened: bool,
+    Reopened,
     /// We have begun to close: a client doesn't come back from that.
-    pub(crate) leaving: bool,
+    Leaving,
     /// `on_close` has been called or is about to be: nothing more is delivered.
-    pub(crate) ended: bool,
+    Ended,
     /// The application has never heard of it: it ended before an upgrade.
-    pub(crate) silent: bool,
+    Silent,
     /// An answer to its upgrade was accepted for delivery and could not be given: its handler hears of that.
-    pub(crate) failed_answer: bool,
+    FailedAnswer,
     /// It ended while an answer to its upgrade was on the way from another thread, who thinks that it counts.
-    pub(crate) answering: bool,
+    Answering,
     /// The server had no room for it: it is told so, and counts nowhere.
-    pub(crate) excess: bool,
+    Excess,
     /// Its last events are delivered.
-    pub(crate) told: bool,
+    Told,
     /// It ended before a handler was there.
-    pub(crate) orphaned: bool,
+    Orphaned,
     /// It was upgraded by a route: it hears no broadcast of the server's.
-    pub(crate) routed: bool,
+    Routed,
     /// The latest ping was not an idle one.
-    pub(crate) asked_by_application: bool,
+    AskedByApplication,
+}
+
+/// A bit for each, as there are many connections.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Flags(u32);
+
+impl Flags {
+    #[inline(always)]
+    pub(crate) fn has(self, flag: Flag) -> bool {
+        self.0 & 1 << flag as u32 != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&mut self, flag: Flag, is_so: bool) {
+        let bit = 1 << flag as u32;
+        self.0 = if is_so { self.0 | bit } else { self.0 & !bit };
+    }
+
+    /// Takes it back; whether it was so.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, flag: Flag) -> bool {
+        let was = self.has(flag);
+        self.set(flag, false);
+        was
+    }
+
+    /// Makes it so; whether it was before.
+    #[inline(always)]
+    pub(crate) fn raise(&mut self, flag: Flag) -> bool {
+        let was = self.has(flag);
+        self.set(flag, true);
+        was
+    }
 }
 
 /// Input for later.
@@ -280,7 +317,7 @@ impl Conn {
     pub(crate) fn takes_input(&self) -> bool {
         match &self.stage {
             Stage::Serving(serving) => serving.takes_input(),
-            Stage::Open(_) => !self.flags.paused,
+            Stage::Open(_) => !self.flags.has(Flag::Paused),
             Stage::Connecting(_) | Stage::Requesting(_) | Stage::Lingering(_) => true,
             Stage::Away(_) | Stage::Over => false,
         }
@@ -329,8 +366,11 @@ impl Conn {
         if let Some(rare) = &mut self.rare {
             rare.waiting_pong = None;
         }
-        self.flags.unannounced = true;
-        self.flags.detour = self.profile.protocol.message_parts || self.flags.paused;
+        self.flags.set(Flag::Unannounced, true);
+        self.flags.set(
+            Flag::Detour,
+            self.profile.protocol.message_parts || self.flags.has(Flag::Paused),
+        );
     }
 
     /// Keeps a part of a message for a handler that isn't there yet; without room, drops the message.
@@ -338,7 +378,7 @@ impl Conn {
         let held = self.held();
         if !held.hold(kind, payload, Some(edges)) {
             held.drop_unfinished();
-            self.flags.skipping = !edges.is_last;
+            self.flags.set(Flag::Skipping, !edges.is_last);
         }
         self.recount();
     }
@@ -469,5 +509,17 @@ impl Conn {
             }
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_connection_is_small() {
+        // mio keeps eight bytes more of a socket in debug builds.
+        assert!(size_of::<Conn>() <= 176, "{}", size_of::<Conn>());
     }
 }

@@ -13,6 +13,7 @@ use mio::event::Event;
 use mio::{Events, Poll, Registry, Token};
 
 use super::connection::{Conn, NEVER};
+use super::conns::Conns;
 use super::home::{AtHome, Resident};
 use super::listener::Listener;
 use super::shared::Shared;
@@ -43,7 +44,7 @@ pub(crate) struct LoopCore {
     registry: RefCell<Option<Registry>>,
     events: RefCell<Option<Events>>,
     options: RefCell<LoopOptions>,
-    pub(crate) conns: RefCell<Vec<Option<Box<Conn>>>>,
+    pub(crate) conns: RefCell<Conns>,
     pub(crate) servers: RefCell<HashMap<u32, Listener>>,
     pub(crate) wheel: RefCell<Wheel>,
     pub(crate) timed: RefCell<Waiting>,
@@ -165,7 +166,7 @@ impl LoopCore {
         *self.marks.borrow_mut() = Vec::new();
         *self.reports.borrow_mut() = Vec::new();
         *self.receive_buffer.borrow_mut() = Vec::new();
-        *self.conns.borrow_mut() = Vec::new();
+        *self.conns.borrow_mut() = Conns::default();
         *self.servers.borrow_mut() = HashMap::new();
         *self.registry.borrow_mut() = None;
         *self.poll.borrow_mut() = None;
@@ -213,23 +214,17 @@ impl LoopCore {
     /// Does `act` with a connection that has this handle.
     pub(crate) fn with_conn<T>(&self, id: Id, act: impl FnOnce(&mut Conn) -> T) -> Option<T> {
         let mut conns = self.conns.borrow_mut();
-        let conn = conns.get_mut(id.slot() as usize)?.as_mut()?;
-        (conn.id == id).then(|| act(conn))
+        conns.find(id).map(act)
     }
 
     pub(crate) fn with_slot<T>(&self, slot: u32, act: impl FnOnce(&mut Conn) -> T) -> Option<T> {
         let mut conns = self.conns.borrow_mut();
-        conns.get_mut(slot as usize)?.as_mut().map(|conn| act(conn))
+        conns.at(slot).map(act)
     }
 
     /// Takes a connection into the table.
     pub(crate) fn adopt(&self, conn: Conn) {
-        let slot = conn.id.slot() as usize;
-        let mut conns = self.conns.borrow_mut();
-        if conns.len() <= slot {
-            conns.resize_with(slot + 1, || None);
-        }
-        conns[slot] = Some(Box::new(conn));
+        self.conns.borrow_mut().put(conn);
         self.alive.set(self.alive.get() + 1);
     }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::connection::{Conn, NO_SERVER, Stage};
+use super::connection::{Conn, Flag, NO_SERVER, Stage};
 use super::core::LoopCore;
 use super::securing::failure_in;
 use super::timers::Entry;
@@ -185,17 +185,23 @@ impl LoopCore {
         let now = self.now();
         let mut runners = Vec::new();
         let first = self.with_conn(id, |conn| {
-            if std::mem::replace(&mut conn.flags.ended, true) {
+            if conn.flags.raise(Flag::Ended) {
                 return false;
             }
-            conn.flags.silent = matches!(conn.stage, Stage::Serving(_)) && !conn.flags.failed_answer;
-            conn.flags.answering = conn.flags.silent && conn.is_asked() && !conn.slot.take_question();
+            conn.flags.set(
+                Flag::Silent,
+                matches!(conn.stage, Stage::Serving(_)) && !conn.flags.has(Flag::FailedAnswer),
+            );
+            conn.flags.set(
+                Flag::Answering,
+                conn.flags.has(Flag::Silent) && conn.is_asked() && !conn.slot.take_question(),
+            );
             let cut = conn.take_cut();
             conn.ending().error = error;
             conn.ending().cut = cut;
             runners = conn.take_runners();
             self.fail_kept(conn);
-            let lingers = linger && !conn.flags.broken && conn.stream.is_some();
+            let lingers = linger && !conn.flags.has(Flag::Broken) && conn.stream.is_some();
             conn.stage = if lingers {
                 Stage::Lingering(now + LINGER)
             } else {
@@ -228,7 +234,7 @@ impl LoopCore {
                 continue;
             };
             self.announce(id);
-            if !self.tell_away(id) && self.with_conn(id, |conn| conn.flags.ended) == Some(true) {
+            if !self.tell_away(id) && self.with_conn(id, |conn| conn.flags.has(Flag::Ended)) == Some(true) {
                 self.deliver_end(id);
             }
         }
@@ -242,10 +248,10 @@ impl LoopCore {
         let due = self.with_conn(id, |conn| {
             if self.closed.get() {
                 // Nothing can come any more that its last events could wait for.
-            } else if conn.flags.answering {
+            } else if conn.flags.has(Flag::Answering) {
                 return None;
-            } else if conn.handler.is_none() && !conn.flags.silent {
-                conn.flags.orphaned = true; // its last events, too, wait for a handler
+            } else if conn.handler.is_none() && !conn.flags.has(Flag::Silent) {
+                conn.flags.set(Flag::Orphaned, true); // its last events, too, wait for a handler
                 return None;
             }
             conn.outbox
@@ -263,9 +269,9 @@ impl LoopCore {
     fn deliver_last(&self, id: Id) {
         let last = self.with_conn(id, |conn| {
             let ending = conn.take_ending().unwrap_or_default();
-            let handler = conn.handler.take().filter(|_| !conn.flags.silent);
+            let handler = conn.handler.take().filter(|_| !conn.flags.has(Flag::Silent));
             let lingers = matches!(conn.stage, Stage::Lingering(_));
-            let counted = !conn.flags.excess;
+            let counted = !conn.flags.has(Flag::Excess);
             (handler, conn.websocket(), ending, conn.server, lingers, counted)
         });
         let Some((handler, ws, ending, server, lingers, counted)) = last else {
@@ -280,7 +286,7 @@ impl LoopCore {
             }
             handler.on_close(ws, &ending.event());
         }
-        self.with_conn(id, |conn| conn.flags.told = true);
+        self.with_conn(id, |conn| conn.flags.set(Flag::Told, true));
         if lingers {
             self.linger(id)
         } else {
@@ -306,7 +312,7 @@ impl LoopCore {
     fn let_go(&self, id: Id) {
         let told = self.with_conn(id, |conn| {
             conn.stage = Stage::Over;
-            conn.flags.told
+            conn.flags.has(Flag::Told)
         });
         if told == Some(true) {
             self.remove(id);
@@ -315,19 +321,13 @@ impl LoopCore {
 
     /// Closes the socket and frees the slot.
     pub(crate) fn remove(&self, id: Id) {
-        let conn = {
-            let mut conns = self.conns.borrow_mut();
-            match conns.get_mut(id.slot() as usize) {
-                Some(entry) if entry.as_ref().is_some_and(|conn| conn.id == id) => entry.take(),
-                _ => None,
-            }
-        };
+        let conn = self.conns.borrow_mut().take(id);
         let Some(mut conn) = conn else { return };
         conn.uncount();
         self.alive.set(self.alive.get() - 1);
         self.refused
-            .set(self.refused.get() - usize::from(conn.flags.excess));
-        self.close_socket(*conn);
+            .set(self.refused.get() - usize::from(conn.flags.has(Flag::Excess)));
+        self.close_socket(conn);
         self.shared().slots.release(id);
     }
 
@@ -401,7 +401,6 @@ impl LoopCore {
         let conns = self.conns.borrow();
         conns
             .iter()
-            .flatten()
             .map(|conn| conn.id)
             .filter(|id| Id::from_raw(id.raw(), Kind::Connection).is_ok())
             .collect()

@@ -7,7 +7,7 @@ use ::http::header::CONNECTION;
 use bytes::Bytes;
 
 use super::command::Command;
-use super::connection::{Conn, Stage};
+use super::connection::{Conn, Flag, Stage};
 use super::core::LoopCore;
 use super::serving::Phase;
 use super::shared::Shared;
@@ -285,7 +285,7 @@ impl LoopCore {
             self.flush_cork(id);
         }
         let has_left = self.with_conn(id, |conn| {
-            let has_left = conn.outbox.is_empty() && !conn.flags.broken;
+            let has_left = conn.outbox.is_empty() && !conn.flags.has(Flag::Broken);
             if let Some(serving) = conn.serving().filter(|_| has_left) {
                 serving.phase = Phase::Reading;
             }
@@ -302,7 +302,8 @@ impl LoopCore {
         if body.len() < DIRECT {
             conn.outbox.push(&body);
         } else {
-            conn.outbox.share_message(Bytes::from(body), Tracking::NONE);
+            conn.outbox
+                .share_message(Arc::new(Bytes::from(body)), Tracking::NONE);
         }
         self.mark_dirty(conn);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::connection::{Conn, NEVER};
+use super::connection::{Conn, Flag, NEVER};
 use super::core::LoopCore;
 use super::memory;
 use super::messages::{Form, outbox_full};
@@ -64,7 +64,7 @@ impl Conn {
         tracking: Tracking,
         is_accepted: bool,
     ) -> Option<Result<Sent>> {
-        let is_between = self.slot.ready_state() == ReadyState::Connecting && !self.flags.ended;
+        let is_between = self.slot.ready_state() == ReadyState::Connecting && !self.flags.has(Flag::Ended);
         // The next connection knows nothing of a message's earlier parts.
         let high_water_mark = self.profile.high_water_mark;
         let slot = self.slot;

@@ -10,7 +10,7 @@ use mio::Token;
 
 use super::binding::{Accepting, bind_all, is_of_one_connection};
 use super::command::Command;
-use super::connection::{Conn, Stage};
+use super::connection::{Conn, Flag, Stage};
 use super::core::LoopCore;
 use super::draining::Drain;
 use super::files::Folder;
@@ -278,7 +278,6 @@ impl LoopCore {
         let slot = self.shared().slots.get(id).ok_or(ErrorCode::Closed)?;
         slot.set_socket(stream.raw());
         slot.set_server(listener.id.slot());
-        slot.set_limits(&site.options.settings);
         let profile = site.profile.clone();
         let serving = Serving::new(site, self.now());
         let stage = Stage::Serving(Box::new(serving));
@@ -397,8 +396,7 @@ impl LoopCore {
         let conns = self.conns.borrow();
         conns
             .iter()
-            .flatten()
-            .filter(|conn| conn.server == server && !conn.flags.ended)
+            .filter(|conn| conn.server == server && !conn.flags.has(Flag::Ended))
             .map(|conn| conn.id)
             .collect()
     }

@@ -2,11 +2,11 @@
 
 use std::io::IoSlice;
 
-use super::connection::{Conn, NEVER, Stage};
+use super::connection::{Conn, Flag, NEVER, Stage};
 use super::core::LoopCore;
 use super::slot::Slot;
 use super::tracking::{Tracking, Verdict, why_full};
-use super::writing::{CORK, find, is_temporary};
+use super::writing::{CORK, is_temporary};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
 use crate::handler::Edges;
@@ -103,7 +103,7 @@ impl LoopCore {
             return None;
         }
         let mut conns = self.conns.borrow_mut();
-        let conn = find(&mut conns, id)?;
+        let conn = conns.find(id)?;
         let Stage::Open(machine) = &mut conn.stage else {
             return None;
         };
@@ -139,7 +139,7 @@ impl LoopCore {
         is_accepted: bool,
     ) -> Result<Sent> {
         let mut conns = self.conns.borrow_mut();
-        let conn = find(&mut conns, id).ok_or(ErrorCode::Closed)?;
+        let conn = conns.find(id).ok_or(ErrorCode::Closed)?;
         if let Some(kept) = conn.keep(form, payload, tracking, is_accepted) {
             drop(conns);
             self.arm(id);
@@ -214,7 +214,7 @@ impl LoopCore {
         if corked && cork.len() >= CORK {
             self.flush_into(conn, cork);
         }
-        if conn.flags.broken || (!corked && !conn.outbox.is_empty()) {
+        if conn.flags.has(Flag::Broken) || (!corked && !conn.outbox.is_empty()) {
             self.mark_dirty(conn);
         }
         let over = self.waiting(conn, cork) > conn.profile.high_water_mark;
@@ -380,7 +380,7 @@ impl Conn {
         if !self.is_open() {
             return Err(not_open(self.slot));
         }
-        if self.flags.broken {
+        if self.flags.has(Flag::Broken) {
             // A handler that sends until it is told to wait would never be told, for nothing waits any more.
             let text = "the peer takes nothing more; on_close follows";
             return Err(Error::new(ErrorCode::Closed, text));

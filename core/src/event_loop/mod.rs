@@ -34,6 +34,7 @@ mod calls;
 mod command;
 mod connecting;
 mod connection;
+mod conns;
 mod core;
 mod counters;
 mod draining;
@@ -103,6 +104,7 @@ pub(crate) use self::publishing::publish_from_others;
 pub(crate) use self::publishing::{broadcast, publish, send_shared, send_shared_many};
 pub(crate) use self::requesting::{Asking, HearsReplies, Reply};
 pub(crate) use self::securing::info as tls_info;
+use self::slot::OutboxLimits;
 pub(crate) use self::slot::{Addresses, Info};
 pub(crate) use self::thread::spawn;
 pub use self::turning::{Loop, LoopOptions, LoopWaker, Turn};
@@ -229,11 +231,11 @@ pub(crate) fn connect_at(home: Home, plan: ConnectPlan) -> Result<WebSocket> {
 fn connect_on(shared: &'static Shared, plan: ConnectPlan) -> Result<WebSocket> {
     let id = shared.slots.allocate(Kind::Connection)?;
     if let Some(slot) = shared.slots.get(id) {
-        slot.set_limits(&plan.options.settings);
         let reconnect = plan.options.reconnect.as_ref();
         slot.set_kept_limit(reconnect.map_or(0, |reconnect| reconnect.outbox));
         slot.set_info(Arc::new(Info {
             url: plan.destination.url.href.as_str().into(),
+            limits: OutboxLimits::of(&plan.options.settings),
             ..Info::default()
         }));
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::connection::NEVER;
 use super::stream::Stream;
 use super::tracking::Tracking;
-use crate::ws::Millis;
+use crate::ws::{Frame, Millis};
 
 /// An own chunk takes further frames until it has this length; a longer frame still lies in one piece.
 const CHUNK: usize = 64 << 10;
@@ -97,7 +97,7 @@ pub(crate) enum Outbox {
     Queue(Option<Box<Queue>>),
     /// Only this, which others hold too and nobody asks for, and none of it has left: what a message to many is until the
     /// next flush. It needs no memory of its own then.
-    Shared(Bytes),
+    Shared(Frame),
 }
 
 impl Default for Outbox {
@@ -148,14 +148,14 @@ impl Outbox {
     }
 
     /// Appends a message that others hold too.
-    pub(crate) fn share_message(&mut self, bytes: Bytes, tracking: Tracking) {
+    pub(crate) fn share_message(&mut self, bytes: Frame, tracking: Tracking) {
         if self.is_empty() && !tracking.is_droppable() && tracking.token.is_none() {
             if !bytes.is_empty() {
                 *self = Outbox::Shared(bytes);
             }
             return;
         }
-        self.with(|queue| queue.push_message(Content::Shared(bytes), tracking));
+        self.with(|queue| queue.push_message(Content::Shared(bytes.as_ref().clone()), tracking));
     }
 
     /// What was appended last is the end of this token's message.
@@ -225,7 +225,7 @@ impl Outbox {
     fn with<T>(&mut self, act: impl FnOnce(&mut Queue) -> T) -> T {
         if let Outbox::Shared(bytes) = self {
             let mut queue = Queue::default();
-            queue.push_message(Content::Shared(std::mem::take(bytes)), Tracking::NONE);
+            queue.push_message(Content::Shared(bytes.as_ref().clone()), Tracking::NONE);
             *self = Outbox::Queue(Some(Box::new(queue)));
         }
         let Outbox::Queue(queue) = self else {
@@ -453,7 +453,7 @@ mod tests {
     fn keeps_order_over_own_and_shared_chunks() {
         let mut outbox = Outbox::default();
         outbox.push(b"one ");
-        outbox.share_message(Bytes::from_static(b"two "), Tracking::NONE);
+        outbox.share_message(Frame::new(Bytes::from_static(b"two ")), Tracking::NONE);
         outbox.push(b"three");
         assert_eq!(outbox.len(), 13);
         outbox.advance(5, &mut |_| ());
@@ -465,11 +465,11 @@ mod tests {
     #[test]
     fn a_shared_message_alone_is_followed_in_order() {
         let mut outbox = Outbox::default();
-        outbox.share_message(Bytes::from_static(b"one "), Tracking::NONE);
+        outbox.share_message(Frame::new(Bytes::from_static(b"one ")), Tracking::NONE);
         assert!(matches!(outbox, Outbox::Shared(_)));
         assert_eq!((outbox.len(), outbox.earliest_deadline()), (4, NEVER));
         assert_eq!(outbox.drop_oldest(0), None);
-        outbox.share_message(Bytes::from_static(b"two "), Tracking::NONE);
+        outbox.share_message(Frame::new(Bytes::from_static(b"two ")), Tracking::NONE);
         let (tracking, bytes) = message("three", 3, 50);
         outbox.append_message(tracking, |out| out.extend_from_slice(&bytes));
         assert_eq!((outbox.len(), outbox.earliest_deadline()), (13, 50));
@@ -484,7 +484,7 @@ mod tests {
     #[test]
     fn a_shared_message_of_which_a_part_has_left_waits_with_the_rest() {
         let mut outbox = Outbox::default();
-        outbox.share_message(Bytes::from_static(b"one "), Tracking::NONE);
+        outbox.share_message(Frame::new(Bytes::from_static(b"one ")), Tracking::NONE);
         outbox.advance(3, &mut |_| ());
         assert_eq!((pending(&outbox), outbox.len()), (b" ".to_vec(), 1));
         outbox.advance(1, &mut |_| ());
@@ -496,7 +496,7 @@ mod tests {
         let mut outbox = Outbox::default();
         outbox.append(|_| ());
         outbox.push(b"");
-        outbox.share_message(Bytes::new(), Tracking::NONE);
+        outbox.share_message(Frame::new(Bytes::new()), Tracking::NONE);
         assert!(outbox.is_empty());
     }
 

@@ -3,7 +3,7 @@
 //! The ping that asks whether it lives waits behind that message, in our outbox or in the system's buffers, and so does
 //! the answer. What the peer's system has acknowledged meanwhile tells it from one that has gone.
 
-use super::connection::{Conn, Stage};
+use super::connection::{Conn, Flag, Stage};
 use super::stream::Stream;
 use crate::ws::{Millis, ReadyState};
 
@@ -47,7 +47,7 @@ impl Conn {
             .and_then(|stream| measure(stream, waiting, now));
         if !machine.is_overdue(now, config) {
             self.note_in_flight(in_flight);
-            self.flags.asked_by_application = false;
+            self.flags.set(Flag::AskedByApplication, false);
             return;
         }
         // An older note is of another wait. A ping of the application's, which may have begun this one, notes nothing.
@@ -57,7 +57,7 @@ impl Conn {
             (Some(before), Some(after)) => after.has_moved_since(before),
             // All that was noted has arrived, and the ping behind it: the answer may be on its way.
             (Some(_), None) => true,
-            (None, after) => after.is_some() && self.flags.asked_by_application,
+            (None, after) => after.is_some() && self.flags.has(Flag::AskedByApplication),
         };
         if let Stage::Open(machine) = &mut self.stage
             && lives

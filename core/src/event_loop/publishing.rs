@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::command::Command;
-use super::connection::{Conn, NO_SERVER, Stage};
+use super::connection::{Conn, Flag, NO_SERVER, Stage};
 use super::core::LoopCore;
 use super::memory;
 use super::messages::{not_open, send_failed};
@@ -14,13 +12,12 @@ use super::queueing;
 use super::shared::Shared;
 use super::site::Site;
 use super::tracking::{Tracking, Verdict};
-use super::writing::find;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
 use crate::server::Publication;
 use crate::topics::Topics;
 use crate::websocket::Sent;
-use crate::ws::{SendError, SharedMessage};
+use crate::ws::{Frame, SendError, SharedMessage};
 
 /// Sends a message to every open connection of a server.
 pub(crate) fn broadcast(server: Id, message: &Arc<SharedMessage>) -> Result<()> {
@@ -117,7 +114,7 @@ impl LoopCore {
 
     /// The slot of the server that a living connection came to.
     fn server_of(&self, id: Id) -> Result<u32> {
-        let server = self.with_conn(id, |conn| (!conn.flags.ended).then_some(conn.server));
+        let server = self.with_conn(id, |conn| (!conn.flags.has(Flag::Ended)).then_some(conn.server));
         match server.flatten() {
             None => Err(ErrorCode::Closed.into()),
             Some(NO_SERVER) => {
@@ -137,7 +134,7 @@ impl LoopCore {
         let mut conns = self.conns.borrow_mut();
         let mut missed = Missed::default();
         for slot in subscribers {
-            if let Some(Some(conn)) = conns.get_mut(slot as usize)
+            if let Some(conn) = conns.at(slot)
                 && publication.except != Some(conn.id)
             {
                 self.share(conn, &publication.message, &mut missed);
@@ -159,8 +156,8 @@ impl LoopCore {
         }
         let mut conns = self.conns.borrow_mut();
         let mut missed = Missed::default();
-        for conn in conns.iter_mut().flatten() {
-            if conn.server == server.slot() && !conn.flags.routed {
+        for conn in conns.iter_mut() {
+            if conn.server == server.slot() && !conn.flags.has(Flag::Routed) {
                 self.share(conn, message, &mut missed);
             }
         }
@@ -207,7 +204,7 @@ impl LoopCore {
         Ok(())
     }
 
-    fn write_shared(&self, conn: &mut Conn, cork: &mut Vec<u8>, frame: Bytes) {
+    fn write_shared(&self, conn: &mut Conn, cork: &mut Vec<u8>, frame: Frame) {
         conn.slot.counters.messages_out.add(1);
         let tracking = conn.profile.tracking(Tracking::NONE);
         if self.corked.get() == conn.id.slot() {
@@ -284,7 +281,7 @@ impl LoopCore {
         let mut conns = self.conns.borrow_mut();
         let mut missed = Missed::default();
         for id in ids {
-            if let Some(conn) = find(&mut conns, id) {
+            if let Some(conn) = conns.find(id) {
                 self.share(conn, message, &mut missed);
             }
         }

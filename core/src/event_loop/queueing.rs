@@ -9,7 +9,7 @@ use super::memory;
 use super::messages::{Form, not_open, outbox_full};
 use super::parts::Deferred;
 use super::shared::Shared;
-use super::slot::{Held, Slot};
+use super::slot::{Held, OutboxLimits, Slot};
 use super::tracking::{self, Tracking};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
@@ -36,17 +36,17 @@ pub(super) fn send(
         return Err(ErrorCode::MessageUnfinished.into());
     }
     match slot.ready_state() {
-        ReadyState::Open if !has_room(slot, payload.len())? => {
+        ReadyState::Open if !has_room(slot, held.limits(), payload.len())? => {
             if form.part.is_some() {
-                return Err(why_full(slot)); // it can't lack a part
+                return Err(why_full(slot, held.limits())); // it can't lack a part
             }
-            return Ok(drop_newest(shared, slot, &mut held, id, options.token));
+            return Ok(drop_newest(shared, &mut held, id, options.token));
         }
         ReadyState::Open => {}
         ReadyState::Connecting if form.part.is_none() => may_be_kept(slot, &held, payload.len())?,
         _ => return Err(not_open(slot)),
     }
-    let over = count_queued(slot, payload.len());
+    let over = count_queued(slot, held.limits(), payload.len());
     let outgoing = Outgoing {
         form,
         payload: payload.into(),
@@ -61,21 +61,21 @@ pub(super) fn send(
 ///
 /// # Errors
 /// [`ErrorCode::OutboxFull`] and [`ErrorCode::MemoryBudget`], if that is the policy.
-fn has_room(slot: &Slot, length: usize) -> Result<bool> {
-    let (waiting, limit) = (slot.buffered(), slot.hard_limit());
+fn has_room(slot: &Slot, limits: OutboxLimits, length: usize) -> Result<bool> {
+    let (waiting, limit) = (slot.buffered(), limits.hard_limit);
     let is_over_budget = memory::is_over();
     if waiting <= limit && !is_over_budget {
         return Ok(true);
     }
-    match slot.slow_consumer() {
-        SlowConsumer::Error => Err(why_full(slot)),
+    match limits.slow_consumer {
+        SlowConsumer::Error => Err(why_full(slot, limits)),
         // Older messages give way once the loop takes this one; what it hasn't taken is bounded, too.
         SlowConsumer::DropOldest if is_over_budget => {
             Ok(waiting.saturating_sub(slot.queued()) >= length as u64 && slot.queued() <= limit)
         }
         SlowConsumer::DropOldest => Ok(slot.queued() <= limit),
         // Others have used the budget up.
-        SlowConsumer::Close if waiting == 0 => Err(why_full(slot)),
+        SlowConsumer::Close if waiting == 0 => Err(why_full(slot, limits)),
         SlowConsumer::DropNewest | SlowConsumer::Close => Ok(false),
     }
 }
@@ -88,26 +88,26 @@ pub(super) fn send_shared(shared: &Shared, id: Id, message: &Arc<SharedMessage>)
         return Err(not_open(slot));
     }
     let length = message.frame().len();
-    if !has_room(slot, length)? {
-        return Ok(drop_newest(shared, slot, &mut held, id, None));
+    if !has_room(slot, held.limits(), length)? {
+        return Ok(drop_newest(shared, &mut held, id, None));
     }
-    let over = count_queued(slot, length);
+    let over = count_queued(slot, held.limits(), length);
     shared.push(Command::SendShared(id, message.clone()));
     Ok(if over { Sent::OverMark } else { Sent::Queued })
 }
 
 /// Counts what is queued, and says whether that makes more than the high-water mark.
-fn count_queued(slot: &Slot, length: usize) -> bool {
+fn count_queued(slot: &Slot, limits: OutboxLimits, length: usize) -> bool {
     slot.add_queued(length);
-    let over = slot.buffered() > slot.high_water_mark();
+    let over = slot.buffered() > limits.high_water_mark;
     if over {
         slot.set_over_mark();
     }
     over
 }
 
-fn why_full(slot: &Slot) -> Error {
-    tracking::why_full(slot.buffered() as usize, slot.hard_limit() as usize)
+fn why_full(slot: &Slot, limits: OutboxLimits) -> Error {
+    tracking::why_full(slot.buffered() as usize, limits.hard_limit as usize)
 }
 
 /// Whether a message of this length may wait for a connection.
@@ -121,8 +121,8 @@ fn may_be_kept(slot: &Slot, held: &Held<'_>, length: usize) -> Result<()> {
     }
 }
 
-fn drop_newest(shared: &Shared, slot: &Slot, held: &mut Held<'_>, id: Id, token: Option<u64>) -> Sent {
-    if token.is_some() || slot.slow_consumer() == SlowConsumer::Close {
+fn drop_newest(shared: &Shared, held: &mut Held<'_>, id: Id, token: Option<u64>) -> Sent {
+    if token.is_some() || held.limits().slow_consumer == SlowConsumer::Close {
         shared.push(Command::Overflow(id, token));
     } else {
         held.count_dropped();
@@ -174,9 +174,10 @@ impl LoopCore {
         let Some(slot) = self.shared().slots.get(id) else {
             return;
         };
+        let limits = slot.hold().limits();
         let open = self.with_conn(id, |conn| conn.is_open());
-        if open == Some(true) && slot.slow_consumer() == SlowConsumer::Close {
-            self.close_slow(id, why_full(slot));
+        if open == Some(true) && limits.slow_consumer == SlowConsumer::Close {
+            self.close_slow(id, why_full(slot, limits));
         }
         slot.count_dropped();
         self.report(id, token, SendOutcome::Dropped);

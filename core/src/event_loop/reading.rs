@@ -4,7 +4,7 @@ use std::io;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use super::connection::{Conn, Held, HeldMessage, Stage};
+use super::connection::{Conn, Flag, Held, HeldMessage, Stage};
 use super::core::{LoopCore, NOBODY, RECEIVE_BUFFER};
 use super::memory;
 use super::stream::Input;
@@ -80,7 +80,7 @@ impl LoopCore {
     fn receive(&self, id: Id, buffer: &mut [u8]) -> Option<io::Result<Input>> {
         self.with_conn(id, |conn| {
             if (!conn.takes_input() || conn.has_waiting()) && !conn.reads_ahead() {
-                conn.flags.unread = true;
+                conn.flags.set(Flag::Unread, true);
                 return None;
             }
             let received = conn.stream.as_mut()?.receive(buffer);
@@ -112,7 +112,7 @@ impl LoopCore {
                 Some(Step::Discard) | None => return,
             };
         }
-        if self.with_conn(id, |conn| conn.flags.unannounced) == Some(true) {
+        if self.with_conn(id, |conn| conn.flags.has(Flag::Unannounced)) == Some(true) {
             self.announce(id);
         }
     }
@@ -190,11 +190,11 @@ impl LoopCore {
         handler: &mut Option<Arc<dyn Handler>>,
     ) -> Option<(WebSocket, MessageType, Range<usize>)> {
         let mut conns = self.conns.borrow_mut();
-        let conn = conns.get_mut(id.slot() as usize)?.as_mut()?;
+        let conn = conns.at(id.slot())?;
         let Stage::Open(machine) = &mut conn.stage else {
             return None;
         };
-        if conn.flags.detour {
+        if conn.flags.has(Flag::Detour) {
             return None;
         }
         let (kind, range) = machine.whole_message(data, now, &conn.profile.protocol)?;
@@ -215,7 +215,7 @@ impl LoopCore {
             let Stage::Open(machine) = &mut conn.stage else {
                 return None;
             };
-            if conn.flags.paused {
+            if conn.flags.has(Flag::Paused) {
                 return None;
             }
             let (mut scratch, mut cork) = (self.scratch.borrow_mut(), self.cork.borrow_mut());
@@ -280,8 +280,8 @@ impl LoopCore {
         edges: Edges,
     ) {
         let skipped = self.with_conn(ws.id(), |conn| {
-            let skipped = conn.flags.skipping;
-            conn.flags.skipping &= !edges.is_last;
+            let skipped = conn.flags.has(Flag::Skipping);
+            conn.flags.set(Flag::Skipping, skipped && !edges.is_last);
             if !skipped && handler.is_none() {
                 conn.hold_part(kind, payload, edges);
             }
@@ -348,13 +348,13 @@ impl LoopCore {
     /// Calls `on_open`, or remembers it for a handler that isn't there yet.
     pub(crate) fn announce(&self, id: Id) {
         let handler = self.with_conn(id, |conn| {
-            if !std::mem::take(&mut conn.flags.unannounced) || conn.flags.ended {
+            if !conn.flags.take(Flag::Unannounced) || conn.flags.has(Flag::Ended) {
                 return None;
             }
-            if conn.handler.is_none() && !conn.flags.reopened {
+            if conn.handler.is_none() && !conn.flags.has(Flag::Reopened) {
                 conn.held().open = true;
             }
-            let reopened = std::mem::take(&mut conn.flags.reopened);
+            let reopened = conn.flags.take(Flag::Reopened);
             let handler = conn.handler.clone()?;
             Some((handler, conn.websocket(), reopened))
         });
@@ -391,7 +391,7 @@ impl LoopCore {
             let ready = conn.takes_input();
             ready.then(|| {
                 let stash = conn.take_stash();
-                (stash, std::mem::take(&mut conn.flags.unread))
+                (stash, conn.flags.take(Flag::Unread))
             })
         });
         let Some(Some((stash, unread))) = stash else {
@@ -455,8 +455,8 @@ enum Step {
 impl Conn {
     fn next_step(&self) -> Step {
         match &self.stage {
-            Stage::Open(_) if self.flags.unannounced => Step::Announce,
-            Stage::Open(_) if self.flags.paused => Step::Wait,
+            Stage::Open(_) if self.flags.has(Flag::Unannounced) => Step::Announce,
+            Stage::Open(_) if self.flags.has(Flag::Paused) => Step::Wait,
             Stage::Open(_) => Step::Frames,
             Stage::Serving(serving) if serving.takes_body() => Step::Body,
             Stage::Serving(serving) if serving.takes_input() => Step::Request,

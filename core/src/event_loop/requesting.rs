@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ::http::Method;
 
-use super::connection::{Conn, NEVER, Stage};
+use super::connection::{Conn, Flag, NEVER, Stage};
 use super::core::LoopCore;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
@@ -231,7 +231,7 @@ impl LoopCore {
         let now = self.now();
         self.with_conn(id, |conn| {
             conn.stage = Stage::Requesting(Box::new(Requesting::new(hearer, now)));
-            conn.flags.unannounced = true;
+            conn.flags.set(Flag::Unannounced, true);
         });
         self.reconsider(id); // which calls `on_open`
         self.arm(id);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::connecting::{Connecting, Purpose};
-use super::connection::{Conn, NEVER, Stage};
+use super::connection::{Conn, Flag, NEVER, Stage};
 use super::core::LoopCore;
 use super::keeping::Kept;
 use crate::client::{self, ClientOptions};
@@ -90,7 +90,7 @@ impl LoopCore {
         let now = self.now();
         let is_ending = self.closed.get() || self.cut_at.get() != NEVER;
         let event = self.with_conn(id, |conn| {
-            if is_ending || conn.flags.leaving || conn.flags.ended {
+            if is_ending || conn.flags.has(Flag::Leaving) || conn.flags.has(Flag::Ended) {
                 return None;
             }
             conn.reconnecting(error.as_ref(), now)
@@ -110,11 +110,11 @@ impl LoopCore {
         self.with_conn(id, |conn| {
             // What was half sent or half received will never be whole.
             conn.slot.set_part_kind(None);
-            conn.flags.skipping = false;
-            conn.stage = Stage::Away(Away {
+            conn.flags.set(Flag::Skipping, false);
+            conn.stage = Stage::Away(Box::new(Away {
                 until: NEVER,
                 event: Some(event),
-            });
+            }));
             conn.recount();
             conn.slot.set_ready_state(ReadyState::Connecting);
         });
@@ -198,7 +198,7 @@ impl Returning {
 impl Conn {
     /// Who has paused reading has paused it for the next connection, too.
     pub(super) fn stay_paused(&mut self) {
-        if self.flags.paused
+        if self.flags.has(Flag::Paused)
             && let Stage::Open(machine) = &mut self.stage
         {
             machine.suspend_liveness();

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use super::connection::{Conn, Stage};
+use super::connection::{Conn, Flag, Stage};
 use super::core::LoopCore;
 use super::exchange::{Arriving, Owed};
 use super::site::Site;
@@ -201,7 +201,7 @@ impl LoopCore {
     fn upgrade(&self, id: Id, site: &Site, request: &Request, branch: Option<usize>) {
         let branch = branch.and_then(|branch| site.branches.get(branch));
         let own = branch.and_then(|branch| branch.own.as_ref());
-        let profile = own.map_or(&site.profile, |(_, profile)| profile);
+        let profile = own.unwrap_or(&site.profile);
         if !origins::allows(&site.options.origins, &request.headers) {
             let origin = request.header("origin").unwrap_or_default();
             let text = format!("pages of this origin may not connect (header Origin: {origin})");
@@ -230,10 +230,9 @@ impl LoopCore {
             let serving = conn.serving()?;
             serving.phase = Phase::Asked(asked);
             serving.deadline = deadline;
-            conn.flags.routed = branch.is_some();
-            if let Some((settings, profile)) = own {
+            conn.flags.set(Flag::Routed, branch.is_some());
+            if let Some(profile) = own {
                 conn.profile = profile.clone();
-                conn.slot.set_limits(settings);
             }
             conn.handler = site.handler.clone();
             conn.user_data = site.options.user_data;
@@ -279,8 +278,8 @@ impl LoopCore {
     /// Says whether there is still somebody to open it for.
     fn open_server(&self, conn: &mut Conn, accept: Accept) -> Result<bool> {
         let protocol = accept.subprotocol.as_deref();
-        if std::mem::take(&mut conn.flags.answering) {
-            conn.flags.silent = false;
+        if conn.flags.take(Flag::Answering) {
+            conn.flags.set(Flag::Silent, false);
             conn.change_hearer(accept.handler, accept.user_data);
             return Ok(false);
         }
@@ -297,8 +296,12 @@ impl LoopCore {
             handshake::accept_response(&asked.accept, protocol, &extensions, &accept.headers, out)
         });
         written.map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))?;
-        conn.slot
-            .set_info(site.info(&asked.target, protocol.unwrap_or_default(), &extensions));
+        conn.slot.set_info(site.info(
+            &asked.target,
+            protocol.unwrap_or_default(),
+            &extensions,
+            conn.profile.limits,
+        ));
         conn.slot.set_ready_state(ReadyState::Open);
         conn.open(Role::Server, self.now(), asked.compression.as_ref());
         conn.change_hearer(accept.handler, accept.user_data);
@@ -308,7 +311,7 @@ impl LoopCore {
     /// The application refuses an upgrade.
     pub(crate) fn refuse(&self, id: Id, refusal: &Refusal) -> Result<()> {
         let ended = self.with_conn(id, |conn| {
-            if std::mem::take(&mut conn.flags.answering) {
+            if conn.flags.take(Flag::Answering) {
                 return Ok(true);
             }
             conn.take_asked(|_| Ok(())).map(|_| false)
@@ -366,7 +369,7 @@ impl LoopCore {
 impl Conn {
     /// The upgrade that waits for an answer, if `check` agrees with the answer.
     fn take_asked(&mut self, check: impl FnOnce(&Asked) -> Result<()>) -> Result<Asked> {
-        if self.flags.ended {
+        if self.flags.has(Flag::Ended) {
             return Err(ErrorCode::Closed.into());
         }
         let slot = self.slot;

@@ -11,7 +11,7 @@ use super::connection::Profile;
 use super::core::LoopCore;
 use super::files::Folder;
 use super::shared::Shared;
-use super::slot::Info;
+use super::slot::{Info, OutboxLimits};
 #[cfg(feature = "redis")]
 use crate::adapter::redis::Member;
 use crate::handle::Id;
@@ -20,7 +20,7 @@ use crate::http::Limits;
 use crate::metrics::ServerMetrics;
 use crate::route::Route;
 use crate::server::{Publication, Server, ServerOptions};
-use crate::settings::{Settings, millis};
+use crate::settings::millis;
 use crate::ws::Millis;
 
 /// What all connections of a server share.
@@ -47,7 +47,7 @@ pub(crate) struct Site {
 /// A route, and what its WebSockets have in common; `None` for what the server's own have.
 pub(crate) struct Branch {
     pub(crate) route: Arc<dyn Route>,
-    pub(crate) own: Option<(Settings, Arc<Profile>)>,
+    pub(crate) own: Option<Arc<Profile>>,
 }
 
 impl Branch {
@@ -55,10 +55,7 @@ impl Branch {
         let settings = route.settings();
         Branch {
             route: route.clone(),
-            own: settings.map(|settings| {
-                let profile = Arc::new(Profile::new(&settings));
-                (settings, profile)
-            }),
+            own: settings.map(|settings| Arc::new(Profile::new(&settings))),
         }
     }
 }
@@ -163,10 +160,19 @@ impl Site {
     }
 
     /// What was agreed on; connections that agreed on the same share it.
-    pub(crate) fn info(&self, target: &str, protocol: &str, extensions: &str) -> Arc<Info> {
+    pub(crate) fn info(
+        &self,
+        target: &str,
+        protocol: &str,
+        extensions: &str,
+        limits: OutboxLimits,
+    ) -> Arc<Info> {
         let mut last = self.last_info.lock();
         let same = |info: &&Arc<Info>| {
-            *info.url == *target && *info.protocol == *protocol && *info.extensions == *extensions
+            *info.url == *target
+                && *info.protocol == *protocol
+                && *info.extensions == *extensions
+                && info.limits == limits
         };
         if let Some(info) = last.as_ref().filter(same) {
             return info.clone();
@@ -175,6 +181,7 @@ impl Site {
             url: target.into(),
             protocol: protocol.into(),
             extensions: extensions.into(),
+            limits,
             answered: None,
         });
         last.insert(info).clone()

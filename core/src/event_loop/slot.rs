@@ -18,12 +18,36 @@ use crate::settings::{Settings, SlowConsumer};
 use crate::tls::TlsInfo;
 use crate::ws::{MessageType, Ratio, ReadyState};
 
-/// What was agreed on in the opening handshake. Connections of one server that agreed on the same share one.
+/// How much may wait for a connection, as other threads have to know it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct OutboxLimits {
+    pub(crate) high_water_mark: u64,
+    /// `u64::MAX` where there is none.
+    pub(crate) hard_limit: u64,
+    pub(crate) slow_consumer: SlowConsumer,
+}
+
+impl OutboxLimits {
+    pub(crate) fn of(settings: &Settings) -> OutboxLimits {
+        OutboxLimits {
+            high_water_mark: settings.high_water_mark as u64,
+            hard_limit: match settings.hard_limit {
+                0 => u64::MAX,
+                limit => limit as u64,
+            },
+            slow_consumer: settings.slow_consumer,
+        }
+    }
+}
+
+/// What was agreed on in the opening handshake, and the limits. Connections of one server for which it is the same share
+/// one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Info {
     pub(crate) url: Box<str>,
     pub(crate) protocol: Box<str>,
     pub(crate) extensions: Box<str>,
+    pub(crate) limits: OutboxLimits,
     /// Of a client that has been open.
     pub(crate) answered: Option<Box<Answered>>,
 }
@@ -53,8 +77,6 @@ pub(crate) struct Slot {
     buffered: AtomicU64,
     queued: AtomicU64,
     pub(crate) counters: Counters,
-    high_water_mark: AtomicU64,
-    hard_limit: AtomicU64,
     /// Kept so that addresses need no memory: they are asked from the system. Changed under the lock of `cold`, which is
     /// smaller without it, and cleared before the socket closes.
     socket: AtomicSocket,
@@ -62,14 +84,12 @@ pub(crate) struct Slot {
     latency: AtomicU32,
     /// The slot of the server that a connection came to, or one of the words below.
     server: AtomicU32,
-    over_mark: AtomicBool,
-    slow_consumer: AtomicU8,
     /// Of the memory budget.
     share: Share,
-    /// The type of the message that is being sent in parts; 0 for none.
-    part_kind: AtomicU8,
-    /// An upgrade waits for its answer: whoever takes this gives it.
-    question: AtomicBool,
+    over_mark: AtomicBool,
+    /// What is begun and not done. Before the connection is open, [`QUESTION`], if an upgrade waits for its answer: whoever
+    /// takes that gives it. Then the type of the message that is being sent in parts; 0 for nothing.
+    begun: AtomicU8,
     cold: Mutex<Cold>,
 }
 
@@ -101,7 +121,14 @@ impl Held<'_> {
     pub(crate) fn kept_limit(&self) -> usize {
         self.0.more.as_ref().map_or(0, |more| more.kept_limit)
     }
+
+    /// Of a connection that is open, or a client's.
+    pub(crate) fn limits(&self) -> OutboxLimits {
+        self.0.info.as_ref().map(|info| info.limits).unwrap_or_default()
+    }
 }
+
+const QUESTION: u8 = 0xff;
 
 const LIVE: u64 = 1 << 8;
 /// It is a server itself.
@@ -115,15 +142,11 @@ impl Slot {
             buffered: AtomicU64::new(0),
             queued: AtomicU64::new(0),
             counters: Counters::default(),
-            high_water_mark: AtomicU64::new(0),
-            hard_limit: AtomicU64::new(0),
             socket: AtomicSocket::new(NO_SOCKET),
             latency: AtomicU32::new(NO_LATENCY),
             server: AtomicU32::new(NO_SERVER),
             over_mark: AtomicBool::new(false),
-            slow_consumer: AtomicU8::new(0),
-            part_kind: AtomicU8::new(0),
-            question: AtomicBool::new(false),
+            begun: AtomicU8::new(0),
             cold: Mutex::new(Cold {
                 info: None,
                 more: None,
@@ -174,8 +197,7 @@ impl Slot {
             count.store(0, Ordering::Relaxed);
         }
         self.over_mark.store(false, Ordering::Relaxed);
-        self.part_kind.store(0, Ordering::Relaxed);
-        self.question.store(false, Ordering::Relaxed);
+        self.begun.store(0, Ordering::Relaxed);
         self.latency.store(NO_LATENCY, Ordering::Relaxed);
     }
 
@@ -208,27 +230,6 @@ impl Slot {
     /// While this is held, the connection isn't closed.
     pub(crate) fn hold(&self) -> Held<'_> {
         Held(self.cold.lock())
-    }
-
-    pub(crate) fn set_limits(&self, settings: &Settings) {
-        let limit = match settings.hard_limit {
-            0 => u64::MAX,
-            limit => limit as u64,
-        };
-        self.high_water_mark
-            .store(settings.high_water_mark as u64, Ordering::Relaxed);
-        self.hard_limit.store(limit, Ordering::Relaxed);
-        self.slow_consumer
-            .store(settings.slow_consumer as u8, Ordering::Relaxed);
-    }
-
-    pub(crate) fn slow_consumer(&self) -> SlowConsumer {
-        match self.slow_consumer.load(Ordering::Relaxed) {
-            1 => SlowConsumer::DropNewest,
-            2 => SlowConsumer::DropOldest,
-            3 => SlowConsumer::Close,
-            _ => SlowConsumer::Error,
-        }
     }
 
     pub(crate) fn buffered(&self) -> u64 {
@@ -331,14 +332,6 @@ impl Slot {
         }
     }
 
-    pub(crate) fn hard_limit(&self) -> u64 {
-        self.hard_limit.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn high_water_mark(&self) -> u64 {
-        self.high_water_mark.load(Ordering::Relaxed)
-    }
-
     /// Remembers that a sender was told to wait, so that `on_drain` will follow.
     pub(crate) fn set_over_mark(&self) {
         self.over_mark.store(true, Ordering::Release);
@@ -349,15 +342,15 @@ impl Slot {
     }
 
     /// Whether a sender waits for `on_drain` and what is left is low enough for it; asking resets it.
-    pub(crate) fn take_drained(&self) -> bool {
+    pub(crate) fn take_drained(&self, high_water_mark: usize) -> bool {
         self.is_over_mark()
-            && self.buffered() <= self.high_water_mark() / 2
+            && self.buffered() <= high_water_mark as u64 / 2
             && self.over_mark.swap(false, Ordering::Acquire)
     }
 
     /// The type of the message of which a part was sent last that was not its last.
     pub(crate) fn part_kind(&self) -> Option<MessageType> {
-        match self.part_kind.load(Ordering::Relaxed) {
+        match self.begun.load(Ordering::Relaxed) {
             1 => Some(MessageType::Text),
             2 => Some(MessageType::Binary),
             _ => None,
@@ -366,16 +359,18 @@ impl Slot {
 
     pub(crate) fn set_part_kind(&self, kind: Option<MessageType>) {
         let number = kind.map_or(0, |kind| kind as u8);
-        self.part_kind.store(number, Ordering::Relaxed);
+        self.begun.store(number, Ordering::Relaxed);
     }
 
     pub(crate) fn ask(&self) {
-        self.question.store(true, Ordering::Release);
+        self.begun.store(QUESTION, Ordering::Release);
     }
 
     /// Takes the question, for one answer only.
     pub(crate) fn take_question(&self) -> bool {
-        self.question.swap(false, Ordering::AcqRel)
+        self.begun
+            .compare_exchange(QUESTION, 0, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
     }
 
     pub(crate) fn set_latency(&self, latency: Option<Duration>) {
@@ -442,6 +437,6 @@ mod tests {
 
     #[test]
     fn a_slot_is_small() {
-        assert_eq!(size_of::<Slot>(), 136);
+        assert_eq!(size_of::<Slot>(), 112);
     }
 }

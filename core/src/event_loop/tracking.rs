@@ -3,7 +3,7 @@
 //! Such a message keeps its boundaries on the way: in the cork by a [`Mark`], in the outbox by a chunk of its own or a
 //! note where it ends. All others pay nothing for that.
 
-use super::connection::{Conn, NEVER};
+use super::connection::{Conn, Flag, NEVER};
 use super::core::LoopCore;
 use super::memory;
 use super::messages::outbox_full;
@@ -199,10 +199,10 @@ impl LoopCore {
 
     /// Hands what waits to the system, if it hasn't refused it.
     fn offer(&self, conn: &mut Conn) {
-        if !conn.flags.blocked && !conn.flags.broken {
+        if !conn.flags.has(Flag::Blocked) && !conn.flags.has(Flag::Broken) {
             self.flush_now(conn);
         }
-        if conn.flags.broken {
+        if conn.flags.has(Flag::Broken) {
             self.mark_dirty(conn);
         }
     }

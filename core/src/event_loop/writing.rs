@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::connection::{Conn, Stage};
+use super::connection::{Conn, Flag, Stage};
 use super::core::LoopCore;
 use super::slot::Slot;
 use crate::error::{Error, ErrorCode};
@@ -46,7 +46,7 @@ impl LoopCore {
 
     /// Puts the socket on the list of those to flush; [`LoopCore::ask_for_flush`] follows when nothing is borrowed.
     pub(crate) fn mark_dirty(&self, conn: &mut Conn) {
-        if !std::mem::replace(&mut conn.flags.dirty, true) {
+        if !conn.flags.raise(Flag::Dirty) {
             self.dirty.borrow_mut().push(conn.id.slot());
         }
     }
@@ -56,13 +56,13 @@ impl LoopCore {
         let (closing, has_deadline) = {
             let mut cork = self.cork.borrow_mut();
             let mut conns = self.conns.borrow_mut();
-            let Some(conn) = find(&mut conns, id) else {
+            let Some(conn) = conns.find(id) else {
                 cork.clear();
                 return self.marks.borrow_mut().clear();
             };
             if !cork.is_empty() {
                 self.flush_into(conn, &mut cork);
-                if conn.flags.broken {
+                if conn.flags.has(Flag::Broken) {
                     self.mark_dirty(conn);
                 }
             }
@@ -84,7 +84,7 @@ impl LoopCore {
         let mut list = self.dirty.take();
         for slot in list.drain(..) {
             let id = self.with_slot(slot, |conn| {
-                conn.flags.dirty = false;
+                conn.flags.set(Flag::Dirty, false);
                 conn.id
             });
             if let Some(id) = id {
@@ -104,7 +104,7 @@ impl LoopCore {
         };
         let result = self.with_conn(id, |conn| {
             self.expire(conn);
-            if conn.flags.broken {
+            if conn.flags.has(Flag::Broken) {
                 Ok(0)
             } else {
                 self.flush_outbox(conn)
@@ -115,14 +115,14 @@ impl LoopCore {
             Some(Ok(count)) => slot.sub_buffered(count),
             Some(Err(error)) => self.write_failed(id, slot, &error),
         }
-        if self.with_conn(id, |conn| conn.flags.broken) == Some(true) {
+        if self.with_conn(id, |conn| conn.flags.has(Flag::Broken)) == Some(true) {
             return self.read_what_is_left(id);
         }
         self.answer_latest(id);
         if self.has_reports() {
             self.deliver_reports();
         }
-        if slot.ready_state() == ReadyState::Open && slot.take_drained() {
+        if slot.ready_state() == ReadyState::Open && slot.is_over_mark() {
             self.deliver_drain(id);
         }
         self.serve_on(id);
@@ -147,7 +147,7 @@ impl LoopCore {
         let taken = conn
             .outbox
             .flush(stream, |token| self.report(id, [token], SendOutcome::Taken));
-        conn.flags.blocked = !conn.outbox.is_empty();
+        conn.flags.set(Flag::Blocked, !conn.outbox.is_empty());
         if let Ok(count) = &taken {
             conn.slot.counters.bytes_out.add(*count as u64);
         }
@@ -172,7 +172,7 @@ impl LoopCore {
         let id = conn.id;
         conn.outbox
             .clear(|token| self.report(id, [token], SendOutcome::Failed));
-        conn.flags.broken = true;
+        conn.flags.set(Flag::Broken, true);
         let failure = Error::new(ErrorCode::Io, format!("sending failed: {error}"));
         conn.ending().error.get_or_insert(failure);
     }
@@ -188,10 +188,10 @@ impl LoopCore {
 
     fn deliver_drain(&self, id: Id) {
         let handler = self.with_conn(id, |conn| {
-            let open = conn.is_open();
+            let is_due = conn.is_open() && conn.slot.take_drained(conn.profile.high_water_mark);
             conn.handler
                 .clone()
-                .filter(|_| open)
+                .filter(|_| is_due)
                 .map(|handler| (handler, conn.websocket()))
         });
         if let Some(Some((handler, ws))) = handler {
@@ -202,7 +202,7 @@ impl LoopCore {
     /// Sends the cork, or puts it behind what waits already.
     pub(crate) fn flush_into(&self, conn: &mut Conn, cork: &mut Vec<u8>) {
         let mut taken = 0;
-        if conn.flags.broken {
+        if conn.flags.has(Flag::Broken) {
             self.fail_marks(conn.id);
             taken = cork.len();
         } else if conn.outbox.is_empty()
@@ -229,12 +229,6 @@ impl LoopCore {
             cork.shrink_to(KEPT_CORK);
         }
     }
-}
-
-#[inline(always)]
-pub(super) fn find(conns: &mut [Option<Box<Conn>>], id: Id) -> Option<&mut Conn> {
-    let conn = conns.get_mut(id.slot() as usize)?.as_mut()?;
-    (conn.id == id).then_some(conn)
 }
 
 pub(super) fn is_temporary(error: &io::Error) -> bool {

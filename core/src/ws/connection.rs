@@ -8,7 +8,7 @@ use super::deflate::Deflate;
 use super::event::{End, Why};
 use super::frame::{self, MAX_CONTROL, Opcode};
 use super::liveness::{Due, Liveness};
-use super::receiver::{Body, Receiver, Rules, Unit};
+use super::receiver::{self, Body, Receiver, Rules, Unit};
 use super::sending::Sending;
 use super::{
     Agreement, Compression, Config, Event, MessageType, Millis, Payload, ProtocolError, ReadyState, Received,
@@ -24,7 +24,8 @@ use super::{
 /// [`receive`]: Connection::receive
 #[derive(Debug)]
 pub struct Connection {
-    receiver: Receiver,
+    /// While something that has come is incomplete: between messages most connections have nothing.
+    receiver: Option<Box<Receiver>>,
     liveness: Liveness,
     /// Apart, because most connections have none.
     pub(super) deflate: Option<Box<Deflate>>,
@@ -55,7 +56,7 @@ impl Connection {
     /// An open connection whose handshake is done. `now` begins the first idle time.
     pub fn new(role: Role, now: Millis) -> Connection {
         Connection {
-            receiver: Receiver::default(),
+            receiver: None,
             liveness: Liveness::new(now),
             deflate: None,
             plain_below: u32::MAX,
@@ -90,12 +91,10 @@ impl Connection {
         now: Millis,
         config: &Config,
     ) -> Option<(MessageType, Range<usize>)> {
-        if self.is_deaf {
+        if self.is_deaf || self.receiver.is_some() {
             return None;
         }
-        let found = self
-            .receiver
-            .whole_message(input, self.role, config.max_message)?;
+        let found = receiver::whole_message(input, self.role, config.max_message)?;
         self.liveness.heard(now);
         Some(found)
     }
@@ -146,11 +145,19 @@ impl Connection {
             max_fragments: config.max_fragments,
             deflate: self.deflate.as_deref_mut(),
         };
+        let mut fresh = Receiver::default();
+        let receiver = self.receiver.as_deref_mut().unwrap_or(&mut fresh);
         let read = if config.message_parts {
-            self.receiver.receive_part(input, rules, scratch)
+            receiver.receive_part(input, rules, scratch)
         } else {
-            self.receiver.receive(input, rules, scratch)
+            receiver.receive(input, rules, scratch)
         };
+        let is_idle = receiver.is_idle();
+        if is_idle {
+            self.receiver = None;
+        } else if self.receiver.is_none() {
+            self.receiver = Some(Box::new(fresh));
+        }
         match read {
             Ok((consumed, None)) => ControlFlow::Continue(Received {
                 consumed,
@@ -348,7 +355,7 @@ impl Connection {
     /// How many bytes are kept of a message or control frame that is not complete.
     #[inline]
     pub fn arriving(&self) -> usize {
-        self.receiver.arriving()
+        self.receiver.as_ref().map_or(0, |receiver| receiver.arriving())
     }
 
     /// Which end this is.
@@ -392,7 +399,7 @@ impl Connection {
 
     /// The answer that was just read has come at this time; see [`pinged_at`](Self::pinged_at).
     pub fn answered_at(&mut self, micros: u64) {
-        self.liveness.measure(micros);
+        self.liveness.answered_at(micros);
     }
 
     #[inline(always)]
@@ -455,7 +462,7 @@ impl Connection {
     #[cold]
     fn stop<'a>(&mut self, consumed: usize, why: Why<'a>) -> ControlFlow<End<'a>, Received<'a>> {
         self.is_deaf = true;
-        self.receiver = Receiver::default();
+        self.receiver = None;
         ControlFlow::Break(End { consumed, why })
     }
 
@@ -517,7 +524,7 @@ impl Connection {
         self.state = State::Closed;
         self.is_deaf = true;
         self.plain_below = 0;
-        self.receiver = Receiver::default();
+        self.receiver = None;
         self.deflate = None;
     }
 
@@ -585,6 +592,6 @@ mod tests {
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn is_small() {
-        assert_eq!(size_of::<Connection>(), 144);
+        assert_eq!(size_of::<Connection>(), 64);
     }
 }

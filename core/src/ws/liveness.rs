@@ -16,35 +16,59 @@ pub(super) enum Due {
     Dead,
 }
 
-/// Any data proves liveness, not only pongs; so a ping goes out only into silence, and receiving costs two stores.
+/// Any data proves liveness, not only pongs; so a ping goes out only into silence, and receiving costs two looks and a
+/// store.
 #[derive(Debug)]
 pub(super) struct Liveness {
     /// When data last came.
     heard: Millis,
+    /// From a ping on until its pong, or data, has come: most connections wait for none most of the time.
+    asked: Option<Box<Asked>>,
+    /// In microseconds.
+    latency: u32,
+    suspended: bool,
+}
+
+/// The latest ping.
+#[derive(Debug)]
+struct Asked {
     /// While `unanswered`: when the wait began.
-    asked: Millis,
-    /// When the latest ping went out, the only one that waits for its pong; in microseconds.
+    since: Millis,
+    /// When it went out, in microseconds.
     pinged: u64,
     fingerprint: u64,
-    /// In microseconds, as `pinged`.
-    latency: u32,
-    /// A ping went out and no data came since.
+    /// It went out and no data came since.
     unanswered: bool,
-    /// The latest ping's pong has not come.
+    /// Its pong has not come. Only the latest ping waits for one.
     pong_due: bool,
-    suspended: bool,
+}
+
+impl Asked {
+    fn at(now: Millis) -> Asked {
+        Asked {
+            since: now,
+            pinged: 0,
+            fingerprint: 0,
+            unanswered: false,
+            pong_due: false,
+        }
+    }
+
+    /// The wait begins, unless one is on: that goes on, or an application that pings often would keep a dead peer alive.
+    fn wait(&mut self, now: Millis) {
+        if !self.unanswered {
+            self.since = now;
+            self.unanswered = true;
+        }
+    }
 }
 
 impl Liveness {
     pub(super) fn new(now: Millis) -> Liveness {
         Liveness {
             heard: now,
-            asked: now,
-            pinged: 0,
-            fingerprint: 0,
+            asked: None,
             latency: UNKNOWN,
-            unanswered: false,
-            pong_due: false,
             suspended: false,
         }
     }
@@ -52,31 +76,35 @@ impl Liveness {
     #[inline]
     pub(super) fn heard(&mut self, now: Millis) {
         self.heard = now;
-        self.unanswered = false;
+        if let Some(asked) = &mut self.asked {
+            asked.unanswered = false;
+            self.tidy();
+        }
     }
 
     /// The ping that was due is going out: the wait, or the time to the next one, begins now.
     pub(super) fn idle_ping_due(&mut self, now: Millis) {
-        self.asked = now;
-        self.unanswered = true;
+        let asked = self.asked(now);
+        asked.since = now;
+        asked.unanswered = true;
     }
 
     pub(super) fn ping_sent(&mut self, payload: &[u8], now: Millis) {
-        // A wait that is on goes on, or an application that pings often would keep a dead peer alive.
-        if !self.unanswered {
-            self.asked = now;
-            self.unanswered = true;
-        }
-        self.pinged = micros(now);
-        self.fingerprint = fingerprint(payload);
-        self.pong_due = true;
+        let asked = self.asked(now);
+        asked.wait(now);
+        asked.pinged = micros(now);
+        asked.fingerprint = fingerprint(payload);
+        asked.pong_due = true;
     }
 
     /// Says whether it answers the latest ping.
     pub(super) fn pong_received(&mut self, payload: &[u8], now: Millis) -> bool {
-        let is_answer = self.pong_due && self.fingerprint == fingerprint(payload);
+        let Some(asked) = &mut self.asked else {
+            return false;
+        };
+        let is_answer = asked.pong_due && asked.fingerprint == fingerprint(payload);
         if is_answer {
-            self.pong_due = false;
+            asked.pong_due = false;
             self.measure(micros(now));
         }
         is_answer
@@ -84,13 +112,22 @@ impl Liveness {
 
     /// The latest ping went out at this time, in microseconds on the same clock.
     pub(super) fn pinged_at(&mut self, micros: u64) {
-        self.pinged = micros;
+        if let Some(asked) = &mut self.asked {
+            asked.pinged = micros;
+        }
     }
 
-    /// The latest ping's answer has come at this time.
-    pub(super) fn measure(&mut self, micros: u64) {
-        let latency = micros.saturating_sub(self.pinged).min(u64::from(UNKNOWN - 1));
-        self.latency = latency as u32;
+    /// The latest ping's answer has come at this time, by a finer clock than when it was received.
+    pub(super) fn answered_at(&mut self, micros: u64) {
+        self.measure(micros);
+        self.tidy();
+    }
+
+    fn measure(&mut self, micros: u64) {
+        if let Some(asked) = &self.asked {
+            let latency = micros.saturating_sub(asked.pinged).min(u64::from(UNKNOWN - 1));
+            self.latency = latency as u32;
+        }
     }
 
     pub(super) fn suspend(&mut self) {
@@ -101,29 +138,41 @@ impl Liveness {
     pub(super) fn resume(&mut self, now: Millis) {
         if self.suspended {
             self.suspended = false;
-            self.asked = now;
+            self.prolong(now);
         }
     }
 
     /// The wait that is on begins again, if one is.
     pub(super) fn prolong(&mut self, now: Millis) {
-        if self.unanswered {
-            self.asked = now;
+        if let Some(asked) = &mut self.asked {
+            asked.since = now;
         }
     }
 
     /// What comes next, and when.
     pub(super) fn next(&self, config: &Config) -> Option<(Millis, Due)> {
-        let waits = self.unanswered && !self.suspended;
-        if waits && config.ping_timeout > 0 {
-            return Some((self.asked.saturating_add(config.ping_timeout), Due::Dead));
+        let waiting = self.asked.as_ref().filter(|asked| asked.unanswered);
+        if let Some(asked) = waiting
+            && !self.suspended
+            && config.ping_timeout > 0
+        {
+            return Some((asked.since.saturating_add(config.ping_timeout), Due::Dead));
         }
-        let since = if self.unanswered { self.asked } else { self.heard };
+        let since = waiting.map_or(self.heard, |asked| asked.since);
         (config.ping_interval > 0).then(|| (since.saturating_add(config.ping_interval), Due::Ping))
     }
 
     pub(super) fn latency(&self) -> Option<u64> {
         (self.latency != UNKNOWN).then(|| u64::from(self.latency))
+    }
+
+    fn asked(&mut self, now: Millis) -> &mut Asked {
+        self.asked.get_or_insert_with(|| Box::new(Asked::at(now)))
+    }
+
+    /// Forgets a ping that nothing is waited for any more.
+    fn tidy(&mut self) {
+        self.asked.take_if(|asked| !asked.unanswered && !asked.pong_due);
     }
 }
 

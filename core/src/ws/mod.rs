@@ -36,7 +36,7 @@ pub use error::{ProtocolError, SendError};
 pub use event::{End, Event, Payload, Received, Timeout};
 pub use mask_pool::MaskPool;
 pub use scratch::Scratch;
-pub use shared::SharedMessage;
+pub use shared::{Frame, SharedMessage};
 
 /// Milliseconds on the caller's monotonic clock. Where it begins does not matter.
 pub type Millis = u64;

@@ -59,7 +59,49 @@ pub(super) struct Rules<'a> {
     pub(super) deflate: Option<&'a mut Deflate>,
 }
 
-/// Reads the frames of one connection. Between messages it owns no memory.
+/// The usual case, and nothing else: an unfragmented message below 64 KiB that lies whole at the beginning of
+/// `input`, while nothing else is arriving. It is unmasked there and stays there. `None` if it is anything else or breaks a rule, and then
+/// nothing has happened: [`Receiver::receive`] finds out what it is. Here everything stays in registers, which
+/// halves what a small message costs.
+#[inline(always)]
+pub(super) fn whole_message(
+    input: &mut [u8],
+    role: Role,
+    max_message: usize,
+) -> Option<(MessageType, Range<usize>)> {
+    let (&[first, second], rest) = input.split_first_chunk()?;
+    let kind = match first {
+        0x81 => MessageType::Text,
+        0x82 => MessageType::Binary,
+        _ => return None,
+    };
+    let (len, start) = match second & 0x7f {
+        127 => return None,
+        126 => (usize::from(u16::from_be_bytes(*rest.first_chunk()?)), 4),
+        len => (usize::from(len), 2),
+    };
+    let is_masked = second & 0x80 != 0;
+    if is_masked != (role == Role::Server) || len > max_message {
+        return None;
+    }
+    let mask = if is_masked {
+        *input.get(start..)?.first_chunk()?
+    } else {
+        [0; 4]
+    };
+    let start = if is_masked { start + 4 } else { start };
+    let payload = input.get_mut(start..start + len)?;
+    if is_masked {
+        mask::apply(payload, mask);
+    }
+    if kind == MessageType::Text && utf8::check(payload).is_err() {
+        mask::apply(payload, mask);
+        return None;
+    }
+    Some((kind, start..start + len))
+}
+
+/// Reads the frames of one connection. Between messages it owns no memory, and is itself no more than a fresh one.
 #[derive(Debug, Default)]
 pub(super) struct Receiver {
     /// What has come, inflated, of a message that spans inputs or frames or is compressed; behind it, what has come of a
@@ -86,50 +128,9 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    /// The usual case, and nothing else: an unfragmented message below 64 KiB that lies whole at the beginning of
-    /// `input`. It is unmasked there and stays there. `None` if it is anything else or breaks a rule, and then
-    /// nothing has happened: [`Receiver::receive`] finds out what it is. Here everything stays in registers, which
-    /// halves what a small message costs.
-    #[inline(always)]
-    pub(super) fn whole_message(
-        &self,
-        input: &mut [u8],
-        role: Role,
-        max_message: usize,
-    ) -> Option<(MessageType, Range<usize>)> {
-        if self.frame.is_some() || self.message.is_some() || self.carried > 0 {
-            return None;
-        }
-        let (&[first, second], rest) = input.split_first_chunk()?;
-        let kind = match first {
-            0x81 => MessageType::Text,
-            0x82 => MessageType::Binary,
-            _ => return None,
-        };
-        let (len, start) = match second & 0x7f {
-            127 => return None,
-            126 => (usize::from(u16::from_be_bytes(*rest.first_chunk()?)), 4),
-            len => (usize::from(len), 2),
-        };
-        let is_masked = second & 0x80 != 0;
-        if is_masked != (role == Role::Server) || len > max_message {
-            return None;
-        }
-        let mask = if is_masked {
-            *input.get(start..)?.first_chunk()?
-        } else {
-            [0; 4]
-        };
-        let start = if is_masked { start + 4 } else { start };
-        let payload = input.get_mut(start..start + len)?;
-        if is_masked {
-            mask::apply(payload, mask);
-        }
-        if kind == MessageType::Text && utf8::check(payload).is_err() {
-            mask::apply(payload, mask);
-            return None;
-        }
-        Some((kind, start..start + len))
+    /// Whether nothing has come of a message or frame that is not complete.
+    pub(super) fn is_idle(&self) -> bool {
+        self.frame.is_none() && self.message.is_none() && self.carried == 0
     }
 
     /// What it keeps between two inputs.

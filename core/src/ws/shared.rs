@@ -1,6 +1,6 @@
 //! Messages to many connections: encoded once, and compressed once for all who can read that.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
@@ -12,16 +12,19 @@ use super::{MessageType, Role, Scratch, SendError};
 const WINDOWS: usize = 7;
 const LEAST_WINDOW_BITS: u8 = 9;
 
+/// A frame that many connections hold at once, each with one pointer.
+pub type Frame = Arc<Bytes>;
+
 /// A message that any number of connections of servers send, on any thread. Its frames are made by the first that need
 /// them and shared.
 #[derive(Debug)]
 pub struct SharedMessage {
     kind: MessageType,
-    plain: Bytes,
+    plain: Frame,
     /// How long the payload is, at the end of `plain`.
     len: usize,
     /// The compressed frame for each size of window; `None` within where it would be no shorter.
-    packed: [OnceLock<Option<Bytes>>; WINDOWS],
+    packed: [OnceLock<Option<Frame>>; WINDOWS],
 }
 
 impl SharedMessage {
@@ -31,14 +34,14 @@ impl SharedMessage {
         frame::write(kind.into(), payload, None, &mut plain);
         SharedMessage {
             kind,
-            plain: plain.into(),
+            plain: Frame::new(plain.into()),
             len: payload.len(),
             packed: [const { OnceLock::new() }; WINDOWS],
         }
     }
 
     /// The message as a frame that is not compressed.
-    pub fn frame(&self) -> &Bytes {
+    pub fn frame(&self) -> &Frame {
         &self.plain
     }
 
@@ -60,7 +63,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`SendError::MaskRequired`] from a client, else as for [`send`](Self::send).
-    pub fn share(&mut self, message: &SharedMessage, scratch: &mut Scratch) -> Result<Bytes, SendError> {
+    pub fn share(&mut self, message: &SharedMessage, scratch: &mut Scratch) -> Result<Frame, SendError> {
         if self.role == Role::Client {
             return Err(SendError::MaskRequired);
         }
@@ -80,7 +83,7 @@ impl Connection {
             let packed = deflate.pack_alone(message.payload(), &mut scratch.codecs).ok()?;
             let mut out = Vec::new();
             frame::write_fragment(message.kind.into(), true, true, packed, None, &mut out);
-            (packed.len() < message.len).then(|| out.into())
+            (packed.len() < message.len).then(|| Frame::new(out.into()))
         });
         let Some(frame) = packed else {
             return Ok(message.plain.clone());

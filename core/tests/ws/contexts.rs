@@ -118,7 +118,7 @@ fn a_message_to_many_ends_a_context_also_where_others_had_the_compressor() {
                 m.connection.share(&shared, &mut m.scratch)
             });
             let mut wire = server.take_out();
-            wire.extend(frame.unwrap());
+            wire.extend_from_slice(&frame.unwrap());
             with(&mut sending, server, |server| {
                 server.send(MessageType::Binary, &json(of, 0));
             });

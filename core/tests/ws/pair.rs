@@ -103,7 +103,7 @@ fn shared_messages_and_send_header_give_what_send_gives() {
         server.out.extend(&payload);
         assert_eq!(server.out, sent);
         let shared = SharedMessage::new(MessageType::Binary, &payload);
-        assert_eq!(shared.frame(), &sent);
+        assert_eq!(shared.frame().as_ref(), &sent);
         let frame = server.connection.share(&shared, &mut server.scratch);
         assert_eq!(frame.as_ref(), Ok(shared.frame()));
     }

@@ -26,7 +26,7 @@ use self::race::{Candidate, Race};
 use self::refused::Refused;
 use self::timing::Stopwatch;
 use super::command::Command;
-use super::connection::{Conn, NEVER, NO_SERVER, Profile, Stage};
+use super::connection::{Conn, Flag, NEVER, NO_SERVER, Profile, Stage};
 use super::core::LoopCore;
 use super::requesting::HearsReplies;
 use super::resolver::{self, Pending};
@@ -390,9 +390,9 @@ impl LoopCore {
             conn.slot.sub_buffered(conn.outbox.len());
             conn.outbox
                 .clear(|token| self.report(id, [token], SendOutcome::Failed));
-            conn.flags.broken = false;
-            conn.flags.blocked = false;
-            conn.flags.unread = false;
+            conn.flags.set(Flag::Broken, false);
+            conn.flags.set(Flag::Blocked, false);
+            conn.flags.set(Flag::Unread, false);
             conn.take_stash();
             conn.take_ending();
             (conn.stream.take(), conn.take_runners())

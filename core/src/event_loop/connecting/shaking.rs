@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Phase, Purpose};
 use crate::client::Timings;
 use crate::error::{Error, ErrorCode};
-use crate::event_loop::connection::Stage;
+use crate::event_loop::connection::{Flag, Stage};
 use crate::event_loop::core::LoopCore;
 use crate::event_loop::slot::{Answered, Info};
 use crate::handle::Id;
@@ -133,6 +133,7 @@ impl LoopCore {
     fn open_client(&self, id: Id, response: &Response, chosen: handshake::Chosen) {
         let now = self.now();
         self.with_conn(id, |conn| {
+            let limits = conn.profile.limits;
             let Some(connecting) = conn.connecting() else {
                 return;
             };
@@ -140,15 +141,16 @@ impl LoopCore {
                 url: connecting.destination.url.href.as_str().into(),
                 protocol: chosen.subprotocol.unwrap_or_default().into(),
                 extensions: chosen.extensions.into(),
+                limits,
                 answered: Some(Box::new(answered(connecting.watch.timings, response))),
             };
             conn.slot.set_info(Arc::new(info));
             conn.slot.set_ready_state(ReadyState::Open);
             conn.open(Role::Client, now, chosen.compression.as_ref());
             conn.stay_paused();
-            conn.flags.reopened = conn
-                .returning_mut()
-                .is_some_and(|returning| returning.opened(now));
+            let returning = conn.returning_mut();
+            let reopened = returning.is_some_and(|returning| returning.opened(now));
+            conn.flags.set(Flag::Reopened, reopened);
             self.mark_dirty(conn); // who was told to wait, before the connection was lost, need not any more
         });
         self.send_kept(id);
