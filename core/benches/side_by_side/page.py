@@ -132,6 +132,10 @@ def case_section(name: str, case: dict[str, Any]) -> str:
             lines.append(apart_line(case, fixed))
     lines += [[label(row), f"{size:,}", "–", "–"] for row, size in elsewhere.bytes_of(name).items()]
     notes = [f"{label(row)}: {reason}." for row, reason in case.get("missing", {}).items()]
+    if rings := case.get("io_uring"):
+        notes.append(f"With io_uring, so that sends to many leave together: {'; '.join(map(label, rings))}.")
+    elif case["kind"] == "topic":
+        notes.append("Nobody had io_uring: each delivery was a send by itself.")
     if (share := case.get("foreign_share") or 0) > DISTURBED:
         notes.append(f"Other processes took {share:.0%} of the two cores meanwhile.")
     below = "\n" + " ".join(notes) + "\n" if notes else ""

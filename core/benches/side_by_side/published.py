@@ -57,6 +57,7 @@ def cases_of(figures: dict[str, Any]) -> dict[str, dict[str, Any]]:
             found[name] = {
                 **case,
                 "foreign_share": rounded(figures["foreign_share"].get(name)),
+                "io_uring": figures.get("io_uring", {}).get(name, []),
                 "missing": figures["failures"].get(name, {}),
                 "rows": in_order(rows_of(name, case, of_case, of_idle), figures["rows"].get(case["kind"], {})),
                 "verdicts": verdicts_of(name, of_case, of_idle),

@@ -62,6 +62,7 @@ class Bench:
         self.idle: list[Idle] = []
         self.clusters = Clusters(rows.get(clusters.KIND, []), rounds, cores)
         self.foreign: dict[str, float] = {}  # share of the two cores that strangers took, by case
+        self.rings: dict[str, list[str]] = {}  # the rows that had io_uring, by case
         self.rates: dict[tuple[str, str], float] = {}  # messages a second that are due, by case and row
         chosen = [case for case in (*CASES, *IDLE_CASES, *clusters.CASES) if case.name in cases]
         self.clock = plan.Clock({case.name: plan.seconds(case, rows[case.kind], rounds) for case in chosen})
@@ -90,6 +91,7 @@ class Bench:
                 failures = self.failures[case.name] = self.measure(case)
                 to_table = latency.latency_table if case.kind in latency.KINDS else report.case_table
                 say(to_table(case, self.names(case), self.slices, failures))
+                self.tell_of_rings(case.name)
                 self.warn_of_strangers(case.name)
         for idle_case in IDLE_CASES:
             if idle_case.name in self.cases:
@@ -116,6 +118,7 @@ class Bench:
                 for server in running[:: 1 if number % 2 else -1]:
                     if server.row.name not in failures and number % server.row.every == 0:
                         self.slice(case, number, server, failures)
+            self.rings[case.name] = [one.row.name for one in running if one.row.name not in failures and one.has_io_uring()]
             taken = (cores_busy_seconds() - busy) - (our_cpu_seconds(running) - ours)
             self.foreign[case.name] = max(0.0, taken) / (2 * (time.monotonic() - began))
         return failures
@@ -232,6 +235,10 @@ class Bench:
             *LOAD_OPTIONS[case.kind],
         ]  # fmt: skip
 
+    def tell_of_rings(self, case: str) -> None:
+        if rows := self.rings[case]:
+            say(f"With io_uring: {', '.join(rows)}.\n")
+
     def warn_of_strangers(self, case: str) -> None:
         if (share := self.foreign[case]) > 0.03:
             say(f"Other processes took {share:.0%} of the two cores meanwhile: expect wider intervals.\n")
@@ -249,6 +256,7 @@ class Bench:
             "rows": {kind: {row.name: row.about for row in rows} for kind, rows in self.rows.items()},
             "cases": raw.described(case for case in (*CASES, *IDLE_CASES) if case.name in self.cases),
             "foreign_share": self.foreign,
+            "io_uring": self.rings,
             "failures": self.failures,
             "slices": raw.as_dicts(self.slices),
             "idle": raw.as_dicts(self.idle),

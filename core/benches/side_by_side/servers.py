@@ -223,6 +223,16 @@ class Server:
         """User and system time so far."""
         return cpu_seconds(self.pid)
 
+    def has_io_uring(self) -> bool:
+        """Whether the process has a ring, and so may have sends leave together by it."""
+        for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
+            try:
+                if os.readlink(descriptor) == "anon_inode:[io_uring]":
+                    return True
+            except FileNotFoundError:
+                pass  # closed meanwhile
+        return False
+
     def last_words(self) -> str:
         self.log.seek(0)
         lines = self.log.read().decode(errors="replace").strip().splitlines()

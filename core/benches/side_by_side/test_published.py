@@ -48,6 +48,7 @@ def figures(date: str, costs: dict[str, list[float]], case: Case = Case("echo64-
         "rows": {"echo": {"sockline_c": "…", "raw_tcp": "…"}},
         "cases": raw.described([case]),
         "foreign_share": {case.name: 0.5},
+        "io_uring": {case.name: ["sockline_c"]},
         "failures": {case.name: {"picows": "missing"}},
         "slices": raw.as_dicts(slices),
         "idle": [],
@@ -154,6 +155,7 @@ class Merging(unittest.TestCase):
         self.assertNotIn("old\n", told)
         self.assertIn("picows: missing.", told)
         self.assertIn("Other processes took 50%", told)
+        self.assertIn("With io_uring, so that sends to many leave together: sockline, C.", told)
         self.assertIn("| sockline, C | 1.20 | 1.20 … 1.20 | 1.20 |", told)
         self.assertIn("| uWebSockets * | 1.05 | – | 1.05 |", told)
         self.assertLess(told.index("| sockline, C |"), told.index("| TCP alone"))  # as the rows are listed
