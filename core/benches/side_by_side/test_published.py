@@ -6,6 +6,7 @@ import json
 import re
 import unittest
 import xml.etree.ElementTree as ElementTree
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ import servers
 import targets
 from cases import CASES, IDLE_CASES
 from charts import Bar, Line, Panel
-from report import Case, IdleCase, Slice
+from cluster_report import Part
+from report import Case, Idle, IdleCase, Slice
 from rows import ROWS
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -168,6 +170,35 @@ class Merging(unittest.TestCase):
         self.assertIn("`echo64-d1` (50%)", told)
         run["settings"]["rounds"], run["foreign_share"] = 15, {"echo64-d1": 0.01}
         self.assertEqual(page.caution(published.merged(self.EMPTY, run)), "")
+
+    def test_every_kind_of_case_finds_its_way_to_the_page(self) -> None:
+        """Latencies, memory and clusters, which have other figures than the rest."""
+        case = Case("latency-native", 64, 64, 1, "latency-native")
+        run = figures("2026-01-01T00:00:00Z", {}, case)
+        for row, slow in (("sockline_c", 40_000), ("beast", 50_000), ("libwebsockets", 90_000)):
+            for number in range(1, 16):
+                part = Slice(case.name, row, number, 10_000, 0.5, 5e4, 9e4, 9.0, 20.0, 0, 30.0, 70_000.0, 3.0,
+                             [[9000, 9_900], [slow, 100]])  # fmt: skip
+                run["slices"] += raw.as_dicts([part])
+        idle = IdleCase("deflate-idle", 1024, 10_000, "deflate", echo=False)
+        run["cases"].update(raw.described([idle]))
+        run["idle"] = raw.as_dicts([Idle(idle.name, "sockline_c", 10_000, 0, 3_490_000, 3_490_000, 3e5)])
+        run["clusters"]["parts"] = [
+            asdict(Part("cluster2-classic", row, 2, "one", number, 10.0, 100, 1, 0.1, [cost, cost, 1.0], 2 * cost, 9.0,
+                        1.0, 2.0, 1.0, 2.0, 0.1, 0.2))
+            for row, cost in (("sockline_c", 40.0), ("socket_io", 100.0))
+            for number in range(1, 16)
+        ]  # fmt: skip
+        results = published.merged(self.EMPTY, json.loads(raw.text(run)))
+        self.assertEqual(json.loads(published.text(results)), results)
+        told = page.groups(results) + page.goals(results) + page.also(results) + page.runs(results)
+        self.assertIn("| sockline, C | 70,000 | 9.00 | 9.00 | 40.0 | 40.0 … 40.0 | 40.0 | 10% | 150,000 |", told)
+        self.assertIn("| p99.9 of the round trip at half load, from C | Boost.Beast | 1.10 | 0.800 [0.800 … 0.800] | yes |", told)
+        self.assertIn("| sockline, C | 349 | – | 30.0 |", told)
+        self.assertIn("10,000 compressed, from C | bytes | 350 B | 349 B | yes |", told)
+        self.assertIn("on 2 servers, classic, from C | socket.io | 0.50 | 0.400 [0.400 … 0.400] | yes |", told)
+        self.assertEqual({path.name for path in drawn.drawings(results)},
+                         {f"{name}-{theme.name}.svg" for name in ("latency", "memory") for theme in charts.THEMES})  # fmt: skip
 
     def test_curves_bend_where_a_unit_becomes_dearer_for_good(self) -> None:
         results: dict[str, Any] = self.EMPTY
