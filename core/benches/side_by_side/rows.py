@@ -116,7 +116,7 @@ def growth_rows() -> list[Row]:
 
 def growth_topic_rows() -> list[Row]:
     names = ("raw_topic", "sockline_c", "sockline_node", "sockline_python")
-    return [row for row in topic_rows() if row.name in names]
+    return [replace(row, always=row.name == "raw_topic") for row in topic_rows() if row.name in names]
 
 
 def connect_rows() -> list[Row]:
