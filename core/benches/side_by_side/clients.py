@@ -40,10 +40,7 @@ class Client(Server):
 
     def await_ready(self) -> None:
         """Until all its connections are open."""
-        try:
-            self.answer(servers.START_TIMEOUT, self.process)
-        except Unmeasured as reason:
-            raise Unmeasured(f"{reason}; the client: {self.last_words()}") from reason
+        self.answer_for_client(servers.START_TIMEOUT)
 
     def measure(self, warm_up: float, seconds: float) -> dict[str, Any]:
         """Has messages go to and fro, and gives the figures of a slice. Before and after, the client waits for echoes."""
@@ -52,7 +49,13 @@ class Client(Server):
             self.load.stdin.write(f"measure {self.pid} {warm_up} {seconds}\n")
         except BrokenPipeError:
             pass  # what it has said tells why
-        return self.answer(warm_up + seconds + ANSWER_TIMEOUT)
+        return self.answer_for_client(warm_up + seconds + ANSWER_TIMEOUT)
+
+    def answer_for_client(self, timeout: float) -> dict[str, Any]:
+        try:
+            return self.answer(timeout, self.process)
+        except Unmeasured as reason:
+            raise Unmeasured(f"{reason}; the client: {self.last_words()}") from reason
 
     def answer(self, timeout: float, client: subprocess.Popen[bytes] | None = None) -> dict[str, Any]:
         """The next line of the load generator's, unless the client has ended."""
