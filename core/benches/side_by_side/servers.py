@@ -224,14 +224,15 @@ class Server:
         return cpu_seconds(self.pid)
 
     def has_io_uring(self) -> bool:
-        """Whether the process has a ring, and so may have sends leave together by it."""
+        """Whether the process has a ring, and so may have sends leave together by it. That of uvloop's, which it waits
+        with, does not count."""
+        rings = 0
         for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
             try:
-                if os.readlink(descriptor) == "anon_inode:[io_uring]":
-                    return True
+                rings += os.readlink(descriptor) == "anon_inode:[io_uring]"
             except FileNotFoundError:
                 pass  # closed meanwhile
-        return False
+        return rings > ("/uvloop/" in Path(f"/proc/{self.pid}/maps").read_text())
 
     def last_words(self) -> str:
         self.log.seek(0)
