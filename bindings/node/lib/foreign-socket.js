@@ -1,5 +1,5 @@
 'use strict';
-// Connections that Node has accepted, given to the engine.
+// Connections that Node has made or accepted, given to the engine.
 //
 // A plain one is given as a duplicate of its descriptor. Node's socket stays, and is read no more: it tells the addresses, its end
 // is the connection's end, and so it is the other way round. What Node has to decrypt, or has no descriptor of, goes to the engine
@@ -8,21 +8,37 @@
 const { streamOn } = require('./descriptors');
 const { engine } = require('./engine');
 
+const EMPTY = Buffer.alloc(0);
+
 /**
  * The descriptor that the engine is to duplicate, the bytes that came behind the head, and what is to be called: `given` when the engine
- * has it, `over` when the connection has ended. `webSocket` ends with the socket.
+ * has it, `over` when the connection has ended. `gone()` is called when a plain socket has closed, and the engine can't know of it.
  */
-function takeSocket(socket, head, webSocket, closeTimeout) {
+function takeSocket(socket, head, gone, closeTimeout) {
   socket.setTimeout?.(0);
-  const descriptor = socket.encrypted || socket.writableLength > 0 ? undefined : socket._handle?.fd;
-  return descriptor >= 0 ? takeDescriptor(socket, descriptor, head, webSocket) : relay(socket, head, closeTimeout);
+  const descriptor = descriptorOf(socket);
+  return descriptor >= 0 ? takeDescriptor(socket, descriptor, head, gone) : relay(socket, head, closeTimeout);
 }
 
-function takeDescriptor(socket, descriptor, head, webSocket) {
+/** The same for a client: what has come already, as far as Node has read it, reaches the engine as if it came now. */
+function lendSocket(socket, gone, closeTimeout) {
+  socket.setTimeout?.(0);
+  const descriptor = socket.readableLength > 0 ? undefined : descriptorOf(socket);
+  if (descriptor >= 0) return takeDescriptor(socket, descriptor, EMPTY, gone);
+  const taken = relay(socket, EMPTY, closeTimeout);
+  if (taken.rest.length > 0) socket.unshift(taken.rest);
+  return taken;
+}
+
+function descriptorOf(socket) {
+  return socket.encrypted || socket.writableLength > 0 ? undefined : socket._handle?.fd;
+}
+
+function takeDescriptor(socket, descriptor, head, gone) {
   socket._read = () => {}; // nothing makes Node's side read again
   socket._handle.readStop();
   socket._handle.reading = false;
-  socket.once('close', () => webSocket._handle !== 0 && webSocket.terminate());
+  socket.once('close', gone);
   return { descriptor, rest: unread(socket, head), given() {}, over: () => socket.destroy() };
 }
 
@@ -52,4 +68,4 @@ function unread(socket, head) {
   return Buffer.concat([head, Buffer.from(read, socket.readableEncoding ?? undefined)]);
 }
 
-module.exports = { takeSocket };
+module.exports = { lendSocket, takeSocket };

@@ -8,16 +8,14 @@ const isThere = (value) => value !== undefined && value !== null;
 const isTrue = (value) => Boolean(value);
 const isFalse = (value) => value === false;
 
+const MADE_HERE = 'connections are made in the engine here; only `WebSocket` of sockline itself can have Node make them';
+
 /** As [whether a value asks, why not]. */
 const OF_CLIENT = {
-  agent: [isTrue, 'connections are not made by the http module; proxy names a proxy'],
-  createConnection: [isTrue, 'connections are not made by the net module'],
-  finishRequest: [isTrue, 'requests are not made by the http module; use headers'],
+  ...each(MADE_HERE, 'agent createConnection finishRequest hints lookup', isTrue),
   generateMask: [isTrue, 'masks come from the system\'s random numbers (RFC 6455 §5.3)'],
-  hints: [isTrue, 'names are looked up by the engine, as getaddrinfo does without hints'],
   insecureHTTPParser: [isTrue, 'answers are not read by the http module, and have to be right'],
   joinDuplicateHeaders: [isTrue, 'answers are not read by the http module'],
-  lookup: [isTrue, 'names are looked up by the system'],
   maxHeaderSize: [isThere, 'the engine has a limit of its own for answers'],
   setHost: [isFalse, 'HTTP/1.1 demands the header Host (RFC 9112 §3.2); headers may have another one'],
   uniqueHeaders: [isThere, 'requests are not made by the http module; each header is sent as it is given'],
@@ -34,16 +32,21 @@ const OF_TLS = {
   enableTrace: [isTrue, 'there is no OpenSSL to trace; use log'],
   maxVersion: [(value) => isThere(value) && value !== 'TLSv1.3', NO_CHOICE],
 };
+/** What has no meaning for a client. */
+const OF_SERVERS = {
+  ...each(FOR_SERVERS, 'ALPNCallback SNICallback sessionIdContext sessionTimeout ticketKeys'),
+  requestCert: [isTrue, FOR_SERVERS],
+};
 const OF_TLS_CLIENT = {
   ...OF_TLS,
-  ...each(FOR_SERVERS, 'ALPNCallback SNICallback sessionIdContext sessionTimeout ticketKeys'),
   ...each(NO_CHOICE, 'checkServerIdentity session'),
-  requestCert: [isTrue, FOR_SERVERS],
   socket: [isTrue, 'connections are not made by the tls module'],
+  servername: [(value) => value === '', 'a name is always asked for, except of IP addresses'],
+  ...OF_SERVERS,
 };
 
-function each(reason, names) {
-  return Object.fromEntries(names.split(/\s+/).map((name) => [name, [isThere, reason]]));
+function each(reason, names, asks = isThere) {
+  return Object.fromEntries(names.split(/\s+/).map((name) => [name, [asks, reason]]));
 }
 
 function refuse(options, refused) {
@@ -60,9 +63,15 @@ function refuseOfClient(options, isSecure) {
   refuse(options, { defaultPort: [isOther, `the default of the URL's scheme is ${usual}; write the port into the URL`] });
 }
 
+/** The names of those that a client asks for and Node's tls module could do, but the engine can't. */
+function beyondTheEngine(options) {
+  const able = Object.entries(OF_TLS_CLIENT).filter(([name]) => !Object.hasOwn(OF_SERVERS, name));
+  return able.filter(([name, [asks]]) => asks(options[name])).map(([name]) => name);
+}
+
 /** `role` is 'client' or 'server'. */
 function refuseOfTls(options, role) {
   refuse(options, role === 'client' ? OF_TLS_CLIENT : OF_TLS);
 }
 
-module.exports = { refuseOfClient, refuseOfTls };
+module.exports = { beyondTheEngine, refuseOfClient, refuseOfTls };

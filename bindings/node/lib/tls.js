@@ -30,7 +30,6 @@ function clientContext(options, authority) {
   const extra = process.env.NODE_EXTRA_CA_CERTS;
   if (!insecure && !extra && OF_CLIENT.every((name) => options[name] === undefined)) return undefined;
   const { servername } = options;
-  if (servername === '') refuse('servername', 'a name is always asked for, except of IP addresses');
   const certificates = identities([options]);
   return cached(authority, {
     platformRoots: options.ca == null,

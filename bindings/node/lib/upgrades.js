@@ -74,7 +74,8 @@ class ForeignUpgrade {
 
   accept(server, socket, protocol, headers) {
     const theirs = this.#socket;
-    const taken = takeSocket(theirs, this.#head, socket, server.options.closeTimeout);
+    const gone = () => socket._handle !== 0 && socket.terminate();
+    const taken = takeSocket(theirs, this.#head, gone, server.options.closeTimeout);
     theirs[TAKEN] = socket;
     theirs.removeListener('error', destroy);
     theirs.on('error', () => theirs.destroy());

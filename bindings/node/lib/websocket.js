@@ -4,35 +4,26 @@ const { AsyncResource } = require('async_hooks');
 const EventEmitter = require('events');
 const { STATUS_CODES } = require('http');
 
-const { KIND, addTarget, awaitSent, engine, removeTarget, send, sendWith } = require('./engine');
-const { ENGINE_CODE, calling, fromRecord, fromStatus, withCode } = require('./errors');
+const { KIND, addTarget, engine, removeTarget } = require('./engine');
+const { ENGINE_CODE, calling, fromRecord } = require('./errors');
 const { mixInto } = require('./events');
 const { extensionNames } = require('./compression');
 const { EarlyMessages } = require('./early-messages');
-const { Fragments } = require('./fragments');
-const { InTurn, isBlob } = require('./in-turn');
 const { Opening, readAnswer } = require('./opening');
-const { Outgoing } = require('./outgoing');
 const { Peer } = require('./peer');
 const { offerAttempt, readReconnecting } = require('./reconnecting');
 const { Response } = require('./response');
+const { STATES, addSending, notOpen } = require('./sending');
 const { SpacedEvents } = require('./spaced-events');
-const { BINARY, COMPRESSED, PLAIN, STRING, closeReason, controlPayload, publication, toView } = require('./payloads');
+const { closeReason, publication } = require('./payloads');
 
 const CONNECTING = 0;
 const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
-const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'];
 
 const EMPTY = Buffer.alloc(0);
 const BINARY_TYPES = ['nodebuffer', 'arraybuffer', 'fragments', 'blob'];
-/** Results of `send`: nothing to wait for; the connection is not open any more; what was said is no text. */
-const QUEUED = 0;
-const NOT_OPEN = -3;
-const ENDED = -4;
-const INVALID_UTF8 = -6;
-const NO_TOKEN = -1;
 /** After the handshake, ws tells of these only by the close code 1006. */
 const TOLD_BY_CLOSE = new Set(['SOCKLINE_ERR_IO', 'SOCKLINE_ERR_TLS', 'SOCKLINE_ERR_CLOSE_TIMEOUT']);
 
@@ -175,137 +166,6 @@ class WebSocket extends EventEmitter {
     return this._handle === 0 ? null : engine.latency(this._handle);
   }
 
-  /**
-   * Sends a message; `callback(error)` is called when the system has taken it, or never will.
-   * False asks to wait for 'drain' before sending more.
-   */
-  send(data, options, callback) {
-    if (this._readyState === CONNECTING && !this._keepsMessages) throw notOpen(CONNECTING);
-    if (typeof options === 'function') {
-      callback = options;
-      options = undefined;
-    }
-    if (typeof data === 'number') data = data.toString();
-    const isString = typeof data === 'string';
-    if (this._inTurn !== null || (!isString && isBlob(data))) return this._sendInTurn(data, options, callback);
-    if (!isString) data = toView(data);
-    if (options?.fin === false || this._part !== null) {
-      return this._sendPart(data, isString, options, callback);
-    }
-    const binary = options?.binary ?? !isString;
-    return this._send(data, (binary ? BINARY : 0) | (isString ? STRING : 0), options, callback);
-  }
-
-  _send(data, type, options, callback) {
-    let result = NOT_OPEN;
-    if (this._readyState === OPEN || this._keepsMessages) {
-      const isUsual = !callback && options?.compress == null && !options?.deadline;
-      result = isUsual ? send(this._handle, type, data) : this._sendWith(data, type, options, callback);
-    }
-    if (result < 0) return this._notSent(result, data, callback);
-    return result === QUEUED;
-  }
-
-  _sendWith(data, type, options, callback) {
-    if (options?.compress != null) type |= options.compress ? COMPRESSED : PLAIN;
-    const deadline = options?.deadline ?? 0;
-    if (!callback) return sendWith(this._handle, type, data, NO_TOKEN, deadline);
-    this._outgoing ??= new Outgoing();
-    const token = this._outgoing.add(callback);
-    const result = sendWith(this._handle, type, data, token, deadline);
-    if (result < 0) this._outgoing.forget(token);
-    return result;
-  }
-
-  _notSent(result, data, callback) {
-    if (result === INVALID_UTF8) {
-      throw withCode(new TypeError('a text message must be valid UTF-8'), 'SOCKLINE_ERR_INVALID_UTF8');
-    }
-    if (result === NOT_OPEN || result === ENDED) {
-      this._sendAfterClose(data, callback);
-      return true; // nothing waits, so no 'drain' will come
-    }
-    const error = fromStatus(result, (status) => engine.describeStatus(status));
-    if (!callback) throw error;
-    process.nextTick(callback, error);
-    return false;
-  }
-
-  _sendPart(data, isString, options, callback) {
-    const isLast = options?.fin !== false;
-    this._part ??= new Fragments(options?.binary ?? !isString, options?.compress === false && this._extensions !== '');
-    const part = this._part;
-    if (part.isGathered) return this._gatherPart(part, data, isString, isLast, callback);
-    const result = this._readyState === OPEN ? part.send(this._handle, data, isString, isLast) : NOT_OPEN;
-    if (result < 0) return this._notSent(result, data, callback);
-    if (isLast) this._part = null;
-    if (callback) this._awaitSent(callback);
-    return result === QUEUED;
-  }
-
-  _gatherPart(part, data, isString, isLast, callback) {
-    part.gather(data, isString);
-    if (isLast) {
-      this._part = null;
-      const whole = part.whole();
-      return this._send(whole.data, whole.type, { compress: false }, callback);
-    }
-    if (callback) process.nextTick(callback);
-    return true;
-  }
-
-  /** A Blob, or what is sent while one is being read. */
-  _sendInTurn(data, options, callback) {
-    if (this._inTurn === null && this._readyState === OPEN) {
-      this._inTurn = new InTurn(this);
-      const fail = (error, isOver) => {
-        callback?.(error);
-        if (!isOver) this._blobFailed(error);
-      };
-      this._inTurn.read(data, (bytes) => this.send(bytes, options, callback), fail);
-      return true;
-    }
-    if (this._inTurn === null || this._inTurn.isClosing) this._sendAfterClose(data, callback);
-    else this._inTurn.add(() => this.send(data, options, callback), sizeOf(data));
-    return true;
-  }
-
-  _blobFailed(error) {
-    this.emit('error', error);
-    this.close(1011);
-  }
-
-  _sendAfterClose(data, callback) {
-    this._bufferedAfterClose += sizeOf(data);
-    if (callback) process.nextTick(callback, notOpen(this.readyState));
-  }
-
-  _awaitSent(callback) {
-    if (this._whenOpen) {
-      setImmediate(callback); // its thread has it, and tells of messages only
-      return;
-    }
-    this._pending ??= [];
-    const mark = engine.bytesTaken(this._handle) + engine.bufferedAmount(this._handle);
-    this._pending.push({ mark, callback });
-    awaitSent(this);
-  }
-
-  /** Calls back those whose data has left. True if nobody is left. */
-  _settleSent(error) {
-    const pending = this._pending;
-    if (pending === null) return true;
-    // Of what a policy dropped meanwhile the bytes are never taken.
-    const isEmpty = this._readyState === CLOSED || engine.bufferedAmount(this._handle) === 0;
-    const taken = isEmpty ? Infinity : engine.bytesTaken(this._handle);
-    let done = 0;
-    while (done < pending.length && pending[done].mark <= taken) done++;
-    const settled = pending.splice(0, done);
-    if (pending.length === 0) this._pending = null;
-    this._resource.runInAsyncScope(callAll, null, settled, error);
-    return this._pending === null;
-  }
-
   /** Subscribes a server's connection to the topics of its server that match; wildcards as in MQTT. */
   subscribe(filter) {
     calling(() => engine.subscribe(this._handle, String(filter)));
@@ -320,34 +180,6 @@ class WebSocket extends EventEmitter {
   publish(topic, data, options) {
     const { binary, view } = publication(data, options);
     calling(() => engine.publishFrom(this._handle, String(topic), binary, view, Boolean(options?.includeSelf)));
-  }
-
-  /** Sends a ping of at most 125 bytes. */
-  ping(data, mask, callback) {
-    this._sendControl(false, data, mask, callback);
-  }
-
-  /** Sends a pong of at most 125 bytes. Pings are answered without it. */
-  pong(data, mask, callback) {
-    this._sendControl(true, data, mask, callback);
-  }
-
-  _sendControl(isPong, data, mask, callback) {
-    if (this._readyState === CONNECTING) throw notOpen(CONNECTING);
-    if (typeof data === 'function') [data, callback] = [undefined, data];
-    else if (typeof mask === 'function') callback = mask;
-    const payload = controlPayload(data);
-    if (this.readyState !== OPEN) {
-      this._sendAfterClose(payload, callback);
-      return;
-    }
-    const act = () => {
-      if (this.readyState !== OPEN) return this._sendAfterClose(payload, callback);
-      calling(() => engine.sendControl(this._handle, isPong, payload));
-      if (callback) this._awaitSent(callback);
-    };
-    if (this._inTurn === null) act();
-    else this._inTurn.add(act, payload.length);
   }
 
   /** Starts the closing handshake; while connecting, gives up. */
@@ -462,6 +294,7 @@ class WebSocket extends EventEmitter {
   }
 
   _receive(data, about, event = 'message') {
+    if (this._givenUp !== null) return; // it came with the answer that was refused
     if (this._early === null && (this.emit(event, data, about) || this._heard)) {
       this._heard = true;
       return;
@@ -476,10 +309,16 @@ class WebSocket extends EventEmitter {
       return;
     }
     if (this._givenUp) return;
+    this._peer = this._opening.peer;
     if (this.listenerCount('upgrade') > 0) {
       const headers = engine.responseHeaders(this._handle);
       this.emit('upgrade', new Response(101, STATUS_CODES[101], headers, EMPTY, this._socket));
       if (this._readyState !== CONNECTING) return; // a listener has closed it
+    }
+    const fault = this._opening.faultOf(engine.protocol(this._handle));
+    if (fault !== null) {
+      this._giveUp(fault);
+      return;
     }
     this._agreed();
     this.emit('open');
@@ -489,7 +328,7 @@ class WebSocket extends EventEmitter {
   _agreed() {
     this._protocol = engine.protocol(this._handle);
     this._extensions = extensionNames(engine.extensions(this._handle));
-    this._peer = undefined;
+    this._peer = this._opening.peer;
     this._wasOpen = true;
     this._readyState = OPEN;
   }
@@ -498,6 +337,7 @@ class WebSocket extends EventEmitter {
     const wasConnecting = this._readyState === CONNECTING;
     if (this._isServer && wasConnecting) return; // it was never handed out
     if (this._givenUp || (!wasConnecting && TOLD_BY_CLOSE.has(error[ENGINE_CODE]))) return;
+    if (wasConnecting) error = this._opening.reasonFor(error);
     if (wasConnecting && this._answer) {
       const answer = this._answer;
       this._answer = null;
@@ -539,25 +379,6 @@ class WebSocket extends EventEmitter {
   }
 }
 
-function notOpen(state) {
-  return new Error(`WebSocket is not open: readyState ${state} (${STATES[state]})`);
-}
-
-function callAll(settled, error) {
-  for (const { callback } of settled) {
-    try {
-      callback(error);
-    } catch (thrown) {
-      engine.reportException(thrown);
-    }
-  }
-}
-
-function sizeOf(data) {
-  if (isBlob(data)) return data.size;
-  return typeof data === 'string' ? Buffer.byteLength(data) : toView(data).byteLength;
-}
-
 /** A payload is a view on memory that others have parts of. */
 function toBinaryType(data, type) {
   switch (type) {
@@ -580,6 +401,7 @@ for (const name of ['binaryType', 'bufferedAmount', 'extensions', 'isPaused', 'p
   Object.defineProperty(WebSocket.prototype, name, { enumerable: true });
 }
 
+addSending(WebSocket.prototype);
 mixInto(WebSocket.prototype);
 
 module.exports = WebSocket;

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use napi_derive::napi;
 use sockline::{
-    Address, ClientOptions, Compression, Error, ErrorCode, GivenSocket, Proxy, Reconnect, ServerOptions,
-    Settings, SlowConsumer, TcpOptions,
+    Address, ClientOptions, Compression, Error, ErrorCode, GivenSocket, Lookup, Proxy, Reconnect,
+    ServerOptions, Settings, SlowConsumer, TcpOptions,
 };
 
 use crate::errors::{Result, failure, invalid};
 use crate::host::HostPointer;
-use crate::io::{IoRedis, io_server};
+use crate::io::{IoRedis, duplicate, io_server};
 
 /// What a connection may take, its timeouts, and its socket.
 #[napi(object)]
@@ -76,6 +76,10 @@ pub struct ConnectOptions {
     pub max_redirects: u32,
     /// None if it isn't there.
     pub reconnect: Option<Return>,
+    /// A connected socket, of which a duplicate is used in place of making a connection.
+    pub descriptor: Option<i32>,
+    /// The host's IP addresses, the best one first, if they were looked up already.
+    pub addresses: Option<Vec<String>>,
     pub limits: Limits,
 }
 
@@ -150,6 +154,8 @@ impl ConnectOptions {
             },
             max_redirects: self.max_redirects,
             reconnect: self.reconnect.map(Return::into_core),
+            socket: self.descriptor.map(duplicate).transpose()?.map(GivenSocket::new),
+            lookup: self.addresses.map(known).transpose()?,
             user_data: self.key as usize,
             ..ClientOptions::default()
         };
@@ -280,8 +286,20 @@ pub(crate) fn pairs(flat: Vec<String>) -> Vec<(String, String)> {
 }
 
 fn socket_address(address: &str, port: u16) -> Result<SocketAddr> {
-    let ip: IpAddr = address
+    Ok(SocketAddr::new(ip_address(address)?, port))
+}
+
+fn ip_address(address: &str) -> Result<IpAddr> {
+    address
         .parse()
-        .map_err(|_| invalid(&format!("{address} is not an IP address")))?;
-    Ok(SocketAddr::new(ip, port))
+        .map_err(|_| invalid(&format!("{address} is not an IP address")))
+}
+
+/// A lookup whose answer is known.
+fn known(addresses: Vec<String>) -> Result<Lookup> {
+    let addresses: Vec<IpAddr> = addresses
+        .iter()
+        .map(|address| ip_address(address))
+        .collect::<Result<_>>()?;
+    Ok(Lookup::new(move |_| Ok(addresses.clone())))
 }

@@ -1,9 +1,10 @@
 /// <reference types="node" />
 
 import type { Limits } from './limits.js';
+import type { NodeOptions } from './node.js';
 import type { ClientTlsOptions } from './tls.js';
 
-export interface ClientOptions extends Limits, ClientTlsOptions {
+export interface ClientOptions extends Limits, ClientTlsOptions, NodeOptions {
   protocols?: string | string[];
   /** Gives the attempt up with an AbortError; without effect once it is open. */
   signal?: AbortSignal;

@@ -1,6 +1,7 @@
 /// <reference types="node" />
 
 import type { X509Certificate } from 'crypto';
+import type { EventEmitter } from 'events';
 import type { IncomingMessage } from 'http';
 import type { Socket } from 'net';
 import type { Readable } from 'stream';
@@ -8,7 +9,7 @@ import type { PeerCertificate } from 'tls';
 import type { TlsInfo } from './tls.js';
 
 /** What a client asks a server for, with what programs use of http.ClientRequest. */
-export interface Request {
+export interface Request extends EventEmitter {
   readonly method: string;
   readonly protocol: string;
   readonly host: string;
@@ -21,6 +22,9 @@ export interface Request {
   getHeaders(): Record<string, string | string[]>;
   getHeaderNames(): string[];
   readonly rawHeaders: string[];
+  readonly destroyed: boolean;
+  /** Sends it, where `finishRequest` is to say when. */
+  end(): this;
   /** Gives the attempt up; 'error' and 'close' follow. */
   destroy(error?: Error): this;
   abort(): void;

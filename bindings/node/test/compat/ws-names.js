@@ -3,6 +3,7 @@
 
 const fs = require('node:fs');
 const http = require('node:http');
+const net = require('node:net');
 const path = require('node:path');
 
 const { codesOf } = require('./ws-codes');
@@ -22,11 +23,7 @@ const MAKER = 'constructor(options';
 
 /** Values that ask for something; of other options an object does. */
 const VALUES = {
-  agent: new http.Agent(),
-  createConnection: () => {},
-  finishRequest: () => {},
   generateMask: () => {},
-  lookup: () => {},
   setHost: false,
 };
 
@@ -40,11 +37,18 @@ const VALID = {
   signal: new AbortController().signal,
   skipUTF8Validation: true,
   ALPNProtocols: ['http/1.1'],
+  agent: new http.Agent(),
   auth: 'user:password',
   backlog: 5,
   clientTracking: false,
   closeTimeout: 1000,
+  checkServerIdentity: () => {},
+  ciphers: 'HIGH',
   concurrencyLimit: 1,
+  createConnection: () => net.connect(1, '127.0.0.1'),
+  finishRequest: (request) => request.end(),
+  hints: 1,
+  lookup: () => {},
   clientMaxWindowBits: 10,
   clientNoContextTakeover: true,
   family: 4,

@@ -7,7 +7,7 @@ const { withCode } = require('../../errors');
 const { flatten } = require('../../headers');
 const { amount } = require('../../options');
 const { parserOption } = require('../parsers');
-const { agentOptions } = require('./agent');
+const { agentOptions } = require('../../agent');
 
 const TRANSPORTS = ['polling', 'websocket'];
 const COMPRESSION_THRESHOLD = 1024; // bytes
