@@ -9,6 +9,7 @@ use parking_lot::{Mutex, ReentrantMutex};
 use crate::error::Error;
 use crate::handler::{CloseEvent, Edges, Handler, Message, MessagePart, ServerHandler};
 use crate::http::Request;
+use crate::kept::Kept;
 use crate::reconnect::Reconnecting;
 use crate::server::{Refusal, Server, UpgradeRequest};
 use crate::websocket::{SendOutcome, WebSocket};
@@ -74,6 +75,18 @@ impl QueuedEvent {
         }
     }
 
+    /// The same, and lets the handler [keep](Message::keep) a message's payload.
+    pub fn hand_over(self, ws: WebSocket, handler: &dyn Handler) {
+        match self {
+            QueuedEvent::Message(kind, payload) => {
+                Kept::show(payload.into_vec(), |payload, kept| {
+                    handler.on_message(ws, message(kind, payload).or_kept(kept));
+                });
+            }
+            other => other.deliver(ws, handler),
+        }
+    }
+
     fn size(&self) -> usize {
         match self {
             QueuedEvent::Message(_, payload) | QueuedEvent::Ping(payload) | QueuedEvent::Pong(payload) => {
@@ -88,9 +101,11 @@ impl QueuedEvent {
 
 /// Anybody can make an event, so that a text is UTF-8 is not known here.
 fn message(kind: MessageType, payload: &[u8]) -> Message<'_> {
-    match simdutf8::basic::from_utf8(payload) {
-        Ok(text) if kind == MessageType::Text => Message::text(text),
-        _ => Message::binary(payload),
+    match kind {
+        MessageType::Text => {
+            simdutf8::basic::from_utf8(payload).map_or(Message::binary(payload), Message::text)
+        }
+        MessageType::Binary => Message::binary(payload),
     }
 }
 
@@ -122,7 +137,7 @@ impl QueuedPart {
             is_first: self.is_first,
             is_last: self.is_last,
         };
-        MessagePart::new(self.kind, &self.data, edges)
+        MessagePart::new(message(self.kind, &self.data).kind(), &self.data, edges)
     }
 }
 

@@ -1,38 +1,43 @@
 //! What the application hears: the events of a connection and of a server.
 
 use crate::error::Error;
+use crate::kept::Kept;
 use crate::reconnect::{Attempt, Reconnecting};
 use crate::server::{Refusal, Server, UpgradeRequest};
 use crate::websocket::{SendOutcome, WebSocket};
 use crate::ws::MessageType;
 
 /// A whole message, borrowed until the callback returns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
     kind: MessageType,
     data: &'a [u8],
+    kept: Option<&'a Kept>,
 }
 
 impl<'a> Message<'a> {
     /// `data` must be valid UTF-8 where `kind` is text: the protocol machine has checked it.
     pub(crate) fn new(kind: MessageType, data: &'a [u8]) -> Message<'a> {
-        Message { kind, data }
+        Message {
+            kind,
+            data,
+            kept: None,
+        }
+    }
+
+    /// The same payload, to be kept.
+    pub(crate) fn or_kept(self, kept: Option<&'a Kept>) -> Message<'a> {
+        Message { kept, ..self }
     }
 
     /// A text message of the caller's own, for instance to call a handler in a test.
     pub fn text(text: &'a str) -> Message<'a> {
-        Message {
-            kind: MessageType::Text,
-            data: text.as_bytes(),
-        }
+        Message::new(MessageType::Text, text.as_bytes())
     }
 
     /// A binary message of the caller's own.
     pub fn binary(data: &'a [u8]) -> Message<'a> {
-        Message {
-            kind: MessageType::Binary,
-            data,
-        }
+        Message::new(MessageType::Binary, data)
     }
 
     /// Whether it is text or binary.
@@ -54,7 +59,23 @@ impl<'a> Message<'a> {
             MessageType::Binary => None,
         }
     }
+
+    /// The payload for longer than the callback, without a copy, if it is to be had so: from 16 KiB on, where it has memory
+    /// of its own. That has all that did not lie whole in what was read at once, so all that is longer than 64 KiB, what was
+    /// inflated, and what [`QueuedEvent::hand_over`](crate::QueuedEvent::hand_over) brings. What is read at once
+    /// is the loop's: copy it.
+    pub fn keep(&self) -> Option<Kept> {
+        self.kept.cloned()
+    }
 }
+
+impl PartialEq for Message<'_> {
+    fn eq(&self, other: &Message<'_>) -> bool {
+        (self.kind, self.data) == (other.kind, other.data)
+    }
+}
+
+impl Eq for Message<'_> {}
 
 /// A part of a message, borrowed until the callback returns; for connections whose
 /// [`Settings::message_parts`](crate::Settings::message_parts) ask for it.
@@ -127,7 +148,7 @@ pub struct CloseEvent {
 pub trait Handler: Send + Sync {
     /// The opening handshake is done; messages can be sent.
     fn on_open(&self, ws: WebSocket) {}
-    /// A whole message came; it is borrowed until this returns.
+    /// A whole message came; it is borrowed until this returns. See [`Message::keep`].
     fn on_message(&self, ws: WebSocket, message: Message<'_>) {}
     /// A part of a message came, as soon as it was there; it is borrowed until this returns. Instead of `on_message`, if
     /// [`Settings::message_parts`](crate::Settings::message_parts) says so; a short message is one part that is first and

@@ -30,6 +30,7 @@ mod event_queue;
 mod given;
 mod handle;
 mod handler;
+mod kept;
 mod logging;
 mod metrics;
 mod origins;
@@ -50,6 +51,7 @@ pub use event_loop::{
 pub use event_queue::{EventQueue, Queued, QueuedEvent, QueuedPart, QueuedUpgrade};
 pub use given::GivenSocket;
 pub use handler::{AcceptAll, CloseEvent, Handler, Message, MessagePart, ServerHandler};
+pub use kept::Kept;
 pub use logging::{LogLevel, LogSink, set_log, write_log};
 pub use metrics::{ConnectionMetrics, LoopMetrics, ServerMetrics, Totals};
 pub use proxy::Proxy;

@@ -207,9 +207,10 @@ impl Connection {
         deadline: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let ws = slf.as_super().get().ws(py);
+        let handle = slf.as_super().get();
+        let ws = handle.ws(py);
         let sent = if compress.is_none() && deadline.is_none() {
-            ws.map(|ws| message::send(ws, message, text))
+            ws.map(|ws| message::send(ws, &handle.hub, message, text))
         } else {
             let options = message::send_options(compress, deadline)?;
             ws.map(|ws| message::with_payload(message, text, |kind, data| ws.send_with(kind, data, &options)))

@@ -10,7 +10,7 @@
 //! | `io` | Socket.IO |
 //! | `command` | the command `sockline`; feature `command` |
 //! | `tls` | configurations of TLS |
-//! | `message`, `options`, `errors`, `guarded` | values on their way between the languages |
+//! | `message`, `view`, `options`, `errors`, `guarded` | values on their way between the languages |
 //! | `posts`, `outlets` | what other threads have to say, on its way to a driver's; what is noted under locks of the core's |
 //! | `log_lines` | the core's log lines on their way to `logging` |
 //!
@@ -39,6 +39,7 @@ mod server;
 mod socket;
 mod threads;
 mod tls;
+mod view;
 mod waiter;
 
 /// `sockline._native`.

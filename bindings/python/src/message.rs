@@ -1,12 +1,15 @@
 //! Messages between the languages: `str` is text, everything like `bytes` is binary.
 
+use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyTypeError, PyUnicodeDecodeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString};
 use sockline::{Message, MessagePart, MessageType, Result, SendOptions, Sent, WebSocket};
 
 use crate::errors::raise;
+use crate::hub::Hub;
 use crate::options;
+use crate::view;
 
 /// A message as Python sees it.
 pub(crate) fn to_python<'py>(py: Python<'py>, message: &Message<'_>) -> Bound<'py, PyAny> {
@@ -22,6 +25,18 @@ pub(crate) fn part_to_python<'py>(py: Python<'py>, part: &MessagePart<'_>) -> Bo
         Some(text) => PyString::new(py, text).into_any(),
         None => PyBytes::new(py, part.as_bytes()).into_any(),
     }
+}
+
+/// The same, but binary ones of at least so many bytes are memoryviews.
+pub(crate) fn to_python_or_view<'py>(
+    py: Python<'py>,
+    message: &Message<'_>,
+    views_from: usize,
+) -> PyResult<Bound<'py, PyAny>> {
+    if message.kind() == MessageType::Binary && message.as_bytes().len() >= views_from {
+        return view::of(py, message);
+    }
+    Ok(to_python(py, message))
 }
 
 /// Gives a Python object's bytes to `act`, with the type that they are sent as unless `text` says otherwise.
@@ -62,18 +77,58 @@ fn with_bytes<T>(
     act: impl FnOnce(MessageType, &[u8]) -> T,
 ) -> PyResult<T> {
     let data = bytes.as_bytes();
+    Ok(act(kind_of(bytes.py(), data, text)?, data))
+}
+
+/// What bytes are sent as.
+fn kind_of(py: Python<'_>, data: &[u8], text: Option<bool>) -> PyResult<MessageType> {
     if text != Some(true) {
-        return Ok(act(MessageType::Binary, data));
+        return Ok(MessageType::Binary);
     }
-    if let Err(error) = std::str::from_utf8(data) {
-        return Err(PyUnicodeDecodeError::new_err_from_utf8(bytes.py(), data, error));
+    match std::str::from_utf8(data) {
+        Ok(_) => Ok(MessageType::Text),
+        Err(error) => Err(PyUnicodeDecodeError::new_err_from_utf8(py, data, error)),
     }
-    Ok(act(MessageType::Text, data))
 }
 
 /// Sends a Python object. The outer result is about the object, the inner one about the connection.
-pub(crate) fn send(ws: WebSocket, message: &Bound<'_, PyAny>, text: Option<bool>) -> PyResult<Result<Sent>> {
-    with_payload(message, text, |kind, data| ws.send_checked(kind, data))
+pub(crate) fn send(
+    ws: WebSocket,
+    hub: &Hub,
+    message: &Bound<'_, PyAny>,
+    text: Option<bool>,
+) -> PyResult<Result<Sent>> {
+    match buffer_of(message) {
+        Some(buffer) => send_buffer(ws, hub, &buffer, message.py(), text),
+        None => with_payload(message, text, |kind, data| ws.send_checked(kind, data)),
+    }
+}
+
+/// What is in one piece need not be copied.
+fn buffer_of(message: &Bound<'_, PyAny>) -> Option<PyUntypedBuffer> {
+    if message.is_instance_of::<PyMemoryView>() || message.is_instance_of::<PyByteArray>() {
+        // Copying says what is wrong with it, if that does not work either.
+        let buffer = PyUntypedBuffer::get(message).ok();
+        return buffer.filter(PyUntypedBuffer::is_c_contiguous);
+    }
+    None
+}
+
+fn send_buffer(
+    ws: WebSocket,
+    hub: &Hub,
+    buffer: &PyUntypedBuffer,
+    py: Python<'_>,
+    text: Option<bool>,
+) -> PyResult<Result<Sent>> {
+    let data: &[u8] = match buffer.len_bytes() {
+        0 => &[], // whose pointer may be null
+        // SAFETY: the exporter has these bytes in one piece for as long as there is `buffer`. Python code could write to
+        // them, but none runs until this returns: the interpreter's lock is held, and `quietly` calls none.
+        len => unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast(), len) },
+    };
+    let kind = kind_of(py, data, text)?;
+    Ok(hub.quietly(py, || ws.send_checked(kind, data)))
 }
 
 /// Sends a part of a message; says whether there is room for more.

@@ -44,6 +44,8 @@ pub(crate) struct Socket {
     held: Guarded<Held>,
     /// Who is told what becomes of a message, by its token.
     senders: Guarded<Senders>,
+    /// How long binary messages are at least that come as memoryviews.
+    views_from: Guarded<usize>,
 }
 
 #[derive(Default)]
@@ -67,6 +69,7 @@ impl Socket {
             callbacks: Guarded::new(Default::default()),
             held: Guarded::new(Held::default()),
             senders: Guarded::new(Senders::default()),
+            views_from: Guarded::new(usize::MAX),
         };
         PyClassInitializer::from(Handle::new(&owner)).add_subclass(socket)
     }
@@ -83,6 +86,11 @@ impl Socket {
                 .with(py, |callbacks| std::mem::replace(&mut callbacks[place], callback)),
         );
         Ok(())
+    }
+
+    /// From now on binary messages of at least so many bytes come as memoryviews.
+    fn _set_views_from(&self, py: Python<'_>, length: usize) {
+        self.views_from.set(py, length);
     }
 
     /// Whether messages wait for an `onmessage`.
@@ -114,9 +122,10 @@ impl Socket {
         onsent: Option<Py<PyAny>>,
     ) -> PyResult<Option<bool>> {
         let py = slf.py();
-        let ws = slf.as_super().get().open(py)?;
+        let handle = slf.as_super().get();
+        let ws = handle.open(py)?;
         let sent = if compress.is_none() && deadline.is_none() && onsent.is_none() {
-            message::send(ws, message, text)?
+            message::send(ws, &handle.hub, message, text)?
         } else {
             let options = message::send_options(compress, deadline)?;
             slf.get().send_with(ws, message, text, options, onsent)?
@@ -239,7 +248,10 @@ impl CallbackEvents {
 
     fn message(&self, py: Python<'_>, message: &Message<'_>) {
         let socket = self.socket.get();
-        let payload = message::to_python(py, message);
+        let payload = match message::to_python_or_view(py, message, socket.views_from.get(py)) {
+            Ok(payload) => payload,
+            Err(error) => return self.hub.report(py, error, Some(self.socket.bind(py))),
+        };
         let callback = socket.callback(py, MESSAGE);
         if let Some(callback) = callback.filter(|_| !socket._holds(py)) {
             if let Err(error) = call_with_two(callback.bind(py), self.socket.bind(py), &payload) {

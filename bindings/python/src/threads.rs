@@ -98,7 +98,7 @@ impl Threads {
         for _ in 0..A_TURN {
             match self.queue.pop() {
                 None => return Pulled::All,
-                Some(Queued::Connection(ws, event)) => self.hand_on(py, ws, &event),
+                Some(Queued::Connection(ws, event)) => self.hand_on(py, ws, event),
                 Some(Queued::ServerClosed(server)) => {
                     if let Some(answerer) = self.answerer.take(py) {
                         answerer.closed(py, server);
@@ -110,8 +110,8 @@ impl Threads {
         Pulled::Some
     }
 
-    fn hand_on(&self, py: Python<'_>, ws: WebSocket, event: &QueuedEvent) {
-        if let QueuedEvent::Upgrade(upgrade) = event {
+    fn hand_on(&self, py: Python<'_>, ws: WebSocket, event: QueuedEvent) {
+        if let QueuedEvent::Upgrade(upgrade) = &event {
             let answerer = self.answerer.with(py, |answerer| answerer.clone());
             if let Some(answerer) = answerer {
                 answerer.upgrade(py, ws, upgrade);
@@ -127,7 +127,7 @@ impl Threads {
             }
         });
         if let Some(handler) = handler {
-            event.deliver(ws, &*handler);
+            event.hand_over(ws, &*handler);
         }
     }
 

@@ -12,6 +12,7 @@ use super::writing::CORK;
 use crate::error::Error;
 use crate::handle::Id;
 use crate::handler::{Edges, Handler, Message, MessagePart};
+use crate::kept::Kept;
 use crate::websocket::WebSocket;
 use crate::ws::{End, Event, MessageType, Millis, Payload, ReadyState, Received};
 
@@ -247,12 +248,17 @@ impl LoopCore {
     fn deliver(&self, ws: WebSocket, handler: Option<&dyn Handler>, event: Option<Event<'_>>) {
         match event {
             Some(Event::Message { kind, payload }) => {
-                match handler {
-                    Some(handler) => handler.on_message(ws, Message::new(kind, &payload)),
-                    None => self.hold(ws, kind, &payload),
-                }
-                if let Payload::Owned(spent) = payload {
-                    self.scratch.borrow_mut().recycle(spent);
+                let show = |payload: &[u8], kept: Option<&Kept>| match handler {
+                    Some(handler) => handler.on_message(ws, Message::new(kind, payload).or_kept(kept)),
+                    None => self.hold(ws, kind, payload),
+                };
+                match payload {
+                    Payload::Borrowed(payload) => show(payload, None),
+                    Payload::Owned(payload) => {
+                        if let Some(spent) = Kept::show(payload, show) {
+                            self.scratch.borrow_mut().recycle(spent);
+                        }
+                    }
                 }
             }
             Some(Event::Part {

@@ -1,11 +1,11 @@
 //! Events that are pulled instead of called back.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, unbounded};
 use sockline::{
-    Accept, ClientOptions, EventQueue, MessageType, Queued, QueuedEvent, QueuedUpgrade, SendOptions,
-    SendOutcome, Server, ServerOptions, WebSocket, connect,
+    Accept, ClientOptions, EventQueue, Handler, Kept, Message, MessageType, Queued, QueuedEvent,
+    QueuedUpgrade, SendOptions, SendOutcome, Server, ServerOptions, WebSocket, connect,
 };
 
 use crate::support::peer::REQUEST;
@@ -277,4 +277,59 @@ fn an_event_can_be_handed_on_to_a_handler() {
     let forged = QueuedEvent::Message(MessageType::Text, [0xff].into());
     forged.deliver(ws, &*handler);
     assert_eq!(events.next(), What::Binary(vec![0xff]), "no text that isn't one");
+}
+
+#[test]
+fn a_handler_can_keep_what_is_handed_over() {
+    let keeper = Arc::new(Keeper::default());
+    let (on_loop, (handler, events)) = (started(), recorder());
+    let peer = Peer::upgraded(port(serve(&on_loop, local(), handler)));
+    let ws = events.open();
+    let long: Box<[u8]> = vec![7; 16 << 10].into();
+    let address = long.as_ptr();
+    QueuedEvent::Message(MessageType::Binary, long).hand_over(ws, &*keeper);
+    QueuedEvent::Message(MessageType::Binary, [7; 10].into()).hand_over(ws, &*keeper);
+    QueuedEvent::Message(MessageType::Binary, vec![7; 16 << 10].into()).deliver(ws, &*keeper);
+    let kept = keeper.0.lock().unwrap();
+    assert_eq!(kept[0].as_ref().map(|kept| kept.as_ptr()), Some(address));
+    assert_eq!(
+        kept[1..],
+        [None, None],
+        "what is short or only lent is not to be had"
+    );
+    drop(peer);
+}
+
+/// Keeps of each message what it can.
+#[derive(Default)]
+struct Keeper(Mutex<Vec<Option<Kept>>>);
+
+impl Handler for Keeper {
+    fn on_message(&self, _: WebSocket, message: Message<'_>) {
+        self.0.lock().unwrap().push(message.keep());
+    }
+}
+
+#[test]
+fn what_is_put_together_can_be_kept_and_what_is_read_at_once_can_not() {
+    let keeper = Arc::new(Keeper::default());
+    let on_loop = started();
+    let mut peer = Peer::upgraded(port(serve(&on_loop, local(), keeper.clone())));
+    let long = |number: u8| masked(0x82, &[number; 100_000]);
+    peer.send(&long(1));
+    peer.send(&masked(0x82, b"short"));
+    for number in 2..20 {
+        peer.send(&long(number));
+    }
+    peer.send(&masked(0x89, b"read?"));
+    assert_eq!(peer.read_frame(), (0x8a, b"read?".to_vec()));
+    let kept = keeper.0.lock().unwrap();
+    let numbers: Vec<_> = kept.iter().flatten().map(|kept| (kept[0], kept.len())).collect();
+    let expected: Vec<_> = (1..20).map(|number| (number, 100_000)).collect();
+    assert_eq!((numbers, &kept[1]), (expected, &None));
+    assert!(
+        kept.iter()
+            .flatten()
+            .all(|kept| kept.iter().all(|byte| *byte == kept[0]))
+    );
 }

@@ -84,6 +84,13 @@ class Listening(NamedTuple):
     reuse_port: bool = False
 
 
+def check_views_from(length: int | None) -> int | None:
+    """How long a message is at least that comes as a memoryview, as the engine takes it."""
+    if length is None or length >= 0:
+        return length if length is None else min(length, sys.maxsize)
+    raise ValueError(f"views_from must be None or 0 or more bytes, not {length}")
+
+
 def refuse_threads(threads: int, socketio: object) -> None:
     """Handlers of Socket.IO events are called by the engine, on the thread that turns a session's connection."""
     if threads and socketio is not None:
