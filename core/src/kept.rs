@@ -80,8 +80,9 @@ mod tests {
         let mut roomy = Vec::with_capacity(2 * WORTHWHILE + 2);
         roomy.resize(WORTHWHILE, 7);
         for payload in [vec![7; WORTHWHILE - 1], roomy] {
-            let (kept, left) = keep(payload.clone());
-            assert_eq!((kept, left), (None, Some(payload)));
+            let length = payload.len();
+            let (kept, left) = keep(payload);
+            assert_eq!((kept, left.map(|left| left.len())), (None, Some(length)));
         }
     }
 }
