@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, unbounded};
 use sockline::{
-    Accept, ClientOptions, EventQueue, Handler, Kept, Message, MessageType, Queued, QueuedEvent,
-    QueuedUpgrade, SendOptions, SendOutcome, Server, ServerOptions, WebSocket, connect,
+    Accept, ClientOptions, EventQueue, Handler, Kept, Message, MessagePart, MessageType, Queued, QueuedEvent,
+    QueuedPart, QueuedUpgrade, SendOptions, SendOutcome, Server, ServerOptions, WebSocket, connect,
 };
 
 use crate::support::peer::REQUEST;
@@ -332,4 +332,32 @@ fn what_is_put_together_can_be_kept_and_what_is_read_at_once_can_not() {
             .flatten()
             .all(|kept| kept.iter().all(|byte| *byte == kept[0]))
     );
+}
+
+#[test]
+fn a_part_that_is_no_text_is_not_called_one() {
+    /// What it hears as text.
+    #[derive(Default)]
+    struct Texts(Mutex<Vec<Option<String>>>);
+
+    impl Handler for Texts {
+        fn on_message_part(&self, _: WebSocket, part: MessagePart<'_>) {
+            self.0.lock().unwrap().push(part.as_text().map(str::to_owned));
+        }
+    }
+
+    let (on_loop, (handler, events)) = (started(), recorder());
+    let peer = Peer::upgraded(port(serve(&on_loop, local(), handler)));
+    let (ws, texts) = (events.open(), Texts::default());
+    for data in [&b"text"[..], b"\xff"] {
+        let part = QueuedPart {
+            kind: MessageType::Text,
+            data: data.into(),
+            is_first: true,
+            is_last: true,
+        };
+        QueuedEvent::MessagePart(part).deliver(ws, &texts);
+    }
+    assert_eq!(*texts.0.lock().unwrap(), [Some("text".to_owned()), None]);
+    drop(peer);
 }
