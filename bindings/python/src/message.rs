@@ -98,8 +98,9 @@ pub(crate) fn send(
     message: &Bound<'_, PyAny>,
     text: Option<bool>,
 ) -> PyResult<Result<Sent>> {
-    match buffer_of(message) {
-        Some(buffer) => send_buffer(ws, hub, &buffer, message.py(), text),
+    // Text is copied: what was checked has to be what is sent, and memory can be shared with who needs no lock of ours.
+    match buffer_of(message).filter(|_| text != Some(true)) {
+        Some(buffer) => Ok(send_buffer(ws, hub, &buffer, message.py())),
         None => with_payload(message, text, |kind, data| ws.send_checked(kind, data)),
     }
 }
@@ -114,21 +115,17 @@ fn buffer_of(message: &Bound<'_, PyAny>) -> Option<PyUntypedBuffer> {
     None
 }
 
-fn send_buffer(
-    ws: WebSocket,
-    hub: &Hub,
-    buffer: &PyUntypedBuffer,
-    py: Python<'_>,
-    text: Option<bool>,
-) -> PyResult<Result<Sent>> {
+/// Sends binary data from where it is; what the system does not take now is copied before this returns.
+fn send_buffer(ws: WebSocket, hub: &Hub, buffer: &PyUntypedBuffer, py: Python<'_>) -> Result<Sent> {
     let data: &[u8] = match buffer.len_bytes() {
         0 => &[], // whose pointer may be null
-        // SAFETY: the exporter has these bytes in one piece for as long as there is `buffer`. Python code could write to
-        // them, but none runs until this returns: the interpreter's lock is held, and `quietly` calls none.
+        // SAFETY: the exporter has these bytes in one piece, and neither frees nor moves them, for as long as there is `buffer`.
+        // Python code could write to them, but none runs until this returns: the interpreter's lock is held, and `quietly`
+        // calls none. Whoever writes without that lock (another process, to shared memory) changes what is sent, no more:
+        // the core copies binary data, or hands it to the system, and believes nothing of it.
         len => unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast(), len) },
     };
-    let kind = kind_of(py, data, text)?;
-    Ok(hub.quietly(py, || ws.send_checked(kind, data)))
+    hub.quietly(py, || ws.send_checked(MessageType::Binary, data))
 }
 
 /// Sends a part of a message; says whether there is room for more.

@@ -106,7 +106,7 @@ class WebSocket(_native.Socket):
 
     With ``views_from``, binary messages of at least so many bytes come as read-only :class:`memoryview`; parts don't. Long ones
     are not copied then. A view is as good as ``bytes``: it and its slices are valid for as long as they are referred to, in any
-    thread. It pays from about 64 KiB on; below that, ``bytes`` are as fast or faster. :meth:`send` takes a view as it is.
+    thread. It pays from about 64 KiB on; below that, ``bytes`` are as fast or faster. :meth:`send` takes a view without a copy.
 
     Raises :exc:`SocklineError` for an URL, protocol or header that can't be used.
     """

@@ -129,7 +129,7 @@ class Socket(Handle):
     ) -> bool | None:
         """Sends a message; says whether there is room for more, ``None`` if ``slow_consumer`` says to drop it.
 
-        ``text`` overrides which type it is sent as, ``compress`` whether it is compressed where that was agreed on. It is
+        A ``bytearray``, or what a ``memoryview`` shows, is sent as it is now, and may be changed afterwards. ``text`` overrides which type it is sent as, ``compress`` whether it is compressed where that was agreed on. It is
         dropped if it has not begun to leave after ``deadline`` seconds. ``onsent(ws, outcome)`` is called once it is
         ``"taken"`` by the system, ``"dropped"``, ``"expired"`` or, with the connection, ``"failed"``; in any case, and
         before ``onclose``.
