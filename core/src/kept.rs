@@ -72,7 +72,8 @@ mod tests {
             drop(kept.cloned()); // only for a while
             seen = payload.len();
         });
-        assert_eq!((left.unwrap().as_ptr(), seen), (address, WORTHWHILE));
+        let left = left.unwrap();
+        assert_eq!((left.as_ptr(), seen), (address, WORTHWHILE));
     }
 
     #[test]
