@@ -1,11 +1,11 @@
 /// <reference types="node" />
 
 import type { EventEmitter } from 'events';
-import type { IncomingHttpHeaders, IncomingMessage, Server as HttpServer, ServerResponse } from 'http';
+import type { IncomingHttpHeaders, IncomingMessage, Server as HttpServer } from 'http';
 import type { Http2SecureServer, Http2Server } from 'http2';
 import type { Server as HttpsServer } from 'https';
-import type { Duplex } from 'stream';
 import type { PerMessageDeflateOptions, ServerTlsOptions, WebSocketServer } from './index.js';
+import type { Connection, ConnectionError, Engine, EnginePacket, Transport } from './types/socket.io-engine.js';
 import type {
   AllButLast,
   CatchAll,
@@ -25,7 +25,7 @@ import type {
   StrictEventEmitter,
 } from './lib/io/typed-events.js';
 
-export type { DefaultEventsMap };
+export type { Connection, ConnectionError, DefaultEventsMap, Engine, EnginePacket, Transport };
 
 /** What it can be attached to. Of HTTP/2 there is polling; WebSockets need `allowHTTP1`. */
 export type AnyServer = HttpServer | HttpsServer | Http2Server | Http2SecureServer;
@@ -200,92 +200,11 @@ export interface AdminOptions {
   mode?: 'development' | 'production';
 }
 
-/** What an Engine.IO connection is carried by. */
-export interface Transport {
-  name: 'polling' | 'websocket';
-}
-
-/** A packet of Engine.IO. */
-export interface EnginePacket {
-  type: 'open' | 'close' | 'ping' | 'pong' | 'message' | 'upgrade' | 'noop';
-  data?: string | Buffer;
-}
-
-/** The Engine.IO connection below a client's sockets. */
-export interface Connection extends EventEmitter {
-  readonly id: string;
-  readonly protocol: 3 | 4;
-  readonly transport: Transport;
-  readonly request: IncomingMessage;
-  readonly remoteAddress: string;
-  readonly readyState: 'open' | 'closing' | 'closed';
-  /** While listeners of 'upgrading' are called. */
-  readonly upgrading: boolean;
-  readonly upgraded: boolean;
-  /**
-   * Closes it, whatever namespaces it has joined: their sockets are disconnected with 'forced close', and the client may come back.
-   * What was sent before goes out first, unless it is discarded.
-   */
-  close(discard?: boolean): void;
-  /** A packet came, or is on its way out. The first listener for packets costs a copy of each from then on. */
-  on(event: 'packet' | 'packetCreate', listener: (packet: EnginePacket) => void): this;
-  /** What a message carries. */
-  on(event: 'message' | 'data', listener: (data: string | Buffer) => void): this;
-  /** The client has answered a ping. */
-  on(event: 'heartbeat', listener: () => void): this;
-  /** It goes over to a WebSocket, which has proved to work; 'upgrade' follows at once. */
-  on(event: 'upgrading' | 'upgrade', listener: (transport: Transport) => void): this;
-  /** The description is what its sockets hear. */
-  on(event: 'close', listener: (reason: DisconnectReason, description?: Error) => void): this;
-  /** These packets are written now. Costs as much as 'packet'. */
-  on(event: 'flush', listener: (packets: EnginePacket[]) => void): this;
-  on(event: 'drain', listener: () => void): this;
-  on(event: string | symbol, listener: (...args: any[]) => void): this;
-}
-
 /** A client: its connection, and its sockets. */
 export interface Client {
   readonly id: string;
   readonly conn: Connection;
   readonly request: IncomingMessage;
-}
-
-/** A request that was refused. */
-export interface ConnectionError {
-  req: IncomingMessage;
-  /** 0 to 5, as in the Engine.IO protocol. */
-  code: number;
-  message: string;
-  context: { [name: string]: any };
-}
-
-/** What programs use of engine.io's server. */
-export interface Engine extends EventEmitter {
-  readonly clientsCount: number;
-  /** Connections by their ids: those that have a namespace, and all that have come since this was first asked for. */
-  readonly clients: { [id: string]: Connection };
-  readonly opts: Partial<ServerOptions>;
-  /** What the server is attached to. */
-  readonly httpServer: AnyServer | WebSocketServer;
-  /** Makes the id of a session: 1 to 255 visible ASCII characters that nobody can guess. To be replaced. */
-  generateId: (request: IncomingMessage) => string | Promise<string>;
-  /** The transports that a client can go over to from this one. */
-  upgrades(transport: string): string[];
-  use(middleware: (request: IncomingMessage, response: ServerResponse, next: (error?: any) => void) => void): void;
-  /** Those of express and its like have types of their own for requests. */
-  use(middleware: (request: any, response: any, next: (error?: any) => void) => void): void;
-  handleRequest(request: IncomingMessage, response: ServerResponse): void;
-  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  attach(server: AnyServer, options?: Partial<ServerOptions>): void;
-  close(): this;
-  on(event: 'connection' | 'drain', listener: (connection: Connection) => void): this;
-  on(event: 'flush', listener: (connection: Connection, packets: EnginePacket[]) => void): this;
-  on(event: 'connection_error', listener: (error: ConnectionError) => void): this;
-  on(
-    event: 'initial_headers' | 'headers',
-    listener: (headers: { [name: string]: string | string[] }, request: IncomingMessage) => void,
-  ): this;
-  on(event: string | symbol, listener: (...args: any[]) => void): this;
 }
 
 /** Which sockets a call is for. */

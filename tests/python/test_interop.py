@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import websockets
 from conftest import ROLES, Run, echo, foreign_server, our_server, pair
+from websockets.utils import accept_key
 
 import sockline
 
@@ -182,6 +183,36 @@ def test_subprotocols_are_negotiated(run: Run, role: str) -> None:
             with pytest.raises(names.InvalidStatus) as caught:
                 await connect(url, subprotocols=["v9"])
             assert caught.value.response.status_code == 400
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen", "expected"),
+    [(["a", "b"], "b", "b"), (None, None, None), (["a"], None, None), (["a"], "c", "NegotiationError"), (["a"], "A", "NegotiationError"), (None, "a", "NegotiationError")],
+)
+@pytest.mark.parametrize("ours", [True, False], ids=["ours", "websockets"])
+def test_what_a_server_chooses_beyond_the_rules(run: Run, ours: bool, offered: Any, chosen: str | None, expected: str | None) -> None:
+    connect: Any = sockline.connect if ours else websockets.connect
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = next(line.split(": ")[1] for line in head.split("\r\n") if line.lower().startswith("sec-websocket-key:"))
+        lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {accept_key(key)}"]
+        lines += [f"Sec-WebSocket-Protocol: {chosen}"] if chosen else []
+        writer.write("\r\n".join([*lines, "", ""]).encode() + bytes([0x88, 0]))
+        await reader.read(100)  # the close frame, or the end
+        writer.close()
+
+    async def main() -> None:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            try:
+                async with connect(url, subprotocols=offered) as connection:
+                    seen = connection.subprotocol
+            except (sockline.InvalidHandshake, websockets.InvalidHandshake) as error:
+                seen = type(error).__name__
+        assert seen == expected
 
     run(main())
 

@@ -55,6 +55,36 @@ for (const { Server, connect, name } of [{ ...ours, name: 'ours' }, { ...theirs,
     assert.deepStrictEqual(heard, [['upgrading', 'websocket', 'polling', true], ['upgrade', 'websocket', 'websocket']]);
   });
 
+  test(`${name}: what was sent has drained, of a socket, an answer, and the engine`, async () => {
+    const server = await serve(Server);
+    const { peer, socket } = await pair(connect, server, { transports: ['websocket'] });
+    for (const send of [() => peer.emit('one', 1), () => peer.emit('two', Buffer.alloc(10))]) {
+      const drained = Promise.all([next(peer.conn, 'drain'), next(server.engine, 'drain')]);
+      send();
+      const [[], [connection]] = await drained;
+      assert.strictEqual(connection, peer.conn);
+    }
+    peer.on('ask', (answer) => answer('yes'));
+    const drained = next(peer.conn, 'drain');
+    assert.deepStrictEqual(await Promise.all([socket.emitWithAck('ask'), drained]), ['yes', []]);
+  });
+
+  test(`${name}: a transport tells of its packets and its end, and ends the connection`, async () => {
+    const server = await serve(Server);
+    const { peer, socket } = await pair(connect, server, { transports: ['websocket'] });
+    const { transport } = peer.conn;
+    assert.deepStrictEqual([transport.name, transport.sid, transport.protocol, transport.readyState, transport.writable], ['websocket', peer.conn.id, 4, 'open', true]);
+    assert.strictEqual(peer.conn.transport, transport);
+    const packet = next(transport, 'packet');
+    socket.emit('hi', 1);
+    const [{ type, data }] = await packet;
+    assert.deepStrictEqual([type, data], ['message', '2["hi",1]']);
+    const ends = [next(transport, 'close'), next(peer, 'disconnect'), next(socket, 'disconnect')];
+    transport.close();
+    const [, , [reason]] = await Promise.all(ends);
+    assert.deepStrictEqual([reason, transport.readyState], ['transport close', 'closed']);
+  });
+
   test(`${name}: a client hears how its connection is opened, kept alive, written and closed`, async () => {
     const server = await serve(Server, { pingInterval: 50 });
     const socket = client(connect, server.url, { autoConnect: false, transports: ['websocket'] });

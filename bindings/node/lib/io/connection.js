@@ -5,6 +5,7 @@ const EventEmitter = require('events');
 
 const { WANTS } = require('../engine');
 const { PACKET_EVENTS, emitPacket, isOutgoing } = require('./engine-packets');
+const { Transport } = require('./transport');
 
 /** Reasons that are the end of one namespace only. */
 const OF_NAMESPACE = new Set(['server namespace disconnect', 'client namespace disconnect']);
@@ -13,13 +14,16 @@ const OF_NAMESPACE = new Set(['server namespace disconnect', 'client namespace d
 class Connection extends EventEmitter {
   /** Packets that leave at the end of the turn. */
   #made = [];
+  #transport;
+  #willDrain = false;
+  #isOverMark = false;
 
   constructor(server, { sessionId, protocol, transport, address }, request) {
     super();
     this.server = server;
     this.id = sessionId;
     this.protocol = protocol;
-    this.transport = { name: transport };
+    this.#transport = transport;
     this.request = request;
     this.remoteAddress = address ?? request.socket?.remoteAddress;
     this.readyState = 'open';
@@ -27,7 +31,14 @@ class Connection extends EventEmitter {
     this.upgraded = false;
     this.on('newListener', (event) => {
       if (PACKET_EVENTS.has(event) || event === 'flush') server._want(WANTS.PACKETS);
+      if (event === 'drain') server._tellsDrain = true;
     });
+  }
+
+  /** Made when it is first asked for: most programs don't. */
+  get transport() {
+    if (typeof this.#transport === 'string') this.#transport = new Transport(this, this.#transport);
+    return this.#transport;
   }
 
   /** Closes it, whatever namespaces it has joined. What was sent before goes out first; `discard`: over polling, it is lost. */
@@ -52,19 +63,37 @@ class Connection extends EventEmitter {
     this.server.emit('flush', this, packets);
   }
 
+  /** One of its sockets has sent something: it is written by the end of the turn, or too much waits, of which the engine tells. */
+  _sent(isOverMark) {
+    this.#isOverMark ||= isOverMark;
+    if (this.#isOverMark || this.#willDrain) return;
+    this.#willDrain = true;
+    setImmediate(() => {
+      this.#willDrain = false;
+      if (this.readyState === 'open' && !this.#isOverMark) this.#tellDrained();
+    });
+  }
+
   /** It has moved from requests to a WebSocket; each of its sockets is told. */
   _upgraded() {
-    if (this.transport.name === 'websocket') return;
-    const transport = { name: 'websocket' };
+    const former = this.transport;
+    if (former.name === 'websocket') return;
+    const transport = new Transport(this, 'websocket');
     this.upgrading = true;
     this.emit('upgrading', transport);
-    this.transport = transport;
+    this.#transport = transport;
+    former._over();
     this.upgrading = false;
     this.upgraded = true;
-    this.emit('upgrade', this.transport);
+    this.emit('upgrade', transport);
   }
 
   _drained() {
+    this.#isOverMark = false;
+    this.#tellDrained();
+  }
+
+  #tellDrained() {
     this.emit('drain');
     this.server.emit('drain', this);
   }
@@ -72,6 +101,7 @@ class Connection extends EventEmitter {
   _closed(reason, description) {
     if (this.readyState === 'closed') return;
     this.readyState = 'closed';
+    if (this.#transport instanceof Transport) this.#transport._over();
     this.emit('close', reason, description);
   }
 }

@@ -29,6 +29,8 @@ class EngineServer extends EventEmitter {
   #io;
   #wants = 0;
   #generateId;
+  /** Somebody waits to hear that all has been written, of whatever connection. */
+  _tellsDrain = false;
   /** Why there was no id, by request. */
   #idErrors = new WeakMap();
 
@@ -42,6 +44,7 @@ class EngineServer extends EventEmitter {
     this.on('newListener', (event) => {
       if (event === 'headers' || event === 'initial_headers') this._want(WANTS.HEADERS);
       if (event === 'connection' || event === 'drain') this._want(WANTS.SESSIONS);
+      if (event === 'drain') this._tellsDrain = true;
       if (event === 'flush') this._want(WANTS.SESSIONS | WANTS.PACKETS);
     });
   }

@@ -16,6 +16,7 @@ const { throwUnlessGone } = require('./status');
 const { HANDLE_SIZE, HAS_ACK, RESERVED_EVENTS } = packets;
 const emitLocally = EventEmitter.prototype.emit;
 
+const QUEUED = 0;
 const OVER_MARK = 1;
 
 class Socket extends EventEmitter {
@@ -160,7 +161,14 @@ class Socket extends EventEmitter {
     const timeout = flags.timeout ?? NONE;
     const status = ioEmit(this.#slot, text, bits(flags), token, timeout, packets.attachmentsTaken());
     if (status < 0) this.#notSent(status, token);
+    this.#sent(status);
     return status !== OVER_MARK;
+  }
+
+  /** Whoever waits for 'drain' hears it, also when nothing had to wait. */
+  #sent(status) {
+    if (!this.server._engine._tellsDrain || (status !== QUEUED && status !== OVER_MARK)) return;
+    this.client.conn._sent?.(status === OVER_MARK); // another engine has its own
   }
 
   /** Whoever has gone hears nothing, as in socket.io; the other reasons are the application's to know. */
@@ -263,6 +271,7 @@ class Socket extends EventEmitter {
     const token = callback ? this.server._acks.expect(this, settle, false) : NONE;
     const status = ioEmit(this.#slot, text, bits(flags), token, NONE, attachments);
     if (status < 0) this.#notSent(status, token);
+    this.#sent(status);
   }
 
   /** For adapters. */
@@ -357,7 +366,7 @@ class Socket extends EventEmitter {
       if (answered) return;
       answered = true;
       const text = packets.encode(args);
-      ioAck(handle, text, packets.attachmentsTaken());
+      this.#sent(ioAck(handle, text, packets.attachmentsTaken()));
     };
   }
 

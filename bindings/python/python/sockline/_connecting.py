@@ -16,6 +16,7 @@ from .exceptions import (
     InvalidProxyStatus,
     InvalidStatus,
     InvalidURI,
+    NegotiationError,
     ProxyError,
     SecurityError,
     SocklineError,
@@ -106,6 +107,8 @@ def handshake_error(error: SocklineError) -> Exception:
             unanswered = InvalidMessage(error.text)
             unanswered.__cause__ = EOFError(error.text)
             return unanswered
+        case "SOCKLINE_ERR_HANDSHAKE_FAILED" if "chose the subprotocol" in error.text:
+            return NegotiationError(error.text)
         case "SOCKLINE_ERR_REDIRECT":
             return SecurityError(error.text)
         case "SOCKLINE_ERR_TLS":
