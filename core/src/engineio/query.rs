@@ -1,6 +1,7 @@
 //! The query of a request's target, read as browsers' `URLSearchParams` do.
 
 use std::borrow::Cow;
+use std::iter;
 
 use percent_encoding::percent_decode_str;
 
@@ -38,6 +39,16 @@ impl<'a> Query<'a> {
         found
     }
 
+    /// Whether there may be a `j`: without, nobody has to read the query for one.
+    pub fn may_have_jsonp(query: &str) -> bool {
+        let mut begins = true;
+        query.bytes().any(|byte| {
+            let found = begins && matches!(byte, b'j' | b'%');
+            begins = byte == b'&';
+            found
+        })
+    }
+
     /// The number of a page's function, if the answer is to be a script that calls it: see [`jsonp`](super::jsonp). Digits
     /// only, perhaps none.
     pub fn jsonp(&self) -> Option<String> {
@@ -56,14 +67,28 @@ impl<'a> Query<'a> {
 
 /// All names and values, decoded, in their order.
 pub fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(name), decode(value))
+    let mut rest = Some(query);
+    let pairs = iter::from_fn(move || {
+        let (pair, others) = cut(rest?, b'&');
+        rest = others;
+        Some(pair)
+    });
+    pairs.filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = cut(pair, b'=');
+        (decode(name), decode(value.unwrap_or_default()))
     })
 }
 
+/// What stands before and behind an ASCII character: by bytes, as names and values are too short for a search that has to
+/// get ready.
+fn cut(text: &str, at: u8) -> (&str, Option<&str>) {
+    let found = text.bytes().position(|byte| byte == at);
+    let parts = found.and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?)));
+    parts.map_or((text, None), |(before, behind)| (before, Some(behind)))
+}
+
 fn decode(text: &str) -> Cow<'_, str> {
-    if !text.contains(['+', '%']) {
+    if !text.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
         return Cow::Borrowed(text);
     }
     let spaced = text.replace('+', " ");
@@ -89,10 +114,13 @@ mod tests {
             ("j=7", Some("7")),
             ("j=0);alert(1", Some("01")),
             ("EIO=3&j", Some("")),
+            ("EIO=3&%6a=1", Some("1")),
             ("EIO=4&j=1", None),
         ] {
             assert_eq!(Query::parse(query).jsonp().as_deref(), number, "{query}");
+            assert!(number.is_none() || Query::may_have_jsonp(query), "{query}");
         }
+        assert!(!Query::may_have_jsonp("EIO=4&transport=polling&t=j&sid=j%"));
         let all: Vec<_> = pairs("a=1+2&&b&%C3%A9=%zz&c=d=e").collect();
         let expected = [("a", "1 2"), ("b", ""), ("é", "%zz"), ("c", "d=e")];
         assert_eq!(all, expected.map(|(name, value)| (name.into(), value.into())));

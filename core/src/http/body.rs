@@ -278,12 +278,12 @@ fn chunked(headers: &HeaderMap, version: Version, status: u16, has_length: bool)
         // RFC 9112 §6.1: in an HTTP/1.0 message the framing is faulty.
         return Err(Error::new(status, "Transfer-Encoding in an HTTP/1.0 message"));
     }
-    let mut codings = tokens(headers, "transfer-encoding");
+    let mut codings = tokens(headers, header::TRANSFER_ENCODING);
     match (codings.next(), codings.next()) {
         (Some(only), None) if only.eq_ignore_ascii_case(b"chunked") => {
             Ok(State::ChunkSize { size: 0, digits: 0 })
         }
-        (Some(_), _) if status == 400 && has_token(headers, "transfer-encoding", "chunked") => {
+        (Some(_), _) if status == 400 && has_token(headers, header::TRANSFER_ENCODING, "chunked") => {
             Err(Error::new(501, "no transfer coding but chunked is known here"))
         }
         // RFC 9112 §6.3: without chunked as the last coding a request has no end.

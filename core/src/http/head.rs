@@ -1,8 +1,12 @@
 //! What request heads and response heads share: finding the end, reading the fields, writing the fields.
 
+use ::http::header::AsHeaderName;
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Error, Framing, Limits};
+
+/// How many header lines a head usually has at most.
+const FEW: usize = 24;
 
 /// A head that httparse takes, and what we think of it; `None` while it is incomplete.
 pub(super) type Parsed<T> = Result<Option<Result<T, Error>>, httparse::Error>;
@@ -16,7 +20,7 @@ pub(super) fn read<T>(
     input: &[u8],
     limits: &Limits,
     status: u16,
-    parse: impl for<'b> FnOnce(&'b [u8], &mut [httparse::Header<'b>]) -> Parsed<T>,
+    parse: impl for<'b> Fn(&'b [u8], &mut [httparse::Header<'b>]) -> Parsed<T>,
 ) -> Result<Option<(T, usize)>, Error> {
     let window = input.get(..limits.max_head).unwrap_or(input);
     let extent = extent(window);
@@ -24,11 +28,8 @@ pub(super) fn read<T>(
         Extent::Complete(end) | Extent::BareLf(end) => window.get(..end).unwrap_or(window),
         Extent::Partial => window,
     };
-    let mut fields = vec![httparse::EMPTY_HEADER; limits.max_headers];
-    match (
-        parse(judged, &mut fields).map_err(|e| refusal(e, status, limits))?,
-        extent,
-    ) {
+    let parsed = parse_with_room(judged, limits.max_headers, parse);
+    match (parsed.map_err(|e| refusal(e, status, limits))?, extent) {
         (Some(value), Extent::Complete(end)) => Ok(Some((value?, end))),
         (None, Extent::Partial) if window.len() < limits.max_head => Ok(None),
         (None, Extent::Partial) => Err(too_long(window, status, limits)),
@@ -38,6 +39,22 @@ pub(super) fn read<T>(
             status,
             "a line of the head ends with LF alone instead of CR LF",
         )),
+    }
+}
+
+/// Most heads have few fields, for which no memory is taken.
+fn parse_with_room<'b, T>(
+    bytes: &'b [u8],
+    max_headers: usize,
+    parse: impl Fn(&'b [u8], &mut [httparse::Header<'b>]) -> Parsed<T>,
+) -> Parsed<T> {
+    let mut few = [httparse::EMPTY_HEADER; FEW];
+    let room = few.get_mut(..max_headers.min(FEW)).unwrap_or_default();
+    match parse(bytes, room) {
+        Err(httparse::Error::TooManyHeaders) if max_headers > FEW => {
+            parse(bytes, &mut vec![httparse::EMPTY_HEADER; max_headers])
+        }
+        parsed => parsed,
     }
 }
 
@@ -58,7 +75,10 @@ pub(super) fn header_map(fields: &[httparse::Header<'_>], status: u16) -> Result
 
 /// The elements of a comma-separated field, over all its lines, without white space and without empty elements
 /// (RFC 9110 §5.6.1). As bytes, so that a line that is not text counts as a strange element instead of being skipped.
-pub(crate) fn tokens<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+pub(crate) fn tokens<'a, N: AsHeaderName>(
+    headers: &'a HeaderMap,
+    name: N,
+) -> impl Iterator<Item = &'a [u8]> + use<'a, N> {
     let lines = headers.get_all(name).into_iter();
     lines
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
@@ -67,7 +87,7 @@ pub(crate) fn tokens<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<It
 }
 
 /// Whether a comma-separated field has this element, whatever the case of its letters.
-pub(crate) fn has_token(headers: &HeaderMap, name: &str, token: &str) -> bool {
+pub(crate) fn has_token(headers: &HeaderMap, name: impl AsHeaderName, token: &str) -> bool {
     tokens(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
 
@@ -80,8 +100,25 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// Whether `text` is a token (RFC 9110 §5.6.2): a field name, a method, a subprotocol.
 pub(crate) fn is_token(text: &[u8]) -> bool {
-    let is_tchar = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    !text.is_empty() && text.iter().all(is_tchar)
+    !text.is_empty() && text.iter().all(|byte| TCHAR[usize::from(*byte)])
+}
+
+const TCHAR: [bool; 256] = alphanumeric_or(b"!#$%&'*+-.^_`|~");
+
+/// A table of ASCII's letters and digits and these characters.
+pub(super) const fn alphanumeric_or(others: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
 }
 
 /// Refuses what would end a header line early and start another one (CR, LF), or is not allowed in one (NUL and
@@ -128,7 +165,7 @@ pub(super) fn write_fields<N: AsRef<str>, V: AsRef<str>>(
     }
     match framing {
         Framing::None => {}
-        Framing::Length(length) => write_field("Content-Length", &length.to_string(), out),
+        Framing::Length(length) => write_field("Content-Length", itoa::Buffer::new().format(length), out),
         Framing::Chunked => write_field("Transfer-Encoding", "chunked", out),
     }
     out.extend_from_slice(b"\r\n");
@@ -155,7 +192,7 @@ fn extent(window: &[u8]) -> Extent {
         line += 2;
     }
     while let Some(rest) = window.get(line..) {
-        let Some(length) = rest.iter().position(|byte| *byte == b'\n') else {
+        let Some(length) = memchr::memchr(b'\n', rest) else {
             break;
         };
         match rest.get(..length) {

@@ -67,16 +67,19 @@ impl Request {
 
     /// Whether the connection stays open for another request (RFC 9112 §9.3). HTTP/1.0 is closed, always.
     pub fn keep_alive(&self) -> bool {
-        self.version == Version::HTTP_11 && !self.has_token("connection", "close")
+        self.version == Version::HTTP_11 && !head::has_token(&self.headers, header::CONNECTION, "close")
     }
 
     /// Whether the client waits for [`CONTINUE`](super::CONTINUE) before it sends its body (RFC 9110 §10.1.1).
     pub fn expects_continue(&self) -> bool {
-        self.version == Version::HTTP_11 && self.has_token("expect", "100-continue")
+        self.version == Version::HTTP_11 && head::has_token(&self.headers, header::EXPECT, "100-continue")
     }
 
     /// RFC 9112 §3.2.2: a server takes a whole URL as target too, as proxies send it.
     fn path_and_query(&self) -> &str {
+        if self.target.starts_with('/') {
+            return &self.target;
+        }
         match absolute_form(&self.target) {
             Some(rest) => rest
                 .find(['/', '?'])
@@ -171,9 +174,10 @@ fn check_host(request: &Request) -> Result<(), Error> {
 
 /// The characters of uri-host and port (RFC 3986 §3.2), without user information. It may be empty (RFC 9110 §7.2).
 fn is_authority(host: &[u8]) -> bool {
-    host.iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(byte))
+    host.iter().all(|byte| AUTHORITY[usize::from(*byte)])
 }
+
+const AUTHORITY: [bool; 256] = head::alphanumeric_or(b"-._~:[]%!$&'()*+;=");
 
 /// What follows the scheme, if the target is a whole URL.
 fn absolute_form(target: &str) -> Option<&str> {

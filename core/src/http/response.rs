@@ -78,7 +78,9 @@ pub fn encode_response<N: AsRef<str>, V: AsRef<str>>(
         framing
     };
     let reason = code.canonical_reason().unwrap_or_default();
-    out.extend_from_slice(format!("HTTP/1.1 {status} {reason}\r\n").as_bytes());
+    for part in ["HTTP/1.1 ", code.as_str(), " ", reason, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
     head::write_fields(headers, framing, out);
     Ok(())
 }

@@ -71,7 +71,8 @@ impl Waiting {
 
 /// The number of the page's function, if a request is of polling by scripts and forms.
 pub(super) fn jsonp_of(head: &Request) -> Option<String> {
-    Query::parse(head.query().unwrap_or_default()).jsonp()
+    let query = head.query().filter(|query| Query::may_have_jsonp(query))?;
+    Query::parse(query).jsonp()
 }
 
 /// Gives a header another value, or adds it.
