@@ -240,18 +240,24 @@ impl LoopCore {
         let _at_home = AtHome::enter(self.shared());
         let result = self.turn_once(timeout);
         self.in_turn.set(false);
-        if self.has_work() {
+        let (turn, has_work) = result?;
+        if has_work {
             self.shared().ring();
         }
-        result
+        Ok(turn)
     }
 
-    fn turn_once(&self, timeout: Option<Duration>) -> Result<Turn> {
+    /// Says also whether there is work left.
+    fn turn_once(&self, timeout: Option<Duration>) -> Result<(Turn, bool)> {
         self.shared().turns.add(1);
-        self.read_clock();
-        self.run_commands();
-        self.settle();
-        self.wait(timeout)
+        let is_asked = self.shared().listen_to_bell(); // who asks from now on wakes the loop
+        let mut has_work = self.has_work();
+        if is_asked || has_work {
+            self.read_clock();
+            self.run_commands();
+            has_work = self.settle();
+        }
+        self.wait(timeout, has_work)
             .map_err(|error| Error::new(ErrorCode::Io, format!("waiting for events failed: {error}")))?;
         self.read_clock();
         self.handle_events();
@@ -260,23 +266,22 @@ impl LoopCore {
         }
         self.read_unread();
         self.fire_timers();
-        self.settle();
+        let has_work = self.settle();
         self.end_shutdown_when_done();
-        Ok(if self.stopping.get() {
+        let turn = if self.stopping.get() {
             Turn::Stopped
         } else {
             Turn::Continue
-        })
+        };
+        Ok((turn, has_work))
     }
 
-    fn wait(&self, timeout: Option<Duration>) -> io::Result<()> {
-        let timeout = if self.has_work() || self.stopping.get() {
-            Some(Duration::ZERO)
-        } else {
-            match (timeout, self.next_timeout()) {
-                (Some(first), Some(second)) => Some(first.min(second)),
-                (first, second) => first.or(second),
-            }
+    fn wait(&self, timeout: Option<Duration>, has_work: bool) -> io::Result<()> {
+        let timeout = match timeout {
+            _ if has_work || self.stopping.get() => Some(Duration::ZERO),
+            Some(Duration::ZERO) => timeout, // then no clock has to be asked
+            Some(first) => Some(self.next_timeout().map_or(first, |second| first.min(second))),
+            None => self.next_timeout(),
         };
         let (mut poll, mut events) = (self.poll.borrow_mut(), self.events.borrow_mut());
         let (Some(poll), Some(events)) = (poll.as_mut(), events.as_mut()) else {
@@ -357,17 +362,18 @@ impl LoopCore {
         }
     }
 
-    /// Flushes and delivers what the turn has left.
-    pub(crate) fn settle(&self) {
+    /// Flushes and delivers what the turn has left; says whether there is more even so.
+    pub(crate) fn settle(&self) -> bool {
         for _ in 0..SETTLING_ROUNDS {
             if !self.has_work() {
-                return;
+                return false;
             }
             self.announce_opened();
             self.flush_dirty();
             self.deliver_reports();
             self.deliver_ends();
         }
+        self.has_work()
     }
 
     /// Does what is left from calls between turns; it may call handlers.
@@ -378,9 +384,9 @@ impl LoopCore {
         self.flush_asked.set(false);
         let _at_home = AtHome::enter(self.shared());
         self.read_clock();
-        self.settle();
+        let has_work = self.settle();
         self.in_turn.set(false);
-        if self.has_work() {
+        if has_work {
             self.shared().ring();
         }
         Ok(())

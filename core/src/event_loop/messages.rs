@@ -96,10 +96,10 @@ impl LoopCore {
     }
 
     /// The usual case, and nothing else: the socket whose turn it is has nothing waiting, and the message fits the cork
-    /// below every mark.
+    /// below every mark. What is big leaves uncopied, which is the other way's affair.
     #[inline(always)]
     fn cork_up(&self, id: Id, kind: MessageType, payload: &[u8]) -> Option<Sent> {
-        if self.shortcut.get() != id.slot() {
+        if self.shortcut.get() != id.slot() || payload.len() >= DIRECT {
             return None;
         }
         let mut conns = self.conns.borrow_mut();

@@ -261,9 +261,11 @@ impl Shared {
         self.bell.rung.store(false, Ordering::Release);
     }
 
-    /// To be called before the commands are drained: what comes after rings anew.
+    /// To be called before the commands are drained: what comes after rings anew. Where nobody has rung, nothing is written:
+    /// who rings afterwards wakes the loop.
+    #[inline]
     pub(crate) fn listen_to_bell(&self) -> bool {
-        self.bell.rung.swap(false, Ordering::AcqRel)
+        self.bell.rung.load(Ordering::Acquire) && self.bell.rung.swap(false, Ordering::AcqRel)
     }
 }
 

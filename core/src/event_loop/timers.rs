@@ -22,6 +22,8 @@ pub(crate) struct Wheel {
     now: Millis,
     levels: [Level; LEVELS],
     due: Vec<Entry>,
+    /// When the first bucket that holds entries begins: each turn of the loop asks for it.
+    first: Option<Millis>,
 }
 
 struct Level {
@@ -40,6 +42,7 @@ impl Wheel {
             now,
             levels: std::array::from_fn(|_| level()),
             due: Vec::new(),
+            first: None,
         }
     }
 
@@ -59,21 +62,31 @@ impl Wheel {
         };
         self.levels[level].buckets[bucket].push(entry);
         self.levels[level].occupied |= 1 << bucket;
+        let start = self.start_of(level, bucket);
+        self.first = Some(self.first.map_or(start, |first| first.min(start)));
     }
 
     /// The time at which [`Wheel::advance`] has something to do, which is never later than the next deadline.
+    #[inline]
     pub(crate) fn next(&self) -> Option<Millis> {
         if !self.due.is_empty() {
             return Some(self.now);
         }
-        (0..LEVELS)
-            .filter_map(|level| self.next_bucket(level).map(|(_, start)| start))
-            .min()
+        self.first
     }
 
     /// Moves on to `now` and appends all entries that are due to `fired`.
+    #[inline]
     pub(crate) fn advance(&mut self, now: Millis, fired: &mut Vec<Entry>) {
+        if self.next().is_some_and(|next| next <= now) {
+            self.empty_until(now, fired);
+        }
+        self.now = self.now.max(now);
+    }
+
+    fn empty_until(&mut self, now: Millis, fired: &mut Vec<Entry>) {
         fired.append(&mut self.due);
+        self.first = None; // what is placed anew counts again
         while let Some((level, bucket, start)) = self.first_bucket() {
             if start > now {
                 break;
@@ -89,7 +102,7 @@ impl Wheel {
                 }
             }
         }
-        self.now = self.now.max(now);
+        self.first = self.first_bucket().map(|(_, _, start)| start);
     }
 
     fn first_bucket(&self) -> Option<(usize, usize, Millis)> {
@@ -110,13 +123,19 @@ impl Wheel {
         let current = bucket_of(self.now, level);
         let ahead = occupied.rotate_right(current as u32).trailing_zeros() as usize;
         let bucket = (current + ahead) & (BUCKETS - 1);
+        Some((bucket, self.start_of(level, bucket)))
+    }
+
+    /// When a bucket begins, the next time that it does.
+    fn start_of(&self, level: usize, bucket: usize) -> Millis {
         let width = 1 << (BITS * level as u32);
         let turn = width << BITS;
-        let mut start = self.now / turn * turn + bucket as u64 * width;
-        if bucket < current {
-            start += turn;
+        let start = self.now / turn * turn + bucket as u64 * width;
+        if bucket < bucket_of(self.now, level) {
+            start + turn
+        } else {
+            start
         }
-        Some((bucket, start))
     }
 }
 
