@@ -690,6 +690,15 @@ typedef struct sockline_loop_options {
     void (*flush_hook)(void *flush_hook_data);
     /** Given back to flush_hook. Borrowed until the loop is freed. */
     void *flush_hook_data;
+    /**
+     * For how many microseconds a turn that has to wait looks again and again before its thread sleeps. What comes in
+     * that time is answered without the system having to wake the thread, which is most of the round trip of a
+     * connection that has one message on its way; the price is up to a whole core. 50 to 100 are usual. Without
+     * connections nothing is looked for. For sockline_loop_run, _start and _poll; those who wait for the descriptor
+     * themselves call sockline_loop_spin before. The further threads of a server have it from its loop. Default: 0,
+     * not at all.
+     */
+    uint64_t busy_poll_us;
 } sockline_loop_options;
 
 /** How to connect. Start from SOCKLINE_OPTIONS_INIT; a field of 0 means its default. */
@@ -1231,6 +1240,8 @@ typedef struct sockline_loop_metrics {
     uint64_t turns;
     /** Over its connections since it was made. */
     sockline_totals totals;
+    /** How often it has looked for events in vain instead of waiting; see sockline_loop_options.busy_poll_us. */
+    uint64_t empty_polls;
 } sockline_loop_metrics;
 
 /** What a server has done, over all its threads. Start from SOCKLINE_SERVER_METRICS_INIT. */
@@ -2588,6 +2599,13 @@ int64_t sockline_loop_next_timeout(sockline_loop *loop);
  * makes the caller's thread the one.
  */
 sockline_status sockline_loop_poll(sockline_loop *loop, int64_t timeout_ms);
+
+/**
+ * Looks again and again whether the descriptor is readable, for the loop's busy_poll_us and at most for timeout_ms (-1: no
+ * other limit); for hosts that would wait for the descriptor otherwise. Returns 1 if it is readable: then poll, else 0: then
+ * wait. It runs no callbacks, and returns at once without busy_poll_us or without connections. Loop thread.
+ */
+sockline_status sockline_loop_spin(sockline_loop *loop, int64_t timeout_ms);
 
 /**
  * Sends what calls between turns have left, and delivers what they have brought about: it may run callbacks. For

@@ -105,6 +105,9 @@ pub struct LoopMetrics {
     pub connections: u64,
     /// Turns since the loop was made.
     pub turns: u64,
+    /// How often it has looked for events in vain instead of waiting; see
+    /// [`LoopOptions::busy_poll`](crate::LoopOptions::busy_poll).
+    pub empty_polls: u64,
     /// Over its connections since it was made.
     pub totals: Totals,
 }

@@ -228,6 +228,7 @@ typedef struct sockline_loop_options {
     size_t max_events;
     void (*flush_hook)(void *flush_hook_data);
     void *flush_hook_data;
+    uint64_t busy_poll_us;
 } sockline_loop_options;
 typedef struct sockline_options {
     size_t size;
@@ -297,6 +298,8 @@ typedef struct sockline_server_options {
     size_t io_count;
     sockline_string adapter;
     sockline_redis *redis;
+    int32_t reuse_port;
+    int32_t ipv6_only;
 } sockline_server_options;
 typedef struct sockline_request {
     size_t size;
@@ -435,6 +438,7 @@ typedef struct sockline_loop_metrics {
     uint64_t connections;
     uint64_t turns;
     sockline_totals totals;
+    uint64_t empty_polls;
 } sockline_loop_metrics;
 typedef struct sockline_server_metrics {
     size_t size;
@@ -1079,6 +1083,7 @@ sockline_status sockline_loop_start(sockline_loop *loop);
 int sockline_loop_fd(sockline_loop *loop);
 int64_t sockline_loop_next_timeout(sockline_loop *loop);
 sockline_status sockline_loop_poll(sockline_loop *loop, int64_t timeout_ms);
+sockline_status sockline_loop_spin(sockline_loop *loop, int64_t timeout_ms);
 sockline_status sockline_loop_flush(sockline_loop *loop);
 sockline_status sockline_loop_wake(sockline_loop *loop);
 sockline_status sockline_loop_stop(sockline_loop *loop);

@@ -65,6 +65,8 @@ pub struct sockline_loop_metrics {
     pub turns: u64,
     /// Over its connections since it was made.
     pub totals: sockline_totals,
+    /// How often it has looked for events in vain instead of waiting; see sockline_loop_options.busy_poll_us.
+    pub empty_polls: u64,
 }
 
 /// What a server has done, over all its threads. Start from SOCKLINE_SERVER_METRICS_INIT.
@@ -141,6 +143,7 @@ pub unsafe extern "C" fn sockline_loop_get_metrics(
             connections: counted.connections,
             turns: counted.turns,
             totals: c_totals(&counted.totals),
+            empty_polls: counted.empty_polls,
         };
         // SAFETY: the header asks for NULL or a struct as long as its size says.
         unsafe { fill_struct(metrics, shown) }.map(|()| OK)

@@ -247,6 +247,38 @@ static void a_flush_hook_is_called_once_until_the_flush(void) {
     sockline_loop_free(loop);
 }
 
+static uint64_t empty_polls(sockline_loop *loop) {
+    sockline_loop_metrics metrics = SOCKLINE_LOOP_METRICS_INIT;
+    CHECK_STATUS(SOCKLINE_OK, sockline_loop_get_metrics(loop, &metrics));
+    return metrics.empty_polls;
+}
+
+static void a_loop_spins_before_it_waits(void) {
+    sockline_loop_options options = SOCKLINE_LOOP_OPTIONS_INIT;
+    for (options.busy_poll_us = 0; options.busy_poll_us <= 5000; options.busy_poll_us += 5000) {
+        int spins = options.busy_poll_us > 0;
+        sockline_loop *loop = NULL;
+        CHECK_STATUS(SOCKLINE_OK, sockline_loop_new(&options, &loop));
+        struct record record = {0}, serving_side = {0};
+        sockline_handlers handlers = recording();
+        sockline_ws ws = connect_to(loop, listen_here(loop, &handlers, &serving_side), &handlers, &record);
+        UNTIL(loop, has(&record, 'o') && has(&serving_side, 'o'));
+        while (sockline_loop_spin(loop, 0) == 1) CHECK_STATUS(SOCKLINE_OK, sockline_loop_poll(loop, 0));
+        uint64_t before = empty_polls(loop);
+        CHECK_STATUS(SOCKLINE_OK, sockline_loop_spin(loop, -1)); /* there is nothing */
+        CHECK((empty_polls(loop) > before) == spins);
+        CHECK_STATUS(SOCKLINE_OK, send_text(ws, "x"));
+        CHECK_STATUS(spins, sockline_loop_spin(loop, -1)); /* the loop has rung, to send that */
+        UNTIL(loop, serving_side.messages == 1);
+        before = empty_polls(loop);
+        CHECK_STATUS(SOCKLINE_OK, sockline_loop_poll(loop, 10));
+        CHECK_STATUS(SOCKLINE_OK, sockline_loop_poll(loop, 10)); /* at least one of them has found nothing */
+        CHECK((empty_polls(loop) > before) == spins);
+        sockline_loop_free(loop);
+    }
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_loop_spin(NULL, 0));
+}
+
 /* As another event loop does it: nothing but the descriptor and the timeout says when to poll. */
 static void a_host_turns_the_loop(void) {
     sockline_loop *loop = new_loop();
@@ -330,6 +362,7 @@ int main(void) {
     RUN(texts_are_copied_as_snprintf_does);
     RUN(statuses_have_names_and_texts);
     RUN(a_flush_hook_is_called_once_until_the_flush);
+    RUN(a_loop_spins_before_it_waits);
     RUN(a_host_turns_the_loop);
     RUN(a_loop_is_turned_once_at_a_time);
     RUN(the_log_goes_where_it_is_sent);

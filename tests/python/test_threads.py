@@ -55,6 +55,106 @@ def test_handlers_stay_on_the_hosts_thread(run: Run) -> None:
     assert seen == {threading.current_thread().name}
 
 
+def sleeps(name: str) -> int:
+    """How often this process's threads with this name have given up their core to wait."""
+    tasks = [task for task in Path("/proc/self/task").iterdir() if task.joinpath("comm").read_text() == f"{name}\n"]
+    lines = [line for task in tasks for line in task.joinpath("status").read_text().splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
+
+
+@pytest.mark.parametrize("busy_poll", [None, 1])
+def test_busy_threads_do_not_sleep(run: Run, busy_poll: float | None) -> None:
+    async def main() -> int:
+        async with our_server(threads=1, busy_poll=busy_poll) as url, websockets.connect(url) as client:
+            await exchange(client)
+            before = sleeps("sockline")
+            await exchange(client)
+            return sleeps("sockline") - before
+
+    async def exchange(client: Any) -> None:
+        for number in range(200):
+            await client.send(f"{number}")
+            assert await client.recv() == f"{number}"
+
+    slept = run(main())
+    assert slept < 50 if busy_poll else slept > 100
+
+
+def test_only_threads_of_the_engine_can_be_busy(run: Run) -> None:
+    async def main() -> None:
+        for options in (dict(busy_poll=0.0001), dict(threads=0, busy_poll=0.0001)):
+            with pytest.raises(NotImplementedError, match="busy_poll"):
+                await sockline.serve(echo, "127.0.0.1", 0, **options)  # type: ignore[arg-type]
+            with pytest.raises(NotImplementedError, match="busy_poll"):
+                sockline.WebSocketServer("127.0.0.1", **options)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="busy_poll"):
+            await sockline.serve(echo, "127.0.0.1", 0, threads=1, busy_poll=-1)
+        async with sockline.serve(echo, "127.0.0.1", 0, busy_poll=0):
+            pass
+
+    async def echo(connection: Any) -> None: ...
+
+    run(main())
+
+
+# Its own process: the thread that turns what others wait for begins once.
+BLOCKING = """
+import select
+import sys
+import threading
+
+waits = 0
+real = select.poll
+
+class Counting:
+    def __init__(self):
+        self.poller = real()
+    def register(self, *what):
+        self.poller.register(*what)
+    def poll(self, timeout):
+        global waits
+        waits += 1
+        return self.poller.poll(timeout)
+
+select.poll = Counting
+
+import sockline
+from sockline.sync.client import connect
+from sockline.sync.server import serve
+
+if sys.argv[1] != "None":
+    sockline.set_busy_poll(float(sys.argv[1]))
+
+def echo(connection):
+    for message in connection:
+        connection.send(message)
+
+with serve(echo, "127.0.0.1", 0) as server:
+    threading.Thread(target=server.serve_forever).start()
+    with connect("ws://127.0.0.1:%d" % server.socket.getsockname()[1]) as client:
+        before = waits
+        for number in range(200):
+            client.send(str(number))
+            assert client.recv() == str(number)
+        print(waits - before)
+        try:
+            sockline.set_busy_poll(None)
+        except RuntimeError as error:
+            print(error)
+    server.shutdown()
+"""
+
+
+@pytest.mark.parametrize("busy_poll", [None, 1])
+def test_the_thread_of_blocking_connections_can_be_busy(busy_poll: float | None) -> None:
+    command = [sys.executable, "-c", BLOCKING, str(busy_poll)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    waits, error = done.stdout.splitlines()
+    assert "too late" in error
+    assert int(waits) < 20 if busy_poll else int(waits) > 100
+
+
 def test_parts_come_before_their_message_is_whole(run: Run) -> None:
     async def relay(connection: Any) -> None:
         await connection.send(connection.recv_streaming())

@@ -11,6 +11,7 @@ const OF_LISTENERS = {
   metricsPath: 'the server of the http module answers requests; metricsText() has the text',
   maxRequests: 'the server of the http module has maxRequestsPerSocket',
   io: 'a Socket.IO server attaches itself to a server of the http module',
+  busyPoll: 'the loop of Node waits by itself',
   threads: 'threads deal with what they have accepted themselves',
 };
 

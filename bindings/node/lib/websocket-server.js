@@ -65,10 +65,7 @@ class WebSocketServer extends EventEmitter {
     if (this.options.request !== undefined && typeof this.options.request !== 'function') {
       throw new TypeError('The "request" option must be a function');
     }
-    if (this.options.threads > 0 && [this.options.io ?? []].flat().length > 0) {
-      const text = 'option threads: a server with io has none, because events of Socket.IO are heard on the thread of their connection';
-      throw withCode(new Error(text), 'SOCKLINE_ERR_UNSUPPORTED');
-    }
+    checkThreads(this.options);
     if (this.options.clientTracking) this.clients = new Set();
     const { adapter } = this.options;
     this._redis = adapter == null ? undefined : clusterOf(adapter);
@@ -129,6 +126,7 @@ class WebSocketServer extends EventEmitter {
       host: host ?? '',
       backlog: backlog ?? BACKLOG,
       threads: amount(this.options, 'threads', 0),
+      busyPoll: this.options.busyPoll || undefined,
       metricsPath: this.options.metricsPath == null ? undefined : String(this.options.metricsPath),
       folder: folder == null ? undefined : String(folder),
       endpoint: this._endpoint,
@@ -366,6 +364,21 @@ function checkDescriptor({ fd, host, port }) {
   if (!Number.isInteger(fd) || fd < 0) throw new TypeError(`option fd must be a descriptor, not ${fd}`);
   if (host != null || port != null) throw new TypeError('option fd: a socket that is given has its host and port already');
   return fd;
+}
+
+/** What the engine's threads can't do, and what only they can. */
+function checkThreads({ threads, busyPoll, io }) {
+  const refuse = (text) => {
+    throw withCode(new Error(text), 'SOCKLINE_ERR_UNSUPPORTED');
+  };
+  if (threads > 0 && [io ?? []].flat().length > 0) {
+    refuse('option threads: a server with io has none, because events of Socket.IO are heard on the thread of their connection');
+  }
+  if (busyPoll == null) return;
+  if (typeof busyPoll !== 'number' || !(busyPoll >= 0 && busyPoll <= 1000)) {
+    throw withCode(new RangeError(`option busyPoll must be 0 to 1000 milliseconds, not ${busyPoll}`), 'ERR_OUT_OF_RANGE');
+  }
+  if (busyPoll > 0 && !(threads > 0)) refuse("option busyPoll: only with threads, because Node's own loop waits by itself");
 }
 
 function splitHeader(line) {

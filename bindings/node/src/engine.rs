@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use napi::Env;
 use napi::bindgen_prelude::{ArrayBuffer, Function, JsValue, Unknown};
@@ -75,10 +76,12 @@ impl Engine {
         let (key, has_threads) = (options.key, options.threads > 0);
         let asks = options.asks_requests == Some(true);
         let retains = options.unref != Some(true);
+        let busy_poll = options.busy_poll.map_or(0.0, |millis| millis * 1000.0);
         let mut options = options.into_core(self.host)?;
         options.tls = context.map(|context| context.tls.clone());
         let listening = if has_threads {
-            Crew::listen(key, options, on_loop.waker(), asks).map(|(crew, server)| {
+            let busy_poll = Duration::from_micros(busy_poll as u64);
+            Crew::listen(key, options, on_loop.waker(), asks, busy_poll).map(|(crew, server)| {
                 host.crews.borrow_mut().push(Rc::new(crew));
                 server
             })

@@ -177,6 +177,7 @@ impl Host {
         let options = LoopOptions {
             max_events: EVENTS,
             flush_hook: Some(Arc::new(move || pointer.get().flush_soon())),
+            ..LoopOptions::default()
         };
         let on_loop = Loop::new(options).map_err(|error| error.to_string())?;
         let watcher = Watcher::start(self.env, self.has_libuv, on_loop.fd(), pointer)?;

@@ -117,6 +117,8 @@ pub struct ListenOptions {
     pub backlog: u32,
     /// 0 for none of its own.
     pub threads: u32,
+    /// For how many milliseconds the threads look again and again before they wait.
+    pub busy_poll: Option<f64>,
     pub metrics_path: Option<String>,
     pub folder: Option<String>,
     /// The only path for WebSockets; all of them if it isn't there.

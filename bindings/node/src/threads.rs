@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sockline::{
     EventQueue, Loop, LoopOptions, LoopWaker, MessageType, Queued, QueuedEvent, Server, ServerOptions,
@@ -35,14 +36,19 @@ pub(crate) struct Crew {
 }
 
 impl Crew {
-    /// Listens on so many threads.
+    /// Listens on so many threads, each of which looks for so long before it waits.
     pub(crate) fn listen(
         key: u32,
         mut options: ServerOptions,
         waker: LoopWaker,
         asks: bool,
+        busy_poll: Duration,
     ) -> Result<(Crew, Server)> {
-        let first = Loop::new(LoopOptions::default()).map_err(failure)?;
+        let first = Loop::new(LoopOptions {
+            busy_poll,
+            ..LoopOptions::default()
+        })
+        .map_err(failure)?;
         first.start().map_err(failure)?;
         let queue = EventQueue::new(MAX_EVENTS, MAX_BYTES, move || waker.wake());
         options.server_handler = queue.clone();

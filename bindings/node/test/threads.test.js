@@ -3,6 +3,7 @@
 
 const assert = require('node:assert');
 const { execFile } = require('node:child_process');
+const { readFileSync, readdirSync } = require('node:fs');
 const { test } = require('node:test');
 const { promisify } = require('node:util');
 const { issue, selfSigned } = require('./certificates');
@@ -43,6 +44,40 @@ test('hundreds of connections over all threads, with close codes both ways', asy
   const over = new Promise((resolve) => server.close(resolve));
   await over;
   assert.strictEqual(server.clients.size, 0);
+});
+
+/** How often the threads with this name have given up their core to wait. */
+function sleeps(name) {
+  const tasks = readdirSync('/proc/self/task').map((task) => `/proc/self/task/${task}`);
+  const named = tasks.filter((task) => readFileSync(`${task}/comm`, 'utf8') === `${name}\n`);
+  return named.reduce((sum, task) => sum + Number(/^voluntary_ctxt_switches:\s*(\d+)/m.exec(readFileSync(`${task}/status`))[1]), 0);
+}
+
+for (const busyPoll of [0, 1000]) {
+  test(`threads that look for ${busyPoll} ms ${busyPoll ? "don't " : ''}sleep between messages`, async () => {
+    const server = await listen(ours, echo, { threads: 1, busyPoll });
+    const socket = await connect(theirs, server.url);
+    let slept = 0;
+    for (let round = 0; round < 2; round++) {
+      const before = sleeps('sockline');
+      for (let i = 0; i < 200; i++) {
+        socket.send(String(i));
+        assert.strictEqual(String((await next(socket, 'message'))[0]), String(i));
+      }
+      slept = sleeps('sockline') - before;
+    }
+    assert.ok(busyPoll ? slept < 50 : slept > 100, `slept ${slept} times`);
+    socket.terminate();
+    await finish(server);
+  });
+}
+
+test('what can not look is refused', () => {
+  assert.throws(() => new ours.WebSocketServer({ port: 0, busyPoll: 0.1 }), { code: 'SOCKLINE_ERR_UNSUPPORTED', message: /busyPoll: only with threads/ });
+  assert.throws(() => new ours.WebSocketServer({ noServer: true, busyPoll: 0.1 }), { code: 'SOCKLINE_ERR_UNSUPPORTED', message: /busyPoll/ });
+  for (const busyPoll of [-1, 1001, '1', NaN]) {
+    assert.throws(() => new ours.WebSocketServer({ port: 0, threads: 1, busyPoll }), { code: 'ERR_OUT_OF_RANGE' });
+  }
 });
 
 test('upgrades are decided here', async () => {

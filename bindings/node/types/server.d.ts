@@ -61,6 +61,12 @@ export interface ServerOptions<
    * peer's close can't be answered then. sockline's own.
    */
   threads?: number;
+  /**
+   * For how many milliseconds, up to 1,000, each of the `threads` looks for input again and again before it sleeps: 0.05 to
+   * 0.1 are usual. What comes in that time is read without the system having to wake the thread; the price is up to a whole
+   * core for each. Only with `threads`: Node's own loop waits by itself. Default: 0, not at all. sockline's own.
+   */
+  busyPoll?: number;
   /** GET of this path answers `metricsText()`. Default: nowhere. */
   metricsPath?: string;
   /** How many connections there may be; the next one gets status 503. Default: 0, any number. */

@@ -15,7 +15,7 @@ use crate::guarded::Guarded;
 use crate::handle::Face;
 use crate::hub::Hub;
 use crate::log_lines;
-use crate::options::Opening;
+use crate::options::{Opening, duration};
 use crate::outlets::Attended;
 use crate::threads::{Pulled, Threads};
 
@@ -40,11 +40,16 @@ struct Timer {
 
 #[pymethods]
 impl Driver {
-    /// `embedded`: asyncio will turn it, and is to be told when there is something to flush.
+    /// `embedded`: asyncio will turn it, and is to be told when there is something to flush. `busy_poll`: for how many
+    /// seconds `spin` looks.
     #[new]
-    fn new(py: Python<'_>, embedded: bool) -> PyResult<Driver> {
+    #[pyo3(signature = (embedded, busy_poll = None))]
+    fn new(py: Python<'_>, embedded: bool, busy_poll: Option<f64>) -> PyResult<Driver> {
         let hub = Arc::new(Hub::default());
-        let mut options = LoopOptions::default();
+        let mut options = LoopOptions {
+            busy_poll: duration("busy_poll", busy_poll)?,
+            ..LoopOptions::default()
+        };
         if embedded {
             let hub = hub.clone();
             options.flush_hook = Some(Arc::new(move || Python::attach(|py| hub.ask_for_flush(py))));
@@ -97,6 +102,13 @@ impl Driver {
         self.turn(py, &core)?;
         let wait = core.next_timeout();
         Ok(wait.map(|wait| u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)))
+    }
+
+    /// Looks again and again, without the interpreter's lock, whether there is something to do, for at most so many
+    /// milliseconds; returns whether there is.
+    fn spin(&self, py: Python<'_>, wait: Option<u64>) -> PyResult<bool> {
+        let core = self.core(py)?;
+        Ok(py.detach(|| core.spin(wait.map(Duration::from_millis))))
     }
 
     /// Sends what calls between turns have left.

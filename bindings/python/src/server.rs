@@ -2,6 +2,7 @@
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
@@ -52,6 +53,7 @@ struct Listening<'py> {
     max_requests: Option<u32>,
     origins: Vec<String>,
     threads: usize,
+    busy_poll: Option<f64>,
     metrics_path: Option<String>,
     socketio: Option<Py<IoServer>>,
     asks_requests: bool,
@@ -114,6 +116,7 @@ impl Server {
         };
         let asks = listening.asks_requests;
         let count = listening.threads;
+        let busy_poll = duration("busy_poll", listening.busy_poll)?;
         let core = driver.get().core(py)?;
         let listener = match count {
             0 => {
@@ -122,9 +125,14 @@ impl Server {
                 }
                 sockline::listen(Some(&core), options, None)
             }
-            _ => slf
-                .get()
-                .listen_on_threads(py, driver.get(), &core, count, options, (&events, asks)),
+            _ => slf.get().listen_on_threads(
+                py,
+                driver.get(),
+                &core,
+                (count, busy_poll),
+                options,
+                (&events, asks),
+            ),
         };
         let listener = listener.map_err(|error| raise(py, &error))?;
         hub.keep(py, listener.raw(), events);
@@ -285,11 +293,11 @@ impl Server {
         py: Python<'_>,
         driver: &Driver,
         core: &Loop,
-        count: usize,
+        (count, busy_poll): (usize, Duration),
         mut options: ServerOptions,
         (events, asks): (&Arc<ServerEvents>, bool),
     ) -> sockline::Result<Listener> {
-        let threads = Arc::new(Threads::start(core.waker())?);
+        let threads = Arc::new(Threads::start(core.waker(), busy_poll)?);
         threads.set_answerer(py, events.clone());
         if asks {
             let hears = Requests::new(events.clone(), Some(threads.clone()));

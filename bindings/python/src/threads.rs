@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use sockline::{
@@ -40,8 +41,11 @@ pub(crate) trait Answerer: Send + Sync {
 
 impl Threads {
     /// Starts the first of the threads; `driver` is woken when there is something to pull.
-    pub(crate) fn start(driver: LoopWaker) -> sockline::Result<Threads> {
-        let on_loop = Loop::new(LoopOptions::default())?;
+    pub(crate) fn start(driver: LoopWaker, busy_poll: Duration) -> sockline::Result<Threads> {
+        let on_loop = Loop::new(LoopOptions {
+            busy_poll,
+            ..LoopOptions::default()
+        })?;
         on_loop.start()?;
         Ok(Threads {
             on_loop,

@@ -17,6 +17,7 @@ use super::conns::Conns;
 use super::home::{AtHome, Resident};
 use super::listener::Listener;
 use super::shared::Shared;
+use super::spinning::{Spun, look};
 use super::sys;
 use super::timers::{Entry, Wheel};
 use super::tracking::{Mark, Report};
@@ -134,6 +135,7 @@ impl LoopCore {
             options.max_events
         };
         *self.events.borrow_mut() = Some(Events::with_capacity(max_events.min(MAX_EVENTS)));
+        shared.set_busy_poll(options.busy_poll);
         *self.options.borrow_mut() = options;
         *self.registry.borrow_mut() = Some(registry);
         *self.poll.borrow_mut() = Some(poll);
@@ -287,10 +289,11 @@ impl LoopCore {
         let (Some(poll), Some(events)) = (poll.as_mut(), events.as_mut()) else {
             return Err(io::Error::other("the loop was freed"));
         };
-        match poll.poll(events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
-            result => result,
-        }
+        let timeout = match self.spin(poll, events, timeout)? {
+            Spun::Done => return Ok(()),
+            Spun::Wait(timeout) => timeout,
+        };
+        look(poll, events, timeout)
     }
 
     /// How long until a timer is due.

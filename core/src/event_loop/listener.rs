@@ -5,6 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use mio::Token;
 
@@ -79,7 +80,7 @@ pub(crate) fn listen(
     }
     let workers = worker_sockets
         .iter()
-        .map(|_| Worker::new())
+        .map(|_| Worker::new(on.busy_poll()))
         .collect::<Result<Vec<_>>>()?;
     let id = on.slots.allocate(Kind::Server)?;
     if let (Some(slot), Some(socket)) = (on.slots.get(id), sockets.first()) {
@@ -117,8 +118,11 @@ fn parts(first: Part, workers: &[Worker]) -> Box<[Part]> {
 }
 
 impl Worker {
-    fn new() -> Result<Worker> {
-        let on_loop = Loop::new(LoopOptions::default())?;
+    fn new(busy_poll: Duration) -> Result<Worker> {
+        let on_loop = Loop::new(LoopOptions {
+            busy_poll,
+            ..LoopOptions::default()
+        })?;
         let id = on_loop.shared().slots.allocate(Kind::Server)?;
         Ok(Worker { on_loop, id })
     }

@@ -22,6 +22,7 @@
 //! | `burst` | waking loops once for much that another thread asks for |
 //! | `home`, `waiting` | jobs and timers for objects that belong to a loop |
 //! | `site`, `publishing` | what a server's loops share, broadcasts and topics |
+//! | `spinning` | looking again and again before the thread waits |
 //! | `timers`, `stream`, `tcp`, `thread`, `fork` | deadlines and what the system offers |
 //! | `sys` | what Unix and Windows call differently, or do not both have |
 
@@ -64,6 +65,7 @@ mod shared;
 mod site;
 mod slot;
 mod slots;
+mod spinning;
 mod stream;
 pub(crate) mod sys;
 mod tcp;

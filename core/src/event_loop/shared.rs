@@ -4,9 +4,9 @@
 //! loop without a lock, and a stale one can't reach freed memory.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
@@ -47,6 +47,9 @@ pub(crate) struct Shared {
     /// The servers whose handles are this loop's. Held for a look-up only.
     sites: Mutex<HashMap<Id, Arc<Site>>>,
     pub(crate) turns: Count,
+    /// Looks that were in vain, where the loop looks before it waits, and for how long it does, in nanoseconds.
+    pub(crate) empty_polls: Count,
+    busy_poll: AtomicU64,
     /// How many timers other threads have set.
     timers: AtomicU32,
     /// Which of the loops that have had this place has it now.
@@ -88,6 +91,7 @@ impl Shared {
         let shared = LOOPS[index].get_or_init(|| Box::new(Shared::new(index)));
         shared.slots.forget_ended();
         shared.turns.reset();
+        shared.empty_polls.reset();
         Ok(shared)
     }
 
@@ -113,6 +117,8 @@ impl Shared {
             bell: Doorbell::default(),
             sites: Mutex::default(),
             turns: Count::default(),
+            empty_polls: Count::default(),
+            busy_poll: AtomicU64::new(0),
             timers: AtomicU32::new(0),
             life: AtomicU32::new(0),
             epoch,
@@ -216,6 +222,16 @@ impl Shared {
 
     pub(crate) fn clear_affinity(&self) {
         self.affinity.store(0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_busy_poll(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.busy_poll.store(nanos, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn busy_poll(&self) -> Duration {
+        Duration::from_nanos(self.busy_poll.load(Ordering::Relaxed))
     }
 
     pub(crate) fn want_freed(&self) {

@@ -37,7 +37,7 @@ pub(crate) struct Site {
     #[cfg(feature = "redis")]
     member: Option<Member>,
     /// The loops that listen, each with its own number for the server; first the one that the application chose.
-    parts: Box<[Part]>,
+    pub(super) parts: Box<[Part]>,
     last_info: Mutex<Option<Arc<Info>>>,
     pub(crate) admission: Admission,
     /// TLS handshakes that came to nothing.

@@ -44,6 +44,7 @@ mod server_metrics;
 mod serving;
 mod shared;
 mod slow;
+mod spinning;
 mod threads;
 mod topics;
 #[cfg(feature = "redis")]

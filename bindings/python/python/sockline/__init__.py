@@ -5,6 +5,7 @@ you like: :class:`WebSocket` and :class:`WebSocketServer`.
 """
 
 from ._callbacks import UpgradeRequest, WebSocket, WebSocketServer
+from ._drivers import set_busy_poll
 from ._native import memory_in_use, set_memory_budget
 from ._version import VERSION as __version__
 from ._ssl import SSLContext, create_default_context
@@ -118,6 +119,7 @@ __all__ = [
     "memory_in_use",
     "route",
     "serve",
+    "set_busy_poll",
     "set_memory_budget",
     "unix_connect",
     "unix_route",

@@ -453,6 +453,7 @@ class WebSocketServer(_native.Server):
         max_connections_per_address: int | None = None,
         max_requests: int | None = None,
         threads: int = 0,
+        busy_poll: float | None = None,
         metrics_path: str | None = None,
         backlog: int = 1024,
         socketio: BaseServer | None = None,
@@ -483,7 +484,7 @@ class WebSocketServer(_native.Server):
             chosen,
             message_parts,
         )
-        refuse_threads(threads, socketio)
+        refuse_threads(threads, socketio, busy_poll)
         listening = Listening(
             host or "", port, unix_path, path, static_folder, open_timeout, backlog, limits, tls
         )
@@ -493,6 +494,7 @@ class WebSocketServer(_native.Server):
             max_requests=max_requests,
             origins=_origins(origins),
             threads=threads,
+            busy_poll=busy_poll or None,
             metrics_path=metrics_path,
             socketio=None if socketio is None else socketio._start(driver),
             adapter=None if self._manager is None else self._manager._lend(driver),

@@ -22,6 +22,7 @@ __all__ = [
     "is_driver_thread",
     "post_to_thread",
     "running_driver",
+    "set_busy_poll",
     "thread_driver",
 ]
 
@@ -68,7 +69,8 @@ class DriverThread(threading.Thread):
 
     def __init__(self, name: str, last_turn: bool) -> None:
         super().__init__(name=name, daemon=True)
-        self.driver = Driver(embedded=False)
+        self.spins = _busy_poll is not None
+        self.driver = Driver(embedded=False, busy_poll=_busy_poll)
         self.last_turn = last_turn
         """What was sent last leaves at the interpreter's end: nothing of the application's can be called by that."""
         self.pid = os.getpid()
@@ -83,7 +85,7 @@ class DriverThread(threading.Thread):
             wait = self.driver.turn_once()  # what was sent before something was posted goes before it
             for _ in range(due):
                 self.posted.popleft()()
-            if not due and not self.posted:
+            if not due and not self.posted and not (self.spins and self.driver.spin(wait)):
                 poller.poll(wait)
         if self.last_turn:
             self.driver.turn_once()
@@ -141,6 +143,26 @@ def _for_ever() -> None:
 
 _thread: DriverThread | None = None
 _blocking: DriverThread | None = None
+_busy_poll: float | None = None
+
+
+def set_busy_poll(seconds: float | None) -> None:
+    """Has the threads of the library's own look for input again and again, for so long, before they sleep; ``None`` for not at
+    all, as by default. 0.00005 to 0.0001 are usual. What comes in that time is answered without the system having to wake the
+    thread, which is a good part of the round trip of a connection that has one message on its way; the price is up to a whole
+    core. They look without the interpreter's lock, and only while there are connections.
+
+    These threads turn the connections of :mod:`sockline.sync`, and those of :class:`WebSocket` where no asyncio loop runs. It
+    is to be called before the first of them: raises :exc:`RuntimeError` if one of the threads runs already. asyncio waits by
+    itself, and can't look; a server there has ``threads`` with ``busy_poll``. Any thread.
+    """
+    global _busy_poll
+    if seconds is not None and not 0 <= seconds <= 1:
+        raise ValueError("busy_poll must be from 0 to 1 second")
+    with _lock:
+        if _thread is not None or _blocking is not None:
+            raise RuntimeError("set_busy_poll() comes too late: connections are there already")
+        _busy_poll = seconds or None
 
 
 def _started(name: str, last_turn: bool = False) -> DriverThread:

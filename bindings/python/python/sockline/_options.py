@@ -73,6 +73,7 @@ class Listening(NamedTuple):
     max_requests: int | None = None
     origins: list[str] = []
     threads: int = 0
+    busy_poll: float | None = None
     metrics_path: str | None = None
     socketio: IoServer | None = None
     asks_requests: bool = False
@@ -91,8 +92,14 @@ def check_views_from(length: int | None) -> int | None:
     raise ValueError(f"views_from must be None or 0 or more bytes, not {length}")
 
 
-def refuse_threads(threads: int, socketio: object) -> None:
-    """Handlers of Socket.IO events are called by the engine, on the thread that turns a session's connection."""
+def refuse_threads(threads: int, socketio: object, busy_poll: float | None) -> None:
+    """Handlers of Socket.IO events are called by the engine, on the thread that turns a session's connection. And only the
+    engine's threads can look for input again and again: asyncio waits by itself.
+    """
+    if busy_poll and not threads:
+        raise NotImplementedError("busy_poll needs threads: asyncio's loop waits by itself. For programs without asyncio: set_busy_poll()")
+    if busy_poll is not None and not 0 <= busy_poll <= 1:
+        raise ValueError("busy_poll must be from 0 to 1 second")
     if threads and socketio is not None:
         raise NotImplementedError("threads can't be combined with socketio: its handlers are called on the thread of its own loop")
 

@@ -8,7 +8,9 @@ use std::os::unix::net;
 use std::path::Path;
 use std::sync::atomic::AtomicI32;
 
+use nix::errno::Errno;
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -53,6 +55,20 @@ pub(crate) unsafe fn take(socket: RawSocket) -> io::Result<OwnedSocket> {
 /// What hosts watch; -1 if there is no such thing.
 pub(crate) fn descriptor_of(poll: &mio::Poll) -> i32 {
     poll.as_raw_fd()
+}
+
+/// Whether there is something to be read, without waiting.
+///
+/// # Safety
+/// The descriptor is open.
+pub(crate) unsafe fn is_readable(fd: i32) -> io::Result<bool> {
+    // SAFETY: the caller's promise.
+    let fd = unsafe { BorrowedSocket::borrow_raw(fd) };
+    match poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], PollTimeout::ZERO) {
+        Ok(count) => Ok(count > 0),
+        Err(Errno::EINTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether connecting goes on, and an event will say how that went.

@@ -50,6 +50,12 @@ pub(crate) fn descriptor_of(_: &mio::Poll) -> i32 {
     -1
 }
 
+/// # Safety
+/// None is needed: nobody has a descriptor.
+pub(crate) unsafe fn is_readable(_: i32) -> io::Result<bool> {
+    Ok(false)
+}
+
 pub(crate) fn is_connecting(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }

@@ -432,6 +432,7 @@ def serve(
     max_connections_per_address: int | None = None,
     max_requests: int | None = None,
     threads: int = 0,
+    busy_poll: float | None = None,
     metrics_path: str | None = None,
     backlog: int = 1024,
     tcp: TcpOptions | None = None,
@@ -451,7 +452,8 @@ def serve(
     :class:`~sockline.SSLContext` (not one of :mod:`ssl`'s, which keeps its key to itself), ``tcp`` with further options
     of the sockets, ``max_connections``, ``max_connections_per_address`` and ``max_requests`` (for files, on one
     connection), above which there is status 503, ``threads`` with a number of threads of the engine's for input and
-    output, TLS and compression, ``metrics_path`` where :meth:`Server.metrics_text` is to be had, and ``static_folder``, whose files are served to plain HTTP requests on the same port.
+    output, TLS and compression, ``busy_poll`` with how many seconds each of these looks for input again and again before it
+    sleeps (:func:`~sockline.set_busy_poll` has more about it), ``metrics_path`` where :meth:`Server.metrics_text` is to be had, and ``static_folder``, whose files are served to plain HTTP requests on the same port.
     ``process_request`` also hears GETs that are no handshakes, but for those of Socket.IO: with a :class:`~sockline.Response`
     it answers them, with ``None`` the server goes on, with its metrics, a file, or a refusal.
     ``socketio``, an :class:`~sockline.socketio.AsyncServer`, is served at its path on the same port, too; not with ``threads``.
@@ -480,13 +482,14 @@ def serve(
         compression=deflate(compression, extensions, COMPRESSION),
         message_parts=MESSAGE_PARTS,
     )
-    refuse_threads(threads, socketio)
+    refuse_threads(threads, socketio, busy_poll)
     listening = Listening(host if isinstance(host, str) else "", port or 0, unix_path, None, static_folder, open_timeout, backlog, limits, server_tls(ssl))
     listening = listening._replace(
         max_connections=max_connections,
         max_connections_per_address=max_connections_per_address,
         max_requests=max_requests,
         threads=threads,
+        busy_poll=busy_poll or None,
         metrics_path=metrics_path,
         asks_requests=process_request is not None,
         reuse_port=bool(reuse_port),
