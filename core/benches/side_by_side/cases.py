@@ -16,6 +16,7 @@ CASES = [
     Case("echo1m-c4d1", 1 << 20, 4, 1),
     Case("loops64-d1", 64, 64, 1, "loops"),
     Case("loops64-d16", 64, 64, 16, "loops"),
+    Case("echo64-ping", 64, 1, 1, "ping"),
     Case("client64-c16d8", 64, 16, 8, "client"),
     Case("client64-c1d1", 64, 1, 1, "client"),
     Case("connect", 64, 64, 1, "connect", seconds=0.2),
@@ -48,6 +49,7 @@ LOAD_MODES = {"connect": "connect", "tls-connect": "connect", "io-polling": "pol
 LOAD_OPTIONS = {
     "echo": [],
     "loops": [],
+    "ping": [],
     "connect": [],
     "deflate": ["--deflate", "1"],
     "tls": ["--tls", str(servers.CERTIFICATE)],

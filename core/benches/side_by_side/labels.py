@@ -14,6 +14,7 @@ LABELS = {
     "sockline_node": "sockline, Node",
     "sockline_python": "sockline, Python",
     "sockline_coroutine": "sockline, Python coroutines",
+    "sockline_c_busy": "sockline, C, busy_poll",
     "sockline_c_two_loops": "sockline, C, two loops",
     "tokio_tungstenite": "tokio-tungstenite",
     "tokio_rustls": "tokio-tungstenite, ring",

@@ -18,6 +18,7 @@ REFERENCES = {  # by kind; in the others it is ours from Rust
     "growth": FLOOR,
     "growth-topic": "raw_topic",
     "loops": OURS_C,
+    "ping": OURS_C,
     "client": OURS_C,
     "io-client": OURS_C,
     "latency-node": "sockline_node",

@@ -144,6 +144,16 @@ def loops_rows() -> list[Row]:
     ]
 
 
+def ping_rows() -> list[Row]:
+    """One message at a time, for the round trip: with a thread that looks for input before it sleeps, and without."""
+    command = (str(C_SERVER),)
+    return [
+        Row("raw_tcp", "bare TCP echo on mio: the floor", (str(BIN / "raw_tcp"),), BIN, raw=True),
+        Row("sockline_c", "sockline from C", command, OURS, ("busy", "0"), always=True, build=build_c),
+        Row("sockline_c_busy", "sockline from C, busy_poll of 100 µs", command, OURS, ("busy", "100"), build=build_c),
+    ]
+
+
 def client_rows() -> list[Row]:
     """Clients: they get connections, pipeline and size as further arguments."""
     tungstenite, fast = BIN / "tokio_tungstenite_client", BIN / "fastwebsockets_client"
@@ -281,6 +291,7 @@ ROWS: dict[str, Callable[[], list[Row]]] = {
     "latency-node": node_latency_rows,
     "latency-python": python_latency_rows,
     "loops": loops_rows,
+    "ping": ping_rows,
     "connect": connect_rows,
     "client": client_rows,
     "deflate": deflate_rows,

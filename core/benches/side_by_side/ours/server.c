@@ -1,5 +1,5 @@
 /* sockline's servers for the cases that its example does not serve:
- * server PORT deflate | takeover | topic | loops COUNT | tls CERTIFICATE KEY */
+ * server PORT deflate | takeover | topic | loops COUNT | busy MICROSECONDS | tls CERTIFICATE KEY */
 
 #define _POSIX_C_SOURCE 200809L
 
@@ -65,6 +65,8 @@ static sockline_status serve(sockline_loop *loop, int argc, char **argv) {
         handlers.on_message = publish;
     } else if (strcmp(mode, "loops") == 0 && argc == 4) {
         options.threads = (uint32_t)atoi(argv[3]);
+    } else if (strcmp(mode, "busy") == 0) {
+        /* an option of the loop */
     } else if (strcmp(mode, "tls") == 0 && argc == 5) {
         if ((options.tls = tls(argv[3], argv[4])) == NULL) return SOCKLINE_ERR_TLS;
     } else {
@@ -79,11 +81,13 @@ static sockline_status serve(sockline_loop *loop, int argc, char **argv) {
 
 int main(int argc, char **argv) {
     if (argc < 3) {
-        fprintf(stderr, "usage: server PORT deflate|takeover|topic|loops COUNT|tls CERTIFICATE KEY\n");
+        fprintf(stderr, "usage: server PORT deflate|takeover|topic|loops COUNT|busy MICROSECONDS|tls CERTIFICATE KEY\n");
         return 2;
     }
     sockline_loop *loop = NULL;
-    sockline_status status = sockline_loop_new(NULL, &loop);
+    sockline_loop_options options = SOCKLINE_LOOP_OPTIONS_INIT;
+    if (strcmp(argv[2], "busy") == 0 && argc == 4) options.busy_poll_us = strtoull(argv[3], NULL, 10);
+    sockline_status status = sockline_loop_new(&options, &loop);
     if (status == SOCKLINE_OK) status = serve(loop, argc, argv);
     if (status < 0) {
         fprintf(stderr, "server: %s\n", sockline_last_error_text());
