@@ -320,10 +320,12 @@ class WebSocketServer extends EventEmitter {
     if (this._closesWithClients && this.clients.size === 0) process.nextTick(() => this._isClosed());
   }
 
+  /** RFC 6455 §4.2.2: one of those offered, or none. It is the client's doing if the program's choice is not among them. */
   _chooseProtocol(protocols, request) {
     if (protocols.size === 0) return '';
     const { handleProtocols } = this.options;
-    return handleProtocols ? handleProtocols(protocols, request) : protocols.values().next().value;
+    const chosen = handleProtocols ? handleProtocols(protocols, request) : protocols.values().next().value;
+    return protocols.has(chosen) ? chosen : '';
   }
 
   /** Lets listeners of 'headers' add lines to the response; names and values in turn. */

@@ -3,10 +3,11 @@
 // not bound by any rule.
 
 const assert = require('node:assert');
+const http = require('node:http');
 const { test } = require('node:test');
 const { WebSocketStream } = require('sockline');
 const { WebSocket: Browsers } = require('sockline/whatwg');
-const { ours, theirs } = require('./support');
+const { connect, finish, next, opened, ours, theirs } = require('./support');
 const { bare, requestOn, upgrade } = require('./whatwg/servers');
 
 const TEXT = Buffer.from([0x81, 1, 0x61]); // comes in one piece with the answer
@@ -71,3 +72,22 @@ for (const { offered, chosen, isGood, error } of CASES) {
   });
 }
 
+
+for (const [place, make] of Object.entries({ 'on a port of its own': () => ({ port: 0 }), 'on a server of the http module': () => ({ server: http.createServer().listen(0) }) })) {
+  test(`a choice that the client has not offered is no choice, and fails that client only; ${place}`, async () => {
+    const options = make();
+    const server = new ours.Server({ ...options, handleProtocols: () => 'mine' });
+    opened.servers.add(server);
+    await next(server, 'listening');
+    const url = `ws://127.0.0.1:${server.address().port}`;
+    const connection = next(server, 'connection');
+    const [error] = await next(new theirs(url, ['other']), 'error').catch((thrown) => [thrown]);
+    assert.strictEqual(error.message, 'Server sent no subprotocol');
+    const [peer] = await connection;
+    assert.strictEqual(peer.protocol, '');
+    const client = await connect(theirs, url, ['other', 'mine']);
+    assert.strictEqual(client.protocol, 'mine');
+    await finish(server, client);
+    options.server?.close();
+  });
+}
