@@ -4,7 +4,7 @@
 run.py             every case, as a table; ends with 1 where one takes more than 3 % more than in the baseline
 run.py accept      writes the baseline anew
 ONLY=echo,client   only the cases with one of these in their names
-KEEP=folder        leaves what callgrind has written there, for callgrind_annotate
+KEEP=folder        leaves what callgrind has written there, for profile.py
 
 Instructions are the same on a busy machine as on an idle one, to within 0.3 %. They do depend on the compiler, on libc and on
 what the processor can do: where those are not the baseline's, both are shown, and nothing fails.
@@ -186,7 +186,7 @@ def main() -> int:
         print("So nothing fails here.")
     elif more:
         print(f"More than {TOLERANCE:.0%} over the baseline: {'; '.join(more)}")
-        print("See where: KEEP=/tmp/counts make counts, then callgrind_annotate. If it has to be: make counts-accept.")
+        print("See where: KEEP=/tmp/counts make counts, then tests/counts/profile.py. If it has to be: make counts-accept.")
         return 1
     return 0
 
