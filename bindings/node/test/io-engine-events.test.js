@@ -55,15 +55,27 @@ for (const { Server, connect, name } of [{ ...ours, name: 'ours' }, { ...theirs,
     assert.deepStrictEqual(heard, [['upgrading', 'websocket', 'polling', true], ['upgrade', 'websocket', 'websocket']]);
   });
 
-  test(`${name}: what was sent has drained, of a socket, an answer, and the engine`, async () => {
+  test(`${name}: what was sent has drained, of a socket, an answer, a broadcast, and the engine`, async () => {
     const server = await serve(Server);
     const { peer, socket } = await pair(connect, server, { transports: ['websocket'] });
-    for (const send of [() => peer.emit('one', 1), () => peer.emit('two', Buffer.alloc(10))]) {
+    peer.join('room');
+    for (const send of [
+      () => peer.emit('one', 1),
+      () => peer.emit('two', Buffer.alloc(10)),
+      () => server.emit('three'),
+      () => server.to('room').except('nowhere').emit('four'),
+    ]) {
       const drained = Promise.all([next(peer.conn, 'drain'), next(server.engine, 'drain')]);
       send();
       const [[], [connection]] = await drained;
       assert.strictEqual(connection, peer.conn);
     }
+    let count = 0;
+    peer.conn.on('drain', () => (count += 1));
+    server.to('elsewhere').emit('five');
+    server.except('room').emit('six');
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    assert.strictEqual(count, 0);
     peer.on('ask', (answer) => answer('yes'));
     const drained = next(peer.conn, 'drain');
     assert.deepStrictEqual(await Promise.all([socket.emitWithAck('ask'), drained]), ['yes', []]);

@@ -100,6 +100,16 @@ class Adapter extends EventEmitter {
     throwUnlessGone(
       ioBroadcast(handle, text, names(rooms), names(except), bits(flags), token, timeout, attachments),
     );
+    if (this.nsp.server._engine._tellsDrain) this.#sent(names(rooms), names(except));
+  }
+
+  /** Somebody waits to hear when connections have drained: those of this process that are meant will tell. */
+  #sent(rooms = [], except = []) {
+    for (const socket of this.nsp.sockets.values()) {
+      const own = socket.rooms;
+      const isMeant = rooms.length === 0 || rooms.some((room) => own.has(room));
+      if (isMeant && !except.some((room) => own.has(room))) socket.client.conn._sent?.(false);
+    }
   }
 
   /** The same; `done(timedOut, responses)` follows. */
