@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::sys::{self, OwnedSocket, RawSocket};
 
 /// A socket that the application has made, or whoever started it, such as systemd. It is handed over: the engine makes it
@@ -27,6 +28,15 @@ impl GivenSocket {
     pub unsafe fn take(descriptor: RawSocket) -> io::Result<GivenSocket> {
         // SAFETY: the caller promises that nobody else closes it.
         unsafe { sys::take(descriptor) }.map(GivenSocket::new)
+    }
+
+    /// The socket itself, for what takes one over.
+    ///
+    /// # Errors
+    /// The system's if this is a clone, which it has to duplicate, and can't.
+    pub fn into_socket(self) -> Result<OwnedSocket> {
+        let socket = Arc::try_unwrap(self.0).or_else(|shared| shared.try_clone());
+        socket.map_err(|error| Error::new(ErrorCode::OutOfResources, error.to_string()))
     }
 
     /// Another descriptor of it.

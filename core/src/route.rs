@@ -10,10 +10,10 @@ use std::sync::{Arc, LazyLock};
 use parking_lot::Mutex;
 
 use crate::error::{ErrorCode, Result};
-use crate::event_loop;
+use crate::event_loop::{self, sys::OwnedSocket};
 use crate::handle::Id;
 use crate::http::Request;
-use crate::server::UpgradeRequest;
+use crate::server::{Refusal, UpgradeRequest};
 use crate::settings::Settings;
 
 /// A part of a server's URL space with a mind of its own
@@ -100,6 +100,21 @@ pub struct HttpAnswer {
     pub body: Vec<u8>,
 }
 
+impl From<Refusal> for HttpAnswer {
+    fn from(refusal: Refusal) -> HttpAnswer {
+        let Refusal {
+            status,
+            headers,
+            body,
+        } = refusal;
+        HttpAnswer {
+            status,
+            headers,
+            body,
+        }
+    }
+}
+
 impl HttpAnswer {
     /// An answer with this status, no headers and no body.
     pub fn new(status: u16) -> HttpAnswer {
@@ -172,6 +187,27 @@ impl Exchange {
         Exchange::new(Client::Foreign(answer))
     }
 
+    /// The client has gone that waits for the answer to a request which another HTTP server has read and
+    /// [`Server::handle_request`](crate::Server::handle_request) has taken, or for its WebSocket. The answer is not given any more: what was to be called with
+    /// it is dropped. Any thread.
+    ///
+    /// # Errors
+    /// [`ErrorCode::AlreadyAnswered`] if it was answered, or has got its WebSocket, or there was no such exchange.
+    pub fn cut(id: u64) -> Result<()> {
+        event_loop::cut(id)
+    }
+
+    /// Hands over the connection of a client that has got the 101 with which such a request was answered. `rest` is what was read
+    /// from it behind the request. From here on nobody else may read from the socket or write to it. It is closed at its end; who
+    /// can't give theirs away passes a duplicate, and closes theirs without shutting the connection down. Any thread.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Closed`] if the WebSocket has gone meanwhile; [`ErrorCode::InvalidArgument`] if the request was not answered
+    /// with 101, and for a descriptor that is no connected TCP or Unix stream. The descriptor is closed then.
+    pub fn upgraded(id: u64, socket: OwnedSocket, rest: &[u8]) -> Result<()> {
+        event_loop::upgraded(id, socket, rest)
+    }
+
     /// Turns it into its number ([`Exchange::id`]), for hosts that have no objects. [`Exchange::from_raw`] takes it back; what is
     /// never taken back is forgotten when its client goes.
     pub fn into_raw(self) -> u64 {
@@ -198,8 +234,16 @@ impl Exchange {
         }
     }
 
+    /// One that has another's number, and whose answer goes to that.
+    pub(crate) fn standing_for(id: u64, give: Box<dyn FnOnce(HttpAnswer) + Send>) -> Exchange {
+        Exchange {
+            id,
+            owed_to: Some(Client::Foreign(give)),
+            head: None,
+        }
+    }
+
     /// The client has gone, and nobody is told of an answer.
-    #[cfg(feature = "redis")]
     pub(crate) fn abandon(mut self) {
         self.owed_to = None;
     }

@@ -16,7 +16,7 @@ use crate::handler::{AcceptAll, Handler, RefuseAll, ServerHandler};
 use crate::http::Request;
 use crate::metrics::ServerMetrics;
 use crate::origins;
-use crate::route::Route;
+use crate::route::{HttpRequest, Route};
 use crate::settings::Settings;
 use crate::tls::ServerTls;
 use crate::topics;
@@ -283,6 +283,21 @@ impl Server {
     /// As of [`Server::adopt`], and [`ErrorCode::Unsupported`] on another thread.
     pub fn adopt_now(self, socket: OwnedSocket, request: Request, rest: &[u8]) -> Result<()> {
         event_loop::adopt_now(self.id, socket, request, rest)
+    }
+
+    /// Serves a request that another HTTP server of this process has read, and whose answer that sends: soon, with this server's
+    /// routes, as if it had come here. Any thread; with several, a server serves it on the calling thread's loop if it has that, or
+    /// else on its first. The answer goes through the request's exchange ([`Exchange::foreign`](crate::Exchange::foreign)): a
+    /// route's; 404 where nothing is served, for files and metrics are left to the other server; 503 if this one is closed.
+    ///
+    /// An upgrade to WebSocket is decided on by this server's hooks and limits, too. If it is accepted the answer is 101 with
+    /// all header fields that are to be sent, and then [`Exchange::upgraded`](crate::Exchange::upgraded) hands the connection
+    /// over: until then it is connecting, and handlers hear of it when it is open, or not open within
+    /// [`ServerOptions::handshake_timeout`]. [`Exchange::cut`](crate::Exchange::cut) says that the client has gone.
+    ///
+    /// Where the other server gives its connection away before anything was answered, [`Server::adopt`] is the shorter way.
+    pub fn handle_request(self, request: HttpRequest) {
+        event_loop::handle(self.id, request);
     }
 
     /// Goes in good order: stops listening at once, closes connections with 1001, and cuts what is left at the deadline;

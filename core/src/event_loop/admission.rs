@@ -8,7 +8,6 @@ use parking_lot::Mutex;
 
 use super::connection::Flag;
 use super::core::LoopCore;
-use super::stream::Stream;
 use crate::handle::Id;
 use crate::server::{Refusal, ServerOptions};
 
@@ -34,7 +33,11 @@ pub(crate) type Place = Option<IpAddr>;
 
 impl Admission {
     /// Counts a connection, or says which limit it is over.
-    pub(super) fn admit(&self, options: &ServerOptions, stream: &Stream) -> Result<Place, &'static str> {
+    pub(super) fn admit(
+        &self,
+        options: &ServerOptions,
+        remote: impl FnOnce() -> Option<IpAddr>,
+    ) -> Result<Place, &'static str> {
         let limit = options.max_connections;
         if self.connections.fetch_add(1, Ordering::Relaxed) >= limit && limit != 0 {
             self.connections.fetch_sub(1, Ordering::Relaxed);
@@ -42,7 +45,7 @@ impl Admission {
         }
         let place = match options.max_connections_per_address {
             0 => None,
-            _ => stream.remote_ip().map(network),
+            _ => remote().map(network),
         };
         if let Some(address) = place {
             let mut counts = self.by_address.lock();
@@ -69,6 +72,14 @@ impl Admission {
     }
 }
 
+/// What a connection is told that there is no room for.
+pub(super) fn no_room() -> Refusal {
+    let mut refusal = Refusal::new(503, "the server has no room for another connection");
+    let after = ("Retry-After".to_owned(), RETRY_AFTER.to_owned());
+    refusal.headers.push(after);
+    refusal
+}
+
 /// What counts as one address. A host has a whole /64 of IPv6 addresses to choose from (RFC 4291 §2.5.1, RFC 8981); and
 /// a dual-stack socket shows IPv4 addresses in the form of IPv6 ones (RFC 4291 §2.5.5.2).
 fn network(address: IpAddr) -> IpAddr {
@@ -89,11 +100,7 @@ impl LoopCore {
         for id in connections {
             self.refused.set(self.refused.get() + 1);
             self.with_conn(*id, |conn| conn.flags.set(Flag::Excess, true));
-            let mut refusal = Refusal::new(503, "the server has no room for another connection");
-            refusal
-                .headers
-                .push(("Retry-After".to_owned(), RETRY_AFTER.to_owned()));
-            self.answer_and_close(*id, &refusal);
+            self.answer_and_close(*id, &no_room());
         }
     }
 }

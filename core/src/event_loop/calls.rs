@@ -46,6 +46,8 @@ impl LoopCore {
             Command::SendShared(id, message) => self.queued_shared(id, &message),
             Command::ShareWith(ids, message) => self.share_with_many(ids.iter().copied(), &message),
             Command::Adopt(id, adopted) => self.take_over(id, *adopted),
+            Command::Handle(id, coming) => self.handle(id, *coming),
+            Command::HandOver(id, handed) => self.handed_over(id, *handed),
             Command::Broadcast(id, frame) => self.broadcast(id, &frame),
             Command::Publish(id, publication) => self.publish(id, &publication),
             Command::Drain(id, within) => self.drain(id, within),

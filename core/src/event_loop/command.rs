@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::adopting::Adopted;
 use super::connecting::ConnectPlan;
+use super::elsewhere::{Coming, HandedOver};
 use super::home::{Job, Timed};
 use super::listener::Listening;
 use super::messages::Form;
@@ -59,6 +60,10 @@ pub(crate) enum Command {
     /// The same for several connections.
     ShareWith(Box<[Id]>, Arc<SharedMessage>),
     Adopt(Id, Box<Adopted>),
+    /// A request that another server has read.
+    Handle(Id, Box<Coming>),
+    /// The socket of a connection that was promised one.
+    HandOver(Id, Box<HandedOver>),
     Broadcast(Id, Arc<SharedMessage>),
     Publish(Id, Arc<Publication>),
     Drain(Id, Millis),

@@ -150,6 +150,7 @@ impl LoopCore {
         self.closed.set(true);
         self.in_turn.set(true);
         self.run_commands();
+        self.cut_elsewhere();
         self.shared().end_life();
         self.cut_everything();
         self.deliver_ends();

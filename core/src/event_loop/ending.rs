@@ -184,6 +184,7 @@ impl LoopCore {
     pub(crate) fn finish(&self, id: Id, error: Option<Error>, linger: bool) {
         let now = self.now();
         let mut runners = Vec::new();
+        let mut elsewhere = None; // dropped when nothing is borrowed
         let first = self.with_conn(id, |conn| {
             if conn.flags.raise(Flag::Ended) {
                 return false;
@@ -197,6 +198,7 @@ impl LoopCore {
                 conn.flags.has(Flag::Silent) && conn.is_asked() && !conn.slot.take_question(),
             );
             let cut = conn.take_cut();
+            elsewhere = conn.take_elsewhere();
             conn.ending().error = error;
             conn.ending().cut = cut;
             runners = conn.take_runners();

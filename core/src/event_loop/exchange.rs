@@ -62,6 +62,10 @@ impl std::fmt::Debug for Cut {
 }
 
 impl Cut {
+    pub(super) fn new(route: Arc<dyn Route>, exchange: u64) -> Cut {
+        Cut { route, exchange }
+    }
+
     pub(crate) fn tell(&self) {
         Exchange::forget(self.exchange);
         self.route.on_cut(self.exchange);

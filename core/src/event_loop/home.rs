@@ -12,6 +12,7 @@ use super::shared::Shared;
 use super::timers::Entry;
 use super::waiting::{TimerKey, Together};
 use crate::error::{ErrorCode, Result};
+use crate::server::Server;
 use crate::websocket::WebSocket;
 use crate::ws::Millis;
 
@@ -59,6 +60,12 @@ impl Home {
     /// The loop of a connection; `None` once that has ended.
     pub fn of(ws: WebSocket) -> Option<Home> {
         Shared::of(ws.id()).ok().map(|(shared, _)| Home::at_place(shared))
+    }
+
+    /// The loop that a request is served on which this thread gives to the server: this thread's own if it has one of the server's,
+    /// or else the server's first. `None` if the server is closed.
+    pub fn of_server(server: Server) -> Option<Home> {
+        super::home_of_server(server.id())
     }
 
     /// This loop.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use mio::Token;
 
+use super::admission::{Place, no_room};
 use super::binding::{Accepting, bind_all, is_of_one_connection};
 use super::command::Command;
 use super::connection::{Conn, Flag, Stage};
@@ -24,7 +25,7 @@ use super::{Loop, LoopOptions};
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::{Id, Kind};
 use crate::handler::Handler;
-use crate::server::{Address, Server, ServerOptions};
+use crate::server::{Address, Refusal, Server, ServerOptions};
 use crate::topics::Topics;
 use crate::ws::Millis;
 
@@ -145,6 +146,16 @@ impl Worker {
     }
 }
 
+impl Listener {
+    /// A connection is over a limit.
+    fn has_no_room(&mut self, limit: &str) {
+        self.site.admission.refused.fetch_add(1, Ordering::Relaxed);
+        if !std::mem::replace(&mut self.no_room, true) {
+            log::warn!("connections are refused for now: {limit} is reached");
+        }
+    }
+}
+
 impl LoopCore {
     pub(crate) fn listen(&self, id: Id, listening: Listening) {
         let Listening {
@@ -221,7 +232,7 @@ impl LoopCore {
         excess: &mut Vec<Id>,
     ) -> Option<Id> {
         let site = listener.site.clone();
-        let place = match site.admission.admit(&site.options, &stream) {
+        let place = match site.admission.admit(&site.options, || stream.remote_ip()) {
             Ok(place) => place,
             Err(limit) => {
                 self.no_place(listener, stream, limit, may_secure, excess);
@@ -229,15 +240,44 @@ impl LoopCore {
             }
         };
         listener.no_room = false;
-        match self.take_in(listener, stream, may_secure) {
+        let taken = self.take_in(listener, stream, may_secure);
+        self.counted(listener, taken, place)
+    }
+
+    /// Takes a connection in whose socket another server has still, if there is room.
+    pub(super) fn take_in_elsewhere(&self, server: Id, remote: Option<IpAddr>) -> Result<Id, Refusal> {
+        let mut servers = self.servers.borrow_mut();
+        let gone = || Refusal::new(503, "the server is going away");
+        let listener = servers.get_mut(&server.slot()).ok_or_else(gone)?;
+        let site = listener.site.clone();
+        let place = match site.admission.admit(&site.options, || remote) {
+            Ok(place) => place,
+            Err(limit) => {
+                listener.has_no_room(limit);
+                return Err(no_room());
+            }
+        };
+        listener.no_room = false;
+        let taken = self
+            .shared()
+            .slots
+            .allocate(Kind::Connection)
+            .and_then(|id| self.seat(listener, id, None));
+        self.counted(listener, taken, place).ok_or_else(no_room)
+    }
+
+    /// Counts a connection that was admitted, if it was taken in.
+    fn counted(&self, listener: &mut Listener, taken: Result<Id>, place: Place) -> Option<Id> {
+        let admission = &listener.site.admission;
+        match taken {
             Ok(id) => {
-                site.admission.accepted.fetch_add(1, Ordering::Relaxed);
+                admission.accepted.fetch_add(1, Ordering::Relaxed);
                 listener.connections += 1;
                 listener.places.extend(place.map(|address| (id.slot(), address)));
                 Some(id)
             }
             Err(error) => {
-                site.admission.release(place);
+                admission.release(place);
                 log::warn!("a connection was dropped: {error}");
                 None
             }
@@ -252,10 +292,7 @@ impl LoopCore {
         may_secure: bool,
         excess: &mut Vec<Id>,
     ) {
-        listener.site.admission.refused.fetch_add(1, Ordering::Relaxed);
-        if !std::mem::replace(&mut listener.no_room, true) {
-            log::warn!("connections are refused for now: {limit} is reached");
-        }
+        listener.has_no_room(limit);
         // Before a TLS handshake nothing can be said, and to take part in one would be no refusal.
         let speaks_plainly = listener.site.options.tls.is_none() || !may_secure;
         if speaks_plainly
@@ -278,15 +315,22 @@ impl LoopCore {
             self.shared().slots.release(id);
             return Err(Error::new(ErrorCode::OutOfResources, error.to_string()));
         }
+        self.seat(listener, id, Some(stream))
+    }
+
+    /// Gives a connection its place on this loop.
+    fn seat(&self, listener: &Listener, id: Id, stream: Option<Stream>) -> Result<Id> {
         let site = listener.site.clone();
         let slot = self.shared().slots.get(id).ok_or(ErrorCode::Closed)?;
-        slot.set_socket(stream.raw());
+        if let Some(stream) = &stream {
+            slot.set_socket(stream.raw());
+        }
         slot.set_server(listener.id.slot());
         let profile = site.profile.clone();
         let serving = Serving::new(site, self.now());
         let stage = Stage::Serving(Box::new(serving));
         let mut conn = Conn::new(id, slot, listener.id.slot(), stage, profile);
-        conn.stream = Some(stream);
+        conn.stream = stream;
         self.adopt(conn);
         self.arm(id);
         Ok(id)

@@ -16,7 +16,7 @@
 //! | `requesting` | a client's connections for HTTP requests |
 //! | `securing`, `tls_stream` | TLS, in both roles, between the socket and the rest |
 //! | `binding`, `listener`, `admission`, `draining` | a server's: listening, accepting, limits, closing |
-//! | `adopting` | connections that another server has accepted |
+//! | `adopting`, `elsewhere` | connections that another server has accepted; requests whose answers it sends |
 //! | `serving`, `sending`, `files` | HTTP, upgrades, static files |
 //! | `exchange` | a route's requests with their bodies, and the answers that are owed |
 //! | `burst` | waking loops once for much that another thread asks for |
@@ -39,6 +39,7 @@ mod conns;
 mod core;
 mod counters;
 mod draining;
+mod elsewhere;
 mod ending;
 mod exchange;
 mod files;
@@ -94,6 +95,7 @@ pub(crate) use self::burst::Burst;
 pub(crate) use self::command::Call;
 pub(crate) use self::connecting::{ConnectPlan, Purpose};
 pub(crate) use self::draining::drain;
+pub(crate) use self::elsewhere::{cut, handle, home_of_server, upgraded};
 pub(crate) use self::exchange::{answer, pass};
 #[cfg(feature = "redis")]
 pub(crate) use self::fork::{check as check_fork, watch as watch_forks};

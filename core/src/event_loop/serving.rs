@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use super::connection::{Conn, Flag, Stage};
 use super::core::LoopCore;
+use super::elsewhere::Elsewhere;
 use super::exchange::{Arriving, Owed};
 use super::site::Site;
+use super::stream::Stream;
 use crate::error::{Error, ErrorCode, Result};
 use crate::handle::Id;
 use crate::handler::Handler;
 use crate::http::{self, Request, encode_whole_response, parse_request};
 use crate::origins;
+use crate::route::{Exchange, HttpAnswer};
 use crate::server::{Accept, Refusal, UpgradeRequest};
 use crate::ws::{Agreement, Millis, ReadyState, Role, handshake};
 
@@ -24,12 +27,16 @@ pub(crate) struct Serving {
     /// The request head, as far as it has come.
     head: Vec<u8>,
     pub(super) phase: Phase,
+    /// Where another server has the socket still.
+    pub(super) elsewhere: Option<Box<Elsewhere>>,
 }
 
 pub(super) enum Phase {
     Reading,
     /// An upgrade waits for its answer.
     Asked(Asked),
+    /// The client gets its WebSocket; another server has the socket still.
+    Promised(Box<Agreed>),
     /// A request for a route, whose body is under way.
     Body(Box<Arriving>),
     /// A route owes an answer.
@@ -54,6 +61,23 @@ pub(super) struct Asked {
     target: Box<str>,
 }
 
+/// What was agreed on with a client.
+pub(super) struct Agreed {
+    asked: Asked,
+    subprotocol: String,
+    extensions: String,
+}
+
+/// What becomes of an upgrade that is accepted.
+enum Accepted {
+    /// It is open.
+    Open,
+    /// There is nobody any more to open it for.
+    Ended,
+    /// Another server answers so.
+    Elsewhere(Exchange, HttpAnswer),
+}
+
 impl Serving {
     pub(crate) fn new(site: Arc<Site>, now: Millis) -> Serving {
         let deadline = site.deadline(now);
@@ -63,6 +87,7 @@ impl Serving {
             requests: 0,
             head: Vec::new(),
             phase: Phase::Reading,
+            elsewhere: None,
         }
     }
 
@@ -93,6 +118,11 @@ impl Conn {
     /// Whether an upgrade of it waits for its answer.
     pub(super) fn is_asked(&self) -> bool {
         matches!(&self.stage, Stage::Serving(serving) if matches!(serving.phase, Phase::Asked(_)))
+    }
+
+    /// Whether it is accepted, and waits for its socket.
+    pub(super) fn is_promised(&self) -> bool {
+        matches!(&self.stage, Stage::Serving(serving) if matches!(serving.phase, Phase::Promised(_)))
     }
 
     /// Has an answer name another handler and user data; what it doesn't name stays the server's.
@@ -198,7 +228,7 @@ impl LoopCore {
         self.answer_and_close(id, &refusal);
     }
 
-    fn upgrade(&self, id: Id, site: &Site, request: &Request, branch: Option<usize>) {
+    pub(super) fn upgrade(&self, id: Id, site: &Site, request: &Request, branch: Option<usize>) {
         let branch = branch.and_then(|branch| site.branches.get(branch));
         let own = branch.and_then(|branch| branch.own.as_ref());
         let profile = own.unwrap_or(&site.profile);
@@ -237,17 +267,16 @@ impl LoopCore {
             conn.handler = site.handler.clone();
             conn.user_data = site.options.user_data;
             conn.slot.ask();
-            Some((conn.websocket(), conn.is_tls()))
+            let whence = match conn.elsewhere() {
+                Some(elsewhere) => (elsewhere.remote, elsewhere.secure),
+                None => (conn.slot.addresses().remote, conn.is_tls()),
+            };
+            Some((conn.websocket(), whence))
         });
         self.arm(id);
-        let Some(Some((websocket, secure))) = ws else {
+        let Some(Some((websocket, (remote, secure)))) = ws else {
             return;
         };
-        let remote = self
-            .shared()
-            .slots
-            .get(id)
-            .and_then(|slot| slot.addresses().remote);
         let request = UpgradeRequest {
             server: site.server,
             websocket,
@@ -264,9 +293,17 @@ impl LoopCore {
     /// The application accepts an upgrade.
     pub(crate) fn accept(&self, id: Id, accept: Accept) -> Result<()> {
         let opened = self.with_conn(id, |conn| self.open_server(conn, accept));
-        if !opened.unwrap_or_else(|| Err(ErrorCode::Closed.into()))? {
-            self.ended.borrow_mut().push(id.slot());
-            return Ok(());
+        match opened.unwrap_or_else(|| Err(ErrorCode::Closed.into()))? {
+            Accepted::Open => {}
+            Accepted::Ended => {
+                self.ended.borrow_mut().push(id.slot());
+                return Ok(());
+            }
+            Accepted::Elsewhere(exchange, answer) => {
+                self.arm(id);
+                exchange.respond(answer);
+                return Ok(());
+            }
         }
         self.arm(id);
         if self.corked.get() != id.slot() {
@@ -275,13 +312,11 @@ impl LoopCore {
         Ok(())
     }
 
-    /// Says whether there is still somebody to open it for.
-    fn open_server(&self, conn: &mut Conn, accept: Accept) -> Result<bool> {
-        let protocol = accept.subprotocol.as_deref();
+    fn open_server(&self, conn: &mut Conn, accept: Accept) -> Result<Accepted> {
         if conn.flags.take(Flag::Answering) {
             conn.flags.set(Flag::Silent, false);
             conn.change_hearer(accept.handler, accept.user_data);
-            return Ok(false);
+            return Ok(Accepted::Ended);
         }
         let asked = conn.take_asked(|asked| asked.check_choice(&accept))?;
         let Some(site) = conn.serving().map(|serving| serving.site.clone()) else {
@@ -292,20 +327,71 @@ impl LoopCore {
             .as_ref()
             .map(Agreement::to_string)
             .unwrap_or_default();
-        let written = self.write_control(conn, conn.slot, |_, out| {
+        let protocol = accept.subprotocol.as_deref();
+        let respond = |out: &mut Vec<u8>| {
             handshake::accept_response(&asked.accept, protocol, &extensions, &accept.headers, out)
-        });
-        written.map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))?;
-        conn.slot.set_info(site.info(
-            &asked.target,
-            protocol.unwrap_or_default(),
-            &extensions,
-            conn.profile.limits,
-        ));
+                .map_err(|error| Error::new(ErrorCode::InvalidArgument, error.text))
+        };
+        let answer = match conn.elsewhere() {
+            Some(_) => Some(answer_of(respond)?),
+            None => self
+                .write_control(conn, conn.slot, |_, out| respond(out))
+                .map(|()| None)?,
+        };
+        let agreed = Agreed {
+            subprotocol: accept.subprotocol.unwrap_or_default(),
+            extensions,
+            asked,
+        };
+        conn.change_hearer(accept.handler, accept.user_data);
+        match answer {
+            None => {
+                self.opened(conn, &site, &agreed);
+                Ok(Accepted::Open)
+            }
+            Some(answer) => self.promise(conn, &site, agreed, answer),
+        }
+    }
+
+    fn opened(&self, conn: &mut Conn, site: &Site, agreed: &Agreed) {
+        let Agreed {
+            asked,
+            subprotocol,
+            extensions,
+        } = agreed;
+        let limits = conn.profile.limits;
+        let info = site.info(&asked.target, subprotocol, extensions, limits);
+        conn.slot.set_info(info);
         conn.slot.set_ready_state(ReadyState::Open);
         conn.open(Role::Server, self.now(), asked.compression.as_ref());
-        conn.change_hearer(accept.handler, accept.user_data);
-        Ok(true)
+    }
+
+    /// Its handler hears of the end, too, if the socket never comes.
+    fn promise(&self, conn: &mut Conn, site: &Site, agreed: Agreed, answer: HttpAnswer) -> Result<Accepted> {
+        let connection = conn.id;
+        let promised = conn
+            .elsewhere()
+            .and_then(|elsewhere| elsewhere.promise(connection));
+        let (Some(exchange), Some(serving)) = (promised, conn.serving()) else {
+            return Err(ErrorCode::Closed.into()); // the client has gone, and the connection's end is on the way
+        };
+        serving.phase = Phase::Promised(Box::new(agreed));
+        serving.deadline = site.deadline(self.now());
+        conn.flags.set(Flag::FailedAnswer, true);
+        Ok(Accepted::Elsewhere(exchange, answer))
+    }
+
+    /// The socket of a connection that was promised one.
+    pub(super) fn open_promised(&self, conn: &mut Conn, stream: Stream) {
+        let Some(serving) = conn.serving() else { return };
+        let site = serving.site.clone();
+        let Phase::Promised(agreed) = std::mem::replace(&mut serving.phase, Phase::Reading) else {
+            return;
+        };
+        conn.slot.set_socket(stream.raw());
+        conn.stream = Some(stream);
+        conn.flags.set(Flag::FailedAnswer, false);
+        self.opened(conn, &site, &agreed);
     }
 
     /// The application refuses an upgrade.
@@ -333,16 +419,28 @@ impl LoopCore {
         let Some(slot) = self.shared().slots.get(id) else {
             return;
         };
-        self.with_conn(id, |conn| {
+        let exchange = self.with_conn(id, |conn| {
+            if let Some(elsewhere) = conn.elsewhere() {
+                return elsewhere.take_exchange();
+            }
             let written = self.write_control(conn, slot, |_, out| refusal.encode(out));
             if let Err(error) = written {
                 log::error!("a refusal could not be encoded: {error}");
             }
+            None
         });
+        if let Some(exchange) = exchange.flatten() {
+            exchange.respond(refusal.clone().into());
+        }
         self.finish(id, error, true);
     }
 
     pub(crate) fn serving_timed_out(&self, id: Id) {
+        if self.with_conn(id, |conn| conn.is_promised()) == Some(true) {
+            let text = "the other server did not hand the connection over in time";
+            let error = Error::new(ErrorCode::HandshakeTimeout, text);
+            return self.finish(id, Some(error), false);
+        }
         let refusal = self.with_conn(id, |conn| {
             let securing = conn.is_securing();
             let serving = conn.serving()?;
@@ -356,7 +454,7 @@ impl LoopCore {
                 Phase::Reading => Some(Refusal::new(408, "the request head took too long")),
                 Phase::Asked(_) => Some(Refusal::new(503, "the upgrade was not answered in time")),
                 Phase::Body(_) => Some(Refusal::new(408, "the request body took too long")),
-                Phase::Owed(_) | Phase::Leaving { .. } | Phase::Sending { .. } => None,
+                Phase::Promised(_) | Phase::Owed(_) | Phase::Leaving { .. } | Phase::Sending { .. } => None,
             }
         });
         match refusal.flatten() {
@@ -364,6 +462,20 @@ impl LoopCore {
             None => self.finish(id, None, false),
         }
     }
+}
+
+/// The 101 as another server sends it.
+fn answer_of(respond: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<HttpAnswer> {
+    let mut head = Vec::new();
+    respond(&mut head)?;
+    let head = String::from_utf8_lossy(&head);
+    let fields = head.lines().skip(1).filter_map(|line| line.split_once(": "));
+    Ok(HttpAnswer {
+        headers: fields
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        ..HttpAnswer::new(101)
+    })
 }
 
 impl Conn {

@@ -16,7 +16,7 @@ use crate::support::{
     started,
 };
 
-fn nowhere(options: ServerOptions) -> (Loop, Server, Events) {
+pub(crate) fn nowhere(options: ServerOptions) -> (Loop, Server, Events) {
     let on_loop = started();
     let (handler, events) = recorder();
     let options = ServerOptions {
@@ -28,13 +28,13 @@ fn nowhere(options: ServerOptions) -> (Loop, Server, Events) {
 }
 
 /// Both ends of a TCP connection: a client, and what a foreign server has of it.
-fn ends() -> (Peer, OwnedFd) {
+pub(crate) fn ends() -> (Peer, OwnedFd) {
     let host = Host::new();
     let client = Peer::connect(host.port());
     (client, host.accept().stream.into())
 }
 
-fn request(head: &[u8]) -> Request {
+pub(crate) fn request(head: &[u8]) -> Request {
     parse_request(head, &Limits::default()).unwrap().unwrap().0
 }
 

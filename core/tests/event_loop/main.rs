@@ -18,6 +18,7 @@ mod compression;
 mod connecting;
 mod contract;
 mod draining;
+mod elsewhere;
 mod ending;
 mod failures;
 mod files;
