@@ -136,7 +136,7 @@ test-rust:
 	$(CARGO) test --locked -p sockline -p sockline-ffi -p sockline-command
 
 test-c: lib c cpp
-	tests/tools/need valgrind clang curl openssl pkg-config redis-server
+	tests/tools/need valgrind clang curl openssl pkg-config redis-server libmicrohttpd-dev
 	tests/c/run.sh
 
 # Instructions are the same on a busy machine: so they can be a test.
@@ -163,7 +163,7 @@ test-node: node
 	cd bindings/node && npm ci --ignore-scripts --no-audit --no-fund && npm test
 
 test-interop: build
-	tests/tools/need chromium openssl tinyproxy dante-server libwebsockets-dev redis-server nginx
+	tests/tools/need chromium openssl tinyproxy dante-server libwebsockets-dev libmicrohttpd-dev pkg-config redis-server nginx
 	@command -v javac >/dev/null || tests/tools/need default-jdk-headless
 	$(PYTHON) tests/interop/run.py
 

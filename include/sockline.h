@@ -750,14 +750,17 @@ typedef struct sockline_options {
 } sockline_options;
 
 /**
- * The answer to an HTTP request that is owed: a number, to be used once, by sockline_respond or sockline_pass. It ends by that, and
- * with on_cut.
+ * The answer to an HTTP request that is owed: a number, to be used once, by sockline_respond or sockline_pass. It ends by
+ * that, and with on_cut.
  */
 typedef uint64_t sockline_exchange;
 
-/** An HTTP request, and all that it points to: borrowed until on_request returns. */
+/**
+ * An HTTP request, and all that it points to: borrowed until on_request returns. For sockline_server_handle_request you make
+ * one: start from SOCKLINE_HTTP_REQUEST_INIT.
+ */
 typedef struct sockline_http_request {
-    /** The size of this struct in the library that is running. */
+    /** The size of this struct in the library that is running; sizeof(sockline_http_request) in one that you make. */
     size_t size;
     /** GET, POST and so on. */
     sockline_string method;
@@ -776,6 +779,35 @@ typedef struct sockline_http_request {
     /** 1 if it came over TLS. */
     int64_t is_secure;
 } sockline_http_request;
+
+/**
+ * The answer to a request that another HTTP server has read, and all that it points to: borrowed until sockline_answered
+ * returns.
+ */
+typedef struct sockline_http_answer {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** The HTTP status. 101 answers an upgrade to WebSocket: send it, and call sockline_upgraded. */
+    int32_t status;
+    /**
+     * The headers to send, header_count of them. Content-Length, Transfer-Encoding and, but for 101, Connection are yours.
+     */
+    const sockline_header *headers;
+    /** How many those are. */
+    size_t header_count;
+    /** The body; empty if there is none. To HEAD only its length is said. */
+    sockline_bytes body;
+} sockline_http_answer;
+
+/**
+ * Called with the answer to a request that sockline_server_handle_request has taken: exactly once, so what belongs to the
+ * request can be freed here, unless the answer is 101. answer: NULL if there is none, because of sockline_cut or because the
+ * loop has ended. user_data: as it was given. On the thread that turns the server's loop, in a turn, and never from inside a
+ * call of yours; if that loop ends before, on the thread that ends it.
+ */
+typedef void (*sockline_answered)(sockline_exchange exchange,
+                                  const sockline_http_answer *answer,
+                                  void *user_data);
 
 /**
  * Paths of a server that the application answers itself, in sockline_server_options.routes. Start from SOCKLINE_ROUTE_INIT.
@@ -901,6 +933,11 @@ typedef struct sockline_server_options {
     int32_t reuse_port;
     /** 1 takes no IPv4 connections where every address, or "::", is listened on. Default: they are taken. */
     int32_t ipv6_only;
+    /**
+     * 1 listens nowhere, on one thread: requests and connections come from another HTTP server of the process only, by
+     * sockline_server_handle_request and sockline_server_adopt. Default: it listens.
+     */
+    int32_t nowhere;
 } sockline_server_options;
 
 /*
@@ -2442,6 +2479,10 @@ inline sockline_io_manager_handlers sockline_io_manager_handlers_init() {
     sockline_io_manager_handlers fresh = sockline_io_manager_handlers(); fresh.size = sizeof(fresh); return fresh;
 }
 #define SOCKLINE_IO_MANAGER_HANDLERS_INIT sockline_io_manager_handlers_init()
+inline sockline_http_request sockline_http_request_init() {
+    sockline_http_request fresh = sockline_http_request(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_HTTP_REQUEST_INIT sockline_http_request_init()
 inline sockline_route sockline_route_init() {
     sockline_route fresh = sockline_route(); fresh.size = sizeof(fresh); return fresh;
 }
@@ -2494,6 +2535,7 @@ inline sockline_refusal sockline_refusal_init() {
 #define SOCKLINE_IO_SOCKET_OPTIONS_INIT {.size = sizeof(sockline_io_socket_options)}
 #define SOCKLINE_IO_CLIENT_HANDLERS_INIT {.size = sizeof(sockline_io_client_handlers)}
 #define SOCKLINE_IO_MANAGER_HANDLERS_INIT {.size = sizeof(sockline_io_manager_handlers)}
+#define SOCKLINE_HTTP_REQUEST_INIT {.size = sizeof(sockline_http_request)}
 #define SOCKLINE_ROUTE_INIT {.size = sizeof(sockline_route)}
 #define SOCKLINE_SERVER_OPTIONS_INIT {.size = sizeof(sockline_server_options)}
 #define SOCKLINE_HANDLERS_INIT {.size = sizeof(sockline_handlers)}
@@ -2946,9 +2988,8 @@ sockline_status sockline_broadcast(sockline_server server, int32_t type, const v
 
 /**
  * Answers an HTTP request: status 200 to 999, headers (but Content-Length and Transfer-Encoding, which are written by the
- * library), and a body. All is copied. A client that has gone meanwhile is no error.
- * Errors: SOCKLINE_ERR_ALREADY_ANSWERED also once it was cut, SOCKLINE_ERR_INVALID_ARGUMENT, after which the answer is still owed.
- * Any thread.
+ * library), and a body. All is copied. A client that has gone meanwhile is no error. Errors: SOCKLINE_ERR_ALREADY_ANSWERED
+ * also once it was cut, SOCKLINE_ERR_INVALID_ARGUMENT, after which the answer is still owed. Any thread.
  */
 sockline_status sockline_respond(
     sockline_exchange exchange,
@@ -2963,6 +3004,70 @@ sockline_status sockline_respond(
  * refusal. Errors: SOCKLINE_ERR_ALREADY_ANSWERED also once it was cut. Any thread.
  */
 sockline_status sockline_pass(sockline_exchange exchange);
+
+/**
+ * Serves a request that another HTTP server of this process has read, and whose answer that sends, as if it had come to this
+ * server: Socket.IO's (sockline_server_options.io), a route's, or one for a WebSocket. What is none of these is answered
+ * with 404: files and metrics are the other server's. A server that is there only for this has
+ * sockline_server_options.nowhere.
+ *
+ * request: all is copied. Set method and path; the path may have "?" and the query in it, then leave query out. Headers that
+ * can't be are left out, as if the client had not sent them. The body has to be whole; one that is longer than its route
+ * takes is answered with 413. answered: not NULL. user_data: yours, given to it. exchange: written before answered can be
+ * called; may be NULL.
+ *
+ * An answer may take long: a polling client of Socket.IO waits for its next event, no thread does. A request for a WebSocket
+ * is decided on by on_upgrade and its like, with the timeout and limits of this server; then see sockline_upgraded.
+ *
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT with what is wrong, SOCKLINE_ERR_INVALID_UTF8, SOCKLINE_ERR_CLOSED,
+ * SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_FORKED. After an error answered is never called, and *exchange is 0. Any thread.
+ */
+sockline_status sockline_server_handle_request(
+    sockline_server server,
+    const sockline_http_request *request,
+    sockline_answered answered,
+    void *user_data,
+    sockline_exchange *exchange);
+
+/**
+ * Hands over the connection of a client that the other HTTP server has sent an answer with status 101 to: the WebSocket is
+ * open from now on. If that does not come within the server's handshake timeout, its handlers hear on_close without on_open.
+ *
+ * descriptor: a connected TCP or Unix socket; on Windows a SOCKET. It is taken over, also by an error: the library closes
+ * it. Of one that the other server closes itself give a dup(2), and have it close without shutdown(2). Where TLS is the
+ * other server's, give one end of a socketpair(2), and copy what is decrypted to and from the other. rest: the rest_len
+ * bytes that were read behind the request, copied.
+ *
+ * Errors: SOCKLINE_ERR_CLOSED if it was cut, or its time is over, or it has its connection; SOCKLINE_ERR_INVALID_ARGUMENT if
+ * it was not answered with 101, and for a descriptor that is none of these. Any thread.
+ */
+sockline_status sockline_upgraded(sockline_exchange exchange, int64_t descriptor, const void *rest, size_t rest_len);
+
+/**
+ * The client of a request that sockline_server_handle_request has taken has gone, before its answer or its WebSocket's
+ * connection. answered is called with NULL, if it was not called yet. Other servers say so of every connection that ends:
+ * doing it afterwards is harmless. Errors: SOCKLINE_ERR_ALREADY_ANSWERED, also once it has ended. Any thread.
+ */
+sockline_status sockline_cut(sockline_exchange exchange);
+
+/**
+ * Takes over a connection that another HTTP server of this process has accepted, whose first request it has read, and to
+ * which it has sent nothing: it goes on, soon, as if this server had accepted it, with all that comes on it. For servers
+ * that give a connection away before an answer; those that send the 101 themselves need sockline_server_handle_request.
+ *
+ * descriptor, rest, rest_len: as for sockline_upgraded; rest has the request's body, too, as it was sent. request: as for
+ * sockline_server_handle_request, but for body, remote_address and is_secure, which are not looked at. All but the
+ * descriptor is copied.
+ *
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT with what is wrong, SOCKLINE_ERR_INVALID_UTF8, SOCKLINE_ERR_CLOSED,
+ * SOCKLINE_ERR_WRONG_HANDLE. Where there is no room for it, the client is told so. Any thread.
+ */
+sockline_status sockline_server_adopt(
+    sockline_server server,
+    int64_t descriptor,
+    const sockline_http_request *request,
+    const void *rest,
+    size_t rest_len);
 
 /**
  * Stops listening. With a code, all connections get the closing handshake with that code and reason; with 0 they

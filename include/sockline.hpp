@@ -34,6 +34,7 @@
 #define SOCKLINE_HPP
 
 #include "sockline/connect.hpp"
+#include "sockline/elsewhere.hpp"
 #include "sockline/io_client.hpp"
 #include "sockline/io_cluster.hpp"
 #include "sockline/io_server.hpp"

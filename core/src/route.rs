@@ -188,8 +188,8 @@ impl Exchange {
     }
 
     /// The client has gone that waits for the answer to a request which another HTTP server has read and
-    /// [`Server::handle_request`](crate::Server::handle_request) has taken, or for its WebSocket. The answer is not given any more: what was to be called with
-    /// it is dropped. Any thread.
+    /// [`Server::handle_request`](crate::Server::handle_request) has taken, or for its WebSocket. The answer is not given any
+    /// more: what was to be called with it is dropped. Any thread.
     ///
     /// # Errors
     /// [`ErrorCode::AlreadyAnswered`] if it was answered, or has got its WebSocket, or there was no such exchange.

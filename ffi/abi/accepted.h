@@ -260,6 +260,16 @@ typedef struct sockline_http_request {
     sockline_bytes body;
     int64_t is_secure;
 } sockline_http_request;
+typedef struct sockline_http_answer {
+    size_t size;
+    int32_t status;
+    const sockline_header *headers;
+    size_t header_count;
+    sockline_bytes body;
+} sockline_http_answer;
+typedef void (*sockline_answered)(sockline_exchange exchange,
+                                  const sockline_http_answer *answer,
+                                  void *user_data);
 typedef struct sockline_route {
     size_t size;
     sockline_string path;
@@ -300,6 +310,7 @@ typedef struct sockline_server_options {
     sockline_redis *redis;
     int32_t reuse_port;
     int32_t ipv6_only;
+    int32_t nowhere;
 } sockline_server_options;
 typedef struct sockline_request {
     size_t size;
@@ -1007,6 +1018,10 @@ inline sockline_io_manager_handlers sockline_io_manager_handlers_init() {
     sockline_io_manager_handlers fresh = sockline_io_manager_handlers(); fresh.size = sizeof(fresh); return fresh;
 }
 #define SOCKLINE_IO_MANAGER_HANDLERS_INIT sockline_io_manager_handlers_init()
+inline sockline_http_request sockline_http_request_init() {
+    sockline_http_request fresh = sockline_http_request(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_HTTP_REQUEST_INIT sockline_http_request_init()
 inline sockline_route sockline_route_init() {
     sockline_route fresh = sockline_route(); fresh.size = sizeof(fresh); return fresh;
 }
@@ -1059,6 +1074,7 @@ inline sockline_refusal sockline_refusal_init() {
 #define SOCKLINE_IO_SOCKET_OPTIONS_INIT {.size = sizeof(sockline_io_socket_options)}
 #define SOCKLINE_IO_CLIENT_HANDLERS_INIT {.size = sizeof(sockline_io_client_handlers)}
 #define SOCKLINE_IO_MANAGER_HANDLERS_INIT {.size = sizeof(sockline_io_manager_handlers)}
+#define SOCKLINE_HTTP_REQUEST_INIT {.size = sizeof(sockline_http_request)}
 #define SOCKLINE_ROUTE_INIT {.size = sizeof(sockline_route)}
 #define SOCKLINE_SERVER_OPTIONS_INIT {.size = sizeof(sockline_server_options)}
 #define SOCKLINE_HANDLERS_INIT {.size = sizeof(sockline_handlers)}
@@ -1151,6 +1167,20 @@ sockline_status sockline_respond(
     const void *body,
     size_t body_len);
 sockline_status sockline_pass(sockline_exchange exchange);
+sockline_status sockline_server_handle_request(
+    sockline_server server,
+    const sockline_http_request *request,
+    sockline_answered answered,
+    void *user_data,
+    sockline_exchange *exchange);
+sockline_status sockline_upgraded(sockline_exchange exchange, int64_t descriptor, const void *rest, size_t rest_len);
+sockline_status sockline_cut(sockline_exchange exchange);
+sockline_status sockline_server_adopt(
+    sockline_server server,
+    int64_t descriptor,
+    const sockline_http_request *request,
+    const void *rest,
+    size_t rest_len);
 sockline_status sockline_server_close(sockline_server server, int32_t code, const char *reason, size_t len);
 sockline_status sockline_server_drain(sockline_server server, uint64_t deadline_ms);
 sockline_status sockline_io_server_new(

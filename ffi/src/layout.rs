@@ -5,6 +5,7 @@
 use std::mem::offset_of;
 
 use crate::client::{sockline_options, sockline_timings};
+use crate::elsewhere::sockline_http_answer;
 use crate::event_loop::sockline_loop_options;
 use crate::handlers::{sockline_close_event, sockline_error_event, sockline_handlers};
 use crate::io::broadcast::{sockline_io_socket_details, sockline_io_target};
@@ -64,9 +65,10 @@ layout!(sockline_loop_options: 5 words, size at 0, flush_hook_data at 24, busy_p
 layout!(sockline_options: 17 words, size at 0, settings at 48, queue at 56, local_address at 72, tls at 88, reconnect at 120, proxy_tls at 128);
 layout!(sockline_reconnect: 9 words, size at 0, no_retry at 48, outbox at 64);
 layout!(sockline_reconnecting_event: 6 words, size at 0, code at 12, error at 24, reason at 32);
-layout!(sockline_server_options: 32 words, size at 0, port at 24, threads at 28, settings at 104, queue at 112, tls at 120, origins at 152, queue_upgrades at 168, metrics_path at 176, routes at 192, io at 208, adapter at 224, redis at 240, reuse_port at 248, ipv6_only at 252);
+layout!(sockline_server_options: 33 words, size at 0, port at 24, threads at 28, settings at 104, queue at 112, tls at 120, origins at 152, queue_upgrades at 168, metrics_path at 176, routes at 192, io at 208, adapter at 224, redis at 240, reuse_port at 248, ipv6_only at 252, nowhere at 256);
 layout!(sockline_route: 8 words, size at 0, max_body at 32, user_data at 56);
 layout!(sockline_http_request: 14 words, size at 0, headers at 72, body at 88, is_secure at 104);
+layout!(sockline_http_answer: 6 words, size at 0, status at 8, headers at 16, body at 32);
 layout!(sockline_totals: 12 words, bytes_in at 0, buffered at 56, inflated_to at 88);
 layout!(sockline_connection_metrics: 14 words, size at 0, latency_us at 104);
 layout!(sockline_loop_metrics: 16 words, size at 0, totals at 24, empty_polls at 120);

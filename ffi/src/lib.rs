@@ -15,6 +15,7 @@ mod layout;
 mod pulled;
 
 pub mod client;
+pub mod elsewhere;
 pub mod event_loop;
 pub mod handlers;
 pub mod io;

@@ -13,15 +13,16 @@ use crate::settings::SOCKLINE_UNLIMITED;
 use crate::status::{OK, sockline_status};
 use crate::types::{sockline_bytes, sockline_header, sockline_string};
 
-/// The answer to an HTTP request that is owed: a number, to be used once, by sockline_respond or sockline_pass. It ends by that, and
-/// with on_cut.
+/// The answer to an HTTP request that is owed: a number, to be used once, by sockline_respond or sockline_pass. It ends by
+/// that, and with on_cut.
 pub type sockline_exchange = u64;
 
-/// An HTTP request, and all that it points to: borrowed until on_request returns.
+/// An HTTP request, and all that it points to: borrowed until on_request returns. For sockline_server_handle_request you make
+/// one: start from SOCKLINE_HTTP_REQUEST_INIT.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct sockline_http_request {
-    /// The size of this struct in the library that is running.
+    /// The size of this struct in the library that is running; sizeof(sockline_http_request) in one that you make.
     pub size: usize,
     /// GET, POST and so on.
     pub method: sockline_string,
@@ -68,15 +69,18 @@ pub struct sockline_route {
     pub user_data: *mut c_void,
 }
 
+// SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
+unsafe impl Versioned for sockline_http_request {
+    const NAME: &'static str = "sockline_http_request";
+}
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers, NULL and no functions.
 unsafe impl Versioned for sockline_route {
     const NAME: &'static str = "sockline_route";
 }
 
 /// Answers an HTTP request: status 200 to 999, headers (but Content-Length and Transfer-Encoding, which are written by the
-/// library), and a body. All is copied. A client that has gone meanwhile is no error.
-/// Errors: SOCKLINE_ERR_ALREADY_ANSWERED also once it was cut, SOCKLINE_ERR_INVALID_ARGUMENT, after which the answer is still owed.
-/// Any thread.
+/// library), and a body. All is copied. A client that has gone meanwhile is no error. Errors: SOCKLINE_ERR_ALREADY_ANSWERED
+/// also once it was cut, SOCKLINE_ERR_INVALID_ARGUMENT, after which the answer is still owed. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sockline_respond(
     exchange: sockline_exchange,

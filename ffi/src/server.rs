@@ -100,6 +100,9 @@ pub struct sockline_server_options {
     pub reuse_port: i32,
     /// 1 takes no IPv4 connections where every address, or "::", is listened on. Default: they are taken.
     pub ipv6_only: i32,
+    /// 1 listens nowhere, on one thread: requests and connections come from another HTTP server of the process only, by
+    /// sockline_server_handle_request and sockline_server_adopt. Default: it listens.
+    pub nowhere: i32,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -326,6 +329,13 @@ unsafe fn read_address(given: &sockline_server_options) -> Result<Address> {
     // SAFETY: the caller's promise.
     unsafe {
         let host = string(given.host)?;
+        if switch("nowhere", given.nowhere.into(), false)? {
+            let is_somewhere = !host.is_empty() || given.port != 0 || given.unix_socket.len != 0;
+            return match is_somewhere {
+                true => Err(invalid("an address is given beside nowhere".to_owned())),
+                false => Ok(Address::Nowhere),
+            };
+        }
         match optional_string(given.unix_socket)? {
             Some(_) if !host.is_empty() || given.port != 0 => {
                 Err(invalid("unix_socket is given beside host or port".to_owned()))

@@ -111,6 +111,7 @@ inline Server listen(sockline_loop *loop, const ServerOptions &options, const st
     raw.redis = options.redis ? options.redis->raw() : nullptr;
     raw.reuse_port = options.reuse_port;
     raw.ipv6_only = options.ipv6_only;
+    raw.nowhere = options.nowhere;
     sockline_server server = 0;
     check(sockline_listen(loop, &raw, handlers, user_data, &server));
     return Server(server);

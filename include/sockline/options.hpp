@@ -65,6 +65,8 @@ struct ServerOptions {
     const io::Redis *redis = nullptr;
     bool reuse_port = false;
     bool ipv6_only = false;
+    /// Listens nowhere: requests and connections come from another HTTP server, see elsewhere.hpp.
+    bool nowhere = false;
 };
 
 } // namespace sockline

@@ -363,6 +363,55 @@ void requests_are_answered_by_routes() {
     CHECK(kept.expired()); // with the server
 }
 
+void requests_of_another_server_are_answered() {
+    auto counted = std::make_shared<int>(0);
+    {
+        sockline::Loop loop;
+        std::string heard, status;
+        sockline::ServerHandlers serving;
+        serving.on_message = [&](sockline::WebSocket, sockline::Message message) { heard = message.data; };
+        sockline::ServerOptions options;
+        options.nowhere = true;
+        options.path = "/ws";
+        sockline::Server server = sockline::listen(loop, options, std::move(serving));
+        auto note = [&, counted](sockline::Exchange, const sockline::HttpAnswer *answer) {
+            status += answer ? std::to_string(answer->status()) + "/" + std::to_string(answer->headers().size()) + " " : "none ";
+        };
+        sockline::GivenRequest request;
+        request.method = "GET";
+        request.target = "/elsewhere?a=1";
+        sockline::handle_request(server, request, note);
+        until(loop, [&] { return status == "404/1 "; });
+
+        request.target = "/ws";
+        request.headers = {{"Host", "x"}, {"Upgrade", "websocket"}, {"Connection", "Upgrade"}, {"Sec-WebSocket-Version", "13"},
+                           {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}};
+        sockline::Exchange exchange = sockline::handle_request(server, request, note);
+        until(loop, [&] { return status == "404/1 101/3 "; });
+        int ends[2];
+        CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+        const std::string hello("\x81\x85\0\0\0\0hello", 11);
+        sockline::upgraded(exchange, ends[1], hello);
+        until(loop, [&] { return heard == "hello"; });
+        close(ends[0]);
+        CHECK(!sockline::cut(exchange));
+
+        CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+        sockline::adopt(server, ends[1], request, std::string(hello).replace(6, 5, "again"));
+        until(loop, [&] { return heard == "again"; });
+        close(ends[0]);
+        CHECK(sockline::cut(sockline::handle_request(server, request, note)));
+        until(loop, [&] { return status == "404/1 101/3 none "; });
+        try {
+            sockline::handle_request(sockline::Server(), request, note);
+            CHECK(false);
+        } catch (const sockline::Error &error) {
+            CHECK(error.status() == SOCKLINE_ERR_WRONG_HANDLE);
+        }
+    }
+    CHECK(counted.use_count() == 1);
+}
+
 } // namespace
 
 int main() {
@@ -377,4 +426,5 @@ int main() {
     RUN(a_message_comes_in_parts);
     RUN(a_message_tells_what_has_become_of_it);
     RUN(requests_are_answered_by_routes);
+    RUN(requests_of_another_server_are_answered);
 }

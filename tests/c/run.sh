@@ -65,9 +65,10 @@ compile() {
     certificates
     folder=$build/$1; shift
     mkdir -p "$folder"
-    for test in contract calls io_client io_parser io_redis io_server options queue reconnect redis_places routes secure server threads topics_redis upgrade; do
+    for test in contract calls elsewhere io_client io_parser io_redis io_server options queue reconnect redis_places routes secure server threads topics_redis upgrade; do
         gcc -g -std=c11 $strict "$@" $test.c -o "$folder/$test" $(link)
     done
+    gcc -g -std=c11 $strict -I"$root/examples/c" "$@" embedded.c "$root/examples/c/mhd_requests.c" -o "$folder/embedded" $(link) -lmicrohttpd
     gcc -g -std=gnu11 $strict "$@" unload.c -o "$folder/unload" -ldl -lpthread
     for test in hpp hpp_io hpp_redis; do
         g++ -g -std=c++17 $strict "$@" $test.cpp -o "$folder/$test" $(link)
@@ -77,7 +78,7 @@ compile() {
 # Runs the tests of a folder; the rest is put before each command.
 run() {
     folder=$build/$1; messages=$2; shift 2
-    for test in contract calls io_client io_parser io_redis io_server options queue reconnect redis_places routes server topics_redis upgrade hpp hpp_io hpp_redis; do "$@" "$folder/$test"; done
+    for test in contract calls elsewhere io_client io_parser io_redis io_server options queue reconnect redis_places routes server topics_redis upgrade hpp hpp_io hpp_redis embedded; do "$@" "$folder/$test"; done
     "$@" "$folder/secure" "$build/certificates"
     "$@" "$folder/threads" "$messages"
     "$@" "$folder/unload" "$target/libsockline.so.0"
@@ -127,6 +128,11 @@ examples() {
         $memory_check "$root/examples/c/build/chat_client" "ws://127.0.0.1:$port/ws" "a\"name")
     [ "$said" = "$(printf 'a"name: one\na"name: two "quoted" \\ caf\303\251\na"name: last')" ]
     curl --silent --fail "http://127.0.0.1:$port/" | grep -qi '<html'
+    finish
+    serve "$root/examples/c/build/embedded_server"
+    $memory_check "$root/examples/c/build/io_echo_client" "http://127.0.0.1:$port" 100
+    $memory_check "$root/examples/c/build/echo_client" "ws://127.0.0.1:$port/ws" 50 70000
+    curl --silent --fail "http://127.0.0.1:$port/" | grep -q libmicrohttpd
     finish
     echo "the examples are clean"
 }

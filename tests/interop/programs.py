@@ -41,6 +41,7 @@ PYTHON_PACKAGE = "SOCKETIO=sockline.socketio"
 SOCKETIO_SERVERS = {
     "socket.io": ["node", PEERS / "node/socketio_server.js", "0"],
     "c": [CHECKOUT / "target/interop/socketio_server", "0"],
+    "c_embedded": [CHECKOUT / "target/interop/socketio_server", "0", "embedded"],
     "python-socketio": [PEERS_PYTHON, PEERS / "python/socketio_server.py", "0"],
     "python": ["env", PYTHON_PACKAGE, PYTHON, PEERS / "python/socketio_server.py", "0"],
     "python_threads": ["env", PYTHON_PACKAGE, PYTHON, PEERS / "python/socketio_threads_server.py", "0"],
@@ -90,7 +91,7 @@ def cluster_server(name: str, parser: str = "json", *, recovery: bool = False) -
 
 def _arguments(name: str, parser: str, *, recovery: bool, options: dict[str, object]) -> list[str]:
     """What such a server is told: words, or the options of the official one, which has further ones."""
-    if name == "c" or name.startswith("python"):
+    if name in ("c", "c_embedded") or name.startswith("python"):
         return [*(["msgpack"] if parser == "msgpack" else []), *(["recovery"] if recovery else [])]
     parsers = {} if parser == "json" else {"parser": parser}
     return [json.dumps({**options, **parsers, **({"connectionStateRecovery": {}} if recovery else {})})]

@@ -61,6 +61,12 @@ class CServer(Serving):
     language = "c"
 
 
+class CEmbeddedServer(Serving):
+    """In a server of libmicrohttpd."""
+
+    language = "c_embedded"
+
+
 class NodeServer(Serving):
     language = "node"
 

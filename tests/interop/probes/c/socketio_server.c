@@ -1,4 +1,4 @@
-/* The Socket.IO server of the interop tests, in C: socketio_server PORT [msgpack] [recovery]; its environment makes it
+/* The Socket.IO server of the interop tests, in C: socketio_server PORT [msgpack] [recovery] [embedded]; its environment makes it
  * one of a cluster. What its events do is said in ../../peers/README.md. Arguments are taken apart as far as the tests need it: rooms
  * are strings without escapes. */
 
@@ -233,7 +233,7 @@ static void on_namespace(sockline_io_question question, sockline_string name, so
     must(sockline_io_answer_namespace(question, digits > 0 && strlen(prefix) + digits == name.len));
 }
 
-static void serve(sockline_loop *loop, uint32_t port, int msgpack, int recovers) {
+static void serve(sockline_loop *loop, uint32_t port, int msgpack, int recovers, int embedded) {
     sockline_io_handlers handlers = SOCKLINE_IO_HANDLERS_INIT;
     handlers.on_event = on_event;
     handlers.on_ack = on_ack;
@@ -253,12 +253,13 @@ static void serve(sockline_loop *loop, uint32_t port, int msgpack, int recovers)
     must(sockline_io_of(io, sockline_str("/admin"), &admin));
 
     sockline_server_options listener = SOCKLINE_SERVER_OPTIONS_INIT;
-    listener.port = port;
+    listener.port = embedded ? 0 : port;
+    listener.nowhere = embedded;
     listener.io = &io;
     listener.io_count = 1;
     sockline_server server;
     must(sockline_listen(loop, &listener, NULL, NULL, &server));
-    printf("listening %u\n", sockline_server_port(server));
+    printf("listening %u\n", embedded ? listen_for(server, port) : sockline_server_port(server));
     fflush(stdout);
 }
 
@@ -271,7 +272,8 @@ int main(int argc, char **argv) {
     sockline_loop *loop = NULL;
     if (argc < 2) return 2;
     must(sockline_loop_new(NULL, &loop));
-    serve(loop, (uint32_t)strtoul(argv[1], NULL, 10), says(argv + 2, "msgpack"), says(argv + 2, "recovery"));
+    serve(loop, (uint32_t)strtoul(argv[1], NULL, 10), says(argv + 2, "msgpack"), says(argv + 2, "recovery"),
+          says(argv + 2, "embedded"));
     must(sockline_loop_run(loop));
     sockline_loop_free(loop);
     return 0;

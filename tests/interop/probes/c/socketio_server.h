@@ -24,4 +24,9 @@ int hear_in_cluster(sockline_io_socket socket, const sockline_io_event *event);
 /* Whether it was a broadcast of such an event. */
 int answer_in_cluster(const sockline_io_broadcast_ack_event *event);
 
+/* ── in a server of libmicrohttpd, in socketio_embedded.c ───────────────────────────────────────────────────── */
+
+/* Has libmicrohttpd listen on this port for a server that listens nowhere; returns the port. */
+uint32_t listen_for(sockline_server server, uint32_t port);
+
 #endif
