@@ -92,6 +92,14 @@ pub(crate) struct Edges {
     pub(crate) is_last: bool,
 }
 
+impl Edges {
+    /// Of the only part of a message.
+    pub(crate) const WHOLE: Edges = Edges {
+        is_first: true,
+        is_last: true,
+    };
+}
+
 impl<'a> MessagePart<'a> {
     /// `data` as for [`Message::new`].
     pub(crate) fn new(kind: MessageType, data: &'a [u8], edges: Edges) -> MessagePart<'a> {
@@ -154,6 +162,10 @@ pub trait Handler: Send + Sync {
     /// [`Settings::message_parts`](crate::Settings::message_parts) says so; a short message is one part that is first and
     /// last. [`WebSocket::pause`] holds between two parts, too.
     fn on_message_part(&self, ws: WebSocket, part: MessagePart<'_>) {}
+    /// What one read of the socket has brought is delivered, and the socket still has its turn: what is sent now leaves with
+    /// what was sent meanwhile, in one write, and costs as little as what is sent from [`Handler::on_message`]. For hosts that
+    /// collect messages. Not after events that come another way, as from an [`EventQueue`](crate::EventQueue).
+    fn on_read_end(&self, ws: WebSocket) {}
     /// A ping came; its pong is already on its way (RFC 6455 §5.5.2).
     fn on_ping(&self, ws: WebSocket, payload: &[u8]) {}
     /// A pong came (RFC 6455 §5.5.3).

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import contextvars
 import hashlib
+import os
 import threading
 from typing import Any
 
 import pytest
 from conftest import Run, our_server
+from websockets.asyncio.client import connect as foreign_connect
 
 import sockline
 
@@ -318,3 +321,60 @@ def test_a_client_answers_what_came_together_with_the_end_and_the_handshake(run:
             assert [frames[at] for at in (0, 11, 22, 33)] == opcodes
 
     run(main())
+
+
+def test_a_message_that_is_there_ends_the_first_step(run: Run) -> None:
+    """As the exception says so to whoever steps the awaitable by hand, and as the interpreter takes it without one."""
+
+    async def main() -> None:
+        async with our_server() as url, sockline.connect(url) as connection:
+            for message in ("text", b"bytes", "", b"", "text", b"bytes"):
+                await connection.send(message)
+            await (await connection.ping())
+            with pytest.raises(StopIteration) as done:
+                connection.recv().send(None)
+            assert done.value.value == "text"
+            with pytest.raises(StopIteration) as done:
+                next(connection.recv().__await__())
+            assert done.value.value == b"bytes"
+            assert [await connection.recv(), await connection.recv()] == ["", b""]
+            assert [part async for part in connection.recv_streaming()] == ["text"]
+            waiting = connection.recv()
+            assert await waiting == b"bytes"
+            with pytest.raises(RuntimeError):
+                await waiting
+
+    run(main())
+
+
+def test_a_turn_serves_what_comes_while_it_serves_several() -> None:
+    order: list[str] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+
+        def hear(ws: sockline.WebSocket, message: Any) -> None:
+            order.append(message)
+            if len(order) == 2:
+                loop.call_soon(order.append, "next turn")
+                os.write(descriptors[2], frame("c"))
+
+        server = sockline.WebSocketServer("127.0.0.1", onmessage=hear)
+        async with contextlib.AsyncExitStack() as stack:
+            descriptors = []
+            for _ in range(3):
+                client = await stack.enter_async_context(foreign_connect(f"ws://127.0.0.1:{server.port}", proxy=None))
+                await (await client.ping())
+                descriptors.append(client.transport.get_extra_info("socket").fileno())
+            os.write(descriptors[0], frame("a"))
+            os.write(descriptors[1], frame("b"))
+            while len(order) < 4:
+                await asyncio.sleep(0)
+        server.close()
+
+    def frame(text: str) -> bytes:
+        return bytes([0x81, 0x81, 0, 0, 0, 0]) + text.encode()
+
+    asyncio.run(main())
+    assert sorted(order[:2]) == ["a", "b"]
+    assert order[2:] == ["c", "next turn"]

@@ -276,13 +276,16 @@ impl Connection {
         }));
     }
 
-    /// After a turn: wakes who waits, and stops reading if too much waits still.
+    /// After what came together: wakes who waits, and stops reading if too much waits still.
     pub(crate) fn look_after(slf: &Bound<'_, Connection>) {
         let py = slf.py();
-        let waiter = slf.get().inbox.with(py, |inbox| {
-            inbox.touched = false;
-            inbox.receiver.as_ref().map(|(_, waiter)| waiter.clone_ref(py))
+        let (was_touched, waiter) = slf.get().inbox.with(py, |inbox| {
+            let waiter = inbox.receiver.as_ref().map(|(_, waiter)| waiter.clone_ref(py));
+            (std::mem::take(&mut inbox.touched), waiter)
         });
+        if !was_touched {
+            return;
+        }
         if let Some(waiter) = waiter {
             Waiter::wake(waiter.bind(py));
         }
@@ -394,6 +397,15 @@ impl Handler for StreamEvents {
             Connection::arrive(&self.connection, py, &self.hub, |inbox| {
                 inbox.items.push_back(item)
             });
+        });
+    }
+
+    fn on_read_end(&self, _: WebSocket) {
+        Python::attach(|py| {
+            if !self.hub.is_over(py) {
+                self.hub.looked_after(py, &self.connection);
+                Connection::look_after(self.connection.bind(py));
+            }
         });
     }
 

@@ -17,6 +17,7 @@ use crate::hub::Hub;
 use crate::log_lines;
 use crate::options::{Opening, duration};
 use crate::outlets::Attended;
+use crate::polls::Polls;
 use crate::threads::{Pulled, Threads};
 
 /// How often a turn wakes Tasks and sends what they have sent, before the host's other work gets its turn.
@@ -28,6 +29,7 @@ pub(crate) struct Driver {
     core: Guarded<Option<Arc<Loop>>>,
     hub: Arc<Hub>,
     timer: Guarded<Option<Timer>>,
+    polls: Guarded<Polls>,
     /// Servers that are turned by other threads.
     threads: Guarded<Vec<Arc<Threads>>>,
 }
@@ -62,6 +64,7 @@ impl Driver {
             core: Guarded::new(Some(Arc::new(core))),
             hub,
             timer: Guarded::new(None),
+            polls: Guarded::default(),
             threads: Guarded::new(Vec::new()),
         })
     }
@@ -207,10 +210,17 @@ impl Driver {
     fn turn(&self, py: Python<'_>, core: &Loop) -> PyResult<()> {
         self.hub.set_turning(py, true);
         let _attended = Attended::begin();
-        let turned = core.poll(Some(Duration::ZERO));
-        self.pull(py, core);
-        self.hub.posts().deliver(py);
-        self.settle(py, core);
+        let mut polls = self.polls.get(py);
+        let turned = loop {
+            let turned = core.poll(Some(Duration::ZERO));
+            self.pull(py, core);
+            self.hub.posts().deliver(py);
+            self.settle(py, core);
+            if turned.is_err() || self.hub.has_fatal(py) || !polls.goes_on(core.announced()) {
+                break turned;
+            }
+        };
+        self.polls.set(py, polls.ended());
         self.hub.set_turning(py, false);
         turned.map(drop).map_err(|error| raise(py, &error))
     }

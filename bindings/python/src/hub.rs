@@ -198,6 +198,14 @@ impl Hub {
         self.touched.with(py, |touched| touched.push(connection));
     }
 
+    /// It is looked after now, so not again if it was the last that needed that.
+    pub(crate) fn looked_after(&self, py: Python<'_>, connection: &Py<Connection>) {
+        let last = self
+            .touched
+            .with(py, |touched| touched.pop_if(|last| last.is(connection)));
+        drop(last);
+    }
+
     /// Wakes the Tasks that messages have come for, each once, and has done what is noted. Says whether there was anything.
     pub(crate) fn look_after(&self, py: Python<'_>) -> bool {
         let touched = self.touched.take(py);
@@ -220,6 +228,10 @@ impl Hub {
         if let Err(error) = reported {
             error.write_unraisable(py, source);
         }
+    }
+
+    pub(crate) fn has_fatal(&self, py: Python<'_>) -> bool {
+        self.fatal.with(py, |fatal| fatal.is_some())
     }
 
     /// What has to leave the host's loop, as it would from one of its own callbacks.

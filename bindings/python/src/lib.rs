@@ -10,14 +10,16 @@
 //! | `io` | Socket.IO |
 //! | `command` | the command `sockline`; feature `command` |
 //! | `tls` | configurations of TLS |
-//! | `message`, `view`, `options`, `errors`, `guarded` | values on their way between the languages |
+//! | `message`, `view`, `options`, `errors`, `guarded`, `calls` | values on their way between the languages |
+//! | `polls` | how often a turn asks the system for more |
 //! | `posts`, `outlets` | what other threads have to say, on its way to a driver's; what is noted under locks of the core's |
 //! | `log_lines` | the core's log lines on their way to `logging` |
 //!
 //! Only code that is attached to the interpreter turns a loop, so handlers run attached, one after the other.
 
-mod coming_back;
 #[cfg(feature = "command")]
+mod calls;
+mod coming_back;
 mod command;
 mod connection;
 mod driver;
@@ -32,6 +34,7 @@ mod memory;
 mod message;
 mod options;
 mod outlets;
+mod polls;
 mod posts;
 mod receive;
 mod requests;

@@ -2,10 +2,10 @@
 
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
+use pyo3::types::{PyBytes, PyString, PyType};
+use pyo3::{ffi, intern};
 
 use crate::connection::{Connection, Step, Wanted};
 use crate::guarded::Guarded;
@@ -63,7 +63,7 @@ impl Receive {
         slf
     }
 
-    fn __next__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let connection = self
             .connection
             .with(py, |connection| connection.as_ref().map(|one| one.clone_ref(py)));
@@ -72,10 +72,10 @@ impl Receive {
         };
         let connection = connection.bind(py);
         match Connection::step(connection, self.address(), self.wanted) {
-            Ok(Step::Wait(waiter)) => Ok(waiter.into_any()),
+            Ok(Step::Wait(waiter)) => Ok(Some(waiter.into_any())),
             Ok(Step::Return(message)) => {
                 drop(self.connection.take(py));
-                Err(PyStopIteration::new_err((message,)))
+                returned(message.bind(py))
             }
             Ok(Step::Ended) => {
                 drop(self.connection.take(py));
@@ -89,7 +89,7 @@ impl Receive {
     }
 
     fn send(&self, py: Python<'_>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.__next__(py)
+        self.__next__(py)?.ok_or_else(|| PyErr::fetch(py))
     }
 
     #[pyo3(signature = (typ, val=None, tb=None))]
@@ -120,6 +120,18 @@ impl Drop for Receive {
     fn drop(&mut self) {
         Python::attach(|py| self.finish(py));
     }
+}
+
+/// What `__next__` gives in the end: an error indicator with the value as it is. Whoever awaits takes that; the exception that it
+/// stands for is made only if somebody catches it (from Python 3.12 on it is made at once, which is slower).
+fn returned(value: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    // A tuple would be taken for the exception's arguments.
+    if value.is_instance_of::<PyBytes>() || value.is_instance_of::<PyString>() {
+        // SAFETY: both are live objects, which the error indicator gets references of its own to.
+        unsafe { ffi::PyErr_SetObject(ffi::PyExc_StopIteration, value.as_ptr()) };
+        return Ok(None); // to the interpreter this is: see the error indicator
+    }
+    Err(PyStopIteration::new_err((value.clone().unbind(),)))
 }
 
 /// Awaiting it gives `None` at once. One for all that was sent without having to wait.

@@ -12,6 +12,7 @@ use sockline::{
     WebSocket,
 };
 
+use crate::calls::call_with_two;
 use crate::coming_back;
 use crate::errors::raise;
 use crate::guarded::Guarded;
@@ -285,23 +286,6 @@ fn outcome_name(outcome: SendOutcome) -> &'static str {
         SendOutcome::Expired => "expired",
         SendOutcome::Failed => "failed",
     }
-}
-
-/// `callback(first, second)` without a tuple: the stable ABI of 3.11 has no vectorcall of its own, but this call uses it.
-fn call_with_two(
-    callback: &Bound<'_, PyAny>,
-    first: &Bound<'_, PyAny>,
-    second: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    let end = std::ptr::null_mut::<pyo3::ffi::PyObject>();
-    // SAFETY: the three pointers are borrowed from live objects for the time of the call, the list of arguments ends
-    // with a null pointer, and the result is a new reference, or null with an exception set.
-    let result = unsafe {
-        let result =
-            pyo3::ffi::PyObject_CallFunctionObjArgs(callback.as_ptr(), first.as_ptr(), second.as_ptr(), end);
-        Bound::from_owned_ptr_or_err(callback.py(), result)
-    };
-    result.map(drop)
 }
 
 impl Keeper for CallbackEvents {

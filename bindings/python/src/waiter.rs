@@ -7,6 +7,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use crate::calls::call_method_with_two;
 use crate::guarded::Guarded;
 use crate::hub::Hub;
 
@@ -58,8 +59,10 @@ impl Waiter {
         });
         for (callback, context) in woken {
             let result = match context {
-                Some(context) => context.call_method1(py, intern!(py, "run"), (callback, slf)),
-                None => callback.call1(py, (slf,)),
+                Some(context) => {
+                    call_method_with_two(context.bind(py), intern!(py, "run"), callback.bind(py), slf)
+                }
+                None => callback.call1(py, (slf,)).map(drop),
             };
             if let Err(error) = result {
                 slf.get().hub.report(py, error, None);

@@ -79,6 +79,8 @@ pub(crate) struct LoopCore {
     pub(crate) alive: Cell<usize>,
     pub(crate) in_turn: Cell<bool>,
     flush_asked: Cell<bool>,
+    /// How much the system had to announce in the latest turn.
+    announced: Cell<usize>,
     pub(crate) stopping: Cell<bool>,
     pub(crate) cut_at: Cell<Millis>,
     pub(crate) closed: Cell<bool>,
@@ -116,6 +118,7 @@ impl LoopCore {
             alive: Cell::new(0),
             in_turn: Cell::new(false),
             flush_asked: Cell::new(false),
+            announced: Cell::new(0),
             stopping: Cell::new(false),
             cut_at: Cell::new(NEVER),
             closed: Cell::new(true),
@@ -303,6 +306,11 @@ impl LoopCore {
         Some(Duration::from_millis(next).saturating_sub(self.epoch.elapsed()))
     }
 
+    /// How many sockets had something for the latest turn.
+    pub(crate) fn announced(&self) -> usize {
+        self.announced.get()
+    }
+
     /// Whether something waits that no descriptor announces.
     fn has_work(&self) -> bool {
         !(self.dirty.borrow().is_empty()
@@ -316,11 +324,14 @@ impl LoopCore {
     fn handle_events(&self) {
         // The events are taken out for the time: handlers may not meet a borrowed cell.
         let Some(events) = self.events.take() else { return };
+        let mut announced = 0;
         for event in events.iter() {
             if event.token() != BELL {
+                announced += 1;
                 self.handle_event(event);
             }
         }
+        self.announced.set(announced);
         self.events.replace(Some(events));
     }
 

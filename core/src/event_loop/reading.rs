@@ -122,9 +122,11 @@ impl LoopCore {
     fn frames(&self, id: Id, data: &mut [u8]) -> usize {
         let now = self.now();
         let mut handler: Option<Arc<dyn Handler>> = None;
+        let mut heard: Option<WebSocket> = None;
         let mut at = 0;
         while let Some(rest) = data.get_mut(at..).filter(|rest| !rest.is_empty()) {
             if let Some((ws, kind, range)) = self.whole_message(id, rest, now, &mut handler) {
+                heard = Some(ws);
                 at += range.end;
                 // The machine has found the range in `rest`.
                 let payload = rest.get(range).unwrap_or_default();
@@ -132,10 +134,16 @@ impl LoopCore {
                     Some(handler) => handler.on_message(ws, Message::new(kind, payload)),
                     None => self.hold(ws, kind, payload),
                 }
+            } else if let Some((ws, kind, range)) = self.whole_part(id, rest, now, &mut handler) {
+                heard = Some(ws);
+                at += range.end;
+                let payload = rest.get(range).unwrap_or_default();
+                self.deliver_part(ws, handler.as_deref(), kind, payload, Edges::WHOLE);
             } else {
                 let Some((ws, read)) = self.any_event(id, rest, now, &mut handler) else {
                     break;
                 };
+                heard = Some(ws);
                 let received = match read {
                     ControlFlow::Continue(received) => received,
                     ControlFlow::Break(end) => {
@@ -151,6 +159,9 @@ impl LoopCore {
             if self.cork.borrow().len() >= CORK {
                 self.flush_cork(id);
             }
+        }
+        if let (Some(handler), Some(ws)) = (handler, heard) {
+            handler.on_read_end(ws);
         }
         at
     }
@@ -196,6 +207,29 @@ impl LoopCore {
             return None;
         };
         if conn.flags.has(Flag::Detour) {
+            return None;
+        }
+        let (kind, range) = machine.whole_message(data, now, &conn.profile.protocol)?;
+        conn.slot.counters.messages_in.add(1);
+        keep_current(handler, &conn.handler);
+        Some((conn.websocket(), kind, range))
+    }
+
+    /// The same for who wants messages in parts: this one has a single part.
+    #[inline(never)]
+    fn whole_part(
+        &self,
+        id: Id,
+        data: &mut [u8],
+        now: Millis,
+        handler: &mut Option<Arc<dyn Handler>>,
+    ) -> Option<(WebSocket, MessageType, Range<usize>)> {
+        let mut conns = self.conns.borrow_mut();
+        let conn = conns.at(id.slot())?;
+        let Stage::Open(machine) = &mut conn.stage else {
+            return None;
+        };
+        if !conn.profile.protocol.message_parts || conn.flags.has(Flag::Paused) {
             return None;
         }
         let (kind, range) = machine.whole_message(data, now, &conn.profile.protocol)?;

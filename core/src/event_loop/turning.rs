@@ -164,6 +164,12 @@ impl Loop {
         self.shared.try_core()?.next_timeout()
     }
 
+    /// How many sockets had something for the latest turn. A host whose own turn costs much can poll again, without waiting,
+    /// while there are several: meanwhile others have got something. Only on the thread that polls.
+    pub fn announced(&self) -> usize {
+        self.shared.try_core().map_or(0, |core| core.announced())
+    }
+
     /// One turn on this thread: waits at most `timeout` (`None`: until something happens) and calls handlers.
     ///
     /// # Errors

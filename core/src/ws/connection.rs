@@ -82,8 +82,8 @@ impl Connection {
 
     /// The fast way for what comes most: where `input` begins with a whole, unfragmented message below 64 KiB, unmasks
     /// it in place and returns its type and where its payload is; what follows that is the rest of the input. `None`
-    /// for anything else, and then nothing has happened: [`receive`](Self::receive) takes it, as it takes this. Not for
-    /// who wants messages in parts.
+    /// for anything else, and then nothing has happened: [`receive`](Self::receive) takes it, as it takes this. For
+    /// who wants messages in parts it is the only part of one.
     #[inline(always)]
     pub fn whole_message(
         &mut self,

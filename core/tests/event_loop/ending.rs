@@ -1,4 +1,4 @@
-//! What hosts that collect messages hear of the end in time, and how long a closing handshake may take.
+//! What hosts that collect messages hear of the end of a read and of the connection in time, and how long a closing handshake may take.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use parking_lot::Mutex;
-use sockline::{CloseEvent, ErrorCode, Handler, Loop, LoopOptions, Message, WebSocket};
+use sockline::{
+    CloseEvent, ErrorCode, Handler, Loop, LoopOptions, Message, MessagePart, ServerOptions, WebSocket,
+};
 
 use crate::support::peer::close_payload;
 use crate::support::{What, give, joined, local, masked, serve, served, served_with, settings, settle, turn};
@@ -205,4 +207,47 @@ fn latency_is_finer_than_milliseconds() {
     );
     assert!(exact > Duration::ZERO);
     assert_eq!(served.ws.latency(), Some(exact.as_millis() as u64));
+}
+
+/// Answers nothing from `on_message` and `on_message_part`, all of it when a read has ended.
+#[derive(Default)]
+struct Batches {
+    heard: Mutex<Vec<String>>,
+    reads: AtomicUsize,
+}
+
+impl Handler for Batches {
+    fn on_message(&self, _: WebSocket, message: Message<'_>) {
+        self.heard.lock().push(message.as_text().unwrap().to_owned());
+    }
+
+    fn on_message_part(&self, _: WebSocket, part: MessagePart<'_>) {
+        self.heard.lock().push(part.as_text().unwrap().to_owned());
+    }
+
+    fn on_read_end(&self, ws: WebSocket) {
+        let read = self.reads.fetch_add(1, Ordering::Relaxed);
+        for text in self.heard.lock().drain(..) {
+            let _ = ws.send_text(&format!("{read}: {text}")).unwrap();
+            assert_eq!(ws.buffered_amount(), 0, "it leaves with the read's answers");
+        }
+    }
+}
+
+#[test]
+fn what_a_read_has_brought_can_be_answered_at_its_end() {
+    for message_parts in [false, true] {
+        let on_loop = Loop::new(LoopOptions::default()).unwrap();
+        let settings = settings(|settings| settings.message_parts = message_parts);
+        let options = ServerOptions { settings, ..local() };
+        let server = serve(&on_loop, options, Arc::new(Batches::default()));
+        let mut peer = joined(&on_loop, server);
+        let messages = [masked(0x81, b"one"), masked(0x89, b"?"), masked(0x81, b"two")];
+        give(&on_loop, &mut peer, &messages.concat());
+        give(&on_loop, &mut peer, &masked(0x81, b"three"));
+        assert_eq!(peer.read_frame(), (0x8a, b"?".to_vec()));
+        for answer in ["0: one", "0: two", "1: three"] {
+            assert_eq!(peer.read_frame(), (0x81, answer.as_bytes().to_vec()));
+        }
+    }
 }

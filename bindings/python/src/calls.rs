@@ -1,0 +1,42 @@
+//! Calls with two arguments, without a tuple: the stable ABI of 3.11 has no vectorcall of its own, but these use it.
+
+use std::ptr;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+/// The end of a list of arguments.
+const END: *mut ffi::PyObject = ptr::null_mut();
+
+/// `callback(first, second)`
+pub(crate) fn call_with_two(
+    callback: &Bound<'_, PyAny>,
+    first: &Bound<'_, PyAny>,
+    second: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    // SAFETY: the pointers are borrowed from live objects for the time of the call, the list of arguments ends with a null
+    // pointer, and the result is a new reference, or null with an exception set.
+    let result = unsafe {
+        let result =
+            ffi::PyObject_CallFunctionObjArgs(callback.as_ptr(), first.as_ptr(), second.as_ptr(), END);
+        Bound::from_owned_ptr_or_err(callback.py(), result)
+    };
+    result.map(drop)
+}
+
+/// `object.name(first, second)`
+pub(crate) fn call_method_with_two(
+    object: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyString>,
+    first: &Bound<'_, PyAny>,
+    second: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    // SAFETY: as above.
+    let result = unsafe {
+        let (object, name) = (object.as_ptr(), name.as_ptr());
+        let result = ffi::PyObject_CallMethodObjArgs(object, name, first.as_ptr(), second.as_ptr(), END);
+        Bound::from_owned_ptr_or_err(first.py(), result)
+    };
+    result.map(drop)
+}
