@@ -229,7 +229,6 @@ impl Handler for Batches {
         let read = self.reads.fetch_add(1, Ordering::Relaxed);
         for text in self.heard.lock().drain(..) {
             let _ = ws.send_text(&format!("{read}: {text}")).unwrap();
-            assert_eq!(ws.buffered_amount(), 0, "it leaves with the read's answers");
         }
     }
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import _native
-from ._codec import JSONModule, arguments
+from ._codec import JSONModule, arguments, send_answer
 from ._handlers import NOT_HANDLED, Handlers
 from ._logs import chosen_logger, log_engine, takes_info
 from ._options import Connecting, connecting, connecting_now
@@ -232,7 +232,7 @@ class BaseClient(Handlers):
 
     def _answer(self, ack: _native.IoAck, result: Any) -> None:
         """Sends what a handler has returned; without a handler, nothing with nothing in it."""
-        ack.send(*self._codec.encode(arguments(None if result is NOT_HANDLED else result)))
+        send_answer(self._codec, ack, None if result is NOT_HANDLED else result)
 
     # What the engine asks and tells
 

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 import orjson
 
-__all__ = ["Codec", "JSONModule", "arguments"]
+from .. import _native
+
+__all__ = ["Codec", "JSONModule", "arguments", "send_answer"]
 
 Encoded = tuple[bytes, list[bytes]]
 """An array's JSON text in UTF-8, and the binary values that its placeholders stand for."""
@@ -38,6 +40,8 @@ class Codec:
 
     def __init__(self, module: JSONModule | None) -> None:
         self._module = module
+        self.dumps: Callable[[Any], bytes] | None = orjson.dumps if module is None else None
+        """What encodes most values, and raises ``TypeError`` for the others; ``None`` where nothing but :attr:`encode` does."""
         self.packets: Any = None
         """What encodes and decodes whole packets, in the engine's place."""
         self.encode: Callable[[list[Any]], Encoded] = _encode if module is None else self._encode_with_module
@@ -57,6 +61,19 @@ class Codec:
     def _load_with_module(self, text: str | bytes) -> Any:
         assert self._module is not None
         return self._module.loads(text.decode() if isinstance(text, bytes) else text)
+
+
+def send_answer(codec: Codec, ack: _native.IoAck, result: Any) -> None:
+    """Answers with what a handler has returned. Events that come are mostly answered by this, so it calls as little as it can."""
+    if codec.dumps is not None:
+        try:
+            array = codec.dumps(result if type(result) is tuple else () if result is None else (result,))
+        except TypeError:
+            pass
+        else:
+            ack.send(array, [])
+            return
+    ack.send(*codec.encode(arguments(result)))
 
 
 def _encode(values: list[Any]) -> Encoded:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 
 from ._signatures import call_with_what_fits
 
-__all__ = ["NOT_HANDLED", "Handlers", "is_coroutine"]
+__all__ = ["NOT_HANDLED", "PLAIN", "Handlers", "is_coroutine"]
 
 NOT_HANDLED = object()
 """What an event without a handler gives."""
@@ -112,6 +112,10 @@ class Handlers:
         if of_namespace is not None:
             return of_namespace[0].trigger_event(event, *of_namespace[1])
         return NOT_HANDLED
+
+
+PLAIN = frozenset({bool, bytes, dict, float, int, list, str, tuple, type(None), type(NOT_HANDLED)})
+"""Types of what handlers return, mostly, that :func:`is_coroutine` need not look at."""
 
 
 def is_coroutine(result: Any) -> bool:

@@ -49,6 +49,7 @@ class PacketCodec(Codec):
         self.packets: Packets | None = Packets(make, self.encode)
         self.encode_json = self.encode
         self.encode = self._encode_kept
+        self.dumps = None
         self.restore = self._restore_kept
 
     def _encode_kept(self, values: list[Any]) -> Encoded:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import _native
-from ._codec import Codec, arguments
+from ._codec import Codec, send_answer
 from ._foreign import Foreigners
 from ._handlers import NOT_HANDLED, Handlers
 from ._options import Serving
@@ -323,7 +323,7 @@ class ServerCore(Handlers):
     def _answer(self, ack: _native.IoAck, result: Any) -> None:
         """Sends what a handler has returned."""
         if result is not NOT_HANDLED:
-            ack.send(*self._codec.encode(arguments(result)))
+            send_answer(self._codec, ack, result)
 
 
 def answer_request(question: _native.IoRequest, allowed: Any) -> None:

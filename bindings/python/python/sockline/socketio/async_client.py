@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from .._drivers import running_driver
 from ._base_client import BaseClient, error_arguments
 from ._comeback import AsyncComeback
 from ._connection import AsyncConnection
-from ._handlers import is_coroutine
+from ._handlers import PLAIN, is_coroutine
 from ._interrupts import unwatch, watch
 from ._running import Runners, report
 from ._waiting import AsyncAnswer
@@ -363,8 +364,14 @@ class AsyncClient(BaseClient):
         self._settled.set()
 
     def _event(self, namespace: str, data: list[Any], ack: _native.IoAck | None) -> None:
-        result = self._handle(namespace, data)
-        if is_coroutine(result):
+        # What `_handle` does for most events, without its calls.
+        of_namespace = self.handlers.get(namespace)
+        handler = None if of_namespace is None else of_namespace.get(data[0])
+        if handler is None or data[0] in self.reserved_events or self._takes(logging.INFO):
+            result = self._handle(namespace, data)
+        else:
+            result = handler(*data[1:])
+        if type(result) not in PLAIN and is_coroutine(result):
             self._run(result, None if ack is None else functools.partial(self._answer, ack))
         elif ack is not None:
             self._answer(ack, result)

@@ -19,8 +19,8 @@ from ..http11 import Request, Response
 from . import _aiohttp, _asgi
 from ._base_server import BaseServer, Key
 from ._cluster import AsyncClusterMethods
-from ._codec import JSONModule
-from ._handlers import is_coroutine
+from ._codec import JSONModule, send_answer
+from ._handlers import NOT_HANDLED, PLAIN, is_coroutine
 from ._redis_manager import BaseRedisManager
 from ._running import Runners, report
 from ._server_core import answer_request
@@ -257,15 +257,22 @@ class AsyncServer(AsyncClusterMethods, BaseServer):
             if waiting is not None:
                 waiting.append((data, ack))
                 return
-        result = self._handle(namespace, sid, data)
-        if is_coroutine(result):
+        # What `_handle` does for most events, without its calls.
+        of_namespace = self.handlers.get(namespace)
+        handler = None if of_namespace is None else of_namespace.get(data[0])
+        if handler is None or data[0] in self.reserved_events or self._takes(logging.INFO):
+            result = self._handle(namespace, sid, data)
+        else:
+            data[0] = sid
+            result = handler(*data)
+        if type(result) not in PLAIN and is_coroutine(result):
             if self.async_handlers:
                 self._run(result, None if ack is None else functools.partial(self._answer, ack))
             else:
                 self._busy[namespace, sid] = collections.deque()
                 self._run(self._finish_in_order(namespace, sid, result, ack))
-        elif ack is not None:
-            self._answer(ack, result)
+        elif ack is not None and result is not NOT_HANDLED:
+            send_answer(self._codec, ack, result)
 
     async def _finish(self, result: Coroutine[Any, Any, Any], ack: _native.IoAck | None) -> None:
         outcome = await result
