@@ -87,6 +87,32 @@ test('tlsInfo and timings tell of TLS, and sessions are resumed', async () => {
   await finish(plain, socket);
 });
 
+test('a certificate that openssl makes in one command is trusted where it was given, and not else', async () => {
+  const own = selfSigned('localhost'); // an authority's, which is the server's own, too
+  assert.ok(new crypto.X509Certificate(own.cert).ca);
+  const known = { ca: own.cert, servername: 'localhost' };
+  const shown = { ...known, cert: own.cert, key: own.key };
+  for (const Server of [theirs, ours]) {
+    const server = await listenSecurely(Server, own);
+    for (const Client of [theirs, ours]) {
+      assert.strictEqual(await failure(Client, server.url, known), 'it opened');
+      const code = await failure(Client, server.url, { ...known, servername: 'other.test' });
+      assert.strictEqual(code, 'ERR_TLS_CERT_ALTNAME_INVALID');
+      assert.strictEqual(await failure(Client, server.url, { ca: selfSigned('localhost').cert }), 'DEPTH_ZERO_SELF_SIGNED_CERT');
+    }
+    await finish(server);
+    const asking = await listenSecurely(Server, { ...own, ca: own.cert, requestCert: true, rejectUnauthorized: true });
+    const sockets = [];
+    for (const Client of [theirs, ours]) {
+      const socket = await connect(Client, asking.url, [], shown);
+      socket.send('let in');
+      assert.strictEqual(String((await next(socket, 'message'))[0]), 'let in');
+      sockets.push(socket);
+    }
+    await finish(asking, ...sockets);
+  }
+});
+
 test('certificates that are not good fail with the codes of Node', async () => {
   const stranger = selfSigned('stranger');
   const intermediate = issue(stranger, { authority: true, subject: 'intermediate' });

@@ -163,16 +163,18 @@ fn certificate(error: &rustls::CertificateError, host: Option<&str>) -> String {
     }
 }
 
-/// `DnsName("other.test")` or plain, as the verifier writes them.
+/// `DnsName("other.test")` or `IpAddress(127.0.0.1)`, as the verifier writes them.
 #[cfg(feature = "tls")]
 fn names(presented: &[String]) -> String {
     const SHOWN: usize = 3;
-    let plain = |name: &String| match (name.find('"'), name.rfind('"')) {
-        (Some(start), Some(end)) if start < end => name[start + 1..end].to_owned(),
-        _ => name.clone(),
+    let plain = |name: &String| {
+        let inner = name
+            .split_once('(')
+            .and_then(|(_, inner)| inner.strip_suffix(')'));
+        inner.unwrap_or(name).trim_matches('"').to_owned()
     };
     match presented.len() {
-        0 => "no name at all".to_owned(),
+        0 => "no name at all (its common name doesn't count)".to_owned(),
         count => {
             let shown: Vec<String> = presented.iter().take(SHOWN).map(plain).collect();
             let more = if count > SHOWN { " and others" } else { "" };
@@ -243,7 +245,8 @@ mod tests {
     #[test]
     fn names_are_told_plainly() {
         assert_eq!(names(&["DnsName(\"other.test\")".to_owned()]), "other.test");
-        assert_eq!(names(&[]), "no name at all");
+        assert_eq!(names(&["IpAddress(127.0.0.1)".to_owned()]), "127.0.0.1");
+        assert_eq!(names(&[]), "no name at all (its common name doesn't count)");
         let many: Vec<String> = (0..5).map(|n| format!("h{n}.test")).collect();
         assert_eq!(names(&many), "h0.test, h1.test, h2.test and others");
     }

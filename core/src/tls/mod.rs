@@ -6,6 +6,8 @@
 //! | `client`, `server` | [`ClientTls`] and [`ServerTls`]: configurations that connections share |
 //! | `identity` | certificates and keys in PEM or DER, and the choice among them by name |
 //! | `verification` | whose certificates are good: roots, pins, or anybody's on request |
+//! | `given` | certificates that are trusted as they are, because the application gave them |
+//! | `extensions` | what such a certificate may be used for |
 //! | `session` | one connection's records in and out |
 //! | `failure` | what went wrong, in words that name the host and the reason |
 //! | `absent` | the same surface for builds without TLS: everything says that it is unsupported |
@@ -18,6 +20,10 @@ mod options;
 mod absent;
 #[cfg(feature = "tls")]
 mod client;
+#[cfg(feature = "tls")]
+mod extensions;
+#[cfg(feature = "tls")]
+mod given;
 #[cfg(feature = "tls")]
 mod identity;
 #[cfg(feature = "tls")]

@@ -4,10 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use rustls::ServerConfig;
-use rustls::server::danger::ClientCertVerifier;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
 
+use super::given::{Given, Purpose, Verdict};
 use super::identity::{Identities, Resolver, invalid, protocols};
 use super::verification::{root_store, roots};
 use super::{Identity, ServerTlsOptions, provider, ticketer, versions};
@@ -87,13 +90,67 @@ fn client_verifier(options: &ServerTlsOptions) -> Result<Option<Arc<dyn ClientCe
             false => Ok(None),
         };
     }
-    let store = root_store(&roots(&options.client_ca, "client_ca")?)?;
+    let ca = roots(&options.client_ca, "client_ca")?;
+    let store = root_store(&ca)?;
     let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider());
     if !options.require_client_certificate {
         builder = builder.allow_unauthenticated();
     }
-    let verifier = builder
+    let inner = builder
         .build()
         .map_err(|error| invalid(format!("client_ca can't be used: {error}")))?;
-    Ok(Some(verifier))
+    let given = Given::new(ca, false);
+    Ok(Some(Arc::new(Clients { inner, given })))
+}
+
+/// Lets in whom an authority has issued a certificate, and whose own was given.
+#[derive(Debug)]
+struct Clients {
+    inner: Arc<dyn ClientCertVerifier>,
+    given: Given,
+}
+
+impl ClientCertVerifier for Clients {
+    fn client_auth_mandatory(&self) -> bool {
+        self.inner.client_auth_mandatory()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.inner.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> std::result::Result<ClientCertVerified, rustls::Error> {
+        match self.given.judge(end_entity, Purpose::Client, now) {
+            Verdict::Trusted => Ok(ClientCertVerified::assertion()),
+            Verdict::Unusable(error) => Err(error),
+            Verdict::AsUsual => self.inner.verify_client_cert(end_entity, intermediates, now),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
 }

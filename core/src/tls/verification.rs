@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
 use super::ClientTlsOptions;
 use super::failure::{Found, TlsError};
+use super::given::{Given, Purpose, Verdict};
 use super::identity::{certificates, invalid};
 use crate::error::Result;
 
@@ -28,8 +30,10 @@ pub(super) fn server_verifier(
     } else {
         by_roots(&ca, provider)?
     };
+    let given = (!options.insecure).then(|| Given::new(ca.clone(), options.platform_roots));
     Ok(Arc::new(Checked {
         inner,
+        given,
         pins: options.pins.clone(),
         ca,
         provider: provider.clone(),
@@ -82,12 +86,34 @@ fn by_roots(ca: &[CertificateDer<'static>], provider: &Arc<CryptoProvider>) -> R
 #[derive(Debug)]
 struct Checked {
     inner: Verifier,
+    /// `None` where anybody is trusted.
+    given: Option<Given>,
     pins: Vec<[u8; 32]>,
     ca: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
 }
 
 impl Checked {
+    fn is_trusted(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        let given = self.given.as_ref();
+        match given.map(|given| given.judge(end_entity, Purpose::Server, now)) {
+            Some(Verdict::Trusted) => verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)
+                .map(|()| ServerCertVerified::assertion()),
+            Some(Verdict::Unusable(error)) => Err(error),
+            Some(Verdict::AsUsual) | None => self
+                .inner
+                .verify_server_cert(end_entity, intermediates, name, ocsp_response, now)
+                .map_err(|error| tell_issuer(error, end_entity, intermediates)),
+        }
+    }
+
     /// Whether one of the chain's keys is pinned; without any pins every chain is good.
     fn is_allowed(
         &self,
@@ -146,10 +172,7 @@ impl ServerCertVerifier for Checked {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        let verified = self
-            .inner
-            .verify_server_cert(end_entity, intermediates, name, ocsp_response, now)
-            .map_err(|error| tell_issuer(error, end_entity, intermediates))?;
+        let verified = self.is_trusted(end_entity, intermediates, name, ocsp_response, now)?;
         if self.is_allowed(end_entity, intermediates, name, now) {
             return Ok(verified);
         }

@@ -25,6 +25,14 @@ impl Authority {
         self.0.pem().into_bytes()
     }
 
+    /// Its own certificate, with its key.
+    pub fn itself(&self) -> Identity {
+        Identity {
+            certificates: self.pem(),
+            private_key: self.0.key().serialize_pem().into_bytes(),
+        }
+    }
+
     pub fn identity(&self, names: &[&str]) -> Identity {
         self.identity_with(names, |_| {})
     }
@@ -72,6 +80,17 @@ impl Authority {
         change(&mut options);
         ServerTls::new(options).unwrap()
     }
+}
+
+/// An authority that is for `localhost` itself, as `openssl req -x509` makes them, with changes.
+pub fn authority_for(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Authority {
+    let mut params = authority_params(name);
+    params.subject_alt_names = CertificateParams::new(["localhost".to_owned()])
+        .unwrap()
+        .subject_alt_names;
+    params.key_usages.clear();
+    change(&mut params);
+    Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
 }
 
 fn authority_params(name: &str) -> CertificateParams {

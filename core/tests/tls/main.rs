@@ -6,6 +6,7 @@ mod certificates;
 mod support;
 
 mod foreign;
+mod given;
 mod io;
 mod pair;
 mod peer;

@@ -17,12 +17,12 @@ use crate::{attempt, secured, with_tls, wss};
 
 /// What a client says that does not get through.
 #[track_caller]
-fn refused(server: ServerTls, client: ClientTls) -> String {
+pub fn refused(server: ServerTls, client: ClientTls) -> String {
     failure(server, client).to_string()
 }
 
 #[track_caller]
-fn failure(server: ServerTls, client: ClientTls) -> Error {
+pub fn failure(server: ServerTls, client: ClientTls) -> Error {
     let on_loop = started();
     let (handler, peer_events) = recorder();
     let server = serve(&on_loop, with_tls(server), handler);
@@ -35,7 +35,7 @@ fn failure(server: ServerTls, client: ClientTls) -> Error {
     error
 }
 
-fn server_of(identity: Identity) -> ServerTls {
+pub fn server_of(identity: Identity) -> ServerTls {
     ServerTls::new(ServerTlsOptions::new(vec![identity])).unwrap()
 }
 
@@ -98,15 +98,11 @@ fn programs_can_tell_what_is_wrong_with_a_chain() {
         }
         identity
     };
-    let own = Identity {
-        certificates: stranger.pem(),
-        private_key: stranger.0.key().serialize_pem().into_bytes(),
-    };
     let expired = authority.identity_with(&["localhost"], |params| {
         params.not_after = date_time_ymd(2020, 1, 1);
     });
     for (identity, expected) in [
-        (own, TlsError::SelfSigned),
+        (stranger.itself(), TlsError::SelfSigned),
         (with(&[]), TlsError::UnknownIssuer),
         (with(&[&intermediate]), TlsError::IncompleteChain),
         (with(&[&intermediate, &stranger]), TlsError::UntrustedRoot),
@@ -216,7 +212,7 @@ fn client_certificates_are_asked_for_checked_and_shown() {
 }
 
 /// What the manual of every HTTP server says to compute a pin with.
-fn pin(certificate: &[u8]) -> [u8; 32] {
+pub fn pin(certificate: &[u8]) -> [u8; 32] {
     let openssl = |arguments: &[&str], input: &[u8]| {
         let mut child = Command::new("openssl")
             .args(arguments)
