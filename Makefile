@@ -155,7 +155,7 @@ $(VENV)/.test: $(VENV)/bin/python bindings/python/requirements-test.txt
 	@touch $@
 
 test-python: python $(VENV)/.test
-	tests/tools/need redis-server
+	tests/tools/need openssl redis-server
 	$(VENV)/bin/python -m pytest -q tests/python
 
 test-node: node

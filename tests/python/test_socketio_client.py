@@ -452,6 +452,18 @@ def test_sessions_of_other_libraries_are_read(run: Run, tmp_path: Any) -> None:
                         assert client.connected
             async with connected(url, ssl_verify=False) as client:
                 assert client.connected
+            with_certificate = ssl.create_default_context(cafile=str(path))
+            certificate.configure_cert(with_certificate)
+            for wanted, hint in ((with_certificate, "sockline.SSLContext"), (aiohttp.Fingerprint(bytes(32)), "pins")):
+                async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=wanted)) as session:
+                    with pytest.raises(NotImplementedError, match=hint):
+                        socketio.AsyncClient(http_session=session)
+            async with aiohttp.ClientSession(connector=aiohttp.UnixConnector("/nowhere")) as session:
+                with pytest.raises(NotImplementedError, match="socket of the system"):
+                    socketio.AsyncClient(http_session=session)
+            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=("127.0.0.1", 0))) as session:
+                with pytest.raises(NotImplementedError, match="local_addr"):
+                    socketio.AsyncClient(http_session=session)
             for stranger in ({}, {"http_session": requests.Session()}):
                 with pytest.raises(ConnectionError, match="certificate"):
                     async with connected(url, **stranger):

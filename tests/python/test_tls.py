@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import sockline
+import sockline.sync.client
 
 WAIT = 20
 TEXT = "the same again and again; " * 10_000
@@ -103,6 +104,38 @@ def test_contexts_of_ssls_are_taken_over(run: Run, authority: Authority) -> None
                 await sockline.connect(secure(url), ssl=trusting)
             with pytest.raises(ValueError, match="incompatible with a ws:// URI"):
                 sockline.connect(url, ssl=careless)
+
+    run(main())
+
+
+def test_a_certificate_that_a_context_keeps_to_itself_is_refused(run: Run, authority: Authority) -> None:
+    """Its key can't be read back, and a client without it would be another one."""
+    context = ssl.create_default_context(cadata=authority.pem.decode())
+
+    async def main() -> None:
+        async with foreign_server(ssl=authority.foreign(ssl.Purpose.CLIENT_AUTH)) as url:
+            async with sockline.connect(secure(url), ssl=context):
+                pass
+            authority.local.configure_cert(context)  # also when it was taken before
+            with pytest.raises(NotImplementedError, match="sockline.SSLContext .*sockline.ClientTLS"):
+                sockline.connect(secure(url), ssl=context)
+            with pytest.raises(NotImplementedError, match="sockline.SSLContext"):
+                sockline.connect(secure(url), proxy="https://localhost", proxy_ssl=context)
+            with pytest.raises(NotImplementedError, match="sockline.SSLContext"):
+                sockline.sync.client.connect(secure(url), ssl=context)
+
+    run(main())
+
+
+def test_the_protocols_of_a_context_are_offered(run: Run, authority: Authority) -> None:
+    async def main() -> None:
+        async with our_server(ssl=sockline.ServerTLS(*authority.pair(), alpn=["one", "other", "http/1.1"])) as url:
+            for offered, agreed in ((None, "http/1.1"), (["other"], "other"), (["x", "http/1.1", "other"], "other")):
+                context = ssl.create_default_context(cadata=authority.pem.decode())
+                if offered is not None:
+                    context.set_alpn_protocols(offered)
+                async with sockline.connect(secure(url), ssl=context) as connection:
+                    assert connection.tls_info is not None and connection.tls_info.alpn == agreed
 
     run(main())
 

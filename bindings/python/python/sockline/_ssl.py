@@ -9,6 +9,7 @@ import weakref
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from ._hidden import has_certificate, offered_protocols, system_strangers
 from .tls import ClientTLS, ServerTLS, TLSVersion
 
 __all__ = ["SSLContext", "client_tls", "create_default_context", "server_tls"]
@@ -30,7 +31,7 @@ class SSLContext(ssl.SSLContext):
     def __init__(self, protocol: int = ssl.PROTOCOL_TLS_CLIENT) -> None:
         super().__init__()
         self._identities: list[tuple[bytes, bytes]] = []
-        self._folders: list[bytes] = []
+        self._given: list[bytes] = []
         self._platform_roots = False
         self._alpn: list[str] | None = None
 
@@ -46,9 +47,13 @@ class SSLContext(ssl.SSLContext):
     def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
         """As in :class:`ssl.SSLContext`."""
         super().load_verify_locations(cafile, capath, cadata)
+        files = [] if cafile is None else [Path(os.fsdecode(cafile))]
         if capath is not None:
-            files = [entry.read_bytes() for entry in Path(os.fsdecode(capath)).iterdir() if entry.is_file()]
-            self._folders += [content for content in files if b"-----BEGIN CERTIFICATE" in content]
+            files += [entry for entry in Path(os.fsdecode(capath)).iterdir() if entry.is_file()]
+        contents = [file.read_bytes() for file in files]
+        self._given += [content for content in contents if b"-----BEGIN CERTIFICATE" in content]
+        if cadata is not None:
+            self._given += _certificates(cadata)
 
     def load_default_certs(self, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
         """As in :class:`ssl.SSLContext`: trusts whom the system trusts."""
@@ -96,6 +101,11 @@ def client_tls(wanted: ssl.SSLContext | ClientTLS | Literal[True] | None, name: 
         return None if name is None else _default(name)
     if not isinstance(wanted, ssl.SSLContext):
         raise TypeError(f"ssl must be True, an SSLContext or a ClientTLS, not {type(wanted).__name__}")
+    if not isinstance(wanted, SSLContext) and has_certificate(wanted):
+        raise NotImplementedError(
+            "the SSLContext has loaded a client's certificate, whose key can't be read back: make it by sockline.SSLContext or "
+            "sockline.create_default_context, or pass ssl=sockline.ClientTLS(certificate=…, private_key=…)"
+        )
     looks = _looks(wanted)
     cached = _cache.setdefault(wanted, {})
     if (looks, name) not in cached:
@@ -140,7 +150,7 @@ def _default(name: str) -> ClientTLS:
 def _looks(context: ssl.SSLContext) -> tuple[Any, ...]:
     remembered: tuple[Any, ...] = ()
     if isinstance(context, SSLContext):
-        remembered = (len(context._identities), len(context._folders), context._platform_roots, str(context._alpn))
+        remembered = (len(context._identities), len(context._given), context._platform_roots, str(context._alpn))
     stored = tuple(context.cert_store_stats().values())
     return (context.verify_mode, context.check_hostname, _minimum(context), *stored, *remembered)
 
@@ -155,8 +165,17 @@ def _client_of(context: ssl.SSLContext, name: str | None) -> ClientTLS:
     if context.verify_flags & (ssl.VERIFY_CRL_CHECK_LEAF | ssl.VERIFY_CRL_CHECK_CHAIN):
         raise NotImplementedError("revocation lists are not supported")
     authorities = _authorities(context)
-    # OpenSSL reads the system's folder only as it needs it. So where none is to be seen, those are meant.
-    platform = context._platform_roots if isinstance(context, SSLContext) else not authorities
+    if isinstance(context, SSLContext):
+        platform = context._platform_roots
+    else:
+        strangers = _strangers(context)
+        if strangers not in (0, system_strangers()):
+            raise NotImplementedError(
+                "the SSLContext has loaded a certificate that is no authority's, which can't be read back: make it by "
+                "sockline.SSLContext or sockline.create_default_context, or pass ssl=sockline.ClientTLS(ca=…)"
+            )
+        # OpenSSL reads the system's folder only as it needs it. So where none is to be seen, those are meant.
+        platform = not authorities or strangers > 0
     return ClientTLS(platform_roots=platform, ca=authorities, server_name=name, **_remembered(context))
 
 
@@ -167,16 +186,43 @@ def _remembered(context: ssl.SSLContext) -> dict[str, Any]:
             found["certificate"], found["private_key"] = context._identities[-1]
         if context._alpn is not None:
             found["alpn"] = context._alpn
+    elif (protocols := offered_protocols(context)) is not None:
+        found["alpn"] = protocols
     return found
 
 
 def _authorities(context: ssl.SSLContext) -> list[bytes]:
-    folders = context._folders if isinstance(context, SSLContext) else []
-    return [*context.get_ca_certs(binary_form=True), *folders]
+    # What `get_ca_certs` leaves out is given, too: a certificate that nobody has issued but itself.
+    given = context._given if isinstance(context, SSLContext) else []
+    return [*context.get_ca_certs(binary_form=True), *given]
+
+
+def _strangers(context: ssl.SSLContext) -> int:
+    """How many certificates there are that ``get_ca_certs`` leaves out."""
+    stored = context.cert_store_stats()
+    return stored["x509"] - stored["x509_ca"]
+
+
+def _certificates(data: str | bytes) -> list[bytes]:
+    """One text with certificates, or those of them that lie one behind the other in DER."""
+    if isinstance(data, str):
+        return [data.encode()]
+    found, at = [], 0
+    while at < len(data):
+        # X.690 §8.1: a certificate is a sequence whose length takes two more octets, or one, or none.
+        more = data[at + 1] & 0x7F if data[at + 1] & 0x80 else 0
+        length = int.from_bytes(data[at + 2 : at + 2 + more]) if more else data[at + 1]
+        end = at + 2 + more + length
+        found.append(bytes(data[at:end]))
+        at = end
+    return found
 
 
 def _minimum(context: ssl.SSLContext) -> TLSVersion:
     highest = context.maximum_version
     if highest not in (ssl.TLSVersion.MAXIMUM_SUPPORTED, ssl.TLSVersion.TLSv1_3):
         raise NotImplementedError(f"maximum_version {highest.name} is not supported: TLSv1.3 is always spoken")
-    return "TLSv1.3" if context.minimum_version == ssl.TLSVersion.TLSv1_3 else "TLSv1.2"
+    if context.options & ssl.OP_NO_TLSv1_3:
+        raise NotImplementedError("OP_NO_TLSv1_3 is not supported: TLSv1.3 is always spoken")
+    newest_only = context.minimum_version == ssl.TLSVersion.TLSv1_3 or context.options & ssl.OP_NO_TLSv1_2
+    return "TLSv1.3" if newest_only else "TLSv1.2"

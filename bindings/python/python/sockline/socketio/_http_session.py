@@ -52,6 +52,10 @@ def _told_requests(session: Any) -> Told:
 
 
 def _told_aiohttp(session: Any) -> Told:
+    if getattr(session.connector, "path", None) is not None:
+        raise NotImplementedError("http_session must not have a connector to a socket of the system's or a pipe")
+    if getattr(session.connector, "_local_addr_infos", None) or getattr(session.connector, "_local_addr", None):
+        raise NotImplementedError("the local_addr of http_session's connector is not supported")
     cookies = {cookie.key: cookie.value for cookie in session.cookie_jar}
     headers: dict[str, str] = dict(session.headers or {})
     if session.auth is not None:
@@ -80,4 +84,11 @@ def _tls_of_aiohttp(session: Any) -> ClientTLS | None:
     wanted = getattr(session.connector, "_ssl", True)
     if wanted is False:
         return ClientTLS(insecure=True)
-    return client_tls(wanted, None) if isinstance(wanted, ssl.SSLContext) else None
+    if isinstance(wanted, ssl.SSLContext):
+        return client_tls(wanted, None)
+    if wanted is not True and wanted is not None:
+        raise NotImplementedError(
+            f"the ssl of http_session's connector can be an SSLContext or a bool, not {type(wanted).__name__}: for a fingerprint "
+            "use tls=ClientTLS(pins=…), with that of the public key"
+        )
+    return None
