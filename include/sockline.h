@@ -747,6 +747,11 @@ typedef struct sockline_options {
     const sockline_reconnect *reconnect;
     /** How to secure the way to a proxy with an https:// URL; NULL for the same as for tls. */
     sockline_tls *proxy_tls;
+    /**
+     * Not 0: keep the request as it was sent, for sockline_sent_header and sockline_sent_headers. Default: 0; it is some
+     * hundred bytes.
+     */
+    int32_t keep_request;
 } sockline_options;
 
 /**
@@ -2855,6 +2860,19 @@ size_t sockline_local_address(sockline_ws ws, char *buffer, size_t capacity);
  * sockline_protocol; empty if there is none, before the connection is open, and on a server. Any thread.
  */
 size_t sockline_response_header(sockline_ws ws, sockline_string name, char *buffer, size_t capacity);
+
+/**
+ * Writes the value of the first header of this name, in whatever case, in the request as it was sent, in the way of
+ * sockline_protocol: the latest one, if there were redirects or several attempts. Empty if there is none, without
+ * sockline_options.keep_request, before it was sent, and on a server. Any thread.
+ */
+size_t sockline_sent_header(sockline_ws ws, sockline_string name, char *buffer, size_t capacity);
+
+/**
+ * Writes all headers of that request in the same way, in the order in which they were sent: "Name: value" and a line feed for
+ * each. Any thread.
+ */
+size_t sockline_sent_headers(sockline_ws ws, char *buffer, size_t capacity);
 
 /**
  * Writes how long each step to the open connection took to *timings, for a client's connection, from on_open on; all

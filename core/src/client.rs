@@ -52,6 +52,8 @@ pub struct ClientOptions {
     pub proxy_tls: Option<ClientTls>,
     /// Looks names up in place of the system's resolver. Default: `None`.
     pub lookup: Option<Lookup>,
+    /// Keep the request as it was sent, for [`WebSocket::request_headers`]. Default: false; it is some hundred bytes.
+    pub keep_request: bool,
     /// How to secure a `wss://` connection. Default: `None`, which is one for the whole process with the defaults of
     /// [`ClientTlsOptions`](crate::ClientTlsOptions), made when it is first needed.
     pub tls: Option<ClientTls>,
@@ -76,6 +78,7 @@ impl Default for ClientOptions {
             proxy: Proxy::default(),
             proxy_tls: None,
             lookup: None,
+            keep_request: false,
             tls: None,
             reconnect: None,
             user_data: 0,

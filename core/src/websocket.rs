@@ -13,7 +13,7 @@ use crate::metrics::ConnectionMetrics;
 use crate::server::{Accept, Publication, Refusal};
 use crate::tls::TlsInfo;
 use crate::topics;
-use crate::ws::{MessageType, ReadyState, SharedMessage};
+use crate::ws::{MessageType, ReadyState, SharedMessage, handshake};
 
 /// A connection: a number, not a pointer. Copy it freely, keep it as long as you like, use it on any thread.
 ///
@@ -325,6 +325,14 @@ impl WebSocket {
     pub fn timings(self) -> Timings {
         event_loop::info(self.id)
             .and_then(|info| Some(info.answered.as_ref()?.timings))
+            .unwrap_or_default()
+    }
+
+    /// The header fields of the request as it was sent, with [`ClientOptions::keep_request`](crate::ClientOptions::keep_request),
+    /// the latest one if there were several; empty without that, before it was sent, and on a server's connection.
+    pub fn request_headers(self) -> Vec<(String, Vec<u8>)> {
+        event_loop::info(self.id)
+            .and_then(|info| Some(handshake::fields_of(&info.answered.as_ref()?.request)))
             .unwrap_or_default()
     }
 

@@ -247,6 +247,7 @@ typedef struct sockline_options {
     size_t cookie_count;
     const sockline_reconnect *reconnect;
     sockline_tls *proxy_tls;
+    int32_t keep_request;
 } sockline_options;
 typedef uint64_t sockline_exchange;
 typedef struct sockline_http_request {
@@ -1139,6 +1140,8 @@ size_t sockline_url(sockline_ws ws, char *buffer, size_t capacity);
 size_t sockline_remote_address(sockline_ws ws, char *buffer, size_t capacity);
 size_t sockline_local_address(sockline_ws ws, char *buffer, size_t capacity);
 size_t sockline_response_header(sockline_ws ws, sockline_string name, char *buffer, size_t capacity);
+size_t sockline_sent_header(sockline_ws ws, sockline_string name, char *buffer, size_t capacity);
+size_t sockline_sent_headers(sockline_ws ws, char *buffer, size_t capacity);
 sockline_status sockline_ws_timings(sockline_ws ws, sockline_timings *timings);
 sockline_status sockline_ws_tls_info(sockline_ws ws, sockline_tls_info *info);
 size_t sockline_ws_peer_certificate(sockline_ws ws, void *buffer, size_t capacity);

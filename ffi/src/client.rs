@@ -60,6 +60,9 @@ pub struct sockline_options {
     pub reconnect: *const sockline_reconnect,
     /// How to secure the way to a proxy with an https:// URL; NULL for the same as for tls.
     pub proxy_tls: *mut sockline_tls,
+    /// Not 0: keep the request as it was sent, for sockline_sent_header and sockline_sent_headers. Default: 0; it is some
+    /// hundred bytes.
+    pub keep_request: i32,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -150,6 +153,7 @@ pub(crate) unsafe fn client_options(given: &sockline_options) -> Result<ClientOp
             cookies: headers(given.cookies, given.cookie_count)?,
             reconnect: read_reconnect(given.reconnect)?,
             proxy_tls: read_client(given.proxy_tls)?,
+            keep_request: given.keep_request != 0,
             ..defaults
         })
     }
@@ -218,16 +222,63 @@ pub unsafe extern "C" fn sockline_response_header(
 ) -> usize {
     guard_value(0, || {
         let headers = WebSocket::from_raw(ws).map(WebSocket::response_headers);
-        // SAFETY: the header asks for a readable name.
-        let wanted = unsafe { string(name) }.unwrap_or_default();
-        let found = headers
-            .into_iter()
-            .flatten()
-            .find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-        let value = found.map(|(_, value)| String::from_utf8_lossy(&value).into_owned());
-        // SAFETY: the header asks for `capacity` writable bytes.
-        unsafe { copy_out(&value.unwrap_or_default(), buffer, capacity) }
+        // SAFETY: the header asks for a readable name and `capacity` writable bytes.
+        unsafe { copy_header(headers.unwrap_or_default(), name, buffer, capacity) }
     })
+}
+
+/// Writes the value of the first header of this name, in whatever case, in the request as it was sent, in the way of
+/// sockline_protocol: the latest one, if there were redirects or several attempts. Empty if there is none, without
+/// sockline_options.keep_request, before it was sent, and on a server. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_sent_header(
+    ws: sockline_ws,
+    name: sockline_string,
+    buffer: *mut c_char,
+    capacity: usize,
+) -> usize {
+    guard_value(0, || {
+        let headers = WebSocket::from_raw(ws).map(WebSocket::request_headers);
+        // SAFETY: the header asks for a readable name and `capacity` writable bytes.
+        unsafe { copy_header(headers.unwrap_or_default(), name, buffer, capacity) }
+    })
+}
+
+/// Writes all headers of that request in the same way, in the order in which they were sent: "Name: value" and a line feed for
+/// each. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_sent_headers(
+    ws: sockline_ws,
+    buffer: *mut c_char,
+    capacity: usize,
+) -> usize {
+    guard_value(0, || {
+        let headers = WebSocket::from_raw(ws).map(WebSocket::request_headers);
+        let mut text = String::new();
+        for (name, value) in headers.unwrap_or_default() {
+            text.extend([name.as_str(), ": ", &String::from_utf8_lossy(&value), "\n"]);
+        }
+        // SAFETY: the header asks for `capacity` writable bytes.
+        unsafe { copy_out(&text, buffer, capacity) }
+    })
+}
+
+/// # Safety
+/// `name` is readable, and `capacity` bytes of `buffer` are writable.
+unsafe fn copy_header(
+    headers: Vec<(String, Vec<u8>)>,
+    name: sockline_string,
+    buffer: *mut c_char,
+    capacity: usize,
+) -> usize {
+    // SAFETY: the caller's promise.
+    let wanted = unsafe { string(name) }.unwrap_or_default();
+    let found = headers
+        .into_iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    let value = found.map(|(_, value)| String::from_utf8_lossy(&value).into_owned());
+    // SAFETY: the caller's promise.
+    unsafe { copy_out(&value.unwrap_or_default(), buffer, capacity) }
 }
 
 /// Writes how long each step to the open connection took to *timings, for a client's connection, from on_open on; all

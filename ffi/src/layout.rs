@@ -62,7 +62,7 @@ layout!(sockline_tls_server_options: 9 words, size at 0, alpn at 48, min_version
 layout!(sockline_tls_info: 50 words, size at 0, version at 8, cipher_suite at 16, alpn at 80, server_name at 144);
 layout!(sockline_timings: 6 words, size at 0, upgrade_us at 40);
 layout!(sockline_loop_options: 5 words, size at 0, flush_hook_data at 24, busy_poll_us at 32);
-layout!(sockline_options: 17 words, size at 0, settings at 48, queue at 56, local_address at 72, tls at 88, reconnect at 120, proxy_tls at 128);
+layout!(sockline_options: 18 words, size at 0, settings at 48, queue at 56, local_address at 72, tls at 88, reconnect at 120, proxy_tls at 128, keep_request at 136);
 layout!(sockline_reconnect: 9 words, size at 0, no_retry at 48, outbox at 64);
 layout!(sockline_reconnecting_event: 6 words, size at 0, code at 12, error at 24, reason at 32);
 layout!(sockline_server_options: 33 words, size at 0, port at 24, threads at 28, settings at 104, queue at 112, tls at 120, origins at 152, queue_upgrades at 168, metrics_path at 176, routes at 192, io at 208, adapter at 224, redis at 240, reuse_port at 248, ipv6_only at 252, nowhere at 256);

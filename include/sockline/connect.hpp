@@ -48,6 +48,7 @@ struct RawOptions {
         raw.cookies = cookies.data();
         raw.cookie_count = cookies.size();
         raw.reconnect = given.reconnect ? &*given.reconnect : nullptr;
+        raw.keep_request = given.keep_request;
     }
     RawOptions(const RawOptions &) = delete;
     RawOptions &operator=(const RawOptions &) = delete;

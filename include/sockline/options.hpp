@@ -35,6 +35,8 @@ struct Options {
     unsigned max_redirects = 0;
     Headers cookies;
     std::optional<sockline_reconnect> reconnect;
+    /// For WebSocket::sent_header and sent_headers.
+    bool keep_request = false;
 };
 
 /// How to listen: the fields of sockline_server_options, with C++'s strings. 0 means the default.

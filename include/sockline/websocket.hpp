@@ -136,6 +136,14 @@ public:
     std::string url() const { return text(sockline_url); }
     std::string remote_address() const { return text(sockline_remote_address); }
     std::string local_address() const { return text(sockline_local_address); }
+    /// A header of the request as it was sent, for a client's connection with Options::keep_request.
+    std::string sent_header(std::string_view name) const {
+        return detail::text([&](char *buffer, std::size_t capacity) {
+            return sockline_sent_header(raw_, detail::borrow(name), buffer, capacity);
+        });
+    }
+    /// All of them, each with a line feed behind it.
+    std::string sent_headers() const { return text(sockline_sent_headers); }
     /// A header of the server's 101 response, for a client's connection.
     std::string response_header(std::string_view name) const {
         return detail::text([&](char *buffer, std::size_t capacity) {

@@ -203,6 +203,36 @@ static void cookies_go_along_and_the_answer_can_be_read(void) {
     CHECK(sockline_response_header(ws, sockline_str("x-served-by"), value, sizeof value) == 2);
     CHECK(strcmp(value, "me") == 0);
     CHECK(sockline_response_header(ws, sockline_str("x-other"), value, sizeof value) == 0 && value[0] == '\0');
+    CHECK(sockline_sent_header(ws, sockline_str("cookie"), value, sizeof value) == 0); /* it is not kept */
+    sockline_loop_free(loop);
+}
+
+static void the_request_can_be_read_as_it_was_sent(void) {
+    sockline_loop *loop = new_loop();
+    sockline_handlers welcoming = SOCKLINE_HANDLERS_INIT, handlers = recording();
+    welcoming.on_upgrade = welcome;
+    sockline_server server = listen_here(loop, &welcoming, NULL);
+    sockline_header cookie = {sockline_str("a"), sockline_str("b")};
+    sockline_options options = SOCKLINE_OPTIONS_INIT;
+    options.cookies = &cookie;
+    options.cookie_count = 1;
+    options.keep_request = 1;
+    struct record record = {0};
+    sockline_ws ws = 0;
+    const char *url = url_of(server, "/");
+    CHECK_STATUS(SOCKLINE_OK, sockline_connect(loop, url, &options, &handlers, &record, &ws));
+    char key[64], all[512], expected[512];
+    CHECK(sockline_sent_headers(ws, all, sizeof all) == 0); /* nothing was sent yet */
+    UNTIL(loop, has(&record, 'o'));
+    CHECK(sockline_sent_header(ws, sockline_str("sec-websocket-key"), key, sizeof key) == 24);
+    int host = (int)(strlen(url) - strlen("ws:///"));
+    int length = snprintf(expected, sizeof expected,
+                          "Host: %.*s\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Key: %s\n"
+                          "Sec-WebSocket-Version: 13\nCookie: a=b\n",
+                          host, url + strlen("ws://"), key);
+    CHECK(sockline_sent_headers(ws, all, sizeof all) == (size_t)length);
+    CHECK(strcmp(all, expected) == 0);
+    CHECK(sockline_sent_header(ws, sockline_str("x-other"), key, sizeof key) == 0 && key[0] == '\0');
     sockline_loop_free(loop);
 }
 
@@ -331,6 +361,7 @@ int main(void) {
     RUN(one_connection_too_many_is_told_to_wait);
     RUN(a_refusal_is_told_with_headers_and_body);
     RUN(cookies_go_along_and_the_answer_can_be_read);
+    RUN(the_request_can_be_read_as_it_was_sent);
     RUN(what_was_counted_can_be_read);
     RUN(the_memory_of_the_process_is_limited);
     RUN(a_server_drains);

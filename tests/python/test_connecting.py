@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import os
 import socket
@@ -16,6 +17,7 @@ import websockets
 from conftest import Run, echo, foreign_server, our_server
 
 import sockline
+import sockline.sync.client
 from sockline.client import process_exception
 
 WAIT = 20
@@ -210,6 +212,38 @@ def redirect_to(targets: dict[str, str]) -> Any:
         return response
 
     return process
+
+
+def test_the_request_can_be_read_as_it_was_sent(run: Run) -> None:
+    """With the headers that it has in websockets, but for the one that differs each time."""
+
+    async def main() -> None:
+        async with foreign_server() as far, foreign_server(process_request=redirect_to({"/a": f"{far}/b?c"})) as url:
+            requests = []
+            for package in (websockets, sockline):
+                options: Any = {"subprotocols": ["chat"], "origin": "http://o.example", "additional_headers": {"X-Mine": "yes"}}
+                async with package.connect(url + "/a", user_agent_header="agent", **options) as connection:
+                    request = connection.request
+                    headers = dict(request.headers.raw_items())
+                    assert len(base64.b64decode(headers.pop("Sec-WebSocket-Key"))) == 16
+                    headers.pop("Cookie", None)  # from the redirect, which websockets forgets
+                    headers["Sec-WebSocket-Extensions"] = sorted(headers["Sec-WebSocket-Extensions"].split("; "))
+                    requests.append((request.path, headers))
+            assert requests[1] == requests[0] and requests[0][0] == "/b?c" and headers["Host"] == far.removeprefix("ws://")
+
+            def connect(path: str) -> list[str]:
+                with sockline.sync.client.connect(url + path) as connection:
+                    assert connection.request is not None
+                    return [connection.request.path, connection.request.headers["Sec-WebSocket-Version"]]
+
+            assert await asyncio.to_thread(connect, "/a") == ["/b?c", "13"]
+            opened = asyncio.Event()
+            ws = sockline.WebSocket(url, keep_request=True, onopen=lambda ws: opened.set())
+            await opened.wait()
+            assert ws.request_headers["Host"] == url.removeprefix("ws://")
+            ws.close()
+
+    run(main())
 
 
 def test_redirects_are_followed_with_little_luggage(run: Run) -> None:

@@ -18,11 +18,11 @@ const EMPTY = Buffer.alloc(0);
 /** What doesn't go to another host, or from TLS to without. */
 const LUGGAGE = new Set(['authorization', 'cookie']);
 
-/** The server's answer from the engine's record: the length of its head, the head, the body. */
+/** The server's answer from the engine's record, which `answered` in `listener.rs` writes. */
 function readAnswer(status, data) {
   const head = data.subarray(4, 4 + data.readUInt32LE(0));
-  const [reason, ...rawHeaders] = head.latin1Slice().split('\0');
-  return { status, reason, rawHeaders, body: Buffer.from(data.subarray(4 + head.length)) };
+  const [[reason, ...rawHeaders], [, ...sentHeaders]] = head.latin1Slice().split('\n').map((part) => part.split('\0'));
+  return { status, reason, rawHeaders, sentHeaders, body: Buffer.from(data.subarray(4 + head.length)) };
 }
 
 class Opening {
@@ -31,7 +31,6 @@ class Opening {
   #options;
   #origin;
   #url;
-  #headers = [];
   #redirects = 0;
   #next = null; // the URL that a redirect names
   #told = null; // the response that somebody else takes care of
@@ -82,7 +81,6 @@ class Opening {
     const description = describeClient(way.make ? plainUrl(url) : url, this.#protocols, way.options);
     if (way.make) description.headers = withHost(description.headers, url);
     this.#url = url.href;
-    this.#headers = description.headers;
     return { url, options, way, description };
   }
 
@@ -100,7 +98,6 @@ class Opening {
     const limit = description.limits.handshakeTimeout;
     preparing.begin({ url, given: options, limit, webSocket: socket }, (error, found) => {
       if (error) return this.#failed(error);
-      this.#headers = asked.rawHeaders;
       try {
         this.#goOn({ ...description, headers: asked.rawHeaders }, found);
       } catch (unusable) {
@@ -134,7 +131,7 @@ class Opening {
     const socket = this.#socket;
     socket._key = addTarget(socket);
     try {
-      socket._handle = calling(() => engine.connect({ key: socket._key, ...description }, context));
+      socket._handle = calling(() => engine.connect({ key: socket._key, keepRequest: true, ...description }, context));
       socket._over = null;
     } catch (error) {
       removeTarget(socket._key);
@@ -167,17 +164,23 @@ class Opening {
   }
 
   /** What the server has answered instead of upgrading: true if it is no error, or somebody else's business. */
-  judge({ status, reason, rawHeaders, body }) {
+  judge({ status, reason, rawHeaders, sentHeaders, body }) {
     const response = new Response(status, reason, rawHeaders, body, this.#socket._socket);
     const { location } = response.headers;
     if (this.#options.followRedirects && location && status >= 300 && status < 400) {
       this.#next = this.#redirected(location);
       return true;
     }
-    const request = new Request(this.#url, this.#headers, (error) => this.#socket._giveUp(error));
+    const request = this.sent(sentHeaders);
+    response.req = request;
     if (!this.#socket.emit('unexpected-response', request, response)) return false;
     this.#told = response;
     return true;
+  }
+
+  /** The request as it was sent. */
+  sent(headers) {
+    return new Request(this.#url, headers, (error) => this.#socket._giveUp(error));
   }
 
   #redirected(location) {
@@ -223,7 +226,6 @@ class Opening {
       socket._url = url.href;
       socket.emit('redirect', url.href, request);
       if (socket._givenUp) return over();
-      this.#headers = request.rawHeaders;
       attempt.description.headers = request.rawHeaders;
       this.#begin(attempt, request);
     } catch (error) {

@@ -312,7 +312,9 @@ class WebSocket extends EventEmitter {
     this._peer = this._opening.peer;
     if (this.listenerCount('upgrade') > 0) {
       const headers = engine.responseHeaders(this._handle);
-      this.emit('upgrade', new Response(101, STATUS_CODES[101], headers, EMPTY, this._socket));
+      const response = new Response(101, STATUS_CODES[101], headers, EMPTY, this._socket);
+      response.req = this._opening.sent(engine.requestHeaders(this._handle));
+      this.emit('upgrade', response);
       if (this._readyState !== CONNECTING) return; // a listener has closed it
     }
     const fault = this._opening.faultOf(engine.protocol(this._handle));

@@ -143,14 +143,16 @@ impl Engine {
         Ok(metrics.bytes_out as f64)
     }
 
+    /// The header fields of the request as it was sent: names and values in turn.
+    #[napi]
+    pub fn request_headers(&self, handle: f64) -> Result<Vec<String>> {
+        Ok(in_turn(&connection(handle)?.request_headers()))
+    }
+
     /// The header fields of the server's 101 response: names and values in turn.
     #[napi]
     pub fn response_headers(&self, handle: f64) -> Result<Vec<String>> {
-        let headers = connection(handle)?.response_headers();
-        Ok(headers
-            .iter()
-            .flat_map(|(name, value)| [name.clone(), latin1(value)])
-            .collect())
+        Ok(in_turn(&connection(handle)?.response_headers()))
     }
 
     /// The round trip of the last answered ping, in milliseconds; null before.
@@ -159,6 +161,13 @@ impl Engine {
         let metrics = connection(handle)?.metrics();
         Ok(metrics.and_then(|metrics| metrics.latency).map(millis))
     }
+}
+
+fn in_turn(headers: &[(String, Vec<u8>)]) -> Vec<String> {
+    let fields = headers.iter();
+    fields
+        .flat_map(|(name, value)| [name.clone(), latin1(value)])
+        .collect()
 }
 
 fn millis(time: Duration) -> f64 {

@@ -74,7 +74,8 @@ impl Handler for Connections {
 
     fn on_error(&self, ws: WebSocket, error: &Error) {
         if let Some(response) = error.response() {
-            self.push(ws, Kind::Response, response.status, &answered(response));
+            let record = answered(response, &ws.request_headers());
+            self.push(ws, Kind::Response, response.status, &record);
         }
         self.push(ws, Kind::Error, 0, errors::record(error).as_bytes());
     }
@@ -118,14 +119,20 @@ fn asked(attempt: &Attempt) -> String {
     record
 }
 
-fn answered(response: &HttpResponse) -> Vec<u8> {
+/// The length of the head, the head, the body. The head: what the server says, a line feed, what it was asked with.
+fn answered(response: &HttpResponse, sent: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut head = response.reason.clone().into_bytes();
-    for (name, value) in &response.headers {
-        head.push(0);
-        head.extend_from_slice(name.as_bytes());
-        head.push(0);
-        head.extend_from_slice(value);
-    }
+    let push = |head: &mut Vec<u8>, fields: &[(String, Vec<u8>)]| {
+        for (name, value) in fields {
+            head.push(0);
+            head.extend_from_slice(name.as_bytes());
+            head.push(0);
+            head.extend_from_slice(value);
+        }
+    };
+    push(&mut head, &response.headers);
+    head.push(b'\n');
+    push(&mut head, sent);
     let mut payload = (head.len() as u32).to_le_bytes().to_vec();
     payload.append(&mut head);
     payload.extend_from_slice(&response.body);

@@ -74,6 +74,8 @@ pub struct ConnectOptions {
     /// A proxy's URL, or empty for what the environment says; none if it isn't there.
     pub proxy: Option<String>,
     pub max_redirects: u32,
+    /// Whether the request can be asked for later.
+    pub keep_request: Option<bool>,
     /// None if it isn't there.
     pub reconnect: Option<Return>,
     /// A connected socket, of which a duplicate is used in place of making a connection.
@@ -159,6 +161,7 @@ impl ConnectOptions {
             socket: self.descriptor.map(duplicate).transpose()?.map(GivenSocket::new),
             lookup: self.addresses.map(known).transpose()?,
             user_data: self.key as usize,
+            keep_request: self.keep_request == Some(true),
             ..ClientOptions::default()
         };
         Ok((self.url, options))

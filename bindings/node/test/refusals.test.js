@@ -30,12 +30,18 @@ function story(socket) {
 
 test("'unexpected-response' has the status, the headers and the body", async () => {
   const url = await answering(() => [403, { 'X-Why': 'so', 'Set-Cookie': 'a=b' }, 'not for you']);
+  const sent = [];
   for (const Client of [theirs, ours]) {
     const socket = new Client(`${url}/path?query`, { headers: { 'X-Mine': 'yes' } });
     const events = story(socket);
     const [request, response] = await next(socket, 'unexpected-response');
     assert.strictEqual(request.path, '/path?query');
     assert.strictEqual(request.getHeader('x-mine'), 'yes');
+    assert.strictEqual(response.req, request);
+    const { 'sec-websocket-key': key, ...headers } = request.getHeaders();
+    assert.match(key, /^[\w+/]{22}==$/);
+    headers['sec-websocket-extensions'] = headers['sec-websocket-extensions'].split('; ').sort();
+    sent.push(headers);
     assert.strictEqual(response.statusCode, 403);
     assert.strictEqual(response.statusMessage, 'Forbidden');
     assert.strictEqual(response.headers['x-why'], 'so');
@@ -44,6 +50,16 @@ test("'unexpected-response' has the status, the headers and the body", async () 
     if (Client === ours) assert.deepStrictEqual(await events, ['close: 1006']); // from ws comes nothing more
     else socket.terminate();
   }
+  assert.deepEqual(sent[1], sent[0]); // ws has a number where it gave one
+});
+
+test("the response of 'upgrade' has the request as it was sent", async () => {
+  const server = await listen(theirs, (socket, request) => socket.send(JSON.stringify(request.headers)));
+  const socket = new ours(server.url, { headers: { 'X-Mine': 'yes' } });
+  const [[{ req }], [received]] = await Promise.all([next(socket, 'upgrade'), next(socket, 'message')]);
+  assert.deepEqual(req.getHeaders(), JSON.parse(received));
+  assert.strictEqual(req.getHeader('X-Mine'), 'yes');
+  await finish(server, socket);
 });
 
 test("a listener of 'unexpected-response' may give up, as in ws", async () => {

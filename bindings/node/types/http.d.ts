@@ -38,6 +38,8 @@ export interface Response extends Readable {
   readonly headers: { [name: string]: string | string[] | undefined; 'set-cookie'?: string[] };
   readonly rawHeaders: string[];
   readonly socket: Peer | null;
+  /** What it answers, as it was sent. */
+  readonly req: Request;
   readonly connection: Response['socket'];
 }
 

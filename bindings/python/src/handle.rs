@@ -113,6 +113,13 @@ impl Handle {
         )
     }
 
+    /// The URL after redirects, and the header fields of the request as it was sent.
+    fn _sent_request(&self, py: Python<'_>) -> (String, Vec<(String, String)>) {
+        let ws = self.ws(py);
+        let headers = ws.map(WebSocket::request_headers).unwrap_or_default();
+        (ws.map(WebSocket::url).unwrap_or_default(), latin1_values(headers))
+    }
+
     /// The header fields of the server's 101 response.
     fn _response_headers(&self, py: Python<'_>) -> Vec<(String, String)> {
         let headers = self.ws(py).map(WebSocket::response_headers).unwrap_or_default();

@@ -63,6 +63,7 @@ pub(crate) struct Opening {
     cookies: Vec<(String, String)>,
     max_redirects: u32,
     reconnect: Option<ComeBack>,
+    keep_request: bool,
     limits: Limits,
 }
 
@@ -82,6 +83,7 @@ impl Opening {
             settings: self.limits.settings()?,
             subprotocols: self.subprotocols,
             headers: self.headers,
+            keep_request: self.keep_request,
             ..ClientOptions::default()
         })
     }

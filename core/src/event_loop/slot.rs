@@ -42,20 +42,22 @@ impl OutboxLimits {
 
 /// What was agreed on in the opening handshake, and the limits. Connections of one server for which it is the same share
 /// one.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Info {
     pub(crate) url: Box<str>,
     pub(crate) protocol: Box<str>,
     pub(crate) extensions: Box<str>,
     pub(crate) limits: OutboxLimits,
-    /// Of a client that has been open.
+    /// Of a client that has been open, or keeps its request.
     pub(crate) answered: Option<Box<Answered>>,
 }
 
 /// What a client may ask about its opening handshake.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Answered {
     pub(crate) timings: Timings,
+    /// As it was sent; empty if it isn't kept.
+    pub(crate) request: Box<[u8]>,
     /// Of the 101 response.
     pub(crate) headers: Vec<(String, Vec<u8>)>,
 }

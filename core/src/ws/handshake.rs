@@ -204,6 +204,22 @@ pub fn client_request(request: &ClientRequest<'_>, out: &mut Vec<u8>) -> Result<
     Ok(key)
 }
 
+/// The header fields of a head that [`client_request`] has written, in its order.
+pub(crate) fn fields_of(head: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let lines = head.split(|byte| *byte == b'\n').skip(1);
+    lines
+        .filter_map(|line| {
+            let line = line.strip_suffix(b"\r")?;
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
+            Some((
+                String::from_utf8_lossy(name).into_owned(),
+                value.trim_ascii().to_vec(),
+            ))
+        })
+        .collect()
+}
+
 /// What a server chose of what a client offered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chosen {

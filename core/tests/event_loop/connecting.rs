@@ -1,12 +1,13 @@
 //! From a URL to a connected socket: name lookup, Happy Eyeballs, options of the socket, and how long each took.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 use sockline::{ClientOptions, ErrorCode, Lookup, Settings, TcpOptions, Timings, connect};
 
-use crate::support::{Events, Host, Nobody, local, port, recorder, serve, started, url};
+use crate::support::{Events, Host, Nobody, PATIENCE, local, port, recorder, serve, started, url};
 
 const SHORT: Duration = Duration::from_millis(50);
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -267,6 +268,72 @@ fn the_headers_of_the_response_can_be_read() {
         .map(|(_, value)| value.as_slice())
         .collect();
     assert_eq!(ones, [b"first".as_slice(), b"second"]);
+}
+
+#[test]
+fn the_request_can_be_read_as_it_was_sent() {
+    let host = Host::new();
+    let asking = |keep_request| ClientOptions {
+        subprotocols: vec!["chat".to_owned()],
+        headers: vec![("X-Mine".to_owned(), "one: two".to_owned())],
+        keep_request,
+        ..ClientOptions::default()
+    };
+    let (_loop, events) = attempt(&host.url(), asking(true));
+    let mut peer = host.accept();
+    let request = peer.read_head();
+    peer.send(crate::support::peer::switching(&request).as_bytes());
+    let text = |ws: sockline::WebSocket| {
+        let headers = ws.request_headers().into_iter();
+        headers
+            .map(|(name, value)| format!("{name}: {}\r\n", String::from_utf8(value).unwrap()))
+            .collect::<String>()
+    };
+    let sent = text(events.open());
+    assert!(sent.contains("\r\nSec-WebSocket-Key: ") && sent.contains("\r\nX-Mine: one: two\r\n"));
+    assert_eq!(request, format!("GET / HTTP/1.1\r\n{sent}\r\n"));
+
+    let (_loop, events) = attempt(&host.url(), asking(false));
+    let _peer = host.accept_websocket(b"");
+    assert_eq!(text(events.open()), "", "nobody wanted it");
+}
+
+#[test]
+fn the_request_can_be_read_when_it_is_refused() {
+    struct Reads(crossbeam_channel::Sender<Vec<(String, Vec<u8>)>>);
+    impl sockline::Handler for Reads {
+        fn on_error(&self, ws: sockline::WebSocket, _: &sockline::Error) {
+            self.0.send(ws.request_headers()).unwrap();
+        }
+    }
+    let host = Host::new();
+    let (sender, read) = crossbeam_channel::unbounded();
+    let on_loop = started();
+    let options = ClientOptions {
+        keep_request: true,
+        max_redirects: 1,
+        ..ClientOptions::default()
+    };
+    connect(
+        Some(&on_loop),
+        &host.url(),
+        options,
+        Some(Arc::new(Reads(sender))),
+    )
+    .unwrap();
+    let elsewhere = Host::new();
+    host.answer(&format!(
+        "HTTP/1.1 302 Found\r\nLocation: {}\r\n\r\n",
+        elsewhere.url()
+    ));
+    let refusing = elsewhere.answer("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+    let authority = format!("127.0.0.1:{}", elsewhere.port()).into_bytes();
+    assert_eq!(
+        read.recv_timeout(PATIENCE).unwrap().first(),
+        Some(&("Host".to_owned(), authority)),
+        "of the latest request"
+    );
+    drop(refusing);
 }
 
 #[test]

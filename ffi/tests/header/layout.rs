@@ -200,6 +200,8 @@ pub const LAYOUT: &[Section] = &[
             "sockline_remote_address",
             "sockline_local_address",
             "sockline_response_header",
+            "sockline_sent_header",
+            "sockline_sent_headers",
             "sockline_ws_timings",
             "sockline_ws_tls_info",
             "sockline_ws_peer_certificate",

@@ -102,7 +102,7 @@ class WebSocket(_native.Socket):
     ``connect_to`` a host and port to connect to in place of the URL's, which the server still hears; ``tls`` a :class:`ClientTLS` for ``wss://``, one with the
     defaults if there is none; ``max_redirects`` how many to follow; ``cookies`` go along; ``reconnect`` a :class:`Reconnect`, ``True`` for
     one with its defaults: this object stays, ``onopen`` comes once and ``onclose`` when it is given up; ``compression`` a :class:`Compression`, ``True`` for one that
-    suits a client; ``tcp`` are further options of the socket.
+    suits a client; ``tcp`` are further options of the socket; ``keep_request`` is for :attr:`request_headers`.
 
     With ``views_from``, binary messages of at least so many bytes come as read-only :class:`memoryview`; parts don't. Long ones
     are not copied then. A view is as good as ``bytes``: it and its slices are valid for as long as they are referred to, in any
@@ -179,6 +179,7 @@ class WebSocket(_native.Socket):
         compression: Compression | bool | None = None,
         tcp: TcpOptions | None = None,
         views_from: int | None = None,
+        keep_request: bool = False,
     ) -> None:
         common = (onopen, onmessage, onclose, onerror, ondrain, onping, onpong)
         self._begin(url, (*common, onreconnecting, onattempt, onreconnected, onpart), check_views_from(views_from))
@@ -199,7 +200,7 @@ class WebSocket(_native.Socket):
         opening = Opening(wanted, header_list(headers), open_timeout, limits, local_address, proxy or False, tls)
         opening = opening._replace(cookies=list((cookies or {}).items()), max_redirects=max_redirects)
         opening = opening._replace(reconnect=Reconnect() if reconnect is True else reconnect or None)
-        opening = opening._replace(proxy_tls=proxy_tls, connect_to=connect_to)
+        opening = opening._replace(proxy_tls=proxy_tls, connect_to=connect_to, keep_request=keep_request)
         current_driver().connect(self, url, opening)
 
     def _begin(self, url: str, callbacks: Sequence[Callback | None], views_from: int | None) -> None:
@@ -253,6 +254,13 @@ class WebSocket(_native.Socket):
         """What was agreed on in the TLS handshake; readable from ``onopen`` to ``onclose``, ``None`` without TLS."""
         agreed = self._tls()
         return None if agreed is None else TLSInfo(*agreed)
+
+    @property
+    def request_headers(self) -> Headers:
+        """The headers of the request as it was sent; readable from ``onopen`` to ``onclose``, and in ``onerror``, on a client with
+        ``keep_request``.
+        """
+        return Headers(self._sent_request()[1])
 
     @property
     def response_headers(self) -> Headers:

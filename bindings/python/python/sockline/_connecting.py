@@ -80,6 +80,8 @@ def is_secure(uri: str) -> bool:
 
 def target(uri: str) -> str:
     """Path and query, for :attr:`Connection.request`; the engine parses the URI that counts."""
+    if uri.startswith("ws+unix:"):  # as the engine tells it
+        return uri.removeprefix("ws+unix:").partition(":")[2] or "/"
     _, _, rest = uri.partition("://")
     _, slash, target = rest.partition("/")
     return slash + target or "/"

@@ -54,6 +54,7 @@ class Opening(NamedTuple):
     socket: int | None = None
     """A descriptor, which the engine takes over."""
     proxy_tls: ClientTLS | None = None
+    keep_request: bool = False
 
 
 class Listening(NamedTuple):

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use super::{Phase, Purpose};
-use crate::client::Timings;
 use crate::error::{Error, ErrorCode};
 use crate::event_loop::connection::{Flag, Stage};
 use crate::event_loop::core::LoopCore;
-use crate::event_loop::slot::{Answered, Info};
+use crate::event_loop::slot::{Answered, Info, Slot};
 use crate::handle::Id;
 use crate::http::{Limits, Response, parse_response};
 use crate::ws::{ReadyState, Role, handshake};
@@ -68,6 +67,9 @@ impl LoopCore {
             };
             connecting.phase = Phase::Shaking;
             let request = &connecting.destination.request;
+            if connecting.options.keep_request {
+                keep_request(conn.slot, request);
+            }
             conn.slot.add_buffered(request.len());
             conn.outbox.push(request);
         });
@@ -142,7 +144,14 @@ impl LoopCore {
                 protocol: chosen.subprotocol.unwrap_or_default().into(),
                 extensions: chosen.extensions.into(),
                 limits,
-                answered: Some(Box::new(answered(connecting.watch.timings, response))),
+                answered: Some(Box::new(Answered {
+                    timings: connecting.watch.timings,
+                    request: match connecting.options.keep_request {
+                        true => connecting.destination.request.as_slice().into(),
+                        false => Box::default(),
+                    },
+                    headers: response.fields(),
+                })),
             };
             conn.slot.set_info(Arc::new(info));
             conn.slot.set_ready_state(ReadyState::Open);
@@ -158,9 +167,10 @@ impl LoopCore {
     }
 }
 
-fn answered(timings: Timings, response: &Response) -> Answered {
-    Answered {
-        timings,
-        headers: response.fields(),
-    }
+/// From now on it can be asked for, also if there won't be a connection.
+fn keep_request(slot: &Slot, request: &[u8]) {
+    let before = slot.info();
+    let mut info = before.map_or_else(Info::default, |info| Info::clone(&info));
+    info.answered.get_or_insert_default().request = request.into();
+    slot.set_info(Arc::new(info));
 }

@@ -43,7 +43,7 @@ from .._sockets import check_stream, connected_descriptor
 from .._ssl import client_tls
 from .._version import USER_AGENT
 from ..client import backoff, process_exception
-from ..datastructures import HeadersLike, received
+from ..datastructures import Headers, HeadersLike, received
 from ..exceptions import InvalidHandshake, InvalidStatus, SocklineError
 from ..extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from ..http11 import Request, Response
@@ -85,6 +85,8 @@ class ClientConnection(Connection):
 
     def _opened(self) -> None:
         super()._opened()
+        sent_to, headers = self._sent_request()
+        self.request = Request(target(sent_to), Headers(headers))
         self.response = Response(101, "Switching Protocols", received(self._response_headers()))
         self._measured_timings = Timings(*self._timings())
         if not self._handshake.done():
@@ -126,8 +128,8 @@ class connect:
     * ``sock`` is a socket that is connected already, in place of connecting; it is taken over, so that it is detached, and
       redirects raise :exc:`ValueError`; ``family`` is ``socket.AF_INET`` or ``AF_INET6``, for addresses of that only;
     * ``host`` and ``port`` are connected to in place of the URI's, which the server still hears;
-    * ``ssl`` is an :class:`ssl.SSLContext`, whose authorities, ``verify_mode``, ``check_hostname`` and
-      ``minimum_version`` are taken over (:class:`~sockline.SSLContext` has its client certificate and ALPN taken, too),
+    * ``ssl`` is an :class:`ssl.SSLContext`, whose authorities, ``verify_mode``, ``check_hostname``, ``minimum_version`` and
+      ALPN are taken over (with a client's certificate it has to be a :class:`~sockline.SSLContext`),
       or a :class:`~sockline.ClientTLS`; ``server_hostname`` is the name to expect;
     * ``max_redirects`` are followed, without credentials across origins;
     * ``local_addr`` is this side's IP address and port, 0 for any; ``tcp`` are further options of the socket.
@@ -232,6 +234,7 @@ class connect:
             connect_to=self._connect_to,
             socket=None if self._sock is None else connected_descriptor(self._sock),
             proxy_tls=self._proxy_tls,
+            keep_request=True,
         )
         try:
             driver.connect(connection, self._url(), opening)

@@ -44,7 +44,7 @@ from .._sockets import check_stream, connected_descriptor
 from .._ssl import client_tls
 from .._version import USER_AGENT
 from ..client import backoff, process_exception
-from ..datastructures import HeadersLike, received
+from ..datastructures import Headers, HeadersLike, received
 from ..exceptions import InvalidHandshake, SocklineError
 from ..extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from ..http11 import Request, Response
@@ -90,6 +90,8 @@ class ClientConnection(Connection):
             )
 
     def _opened(self) -> None:
+        sent_to, headers = self._sent_request()
+        self.request = Request(target(sent_to), Headers(headers))
         self.response = Response(101, "Switching Protocols", received(self._response_headers()))
         self._measured_timings = Timings(*self._timings())
         super()._opened()
@@ -175,6 +177,7 @@ class reconnect:
             max_redirects=kwargs.pop("max_redirects", MAX_REDIRECTS),
             connect_to=None if address is None else override(uri, *address),
             proxy_tls=client_tls(proxy_ssl, proxy_server_hostname),
+            keep_request=True,
         )
         self._unix_path = os.fsdecode(path) if unix and path is not None else None
         self._queue = marks("max_queue", max_queue)
