@@ -80,7 +80,7 @@ const KIND = Object.freeze({
   IO_REDIS: 64,
 });
 /** What a Socket.IO server tells only to who wants it: as `Wants` in src/io/heard.rs. */
-const WANTS = Object.freeze({ REQUESTS: 1, HEADERS: 2, ROOMS: 4, SESSIONS: 8, PACKETS: 16 });
+const WANTS = Object.freeze({ REQUESTS: 1, HEADERS: 2, ROOMS: 4, SESSIONS: 8, PACKETS: 16, UPGRADES: 32 });
 const OWN_MEMORY = 0x100;
 const EXTRA_SHIFT = 16;
 const RECORDS = 1024;

@@ -6,6 +6,8 @@ const path = require('node:path');
 const test = require('node:test');
 const zlib = require('node:zlib');
 
+const { WebSocket } = require('ws');
+
 const { client, next, opened, ours, pair, serve, theirs } = require('./io-support');
 
 const BUNDLE = path.join(path.dirname(require.resolve('socket.io-client/package.json')), 'dist');
@@ -81,6 +83,58 @@ for (const { Server, connect, name } of [{ ...ours, name: 'ours' }, { ...theirs,
     assert.strictEqual(second.headers.get('x-initial'), null);
     assert.strictEqual(second.headers.get('x-each'), 'true');
     assert.deepStrictEqual(seen, [['initial', 'GET', 'polling']]);
+  });
+
+  test(`${name}: an answer that opens a WebSocket has the headers of middlewares and of listeners`, async () => {
+    const server = await serve(Server, {
+      // What came last is let in first.
+      allowRequest: (request, allow) => setTimeout(allow, 20 * (3 - request.headers['x-place']), null, true),
+    });
+    server.engine.use((request, response, goOn) => {
+      response.setHeader('X-Middleware', `of ${request.headers['x-user']}`);
+      setTimeout(goOn, 5);
+    });
+    server.engine.on('initial_headers', (headers, request) => {
+      headers['X-Initial'] = `${headers['X-Middleware']}, ${request.headers['x-user']}`;
+    });
+    server.engine.on('headers', (headers) => (headers['X-Each'] = 'yes'));
+    const url = `${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`;
+    const open = async (user, place) => {
+      const socket = new WebSocket(url, { headers: { 'X-User': user, 'X-Place': place } });
+      const [[{ headers }]] = await Promise.all([next(socket, 'upgrade'), next(socket, 'open')]);
+      socket.terminate();
+      return [headers['x-middleware'], headers['x-initial'], headers['x-each']];
+    };
+    const users = ['Ann', 'Bob', 'Cy', 'Di'];
+    const answers = await Promise.all(users.map((user, place) => open(user, place)));
+    assert.deepStrictEqual(answers, users.map((user) => [`of ${user}`, `of ${user}, ${user}`, 'yes']));
+  });
+
+  test(`${name}: middlewares see the request for a WebSocket of a session, and can refuse it`, async () => {
+    const server = await serve(Server);
+    server.engine.use((request, response, goOn) => {
+      response.setHeader('X-Middleware', request._query.transport);
+      setTimeout(goOn, 5, request.headers['x-bad'] && new Error('no'));
+    });
+    const open = async () => {
+      const answer = await fetch(server.url + POLL);
+      assert.strictEqual(answer.headers.get('x-middleware'), 'polling');
+      const { sid } = JSON.parse((await answer.text()).slice(1));
+      return `${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket&sid=${sid}`;
+    };
+    const socket = new WebSocket(await open());
+    const [[{ headers }]] = await Promise.all([next(socket, 'upgrade'), next(socket, 'open')]);
+    assert.strictEqual(headers['x-middleware'], 'websocket');
+    socket.send('2probe');
+    assert.strictEqual(String((await next(socket, 'message'))[0]), '3probe');
+    socket.terminate();
+    const failed = next(server.engine, 'connection_error');
+    const bad = new WebSocket(await open(), { headers: { 'X-Bad': 'yes' } });
+    const [, { statusCode }] = await next(bad, 'unexpected-response');
+    bad.on('error', () => {});
+    bad.terminate();
+    const [{ code, context }] = await failed;
+    assert.deepEqual([statusCode, code, context], [400, 3, { name: 'MIDDLEWARE_FAILURE' }]);
   });
 
   test(`${name}: refused requests are told`, async () => {
@@ -229,7 +283,10 @@ test('middlewares of the engine see requests that begin sessions on a port of it
   });
   const { peer } = await pair(theirs.connect, server, { extraHeaders: { 'X-User': 'Ann' } });
   assert.strictEqual(peer.request.session, 'Ann');
-  assert.strictEqual((await fetch(server.url + POLL)).status, 403);
+  const failed = next(server.engine, 'connection_error');
+  const refused = await fetch(server.url + POLL);
+  assert.deepStrictEqual([refused.status, await refused.json()], [400, { code: 3, message: 'Bad request' }]);
+  assert.deepEqual((await failed)[0].context, { name: 'MIDDLEWARE_FAILURE' });
   const users = ['Bob', 'Cy', 'Di', 'Bob'];
   const answers = await Promise.all(users.map((user) => fetch(server.url + POLL, { headers: { 'X-User': user } })));
   assert.deepStrictEqual(answers.map(({ headers }) => headers.get('x-session')), users.map((user) => `of ${user}`));

@@ -16,8 +16,8 @@ pub struct Request {
     pub version: Version,
     /// All fields; names in lower case.
     pub headers: HeaderMap,
-    /// What another server of the process, which has read it, knows it by ([`io::Handshake::note`](crate::io::Handshake::note));
-    /// 0 without.
+    /// What another server of the process, which has read it, knows it by ([`io::Handshake::note`](crate::io::Handshake::note)), or
+    /// the number of the question that let it in ([`RequestQuestion::into_raw`](crate::io::RequestQuestion::into_raw)); 0 without.
     pub note: u64,
 }
 

@@ -500,6 +500,7 @@ fn engine_options(options: &ServerOptions) -> EngineOptions {
         client_folder: options.client_folder.clone(),
         settings: options.settings.clone(),
         ask_request: options.ask_request,
+        ask_upgrades: options.ask_upgrades,
         ask_headers: options.ask_headers,
     }
 }

@@ -24,6 +24,7 @@ use crate::http::Request;
 #[allow(unused_variables)]
 pub trait Handler: Send + Sync {
     /// A new session is asked for (`allowRequest`); only with [`ServerOptions::ask_request`](super::ServerOptions::ask_request).
+    /// With [`ServerOptions::ask_upgrades`](super::ServerOptions::ask_upgrades) also a WebSocket for one that has begun.
     /// Answer here or later, on any thread. The default allows.
     fn on_request(&self, question: RequestQuestion) {
         question.allow();

@@ -68,6 +68,9 @@ pub struct ServerOptions {
     pub max_attachments: usize,
     /// Whether [`Handler::on_request`](super::Handler::on_request) is asked. Default: false.
     pub ask_request: bool,
+    /// Whether it is asked about the requests by which sessions go over to WebSocket, too; the URLs of these have a `sid`. Default:
+    /// false.
+    pub ask_upgrades: bool,
     /// Whether [`Handler::on_headers`](super::Handler::on_headers) is called. Default: false.
     pub ask_headers: bool,
     /// Whether [`Handler::on_connecting`](super::Handler::on_connecting) is asked; otherwise all are connected at once.
@@ -104,6 +107,7 @@ impl Default for ServerOptions {
             parser: ParserKind::Json,
             max_attachments: 10,
             ask_request: false,
+            ask_upgrades: false,
             ask_headers: false,
             ask_connecting: true,
             room_events: false,

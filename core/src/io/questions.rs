@@ -20,7 +20,8 @@ pub(super) fn forget(number: u64) {
     drop(CONNECTS.take(number));
 }
 
-/// Whether a client may begin a session (`allowRequest`). Dropped without an answer, it is denied.
+/// Whether a client may begin a session (`allowRequest`), or go over to WebSocket
+/// ([`ServerOptions::ask_upgrades`](super::ServerOptions::ask_upgrades)). Dropped without an answer, it is denied.
 pub struct RequestQuestion {
     question: engine::Question,
 }
@@ -35,7 +36,12 @@ impl RequestQuestion {
         self.question.request()
     }
 
-    /// Begins the session.
+    /// Whether the session has begun, and is to go over to WebSocket.
+    pub fn is_upgrade(&self) -> bool {
+        self.question.is_upgrade()
+    }
+
+    /// Begins the session, or lets it go over.
     pub fn allow(self) {
         self.question.allow();
     }
@@ -53,10 +59,16 @@ impl RequestQuestion {
         self.question.deny(message);
     }
 
+    /// Refuses: status 400, code 3, "Bad request", with this name in the context, such as `MIDDLEWARE_FAILURE`.
+    pub fn deny_bad_request(self, name: &str) {
+        self.question.deny_bad_request(name);
+    }
+
     /// Turns the question into a number below 2^53, never 0, for hosts that have no objects. It has to be answered, else it is
-    /// kept for ever.
-    pub fn into_raw(self) -> u64 {
+    /// kept for ever. [`Handler::on_headers`](super::Handler::on_headers) sees it as the note of the request, if that has none.
+    pub fn into_raw(mut self) -> u64 {
         let number = registry::fresh();
+        self.question.set_note(number);
         REQUESTS.insert(number, self);
         number
     }

@@ -63,7 +63,10 @@ impl EngineHandler for Hearing {
     }
 
     fn on_headers(&self, initial: bool, request: &crate::http::Request, headers: &mut Vec<(String, String)>) {
-        let value = format!("{initial} {}", request.method);
+        let mut value = format!("{initial} {}", request.method);
+        if request.note > 0 {
+            value.push_str(&format!(" by {}", request.note));
+        }
         headers.push(("X-Hook".to_owned(), value));
     }
 

@@ -41,6 +41,60 @@ fn an_upgrade() {
 }
 
 #[test]
+fn upgrades_are_asked_about_and_headers_say_by_which_question() {
+    let mut plan = Plan::default();
+    plan.options.ask_request = true;
+    plan.options.ask_upgrades = true;
+    plan.options.ask_headers = true;
+    plan.ask = Some(Box::new(|mut question| {
+        let is_upgrade = question.is_upgrade();
+        question.set_note(if is_upgrade { 2 } else { 1 });
+        match question.request().header("x-bad") {
+            Some(_) => question.deny_bad_request("BECAUSE"),
+            // Answered elsewhere, and later.
+            None => drop(std::thread::spawn(move || question.allow())),
+        }
+    }));
+    let scene = plan.play();
+    let answer = scene.http().get("/engine.io/?EIO=4&transport=polling");
+    assert_eq!(answer.header("x-hook"), Some("true GET by 1"));
+    let target = format!(
+        "/engine.io/?EIO=4&transport=websocket&sid={}",
+        sid_in(&answer.body)
+    );
+    let ws = Ws::connect(scene.port(), "/engine.io/?EIO=4&transport=websocket");
+    assert!(ws.head.contains("\r\nX-Hook: true GET by 1\r\n"), "{}", ws.head);
+    scene.expect(&["open", "open"]);
+    let mut bad = Ws::ask(scene.port(), &target, "X-Bad: yes\r\n");
+    let head = bad.peer.read_head();
+    assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+    scene.expect(&["error 3 Bad request name=BECAUSE"]);
+    let mut ws = Ws::connect(scene.port(), &target);
+    assert!(ws.head.contains("\r\nX-Hook: false GET by 2\r\n"), "{}", ws.head);
+    ws.send("2probe");
+    assert_eq!(ws.text(), "3probe");
+    // Its session has gone when the answer comes.
+    let (sender, waiting) = unbounded();
+    let mut plan = Plan::default();
+    plan.options.ask_request = true;
+    plan.options.ask_upgrades = true;
+    plan.ask = Some(Box::new(move |question| match question.is_upgrade() {
+        true => sender.send(question).unwrap(),
+        false => question.allow(),
+    }));
+    let scene = plan.play();
+    let (_http, target) = scene.polling();
+    let mut late = Ws::ask(scene.port(), &target.replace("polling", "websocket"), "");
+    let question = waiting.recv_timeout(PATIENCE).unwrap();
+    scene.session().close(true);
+    scene.expect(&["close forced close"]);
+    question.allow();
+    let head = late.peer.read_head();
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    late.closed();
+}
+
+#[test]
 fn a_websocket_too_many_is_opened_and_closed() {
     let scene = Scene::new();
     let (mut http, target, mut ws) = upgrading(&scene);

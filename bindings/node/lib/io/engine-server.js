@@ -90,7 +90,7 @@ class EngineServer extends EventEmitter {
   /** Adds a function `(request, response, next)` that sees requests before the engine does. */
   use(middleware) {
     this.middlewares.push(middleware);
-    this._want(WANTS.REQUESTS | WANTS.HEADERS);
+    this._want(WANTS.REQUESTS | WANTS.HEADERS | WANTS.UPGRADES);
   }
 
   /** Closes all clients. */
@@ -135,7 +135,7 @@ class EngineServer extends EventEmitter {
   _handleEvent(kind, extra, data) {
     switch (kind) {
       case KIND.IO_REQUEST:
-        return this.#requestAsked(data.latin1Slice());
+        return this.#requestAsked(data.latin1Slice(), extra === 1);
       case KIND.IO_REFUSED:
         return this.#refused(extra, data.utf8Slice());
       case KIND.IO_ANSWER:
@@ -143,9 +143,13 @@ class EngineServer extends EventEmitter {
     }
   }
 
-  /** A session is asked for. The record: the question, and the request as `requestFields` reads it. */
-  #requestAsked(record) {
+  /** A session is asked for, or a WebSocket for one. The record: the question, and the request as `Requests` reads it. */
+  #requestAsked(record, isUpgrade) {
     const [question, ...fields] = record.split('\0');
+    if (isUpgrade) {
+      const allow = () => engine.ioAllowRequest(Number(question));
+      return this.#showMiddlewares(question, this._requests.find(fields), allow);
+    }
     const request = this._requests.begin(fields);
     const answer = (message, allowed) => {
       if (allowed) this.#begin(Number(question), request);
@@ -153,18 +157,21 @@ class EngineServer extends EventEmitter {
     };
     if (this.#io._bridged.has(request)) return answer(null, true); // it was let in elsewhere
     const { allowRequest = (_, allow) => allow(null, true) } = this.opts;
-    if (!(request instanceof SessionRequest)) return allowRequest(request, answer); // the middlewares have seen it
-    const ended = { once() {}, destroy: () => answer('Bad request', false) };
-    const response = new UpgradeResponse(request, ended);
+    this.#showMiddlewares(question, request, () => allowRequest(request, answer));
+  }
+
+  /** Has the middlewares look at a request, if it has come at the engine's own port. */
+  #showMiddlewares(question, request, goOn) {
+    if (this.middlewares.length === 0 || !(request instanceof SessionRequest)) return goOn();
+    const destroy = () => engine.ioDenyRequest(Number(question), 'Bad request'); // a middleware has answered itself
+    const response = new UpgradeResponse(request, { once() {}, destroy });
     this._applyMiddlewares(request, response, (error) => {
-      if (error) return answer('Bad request', false);
+      if (error) return engine.ioFailRequest(Number(question));
       response.writeHead(); // some middlewares add their headers only then
       request[ADDED_HEADERS] = response.headers;
-      if (this.middlewares.length > 0 && !request.headers.upgrade) {
-        this._requests.willBeAnswered(request);
-        response._answered();
-      }
-      allowRequest(request, answer);
+      this._requests.willBeAnswered(question, request);
+      response._answered();
+      goOn();
     });
   }
 
@@ -202,7 +209,7 @@ class EngineServer extends EventEmitter {
   #headersAsked(initial, record) {
     const [count, ...fields] = record.split('\0');
     const headers = collect(fields.splice(0, 2 * Number(count)));
-    const req = this._requests.findAnswered(fields, initial);
+    const req = this._requests.findAnswered(fields);
     Object.assign(headers, req[ADDED_HEADERS]);
     if (initial) this.emit('initial_headers', headers, req);
     this.emit('headers', headers, req);

@@ -59,8 +59,8 @@ class SessionRequest {
 class Requests {
   /** Node's requests by their marks, ours by what tells them from others. */
   #known = new Map();
-  /** Ours whose answers get headers that middlewares have set. */
-  #unanswered = [];
+  /** Ours whose answers get headers that middlewares have set, by the questions that let them in. */
+  #unanswered = new Map();
   #last = 0;
 
   get isEmpty() {
@@ -87,19 +87,17 @@ class Requests {
     return this.#read(fields)[1];
   }
 
-  /** Middlewares have left headers on a request. */
-  willBeAnswered(request) {
-    this.#unanswered.push(request);
-    if (this.#unanswered.length > REMEMBERED) this.#unanswered.shift();
+  /** Middlewares have left headers on a request, which a question is about. */
+  willBeAnswered(question, request) {
+    this.#unanswered.set(question, request);
+    if (this.#unanswered.size > REMEMBERED) this.#unanswered.delete(this.#unanswered.keys().next().value);
   }
 
-  /** Of a request that is being answered the engine tells no more than URL and headers; those that look alike are in order. */
-  findAnswered(fields, initial) {
-    const found = this.find(fields);
-    if (!initial || this.#unanswered.length === 0) return found;
-    const looks = looksOf(found);
-    const at = this.#unanswered.findIndex((one) => one.url === found.url && looksOf(one) === looks);
-    return at < 0 ? found : this.#unanswered.splice(at, 1)[0];
+  /** Of a request that is being answered the engine tells no more than the question that let it in, URL and headers. */
+  findAnswered(fields) {
+    const request = this.#unanswered.get(fields[0]);
+    this.#unanswered.delete(fields[0]);
+    return request ?? this.find(fields);
   }
 
   /** The same for who keeps it. */
@@ -123,10 +121,6 @@ class Requests {
     this.#known.set(key, { request, url });
     if (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value);
   }
-}
-
-function looksOf({ rawHeaders }) {
-  return rawHeaders.join('\0');
 }
 
 module.exports = { MARK, Requests, SessionRequest, queryOf };

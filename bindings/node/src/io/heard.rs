@@ -33,6 +33,8 @@ impl Wants {
     const SESSIONS: u32 = 8;
     /// It wants to hear of each packet of Engine.IO.
     pub(super) const PACKETS: u32 = 16;
+    /// It wants to be asked about WebSockets for sessions, too.
+    const UPGRADES: u32 = 32;
 
     pub(super) fn set(&self, bits: u32) {
         self.0.store(bits, Ordering::Relaxed);
@@ -53,13 +55,18 @@ pub(super) struct Heard {
 
 impl Handler for Heard {
     fn on_request(&self, question: RequestQuestion) {
-        if !self.wants.has(Wants::REQUESTS) {
+        let wanted = match question.is_upgrade() {
+            true => Wants::UPGRADES,
+            false => Wants::REQUESTS,
+        };
+        if !self.wants.has(wanted) {
             return question.allow();
         }
         let mut request = String::new();
         records::request(question.request(), &mut request);
+        let is_upgrade = u16::from(question.is_upgrade());
         let record = format!("{}\0{request}", question.into_raw());
-        self.tell(Kind::IoRequest, 0, record.as_bytes());
+        self.tell(Kind::IoRequest, is_upgrade, record.as_bytes());
     }
 
     fn on_headers(&self, initial: bool, request: &Request, headers: &mut Vec<(String, String)>) {

@@ -133,6 +133,7 @@ impl IoOptions {
             adapter: self.redis.map(|redis| redis.open(host, key)).transpose()?,
             forward_requests: self.forward_requests,
             ask_request: true,
+            ask_upgrades: true,
             ask_headers: true,
             ask_connecting: false,
             room_events: false,

@@ -142,9 +142,13 @@ pub(super) fn request(handshake: &Handshake, out: &mut String) {
     }
 }
 
-/// The same for a request that no session is known of, nor whose it is.
+/// The same for a request that no session is known of, nor whose it is: it is told from others by the question that let it in.
 pub(super) fn unknown_request(request: &Request, out: &mut String) {
-    out.push_str(&["", request.target.as_str(), "", "", "0"].join("\0"));
+    let question = match request.note {
+        0 => String::new(),
+        number => number.to_string(),
+    };
+    out.push_str(&[question.as_str(), request.target.as_str(), "", "", "0"].join("\0"));
     for (name, value) in &request.headers {
         out.extend(["\0", name.as_str(), "\0"]);
         out.push_str(&latin1(value.as_bytes()));

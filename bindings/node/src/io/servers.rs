@@ -151,6 +151,15 @@ impl Engine {
         self.host.get().deliver_soon();
     }
 
+    /// Refuses what middlewares have failed at.
+    #[napi]
+    pub fn io_fail_request(&self, question: f64) {
+        if let Ok(question) = RequestQuestion::from_raw(question as u64) {
+            question.deny_bad_request("MIDDLEWARE_FAILURE");
+        }
+        self.host.get().deliver_soon();
+    }
+
     /// Answers whether a namespace is there.
     #[napi]
     pub fn io_answer_namespace(&self, question: f64, allowed: bool) {

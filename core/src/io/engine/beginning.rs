@@ -10,6 +10,7 @@ use super::{Engine, Handshake};
 use crate::engineio::server::Session as Machine;
 use crate::engineio::{Cookie, Denial, DenialCode, PayloadType, Sid, Version};
 use crate::event_loop::Home;
+use crate::http::Request;
 use crate::route::HttpRequest;
 use crate::server::Refusal;
 
@@ -19,12 +20,25 @@ pub(super) struct Beginning {
     pub(super) b64: bool,
     pub(super) home: Home,
     pub(super) first: First,
+    /// What the layer above knows the question by that let it in; 0 without.
+    pub(super) note: u64,
 }
 
 /// With which transport.
 pub(super) enum First {
     Polling(Box<HttpRequest>),
-    WebSocket { link: Link, headers: Headers },
+    WebSocket {
+        link: Link,
+        headers: Headers,
+        /// For [`EngineHandler::on_headers`](super::EngineHandler::on_headers), if that is called.
+        head: Option<Box<Request>>,
+    },
+    /// It has begun, and goes over to this WebSocket.
+    Upgrade {
+        link: Link,
+        session: Arc<Session>,
+        head: Box<Request>,
+    },
 }
 
 impl Beginning {
@@ -32,7 +46,7 @@ impl Beginning {
     pub(super) fn exchange(&self) -> Option<u64> {
         match &self.first {
             First::Polling(request) => Some(request.exchange.id()),
-            First::WebSocket { .. } => None,
+            First::WebSocket { .. } | First::Upgrade { .. } => None,
         }
     }
 
@@ -58,19 +72,41 @@ fn is_python(request: &Handshake) -> bool {
     agent.is_some_and(|agent| agent.eq_ignore_ascii_case("python"))
 }
 
+/// Another server's own note is the better one.
+fn set_note(head: &mut Request, note: u64) {
+    if head.note == 0 {
+        head.note = note;
+    }
+}
+
 impl Engine {
     /// Begins a session, on the thread of its home; `id` is an application's own for it.
     pub(super) fn begin(self: &Arc<Self>, beginning: Beginning, request: Handshake, id: Option<Sid>) {
+        if let First::Upgrade {
+            link,
+            session,
+            mut head,
+        } = beginning.first
+        {
+            set_note(&mut head, beginning.note);
+            return self.upgrade_session(Some(session), link, &head);
+        }
         let sid = match self.id_for(id) {
             Ok(sid) => sid,
             Err(denial) => return self.refuse(beginning, request, &denial),
         };
         let Beginning {
-            version, b64, home, ..
+            version,
+            b64,
+            home,
+            note,
+            ..
         } = beginning;
         let now = home.now();
         match beginning.first {
-            First::Polling(http) => {
+            First::Upgrade { .. } => {}
+            First::Polling(mut http) => {
+                set_note(&mut http.head, note);
                 let mut machine = Machine::on_polling(version, b64, &sid, now, &self.config);
                 if is_python(&request) {
                     machine.limit_answers(PYTHONS_PACKETS);
@@ -78,7 +114,15 @@ impl Engine {
                 let session = Session::new(self, sid, request, machine, home);
                 self.begin_polling(&session, *http);
             }
-            First::WebSocket { link, headers } => {
+            First::WebSocket {
+                link,
+                mut headers,
+                head,
+            } => {
+                if let Some(mut head) = head {
+                    set_note(&mut head, note);
+                    self.ask_for_headers(true, &head, &mut headers);
+                }
                 let machine = Machine::on_websocket(version, b64, now, &self.config);
                 let session = Session::new(self, sid, request, machine, home);
                 if let Err(error) = link.accept(headers, Some(&session)) {
@@ -141,7 +185,9 @@ impl Engine {
                 let headers = self.cors_headers(&http.head);
                 self.deny(http.exchange, headers, denial);
             }
-            First::WebSocket { link, .. } => refuse_websocket(link, denial.text()),
+            First::WebSocket { link, .. } | First::Upgrade { link, .. } => {
+                refuse_websocket(link, denial.text());
+            }
         }
     }
 

@@ -10,7 +10,8 @@ use crate::http::Request;
 /// Hears a server: the layer above. No lock of this one is held meanwhile.
 #[allow(unused_variables)]
 pub(crate) trait EngineHandler: Send + Sync {
-    /// May this client begin a session? Only asked with `EngineOptions::ask_request`. Answer now or later, on any thread; the
+    /// May this client begin a session (or, with `EngineOptions::ask_upgrades`, go over to WebSocket)? Only asked with
+    /// `EngineOptions::ask_request`. Answer now or later, on any thread; the
     /// default allows it.
     fn on_request(&self, question: Question) {
         question.allow();

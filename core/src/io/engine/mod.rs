@@ -85,6 +85,8 @@ pub(crate) struct EngineOptions {
     pub(crate) settings: Settings,
     /// Whether [`EngineHandler::on_request`] is asked.
     pub(crate) ask_request: bool,
+    /// Whether it is asked about WebSockets for sessions, too.
+    pub(crate) ask_upgrades: bool,
     /// Whether [`EngineHandler::on_headers`] is called.
     pub(crate) ask_headers: bool,
 }
@@ -107,6 +109,7 @@ impl Default for EngineOptions {
             client_folder: None,
             settings: Settings::server(),
             ask_request: false,
+            ask_upgrades: false,
             ask_headers: false,
         }
     }

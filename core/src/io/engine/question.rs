@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::beginning::Beginning;
+use super::beginning::{Beginning, First};
 use super::{Engine, Handshake};
 use crate::engineio::{Denial, Sid};
 
@@ -32,6 +32,19 @@ impl Question {
         &self.request
     }
 
+    /// Whether the session has begun.
+    pub(crate) fn is_upgrade(&self) -> bool {
+        let beginning = self.beginning.as_ref();
+        beginning.is_some_and(|beginning| matches!(beginning.first, First::Upgrade { .. }))
+    }
+
+    /// What the layer above knows it by, for the headers of the answer.
+    pub(crate) fn set_note(&mut self, note: u64) {
+        if let Some(beginning) = &mut self.beginning {
+            beginning.note = note;
+        }
+    }
+
     /// The session begins.
     pub(crate) fn allow(mut self) {
         self.settle(Ok(None));
@@ -47,6 +60,11 @@ impl Question {
     /// Status 403 and code 4 with this message, or "Forbidden" without; a WebSocket is refused with status 400.
     pub(crate) fn deny(mut self, message: Option<&str>) {
         self.settle(Err(Denial::forbidden(message)));
+    }
+
+    /// Status 400 and code 3, "Bad request", with this name in the context.
+    pub(crate) fn deny_bad_request(mut self, name: &str) {
+        self.settle(Err(Denial::bad_request(name, Vec::new())));
     }
 
     fn settle(&mut self, verdict: Result<Option<Sid>, Denial>) {

@@ -125,6 +125,7 @@ impl Engine {
                         b64,
                         home: here,
                         first,
+                        note: 0,
                     },
                     kept,
                 );
@@ -172,8 +173,24 @@ impl Engine {
         let kept = || Handshake::new(head, remote, secure);
         match self.verify(head, true) {
             Ok((Verified::Session { transport, .. }, session)) => {
-                let session = session.filter(|_| transport == Transport::WebSocket);
-                self.upgrade_session(session, link, head);
+                match session.filter(|_| transport == Transport::WebSocket) {
+                    Some(session) if self.options.ask_upgrades => {
+                        let version = session.state.lock().machine.version();
+                        let beginning = Beginning {
+                            version,
+                            b64: false,
+                            home,
+                            first: First::Upgrade {
+                                link,
+                                session,
+                                head: Box::new(head.clone()),
+                            },
+                            note: 0,
+                        };
+                        self.ask(beginning, kept());
+                    }
+                    session => self.upgrade_session(session, link, head),
+                }
             }
             Ok((
                 Verified::Handshake {
@@ -185,15 +202,18 @@ impl Engine {
                 self.upgrade_session(None, link, head);
             }
             Ok((Verified::Handshake { version, b64, .. }, _)) => {
-                let mut headers = self.cors_headers(head);
-                self.ask_for_headers(true, head, &mut headers);
-                let first = First::WebSocket { link, headers };
+                let first = First::WebSocket {
+                    link,
+                    headers: self.cors_headers(head),
+                    head: self.options.ask_headers.then(|| Box::new(head.clone())),
+                };
                 self.ask(
                     Beginning {
                         version,
                         b64,
                         home,
                         first,
+                        note: 0,
                     },
                     kept(),
                 );
@@ -206,7 +226,7 @@ impl Engine {
     }
 
     /// A WebSocket for a session, or for none: that one is opened and closed.
-    fn upgrade_session(&self, session: Option<Arc<Session>>, link: Link, head: &Request) {
+    pub(super) fn upgrade_session(&self, session: Option<Arc<Session>>, link: Link, head: &Request) {
         let mut headers = self.cors_headers(head);
         self.ask_for_headers(false, head, &mut headers);
         let session = session.filter(|session| session.try_websocket(link));
