@@ -134,6 +134,9 @@ lint:
 test-rust:
 	tests/tools/need tinyproxy microsocks dante-server stunnel4 openssl curl redis-server
 	$(CARGO) test --locked -p sockline -p sockline-ffi -p sockline-command
+	@# The default batches from several sockets on: here all sends go with others', and then none.
+	for batch in 1 off; do SOCKLINE_SEND_BATCH=$$batch $(CARGO) test --quiet --locked -p sockline --test event_loop --test io -- \
+		backpressure broadcast slow sent:: topics:: draining:: rooms || exit 1; done
 
 test-c: lib c cpp
 	tests/tools/need valgrind clang curl openssl pkg-config redis-server libmicrohttpd-dev

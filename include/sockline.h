@@ -699,6 +699,13 @@ typedef struct sockline_loop_options {
      * not at all.
      */
     uint64_t busy_poll_us;
+    /**
+     * From how many sockets on the output of a turn leaves by one system call, where the system has io_uring (Linux 5.17 and
+     * later) and lets it be used; elsewhere each socket sends by itself, always. SIZE_MAX: never. Default: what the
+     * environment's SOCKLINE_SEND_BATCH says, "off" or a number, else 8. sockline_loop_metrics.batched_sends tells whether it
+     * is used.
+     */
+    size_t send_batch;
 } sockline_loop_options;
 
 /** How to connect. Start from SOCKLINE_OPTIONS_INIT; a field of 0 means its default. */
@@ -1284,6 +1291,10 @@ typedef struct sockline_loop_metrics {
     sockline_totals totals;
     /** How often it has looked for events in vain instead of waiting; see sockline_loop_options.busy_poll_us. */
     uint64_t empty_polls;
+    /** System calls that each made the sends of many sockets, by io_uring; see sockline_loop_options.send_batch. */
+    uint64_t batches;
+    /** Sends in them; 0 says that each socket has sent by itself so far. */
+    uint64_t batched_sends;
 } sockline_loop_metrics;
 
 /** What a server has done, over all its threads. Start from SOCKLINE_SERVER_METRICS_INIT. */
@@ -1300,6 +1311,8 @@ typedef struct sockline_server_metrics {
     uint64_t failed_handshakes;
     /** Over its connections, HTTP included. */
     sockline_totals totals;
+    /** Sends of its loops that left together, by io_uring; see sockline_loop_metrics.batched_sends. */
+    uint64_t batched_sends;
 } sockline_server_metrics;
 
 /** Takes a log line: a level, and a text that is ended by a NUL and borrowed until this returns. */

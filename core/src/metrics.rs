@@ -110,6 +110,11 @@ pub struct LoopMetrics {
     pub empty_polls: u64,
     /// Over its connections since it was made.
     pub totals: Totals,
+    /// System calls that each made the sends of many sockets, by io_uring; see
+    /// [`LoopOptions::send_batch`](crate::LoopOptions::send_batch).
+    pub batches: u64,
+    /// Sends in them; 0 says that each socket has sent by itself so far.
+    pub batched_sends: u64,
 }
 
 /// What a server has done, over all its threads; see [`Server::metrics`](crate::Server::metrics).
@@ -125,6 +130,8 @@ pub struct ServerMetrics {
     pub failed_handshakes: u64,
     /// Over its connections, HTTP included.
     pub totals: Totals,
+    /// Sends of its loops that left together, by io_uring; see [`LoopMetrics::batched_sends`].
+    pub batched_sends: u64,
 }
 
 impl ServerMetrics {
@@ -164,6 +171,12 @@ impl ServerMetrics {
                 "counter",
                 "TLS handshakes that failed",
                 self.failed_handshakes,
+            ),
+            (
+                "batched_sends_total",
+                "counter",
+                "Sends that left together with others",
+                self.batched_sends,
             ),
             ("bytes_received_total", "counter", "Bytes received", bytes_in),
             ("bytes_sent_total", "counter", "Bytes sent", bytes_out),

@@ -229,6 +229,7 @@ typedef struct sockline_loop_options {
     void (*flush_hook)(void *flush_hook_data);
     void *flush_hook_data;
     uint64_t busy_poll_us;
+    size_t send_batch;
 } sockline_loop_options;
 typedef struct sockline_options {
     size_t size;
@@ -451,6 +452,8 @@ typedef struct sockline_loop_metrics {
     uint64_t turns;
     sockline_totals totals;
     uint64_t empty_polls;
+    uint64_t batches;
+    uint64_t batched_sends;
 } sockline_loop_metrics;
 typedef struct sockline_server_metrics {
     size_t size;
@@ -459,6 +462,7 @@ typedef struct sockline_server_metrics {
     uint64_t refused;
     uint64_t failed_handshakes;
     sockline_totals totals;
+    uint64_t batched_sends;
 } sockline_server_metrics;
 typedef void (*sockline_log_function)(int32_t level, const char *text, void *user_data);
 typedef enum sockline_io_transport {

@@ -39,9 +39,14 @@ pub struct sockline_loop_options {
     /// themselves call sockline_loop_spin before. The further threads of a server have it from its loop. Default: 0,
     /// not at all.
     pub busy_poll_us: u64,
+    /// From how many sockets on the output of a turn leaves by one system call, where the system has io_uring (Linux 5.17 and
+    /// later) and lets it be used; elsewhere each socket sends by itself, always. SIZE_MAX: never. Default: what the
+    /// environment's SOCKLINE_SEND_BATCH says, "off" or a number, else 8. sockline_loop_metrics.batched_sends tells whether it
+    /// is used.
+    pub send_batch: usize,
 }
 
-// SAFETY: `repr(C)`, `size` first; zeroes are a number, no function and NULL.
+// SAFETY: `repr(C)`, `size` first; zeroes are numbers, no function and NULL.
 unsafe impl Versioned for sockline_loop_options {
     const NAME: &'static str = "sockline_loop_options";
 }
@@ -233,6 +238,7 @@ fn loop_options(given: sockline_loop_options) -> LoopOptions {
     });
     LoopOptions {
         max_events: given.max_events,
+        send_batch: given.send_batch,
         flush_hook: hook.map(|hook| Arc::new(move || hook.call()) as Arc<dyn Fn() + Send + Sync>),
         busy_poll: Duration::from_micros(given.busy_poll_us),
     }

@@ -61,7 +61,7 @@ layout!(sockline_tls_client_options: 13 words, size at 0, server_name at 40, ins
 layout!(sockline_tls_server_options: 9 words, size at 0, alpn at 48, min_version at 64);
 layout!(sockline_tls_info: 50 words, size at 0, version at 8, cipher_suite at 16, alpn at 80, server_name at 144);
 layout!(sockline_timings: 6 words, size at 0, upgrade_us at 40);
-layout!(sockline_loop_options: 5 words, size at 0, flush_hook_data at 24, busy_poll_us at 32);
+layout!(sockline_loop_options: 6 words, size at 0, flush_hook_data at 24, busy_poll_us at 32, send_batch at 40);
 layout!(sockline_options: 18 words, size at 0, settings at 48, queue at 56, local_address at 72, tls at 88, reconnect at 120, proxy_tls at 128, keep_request at 136);
 layout!(sockline_reconnect: 9 words, size at 0, no_retry at 48, outbox at 64);
 layout!(sockline_reconnecting_event: 6 words, size at 0, code at 12, error at 24, reason at 32);
@@ -71,8 +71,8 @@ layout!(sockline_http_request: 14 words, size at 0, headers at 72, body at 88, i
 layout!(sockline_http_answer: 6 words, size at 0, status at 8, headers at 16, body at 32);
 layout!(sockline_totals: 12 words, bytes_in at 0, buffered at 56, inflated_to at 88);
 layout!(sockline_connection_metrics: 14 words, size at 0, latency_us at 104);
-layout!(sockline_loop_metrics: 16 words, size at 0, totals at 24, empty_polls at 120);
-layout!(sockline_server_metrics: 17 words, size at 0, totals at 40);
+layout!(sockline_loop_metrics: 18 words, size at 0, totals at 24, empty_polls at 120, batches at 128, batched_sends at 136);
+layout!(sockline_server_metrics: 18 words, size at 0, totals at 40, batched_sends at 136);
 layout!(sockline_request: 12 words, size at 0, headers at 80);
 layout!(sockline_error_event: 9 words, size at 0, text at 16, tls_error at 36, response_body at 56);
 layout!(sockline_close_event: 4 words, size at 0, reason at 16);

@@ -67,6 +67,10 @@ pub struct sockline_loop_metrics {
     pub totals: sockline_totals,
     /// How often it has looked for events in vain instead of waiting; see sockline_loop_options.busy_poll_us.
     pub empty_polls: u64,
+    /// System calls that each made the sends of many sockets, by io_uring; see sockline_loop_options.send_batch.
+    pub batches: u64,
+    /// Sends in them; 0 says that each socket has sent by itself so far.
+    pub batched_sends: u64,
 }
 
 /// What a server has done, over all its threads. Start from SOCKLINE_SERVER_METRICS_INIT.
@@ -85,6 +89,8 @@ pub struct sockline_server_metrics {
     pub failed_handshakes: u64,
     /// Over its connections, HTTP included.
     pub totals: sockline_totals,
+    /// Sends of its loops that left together, by io_uring; see sockline_loop_metrics.batched_sends.
+    pub batched_sends: u64,
 }
 
 // SAFETY: `repr(C)`, `size` first, numbers only.
@@ -144,6 +150,8 @@ pub unsafe extern "C" fn sockline_loop_get_metrics(
             turns: counted.turns,
             totals: c_totals(&counted.totals),
             empty_polls: counted.empty_polls,
+            batches: counted.batches,
+            batched_sends: counted.batched_sends,
         };
         // SAFETY: the header asks for NULL or a struct as long as its size says.
         unsafe { fill_struct(metrics, shown) }.map(|()| OK)
@@ -168,6 +176,7 @@ pub unsafe extern "C" fn sockline_server_get_metrics(
             refused: counted.refused,
             failed_handshakes: counted.failed_handshakes,
             totals: c_totals(&counted.totals),
+            batched_sends: counted.batched_sends,
         };
         // SAFETY: the header asks for NULL or a struct as long as its size says.
         unsafe { fill_struct(metrics, shown) }.map(|()| OK)

@@ -1,11 +1,18 @@
 /* What a server does for many connections at once: topics, limits, origins; and what clients hear of a refusal. */
 
+#ifdef __linux__
+#define _GNU_SOURCE /* for syscall */
+#endif
+
 #include "support.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 #include <unistd.h>
 
 /* Three clients of one server; each connection's events are recorded on both sides. */
@@ -26,9 +33,9 @@ static void seat(sockline_ws ws, const sockline_request *request, void *user_dat
     CHECK_STATUS(SOCKLINE_OK, sockline_accept(ws, &options));
 }
 
-static void gather(struct crowd *crowd) {
+static void gather_on(sockline_loop *loop, struct crowd *crowd) {
     memset(crowd, 0, sizeof *crowd);
-    crowd->loop = new_loop();
+    crowd->loop = loop;
     sockline_handlers server_handlers = SOCKLINE_HANDLERS_INIT, handlers = recording();
     server_handlers.on_upgrade = seat;
     crowd->server = listen_here(crowd->loop, &server_handlers, crowd);
@@ -37,6 +44,8 @@ static void gather(struct crowd *crowd) {
         UNTIL(crowd->loop, has(&crowd->clients[i], 'o') && has(&crowd->serving[i], 'o'));
     }
 }
+
+static void gather(struct crowd *crowd) { gather_on(new_loop(), crowd); }
 
 static sockline_status subscribe(const struct record *serving, const char *filter) {
     return sockline_subscribe(serving->ws, filter, strlen(filter));
@@ -264,6 +273,48 @@ static void what_was_counted_can_be_read(void) {
     sockline_loop_free(crowd.loop);
 }
 
+/* Whether the system has what is needed to send to many at once. */
+static bool has_io_uring(void) {
+#if defined(__linux__) && defined(SYS_io_uring_setup)
+    enum { FEATURES = 5, SKIPS_COMPLETIONS = 1 << 11 };
+    uint32_t parameters[30] = {0};
+    long descriptor = syscall(SYS_io_uring_setup, 1, parameters);
+    if (descriptor >= 0) close((int)descriptor);
+    return descriptor >= 0 && (parameters[FEATURES] & SKIPS_COMPLETIONS);
+#else
+    return false;
+#endif
+}
+
+static void many_are_sent_to_by_one_call(size_t from, uint64_t expected) {
+    sockline_loop_options options = SOCKLINE_LOOP_OPTIONS_INIT;
+    options.send_batch = from;
+    sockline_loop *loop = NULL;
+    CHECK_STATUS(SOCKLINE_OK, sockline_loop_new(&options, &loop));
+    struct crowd crowd;
+    gather_on(loop, &crowd);
+    sockline_loop_metrics before = SOCKLINE_LOOP_METRICS_INIT, turned = SOCKLINE_LOOP_METRICS_INIT;
+    CHECK_STATUS(SOCKLINE_OK, sockline_loop_get_metrics(loop, &before));
+    CHECK_STATUS(SOCKLINE_OK, sockline_broadcast(crowd.server, SOCKLINE_TEXT, "to all", 6));
+    CHECK_STATUS(SOCKLINE_OK, sockline_loop_flush(loop));
+    CHECK_STATUS(SOCKLINE_OK, sockline_loop_get_metrics(loop, &turned));
+    CHECK(turned.batched_sends - before.batched_sends == expected);
+    CHECK(turned.batches - before.batches == (expected ? 1 : 0));
+    CHECK(turned.totals.bytes_out - before.totals.bytes_out == 3 * 8);
+    for (size_t i = 0; i < 3; i++)
+        UNTIL(loop, crowd.clients[i].len == 6 && memcmp(crowd.clients[i].data, "to all", 6) == 0);
+    sockline_server_metrics served = SOCKLINE_SERVER_METRICS_INIT;
+    CHECK_STATUS(SOCKLINE_OK, sockline_server_get_metrics(crowd.server, &served));
+    CHECK(served.batched_sends == turned.batched_sends);
+    sockline_loop_free(loop);
+}
+
+static void a_broadcast_leaves_by_one_call_or_by_many(void) {
+    many_are_sent_to_by_one_call(3, has_io_uring() ? 3 : 0);
+    many_are_sent_to_by_one_call(4, 0);
+    many_are_sent_to_by_one_call(SIZE_MAX, 0);
+}
+
 static void the_memory_of_the_process_is_limited(void) {
     struct crowd crowd;
     gather(&crowd);
@@ -363,6 +414,7 @@ int main(void) {
     RUN(cookies_go_along_and_the_answer_can_be_read);
     RUN(the_request_can_be_read_as_it_was_sent);
     RUN(what_was_counted_can_be_read);
+    RUN(a_broadcast_leaves_by_one_call_or_by_many);
     RUN(the_memory_of_the_process_is_limited);
     RUN(a_server_drains);
     return 0;

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -152,6 +156,38 @@ def test_the_callback_face_drains(run: Run) -> None:
         server.drain(1)
 
     run(main())
+
+
+def has_io_uring() -> bool:
+    """Whether the system has what is needed to send to many at once, asked of it directly."""
+    parameters = (ctypes.c_uint32 * 30)()
+    descriptor = ctypes.CDLL(None).syscall(425, 1, parameters)
+    if descriptor < 0:
+        return False
+    os.close(descriptor)
+    return bool(parameters[5] & 1 << 11)
+
+
+TO_MANY = """
+import asyncio
+import sockline
+
+async def main():
+    server = sockline.WebSocketServer("127.0.0.1")
+    clients = [await sockline.connect(f"ws://127.0.0.1:{server.port}") for _ in range(10)]
+    server.broadcast("to all")
+    assert [await client.recv() for client in clients] == ["to all"] * 10
+    print(server.metrics().batched_sends)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("setting", "least"), [("10", 10), ("11", 0), ("off", 0)])
+def test_a_broadcast_leaves_together_where_there_is_io_uring(setting: str, least: int) -> None:
+    env = {**os.environ, "SOCKLINE_SEND_BATCH": setting}
+    done = subprocess.run([sys.executable, "-c", TO_MANY], env=env, capture_output=True, text=True, check=True, timeout=WAIT)
+    assert int(done.stdout) == (least if has_io_uring() else 0)
 
 
 def test_what_happens_is_counted(run: Run) -> None:

@@ -31,6 +31,8 @@ export interface ServerMetrics extends Omit<Metrics, 'latency'> {
   readonly refused: number;
   /** TLS handshakes that came to nothing. */
   readonly failedHandshakes: number;
+  /** Sends that left together with others' by one system call, where the system has io_uring. */
+  readonly batchedSends: number;
 }
 
 /** Milliseconds; null for a step that was not needed. */

@@ -33,7 +33,7 @@ pub(crate) struct Server {
     threads: Guarded<Option<Arc<Threads>>>,
 }
 
-type ServerCounts = ([u64; 4], [u64; 12]);
+type ServerCounts = ([u64; 5], [u64; 12]);
 
 /// `sockline._options.Listening`.
 #[derive(FromPyObject)]
@@ -241,6 +241,7 @@ impl Server {
                 metrics.accepted,
                 metrics.refused,
                 metrics.failed_handshakes,
+                metrics.batched_sends,
             ];
             let totals = &metrics.totals;
             let sums = [

@@ -51,6 +51,13 @@ impl Conns {
         self.0.get_mut(segment)?.as_mut()?.places[place].as_mut()
     }
 
+    /// The same, to look at.
+    #[inline(always)]
+    pub(crate) fn see(&self, slot: u32) -> Option<&Conn> {
+        let (segment, place) = place(slot);
+        self.0.get(segment)?.as_ref()?.places[place].as_ref()
+    }
+
     /// The connection that has this handle.
     #[inline(always)]
     pub(crate) fn find(&mut self, id: Id) -> Option<&mut Conn> {

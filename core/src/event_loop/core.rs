@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use mio::event::Event;
 use mio::{Events, Poll, Registry, Token};
 
+use super::batching::Batching;
 use super::connection::{Conn, NEVER};
 use super::conns::Conns;
 use super::home::{AtHome, Resident};
@@ -64,6 +65,7 @@ pub(crate) struct LoopCore {
     /// What `on_sent` is still to say.
     pub(crate) reports: RefCell<Vec<Report>>,
     pub(crate) receive_buffer: RefCell<Vec<u8>>,
+    pub(crate) batching: RefCell<Batching>,
     /// Sockets to flush, to read on, to announce as open, and to take leave of.
     pub(crate) dirty: RefCell<Vec<u32>>,
     pub(crate) unread: RefCell<Vec<Id>>,
@@ -107,6 +109,7 @@ impl LoopCore {
             marks: RefCell::default(),
             reports: RefCell::default(),
             receive_buffer: RefCell::default(),
+            batching: RefCell::default(),
             dirty: RefCell::default(),
             unread: RefCell::default(),
             opened: RefCell::default(),
@@ -139,6 +142,7 @@ impl LoopCore {
         };
         *self.events.borrow_mut() = Some(Events::with_capacity(max_events.min(MAX_EVENTS)));
         shared.set_busy_poll(options.busy_poll);
+        *self.batching.borrow_mut() = Batching::new(options.send_batch);
         *self.options.borrow_mut() = options;
         *self.registry.borrow_mut() = Some(registry);
         *self.poll.borrow_mut() = Some(poll);
@@ -172,6 +176,7 @@ impl LoopCore {
         *self.marks.borrow_mut() = Vec::new();
         *self.reports.borrow_mut() = Vec::new();
         *self.receive_buffer.borrow_mut() = Vec::new();
+        *self.batching.borrow_mut() = Batching::default();
         *self.conns.borrow_mut() = Conns::default();
         *self.servers.borrow_mut() = HashMap::new();
         *self.registry.borrow_mut() = None;

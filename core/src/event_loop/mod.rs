@@ -6,6 +6,7 @@
 //! | `shared`, `slot`, `slots`, `counters` | what other threads may touch: handles, counters, the command queue |
 //! | `command`, `queueing`, `calls` | what is asked of the loop, asking it, and doing it |
 //! | `reading`, `messages`, `writing`, `outbox` | the path of a byte |
+//! | `batching` | the output of many sockets by one system call |
 //! | `parts` | messages sent in parts, and what waits for their end |
 //! | `tracking` | messages with a token or a deadline, and what a slow consumer loses |
 //! | `connection`, `ending` | what a connection is at, and how it ends |
@@ -28,6 +29,7 @@
 
 mod admission;
 mod adopting;
+mod batching;
 mod binding;
 #[cfg(feature = "redis")]
 mod burst;

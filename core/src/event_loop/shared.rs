@@ -50,6 +50,9 @@ pub(crate) struct Shared {
     /// Looks that were in vain, where the loop looks before it waits, and for how long it does, in nanoseconds.
     pub(crate) empty_polls: Count,
     busy_poll: AtomicU64,
+    /// Of the output of many sockets: system calls, and sends in them.
+    pub(crate) batches: Count,
+    pub(crate) batched_sends: Count,
     /// How many timers other threads have set.
     timers: AtomicU32,
     /// Which of the loops that have had this place has it now.
@@ -92,6 +95,8 @@ impl Shared {
         shared.slots.forget_ended();
         shared.turns.reset();
         shared.empty_polls.reset();
+        shared.batches.reset();
+        shared.batched_sends.reset();
         Ok(shared)
     }
 
@@ -119,6 +124,8 @@ impl Shared {
             turns: Count::default(),
             empty_polls: Count::default(),
             busy_poll: AtomicU64::new(0),
+            batches: Count::default(),
+            batched_sends: Count::default(),
             timers: AtomicU32::new(0),
             life: AtomicU32::new(0),
             epoch,

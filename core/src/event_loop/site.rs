@@ -147,6 +147,7 @@ impl Site {
                 let (connections, totals) = shared.slots.totals(Some(id.slot()));
                 metrics.connections += connections;
                 metrics.totals.add(&totals);
+                metrics.batched_sends += shared.batched_sends.get();
             }
         }
         metrics

@@ -18,6 +18,11 @@ use crate::metrics::LoopMetrics;
 pub struct LoopOptions {
     /// How many events the system may announce at once; 0 for the default, 1024.
     pub max_events: usize,
+    /// From how many sockets on the output of a turn leaves by one system call, where the system has io_uring (Linux 5.17 and
+    /// later) and lets it be used; elsewhere each socket sends by itself, always. `usize::MAX` for never, 0 for the default:
+    /// what the environment's `SOCKLINE_SEND_BATCH` says, `off` or a number, else 8. [`LoopMetrics::batched_sends`] tells
+    /// whether it is used.
+    pub send_batch: usize,
     /// For hosts that turn the loop by [`Loop::poll`]: called, once until it is done, when calls between turns have
     /// left something to send. The host then calls [`Loop::flush`] soon, which spares the loop waking itself through
     /// the system. It runs inside such calls, so it must not call the library.
@@ -34,6 +39,7 @@ impl fmt::Debug for LoopOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoopOptions")
             .field("max_events", &self.max_events)
+            .field("send_batch", &self.send_batch)
             .field("flush_hook", &self.flush_hook.is_some())
             .field("busy_poll", &self.busy_poll)
             .finish()
@@ -195,7 +201,11 @@ impl Loop {
 
     /// Sends what calls between turns have left, and delivers what they have brought about; for hosts with a
     /// [`LoopOptions::flush_hook`]. It may call handlers. Does nothing on other threads than the one that polls.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Forked`] in a child of the process whose loop it is.
     pub fn flush(&self) -> Result<()> {
+        fork::check()?;
         match self.shared.enter() {
             Some(core) => core.flush(),
             None => Ok(()),
@@ -209,6 +219,8 @@ impl Loop {
             connections,
             turns: self.shared.turns.get(),
             empty_polls: self.shared.empty_polls.get(),
+            batches: self.shared.batches.get(),
+            batched_sends: self.shared.batched_sends.get(),
             totals,
         }
     }

@@ -82,12 +82,13 @@ impl LoopCore {
 
     pub(crate) fn flush_dirty(&self) {
         let mut list = self.dirty.take();
+        self.send_together(&list);
         for slot in list.drain(..) {
             let id = self.with_slot(slot, |conn| {
                 conn.flags.set(Flag::Dirty, false);
-                conn.id
+                (!conn.is_at_rest()).then_some(conn.id)
             });
-            if let Some(id) = id {
+            if let Some(id) = id.flatten() {
                 self.write_on(id);
             }
         }
@@ -104,16 +105,21 @@ impl LoopCore {
         };
         let result = self.with_conn(id, |conn| {
             self.expire(conn);
-            if conn.flags.has(Flag::Broken) {
+            let taken = if conn.flags.take(Flag::Offered) || conn.flags.has(Flag::Broken) {
                 Ok(0)
             } else {
                 self.flush_outbox(conn)
+            };
+            if let Ok(count) = taken {
+                slot.sub_buffered(count);
             }
+            (taken, conn.is_at_rest())
         });
         match result {
             None => return,
-            Some(Ok(count)) => slot.sub_buffered(count),
-            Some(Err(error)) => self.write_failed(id, slot, &error),
+            Some((Ok(_), true)) if !self.has_reports() => return,
+            Some((Ok(_), _)) => {}
+            Some((Err(error), _)) => self.write_failed(id, slot, &error),
         }
         if self.with_conn(id, |conn| conn.flags.has(Flag::Broken)) == Some(true) {
             return self.read_what_is_left(id);
@@ -147,19 +153,27 @@ impl LoopCore {
         let taken = conn
             .outbox
             .flush(stream, |token| self.report(id, [token], SendOutcome::Taken));
+        self.note_flush(conn, taken.as_ref().map_or(0, |count| *count));
+        taken
+    }
+
+    /// The system was given what waits, and has taken so much.
+    pub(super) fn note_flush(&self, conn: &mut Conn, count: usize) {
         conn.flags.set(Flag::Blocked, !conn.outbox.is_empty());
-        if let Ok(count) = &taken {
-            conn.slot.counters.bytes_out.add(*count as u64);
-        }
+        conn.slot.counters.bytes_out.add(count as u64);
         if conn.has_answer_due() {
             self.mark_dirty(conn);
         }
-        taken
     }
 
     /// The same where nothing waits for its outcome but the counters.
     pub(crate) fn flush_now(&self, conn: &mut Conn) {
-        match self.flush_outbox(conn) {
+        let taken = self.flush_outbox(conn);
+        self.flushed(conn, taken);
+    }
+
+    pub(super) fn flushed(&self, conn: &mut Conn, taken: io::Result<usize>) {
+        match taken {
             Ok(count) => conn.slot.sub_buffered(count),
             Err(error) => {
                 conn.slot.sub_buffered(conn.outbox.len());
@@ -228,6 +242,18 @@ impl LoopCore {
         if cork.capacity() > KEPT_CORK {
             cork.shrink_to(KEPT_CORK);
         }
+    }
+}
+
+impl Conn {
+    /// Whether nothing is left to be done when what waited has left, as it is with nearly all.
+    fn is_at_rest(&self) -> bool {
+        self.outbox.is_empty()
+            && self.rare().is_none()
+            && self.is_open()
+            && !self.flags.has(Flag::Broken)
+            && !self.slot.is_over_mark()
+            && !self.has_tail()
     }
 }
 

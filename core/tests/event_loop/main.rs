@@ -47,6 +47,7 @@ mod shared;
 mod slow;
 mod spinning;
 mod threads;
+mod together;
 mod topics;
 #[cfg(feature = "redis")]
 mod topics_of_clusters;

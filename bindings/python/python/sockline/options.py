@@ -179,6 +179,8 @@ class ServerMetrics:
     """Connections that there was no room for, by the server's limits."""
     failed_handshakes: int = 0
     """TLS handshakes that came to nothing."""
+    batched_sends: int = 0
+    """Sends that left together with others' by one system call, where the system has io_uring."""
     bytes_in: int = 0
     """This and the following as in :class:`ConnectionMetrics`."""
     bytes_out: int = 0
