@@ -7,6 +7,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -142,6 +143,7 @@ impl LoopCore {
         };
         *self.events.borrow_mut() = Some(Events::with_capacity(max_events.min(MAX_EVENTS)));
         shared.set_busy_poll(options.busy_poll);
+        shared.send_batch.store(options.send_batch, Ordering::Relaxed);
         *self.batching.borrow_mut() = Batching::new(options.send_batch);
         *self.options.borrow_mut() = options;
         *self.registry.borrow_mut() = Some(registry);

@@ -5,7 +5,6 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use mio::Token;
 
@@ -81,7 +80,7 @@ pub(crate) fn listen(
     }
     let workers = worker_sockets
         .iter()
-        .map(|_| Worker::new(on.busy_poll()))
+        .map(|_| Worker::new(on))
         .collect::<Result<Vec<_>>>()?;
     let id = on.slots.allocate(Kind::Server)?;
     if let (Some(slot), Some(socket)) = (on.slots.get(id), sockets.first()) {
@@ -119,9 +118,11 @@ fn parts(first: Part, workers: &[Worker]) -> Box<[Part]> {
 }
 
 impl Worker {
-    fn new(busy_poll: Duration) -> Result<Worker> {
+    /// What a loop does by its options, its server's further loops do, too.
+    fn new(first: &Shared) -> Result<Worker> {
         let on_loop = Loop::new(LoopOptions {
-            busy_poll,
+            busy_poll: first.busy_poll(),
+            send_batch: first.send_batch.load(Ordering::Relaxed),
             ..LoopOptions::default()
         })?;
         let id = on_loop.shared().slots.allocate(Kind::Server)?;

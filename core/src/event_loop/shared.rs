@@ -50,6 +50,8 @@ pub(crate) struct Shared {
     /// Looks that were in vain, where the loop looks before it waits, and for how long it does, in nanoseconds.
     pub(crate) empty_polls: Count,
     busy_poll: AtomicU64,
+    /// As the loop's options have it.
+    pub(crate) send_batch: AtomicUsize,
     /// Of the output of many sockets: system calls, and sends in them.
     pub(crate) batches: Count,
     pub(crate) batched_sends: Count,
@@ -124,6 +126,7 @@ impl Shared {
             turns: Count::default(),
             empty_polls: Count::default(),
             busy_poll: AtomicU64::new(0),
+            send_batch: AtomicUsize::new(0),
             batches: Count::default(),
             batched_sends: Count::default(),
             timers: AtomicU32::new(0),
