@@ -116,7 +116,7 @@ fn who_reads_late_gets_every_byte_in_order_and_the_others_do_not_wait() {
     let on_loop = started(together());
     let (server, mut quick, _events) = many(&on_loop, 10);
     let mut late: Vec<Peer> = (0..10).map(|_| Peer::upgraded(port(server))).collect();
-    let message = |number: u8| vec![number; 5_000 + usize::from(number)];
+    let message = |number: u8| vec![number; 15_000 + usize::from(number)];
     for number in 0..MESSAGES {
         // Two make two pieces.
         for number in [number, !number] {
