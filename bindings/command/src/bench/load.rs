@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use sockline::{CloseEvent, Error, Handler, Message, MessageType, WebSocket};
+use sockline::{CloseEvent, Error, Handler, Home, Message, MessageType, WebSocket};
 
 use super::payload::Payload;
 use crate::arguments::Bench;
@@ -193,13 +193,21 @@ impl Peer {
         }
     }
 
-    /// Sends the first messages.
-    pub(super) fn start(&self, ws: WebSocket) {
-        let mut state = lock(&self.state);
-        for _ in 0..self.pipeline {
-            if !self.send(ws, &mut state) {
-                return;
+    /// Has the loop send the first messages. Sent from here, they could be overtaken by those that the first echoes have it
+    /// send.
+    pub(super) fn start(self: &Arc<Self>, ws: WebSocket) {
+        let peer = self.clone();
+        let begin = move || {
+            let mut state = lock(&peer.state);
+            for _ in 0..peer.pipeline {
+                if !peer.send(ws, &mut state) {
+                    return;
+                }
             }
+        };
+        // Without a loop the connection has ended, which is heard of.
+        if let Some(home) = Home::of(ws) {
+            home.run(Box::new(begin));
         }
     }
 
