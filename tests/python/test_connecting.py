@@ -134,6 +134,7 @@ def test_unix_sockets_work_both_ways(run: Run, tmp_path: Path) -> None:
                 await ours.send("to theirs")
                 assert await ours.recv() == "to theirs"
                 assert ours.request is not None and ours.request.path == "/target?query"
+                assert ours.request.headers["Host"] == "host.example"
 
     run(main())
 

@@ -253,7 +253,7 @@ def test_unix_sockets(role: str, tmp_path: Any) -> None:
             connection.send("x")
             assert connection.recv() == "x"
         with unix_connect(path, "ws://example.org/where", legacy=True) as connection:
-            assert connection.request.headers.get("Host", "example.org") == "example.org"
+            assert connection.request.headers["Host"] == "example.org"
             assert connection.request.path == "/where"
     for call in (unix_connect, lambda: unix_serve(echo)):
         with pytest.raises(ValueError):

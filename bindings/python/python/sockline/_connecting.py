@@ -9,6 +9,7 @@ import traceback
 import urllib.parse
 from collections.abc import Callable
 
+from ._options import header_list
 from .datastructures import Headers, HeadersLike
 from .exceptions import (
     InvalidHandshake,
@@ -38,6 +39,7 @@ __all__ = [
     "raise_if_fatal",
     "redirect_error",
     "request_headers",
+    "sent_headers",
     "target",
     "url",
 ]
@@ -150,6 +152,24 @@ def chosen_proxy(uri: str, proxy: str | bool | None, unix_path: str | None) -> s
     """The proxy that the argument ``proxy`` comes to, for the engine."""
     proxy = get_proxy(uri) if proxy is True and unix_path is None else proxy
     return proxy_url(proxy) if isinstance(proxy, str) else False
+
+
+def sent_headers(uri: str, headers: Headers, unix_path: str | None) -> list[tuple[str, str]]:
+    """The header lines for the engine. Over a Unix socket it doesn't know the URI's host."""
+    if unix_path is None or "Host" in headers:
+        return header_list(headers)
+    return [("Host", host(uri)), *header_list(headers)]
+
+
+def host(uri: str) -> str:
+    """What a request for this URI says as Host (RFC 6455 §4.1): the port only if it is not the scheme's own."""
+    try:
+        parsed = urllib.parse.urlsplit(uri)
+        name, port = parsed.hostname or "", parsed.port
+    except ValueError as error:
+        raise InvalidURI(uri, str(error)) from None
+    name = f"[{name}]" if ":" in name else name
+    return name if port in (None, 443 if is_secure(uri) else 80) else f"{name}:{port}"
 
 
 def url(uri: str, unix_path: str | None) -> str:

@@ -24,6 +24,7 @@ from .._connecting import (
     raise_if_fatal,
     redirect_error,
     request_headers,
+    sent_headers,
     target,
     url,
 )
@@ -34,7 +35,6 @@ from .._options import (
     Opening,
     check_subprotocols,
     deflate,
-    header_list,
     marks,
     message_limit,
     refuse_unsupported,
@@ -224,7 +224,7 @@ class connect:
         connection.request = Request(target(self.uri), self._headers.copy())
         opening = Opening(
             self._subprotocols,
-            header_list(self._headers),
+            sent_headers(self.uri, self._headers, self._unix_path),
             self._open_timeout,
             self._limits,
             self._local_address,

@@ -25,6 +25,7 @@ from .._connecting import (
     raise_if_fatal,
     redirect_error,
     request_headers,
+    sent_headers,
     target,
     url,
 )
@@ -35,7 +36,6 @@ from .._options import (
     Opening,
     check_subprotocols,
     deflate,
-    header_list,
     marks,
     message_limit,
     refuse_unsupported,
@@ -167,9 +167,10 @@ class reconnect:
         self.reconnect_delays = reconnect_delays
         self.logger: LoggerLike = logger or logging.getLogger("sockline")
         self._headers = request_headers(origin, additional_headers, user_agent_header)
+        self._unix_path = os.fsdecode(path) if unix and path is not None else None
         self._opening = Opening(
             check_subprotocols(subprotocols),
-            header_list(self._headers),
+            sent_headers(uri, self._headers, self._unix_path),
             open_timeout,
             limits,
             kwargs.pop("source_address", None),
@@ -179,7 +180,6 @@ class reconnect:
             proxy_tls=client_tls(proxy_ssl, proxy_server_hostname),
             keep_request=True,
         )
-        self._unix_path = os.fsdecode(path) if unix and path is not None else None
         self._queue = marks("max_queue", max_queue)
         self._factory = create_connection or ClientConnection
         self._sock = sock
