@@ -2,6 +2,7 @@
 // What the tests of clusters share: a Redis on a port of its own, and servers of both kinds in one cluster.
 
 const { spawn } = require('node:child_process');
+const { randomInt } = require('node:crypto');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const net = require('node:net');
@@ -71,13 +72,20 @@ class Redis {
   }
 }
 
+/** Below those that systems give to outgoing connections, which could take it before it is listened on. */
 async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(11_000, 22_000);
+    const server = net.createServer().listen(port);
+    try {
+      await once(server, 'listening');
+    } catch {
+      continue; // somebody has it
+    }
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** Each way for servers to tell each other: the options of one cluster, and the adapters of both kinds. */
