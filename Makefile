@@ -30,7 +30,7 @@ help:
 	@echo 'make build     libraries, bindings (.venv, examples/node/node_modules) and examples'
 	@echo 'make chat      build, then the chat at http://localhost:$(PORT)  (PORT=…)'
 	@echo 'make cluster   the same with three servers behind nginx  (PORT=… STICKY=cookie, route or address)'
-	@echo 'make test      all tests; make lint test-rust test-c test-counts test-python test-node test-interop test-install are its parts'
+	@echo 'make test      all tests; make lint test-rust test-c test-counts test-python test-node test-interop test-install test-docs are its parts'
 	@echo 'make counts    instructions per message, against tests/counts/baseline.json; make counts-accept takes what is new'
 	@echo 'make bench     side by side with other libraries  (ONLY=echo,tls ROUNDS=31 PEERS=sockline_c,raw_tcp PUBLISH=1)'
 	@echo 'make autobahn  Autobahn|Testsuite against every language in both roles  (FACE="rust c python coroutine node")'

@@ -9,7 +9,7 @@
 //! | `batching` | the output of many sockets by one system call |
 //! | `parts` | messages sent in parts, and what waits for their end |
 //! | `tracking` | messages with a token or a deadline, and what a slow consumer loses |
-//! | `connection`, `ending` | what a connection is at, and how it ends |
+//! | `conns`, `connection`, `ending` | the table of connections, what one is at, and how it ends |
 //! | `progress` | whether a silent peer takes what it is sent |
 //! | `pongs` | answers to pings of a peer that doesn't read them |
 //! | `memory` | what all loops keep of messages, against one budget |
