@@ -136,6 +136,8 @@ cmake_programs() {
     cmake --build "$work/cmake-moved" --target echo_server >/dev/null
     readelf --dynamic "$work/cmake-moved/echo_server" | grep -q 'RUNPATH.*moved/prefix/lib' || fail "the moved library was not taken"
     rm -rf "$work/moved"
+    version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
+    cmake -S "$here/versions" -B "$work/cmake-versions" -DCMAKE_PREFIX_PATH="$prefix" -DVERSION="$version" >/dev/null
     echo "programs are built by CMake, with sockline::sockline and sockline::sockline_static"
 }
 
