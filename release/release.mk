@@ -38,6 +38,7 @@ $(NPM)/.packed: $(ADDON) $(NODE_SOURCES) target/notices/node
 # ── the release ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 $(TOOLS)/.installed: release/requirements.txt
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tests/tools/need python3-venv
 	$(PYTHON) -m venv $(TOOLS)
 	$(TOOLS)/bin/python -m pip install --quiet -r release/requirements.txt
 	@touch $@
