@@ -13,13 +13,27 @@ from api_c import page_of as c_page  # noqa: E402
 BLOCK = re.compile(r"<!-- from (\S+) -->\n```\w*\n(.*?)```", re.DOTALL)
 TEST = re.compile(r"`([\w./-]+)::([^`]+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+ANCHOR = re.compile(r"\]\((?!https?:)([^)#]*)#([^)]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 PICTURE = re.compile(r'\bsrc(?:set)?="(?!https?:)([^"]+)"')
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+MAKE = re.compile(r"`make ([a-z0-9-]+)")
+MADE = re.compile(r"^(?:sudo )?make ([a-z][a-z0-9-]*)", re.MULTILINE)  # in a block
+COMMAND = re.compile(r"\bsockline (connect|listen|io|bench)\b([^`|>#\n]*)")
+FLAG = re.compile(r" (--?[a-z][a-z-]*)")
+STATUS = re.compile(r"/\*\* ((?:(?!\*/).)*?) ?\*/\n    (SOCKLINE_ERR_\w+) = (-\d+),", re.DOTALL)
 
 
 def tracked(pattern: str) -> list[Path]:
     listed = subprocess.run(["git", "ls-files", pattern], cwd=ROOT, capture_output=True, text=True, check=True)
     return [ROOT / line for line in listed.stdout.splitlines()]
+
+
+def anchors(document: Path) -> set[str]:
+    """What a link into a page may name: its headings, as GitHub and mdBook write them."""
+    titles = HEADING.findall(FENCE.sub("", document.read_text()))
+    shown = [re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", title).lower() for title in titles]
+    return {re.sub(r"[^\w -]", "", title).replace(" ", "-") for title in shown}
 
 
 def has_test(path: str, name: str) -> bool:
@@ -48,10 +62,19 @@ class Documents(unittest.TestCase):
                 with self.subTest(document=document.name, link=target):
                     self.assertTrue((document.parent / target).exists())
 
+    def test_links_into_pages_name_a_heading(self) -> None:
+        for document in tracked("*.md"):
+            for target, anchor in ANCHOR.findall(FENCE.sub("", document.read_text())):
+                page = document.parent / target if target else document
+                if page.suffix == ".md":
+                    with self.subTest(document=document.name, link=f"{target}#{anchor}"):
+                        self.assertIn(anchor, anchors(page))
+
     def test_every_make_target_that_is_named_exists(self) -> None:
         makefile = "\n".join(path.read_text() for path in [ROOT / "Makefile", *tracked("*.mk")])
         for document in tracked("*.md"):
-            for target in re.findall(r"`make ([a-z0-9-]+)", document.read_text()):
+            text = document.read_text()
+            for target in MAKE.findall(text) + MADE.findall("\n".join(FENCE.findall(text))):
                 with self.subTest(document=document.name, target=target):
                     self.assertRegex(makefile, rf"(?m)^{target}:")
 
@@ -69,6 +92,23 @@ class Documents(unittest.TestCase):
                 with self.subTest(row=row):
                     self.assertRegex(row.split("|")[3], TEST)
 
+    def test_the_command_has_the_flags_that_are_named(self) -> None:
+        manual = (ROOT / "docs/command.md").read_text()
+        for document in tracked("*.md"):
+            for command, rest in COMMAND.findall(document.read_text()):
+                usage = manual[manual.index(f"Usage: sockline {command}") : manual.index(f"<!-- help {command} -->")]
+                for flag in FLAG.findall(rest):
+                    with self.subTest(document=document.name, command=command, flag=flag):
+                        self.assertRegex(usage, rf"(?m)^ .*?{flag}[,= [\n]")
+
+    def test_the_table_of_errors_is_the_headers(self) -> None:
+        told = STATUS.findall((ROOT / "include/sockline.h").read_text())
+        self.assertGreater(len(told), 30)
+        page = (ROOT / "docs/guides/errors.md").read_text()
+        for text, name, number in told:
+            with self.subTest(name=name):
+                meaning = " ".join(text.replace("\n     *", " ").split())
+                self.assertIn(f"| `{name}` | {number} | {meaning} |\n", page)
 
     def test_the_site_has_every_page(self) -> None:
         chapters = {(ROOT / "docs" / target).resolve() for target in re.findall(r"\(([^)]+\.md)\)", (ROOT / "docs/SUMMARY.md").read_text())}
