@@ -32,6 +32,8 @@ ack [JSON…]         answers the oldest event that asks for it
 disconnect          leaves the namespace; connect comes back
 Ctrl-C and Ctrl-D leave";
 
+const URL_HINT: &str = "a URL looks like http://host:port/namespace, or https:// for TLS";
+
 pub(crate) fn run(arguments: &Io) -> Result<i32, Failure> {
     let url = options::url(&arguments.url, "http");
     let namespace = match &arguments.namespace {
@@ -50,7 +52,12 @@ pub(crate) fn run(arguments: &Io) -> Result<i32, Failure> {
         timeout: Some(arguments.reach.connect_timeout),
         ..ManagerOptions::default()
     };
-    let manager = Manager::new(Some(&on_loop), &url, settings, Some(hearer.clone())).map_err(beginning)?;
+    let manager = Manager::new(Some(&on_loop), &url, settings, Some(hearer.clone())).map_err(|error| {
+        match error.code() {
+            ErrorCode::InvalidUrl => Failure::beginning(&error).with_hint(URL_HINT),
+            _ => Failure::beginning(&error),
+        }
+    })?;
     let socket_settings = SocketOptions {
         auth: arguments.auth.clone().map_or(Auth::None, Auth::Json),
         ..SocketOptions::default()

@@ -106,6 +106,7 @@ pub(crate) struct Connect {
 #[derive(Debug, Args)]
 pub(crate) struct Listen {
     /// The port; 0 for any that is free
+    #[arg(value_parser = values::port)]
     pub(crate) port: u16,
     /// The address to listen on; "::" for all
     #[arg(long, value_name = "HOST", default_value = "localhost")]

@@ -51,6 +51,12 @@ pub(super) fn size(text: &str) -> Result<usize, String> {
     Ok(bytes)
 }
 
+/// A port to listen on.
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    text.parse()
+        .map_err(|_| "a port is a number from 0 to 65535, where 0 is any that is free".to_owned())
+}
+
 /// A header as it stands in a request.
 pub(super) fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text

@@ -6,8 +6,9 @@ use std::time::Duration;
 pub(crate) fn duration(duration: Duration) -> String {
     let nanos = duration.as_nanos() as f64;
     match nanos {
-        n if n < 1e6 => format!("{} µs", digits(n / 1e3)),
-        n if n < 1e9 => format!("{} ms", digits(n / 1e6)),
+        // What would be rounded up to a thousand is one of the next unit.
+        n if n < 999.5e3 => format!("{} µs", digits(n / 1e3)),
+        n if n < 999.5e6 => format!("{} ms", digits(n / 1e6)),
         n => format!("{} s", digits(n / 1e9)),
     }
 }
@@ -70,7 +71,10 @@ mod tests {
         let shown = |nanos| duration(Duration::from_nanos(nanos));
         assert_eq!(shown(0), "0.00 µs");
         assert_eq!(shown(12_345), "12.3 µs");
+        assert_eq!(shown(999_400), "999 µs");
+        assert_eq!(shown(999_600), "1.00 ms");
         assert_eq!(shown(1_500_000), "1.50 ms");
+        assert_eq!(shown(999_700_000), "1.00 s");
         assert_eq!(shown(999_000_000), "999 ms");
         assert_eq!(shown(61_000_000_000), "61.0 s");
     }
