@@ -65,5 +65,6 @@ def page_of(header: str) -> str:
     for title, text in zip(parts[1::2], parts[2::2]):
         items = [item_page(found["comment"], found["code"]) for found in ITEM.finditer(text)]
         if items:
-            page += f"\n## {title}\n\n" + "\n".join(items)
+            name, _, more = title.partition(". ")
+            page += "\n\n".join([f"\n## {name}", *([escape(more)] if more else []), "\n".join(items)])
     return page

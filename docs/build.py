@@ -11,10 +11,12 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from api_c import page_of as c_page
 from api_python import page_of as python_page
+from check_links import broken
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -41,10 +43,11 @@ def chapters() -> list[Path]:
 
 
 def place_of(page: Path) -> Path:
-    """Where a page is on the site. The first one, README.md, is its index."""
-    if page.is_relative_to(DOCS):
-        return page.relative_to(DOCS)
-    return Path("README.md") if page == ROOT / "README.md" else Path("project") / page.relative_to(ROOT)
+    """Where a page is on the site. The first one, README.md, is its index, and others are those of their folders."""
+    named = page.with_name("index.md") if page.name == "README.md" else page
+    if named.is_relative_to(DOCS):
+        return named.relative_to(DOCS)
+    return Path("index.md") if page == ROOT / "README.md" else Path("project") / named.relative_to(ROOT)
 
 
 def stage(page: Path, places: dict[Path, Path]) -> None:
@@ -115,6 +118,9 @@ def main() -> None:
     write_api()
     shutil.copy(DOCS / "book.toml", STAGE)
     subprocess.run([os.environ.get("MDBOOK", "mdbook"), "build", str(STAGE)], check=True)
+    wrong = list(broken(SITE))
+    if wrong:
+        sys.exit("links that lead nowhere:\n  " + "\n  ".join(wrong))
     print(f"the site is at {SITE.relative_to(ROOT)}/index.html")
 
 

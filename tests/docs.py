@@ -19,6 +19,7 @@ PICTURE = re.compile(r'\bsrc(?:set)?="(?!https?:)([^"]+)"')
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 MAKE = re.compile(r"`make ([a-z0-9-]+)")
 MADE = re.compile(r"^(?:sudo )?make ([a-z][a-z0-9-]*)", re.MULTILINE)  # in a block
+RUN = re.compile(r"run: (?!apk).*\bmake ([a-z][a-z0-9-]*)")
 COMMAND = re.compile(r"\bsockline (connect|listen|io|bench)\b([^`|>#\n]*)")
 FLAG = re.compile(r" (--?[a-z][a-z-]*)")
 STATUS = re.compile(r"/\*\* ((?:(?!\*/).)*?) ?\*/\n    (SOCKLINE_ERR_\w+) = (-\d+),", re.DOTALL)
@@ -76,6 +77,10 @@ class Documents(unittest.TestCase):
             text = document.read_text()
             for target in MAKE.findall(text) + MADE.findall("\n".join(FENCE.findall(text))):
                 with self.subTest(document=document.name, target=target):
+                    self.assertRegex(makefile, rf"(?m)^{target}:")
+        for workflow in tracked(".github/workflows/*.yml"):
+            for target in RUN.findall(workflow.read_text()):
+                with self.subTest(workflow=workflow.name, target=target):
                     self.assertRegex(makefile, rf"(?m)^{target}:")
 
     def test_every_test_that_is_named_exists(self) -> None:
