@@ -181,10 +181,11 @@ test-install-c: lib
 test-packages: python npm
 	cd tests/install && $(PYTHON) -m unittest test_contents test_rooms test_version
 
-test-docs: python node c
+test-docs: python $(VENV)/.test node c
 	@command -v g++ >/dev/null || tests/tools/need g++
 	tests/tools/need pkg-config openssl redis-server
 	cd bindings/node && npm ci --no-audit --no-fund --ignore-scripts
+	$(VENV)/bin/actionlint
 	$(PYTHON) tests/docs.py
 	$(PYTHON) tests/docs_programs.py
 	$(PYTHON) -m unittest discover -s core/benches/side_by_side
