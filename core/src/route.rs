@@ -264,7 +264,7 @@ impl Exchange {
     fn settle(&mut self, answer: HttpAnswer) {
         match self.owed_to.take() {
             Some(Client::Ours(connection)) => event_loop::answer(connection, self.id, answer),
-            Some(Client::Foreign(give)) => give(answer),
+            Some(Client::Foreign(give)) => event_loop::give(self.id, move || give(answer)),
             None => {}
         }
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import runpy
 import weakref
 from collections.abc import Awaitable, Callable
@@ -40,6 +41,46 @@ def chatty_server(**options: Any) -> tuple[socketio.AsyncServer, Recorder]:
         recorder.note("disconnect", sid, reason)
 
     return sio, recorder
+
+
+def test_a_post_is_answered_before_what_it_brings_about() -> None:
+    """Else a polling client of python-socketio's that says goodbye meanwhile waits for the next ping."""
+
+    async def main() -> None:
+        sio = socketio.AsyncServer()
+
+        @sio.event
+        def echo(sid: str, value: Any) -> Any:
+            return value
+
+        app, order = socketio.ASGIApp(sio), []
+
+        async def ask(name: str, method: str, query: str, body: bytes = b"") -> str:
+            coming = asyncio.Queue[Any]()  # after the body it never tells anything
+            coming.put_nowait({"type": "http.request", "body": body})
+            sent: list[Any] = []
+
+            async def send(event: Any) -> None:
+                if not sent:
+                    order.append(name)
+                sent.append(event)
+
+            query = f"EIO=4&transport=polling{query}"
+            scope = {"type": "http", "method": method, "path": "/socket.io/", "query_string": query.encode(), "headers": [], "client": ("127.0.0.1", 1)}
+            await app(scope, coming.get, send)
+            return bytes(sent[1]["body"]).decode()
+
+        session = "&sid=" + json.loads((await ask("open", "GET", ""))[1:])["sid"]
+        for packet, answer in (b"40", "40{"), (b'421["echo",7]', "431[7]"):
+            getting = asyncio.create_task(ask("get", "GET", session))
+            await asyncio.sleep(0)  # it is asked
+            order.clear()
+            assert await ask("post", "POST", session, packet) == "ok"
+            assert (await asyncio.wait_for(getting, WAIT)).startswith(answer)
+            assert order == ["post", "get"]
+        await sio.shutdown()
+
+    asyncio.run(main())
 
 
 @ASGI_SERVERS

@@ -54,6 +54,27 @@ for (const { carrier, transports } of CARRIERS) {
   }
 }
 
+// Else a polling client of python-socketio's that says goodbye meanwhile waits for the next ping.
+test('a POST is answered before what it brings about', async () => {
+  const httpServer = http.createServer();
+  const server = await attached(httpServer);
+  const order = [];
+  httpServer.prependListener('request', (request, response) => response.once('prefinish', () => order.push(request.method)));
+  server.on('connection', (socket) => socket.on('echo', (value, answer) => answer(value)));
+  const url = `${server.url}/socket.io/?EIO=4&transport=polling`;
+  const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1));
+  const ask = async (options) => (await fetch(`${url}&sid=${sid}`, options)).text();
+  for (const [packet, answer] of [['40', '40{'], ['421["echo",7]', '431[7]']]) {
+    const waits = new Promise((resolve) => httpServer.prependOnceListener('request', () => setImmediate(resolve)));
+    const got = ask();
+    await waits;
+    order.length = 0;
+    assert.strictEqual(await ask({ method: 'POST', body: packet }), 'ok');
+    assert.ok((await got).startsWith(answer));
+    assert.deepStrictEqual(order, ['POST', 'GET']);
+  }
+});
+
 test('other requests and upgrades stay with the application', async () => {
   const httpServer = http.createServer((request, response) => response.end(`mine: ${request.url}`));
   const server = await attached(httpServer, { destroyUpgradeTimeout: 20 });

@@ -78,38 +78,42 @@ impl UnderWay {
     fn answer(&self, answer: HttpAnswer) {
         let owed = UNDER_WAY.lock().remove(&self.0);
         if let Some(Progress::Owed(_, _, exchange)) = owed {
-            respond(exchange, answer);
+            exchange.respond(answer);
         }
     }
 }
 
-/// While a route looks at a request: that one's exchange, and what it answers to others meanwhile.
-type Looking = (u64, Vec<(Exchange, HttpAnswer)>);
+/// While a request is looked at: its exchange, and the answers to others that are brought about meanwhile.
+type Looking = (u64, Vec<Box<dyn FnOnce()>>);
 
 thread_local!(static LOOKING: RefCell<Option<Looking>> = const { RefCell::new(None) });
 
-/// Has a route look at a request. What it answers to it at once is given first, then what it brings about for others, as where
-/// connections are our own: a client of python-socketio that has the event before its POST is answered forgets to say goodbye,
-/// and waits for the next ping.
-fn look_at(exchange: u64, look: impl FnOnce()) {
+/// Has somebody look at a request, on a loop's thread. What is answered to it at once is given first, then what it brings about for
+/// others whose connections are another server's, as where they are our own: a client of python-socketio that has the event before
+/// its POST is answered forgets to say goodbye, and waits for the next ping.
+pub(crate) fn look_at(exchange: u64, look: impl FnOnce()) {
     LOOKING.set(Some((exchange, Vec::new())));
     look();
     let held = LOOKING.take().map_or(Vec::new(), |(_, held)| held);
-    for (exchange, answer) in held {
-        exchange.respond(answer);
+    for answer in held {
+        answer();
     }
 }
 
-fn respond(exchange: Exchange, answer: HttpAnswer) {
-    let at_once = LOOKING.with_borrow_mut(|looking| match looking {
-        Some((own, held)) if *own != exchange.id() => {
-            held.push((exchange, answer));
-            None
+/// Gives an answer to another server, now or when the request that is looked at has its own.
+pub(crate) fn give(exchange: u64, answer: impl FnOnce() + 'static) {
+    let mut answer = Some(answer);
+    // A thread that ends looks at nothing any more.
+    let _ = LOOKING.try_with(|looking| {
+        if let Some((own, held)) = &mut *looking.borrow_mut()
+            && *own != exchange
+            && let Some(answer) = answer.take()
+        {
+            held.push(Box::new(answer));
         }
-        _ => Some((exchange, answer)),
     });
-    if let Some((exchange, answer)) = at_once {
-        exchange.respond(answer);
+    if let Some(answer) = answer {
+        answer();
     }
 }
 

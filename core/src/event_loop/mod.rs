@@ -97,7 +97,7 @@ pub(crate) use self::burst::Burst;
 pub(crate) use self::command::Call;
 pub(crate) use self::connecting::{ConnectPlan, Purpose};
 pub(crate) use self::draining::drain;
-pub(crate) use self::elsewhere::{cut, handle, home_of_server, upgraded};
+pub(crate) use self::elsewhere::{cut, give, handle, home_of_server, look_at, upgraded};
 pub(crate) use self::exchange::{answer, pass};
 #[cfg(feature = "redis")]
 pub(crate) use self::fork::{check as check_fork, watch as watch_forks};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use sockline::http::Request;
 use sockline::io::{Data, EmitOptions, ForeignOutlet, ForeignWebSocket};
-use sockline::{MessageType, Refusal, Sent};
+use sockline::{Exchange, HttpRequest, MessageType, Refusal, Sent};
 
 use crate::fixture::{Fixture, Poller, serve, serve_with, set};
 use crate::support::PATIENCE;
@@ -259,4 +259,49 @@ fn closing_the_server_closes_it() {
     fixture.hears(&["disconnecting server shutting down 1"]);
     fixture.hears(&["disconnect / server shutting down"]);
     fixture.hears(&["server closed"]);
+}
+
+/// A request that another server has read; its answer's body comes behind what it is called.
+fn request(
+    fixture: &Fixture,
+    name: &'static str,
+    method: &str,
+    query: &str,
+    body: &str,
+    answers: &Sender<(&'static str, String)>,
+) {
+    let answers = answers.clone();
+    let target = format!("/socket.io/?EIO=4&transport=polling{query}");
+    fixture.io.handle_request(HttpRequest {
+        head: Request::of(method, &target, [(&b"host"[..], &b"h"[..])]).unwrap(),
+        body: body.as_bytes().to_vec(),
+        remote: None,
+        secure: false,
+        exchange: Exchange::foreign(Box::new(move |answer| {
+            let _ = answers.send((name, String::from_utf8(answer.body).unwrap()));
+        })),
+    });
+}
+
+#[test]
+fn a_post_is_answered_before_what_it_brings_about() {
+    let fixture = serve();
+    set(
+        &fixture.handler.on_event,
+        Box::new(|_, event| drop(event.ack.unwrap().send(event.args, &[]))),
+    );
+    let (sender, answers) = unbounded();
+    let next = || answers.recv_timeout(PATIENCE).unwrap();
+    request(&fixture, "open", "GET", "", "", &sender);
+    let (_, opened) = next();
+    let opened: serde_json::Value = serde_json::from_str(&opened[1..]).unwrap();
+    let session = format!("&sid={}", opened["sid"].as_str().unwrap());
+    request(&fixture, "get", "GET", &session, "", &sender);
+    request(&fixture, "post", "POST", &session, "40", &sender);
+    assert_eq!(next(), ("post", "ok".to_owned()));
+    assert_eq!(next().0, "get");
+    request(&fixture, "get", "GET", &session, "", &sender);
+    request(&fixture, "post", "POST", &session, r#"421["a",1]"#, &sender);
+    assert_eq!(next(), ("post", "ok".to_owned()));
+    assert_eq!(next(), ("get", "431[1]".to_owned()));
 }

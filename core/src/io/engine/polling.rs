@@ -11,6 +11,7 @@ use crate::engineio::server::Received;
 use crate::engineio::{
     Packet, ParseError, PayloadType, Payloads, Version, decode_binary_payload, decode_payload, jsonp,
 };
+use crate::event_loop::look_at;
 use crate::route::HttpRequest;
 
 impl Session {
@@ -21,7 +22,9 @@ impl Session {
             return self.serve(request);
         }
         // The home may have changed when it gets there.
-        home.run(Box::new(move || self.request_came(request)));
+        home.run(Box::new(move || {
+            look_at(request.exchange.id(), || self.request_came(request));
+        }));
     }
 
     fn serve(&self, request: HttpRequest) {

@@ -11,7 +11,7 @@ use super::question::Question;
 use super::session::Session;
 use super::{Engine, EngineHandler, Handshake};
 use crate::engineio::{Denial, Known, Transport, Verified, verify};
-use crate::event_loop::Home;
+use crate::event_loop::{Home, look_at};
 use crate::http::Request;
 use crate::route::{HttpRequest, Route};
 use crate::server::UpgradeRequest;
@@ -86,11 +86,13 @@ impl Engine {
     }
 
     /// Serves a request that another HTTP server has read, and that is no upgrade: soon, on the loop of this thread if it
-    /// has one, else on the engine's own home.
+    /// has one, else on the engine's own home. What it brings about for other requests is answered after it.
     pub(crate) fn handle(self: &Arc<Self>, request: HttpRequest) {
         let home = Home::current().unwrap_or(self.home);
         let engine = self.clone();
-        home.run(Box::new(move || engine.serve(request, home)));
+        home.run(Box::new(move || {
+            look_at(request.exchange.id(), || engine.serve(request, home));
+        }));
     }
 
     /// The client that waits for the answer to such a request has gone.
