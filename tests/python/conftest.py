@@ -19,7 +19,9 @@ from websockets.asyncio.server import serve as foreign_serve
 import sockline
 
 SECONDS = 60
-"""No test takes so long: one that does hangs, and says where."""
+"""No test takes so long: one that does hangs, and says where. Those that work long say so by ``@pytest.mark.seconds(…)``: on a
+machine that does much else besides they take several times as long.
+"""
 
 ROLES = pytest.mark.parametrize("role", ["client", "server", "both"])
 """Which side is ours; the other one is that of websockets."""
@@ -27,9 +29,14 @@ ROLES = pytest.mark.parametrize("role", ["client", "server", "both"])
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "seconds(limit): how long the test may take")
+
+
 @pytest.fixture(autouse=True)
-def time_limit() -> Iterator[None]:
-    faulthandler.dump_traceback_later(SECONDS, exit=True)
+def time_limit(request: pytest.FixtureRequest) -> Iterator[None]:
+    mark = request.node.get_closest_marker("seconds")
+    faulthandler.dump_traceback_later(mark.args[0] if mark else SECONDS, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
 

@@ -26,7 +26,7 @@ url = f"ws://127.0.0.1:{server.port}"
 
 def script(body: str) -> subprocess.CompletedProcess[str]:
     # From 3.12 on Python itself warns of forks of processes that have threads.
-    return subprocess.run([sys.executable, "-W", "ignore::DeprecationWarning", "-c", PRELUDE + body], capture_output=True, text=True, timeout=30)
+    return subprocess.run([sys.executable, "-W", "ignore::DeprecationWarning", "-c", PRELUDE + body], capture_output=True, text=True, timeout=50)
 
 
 EXITS = {
@@ -89,6 +89,7 @@ print(done.wait(10))
     assert len(refusals) == 3 and all("fork" in refusal for refusal in refusals)
 
 
+@pytest.mark.seconds(300)
 def test_a_thousand_loops_leave_no_descriptor() -> None:
     async def main(orderly: bool) -> None:
         async with our_server() as url:
@@ -142,6 +143,7 @@ def test_a_loop_that_is_closed_first_takes_its_connections_along() -> None:
     assert open_descriptors() <= before
 
 
+@pytest.mark.seconds(180)
 def test_messages_leave_nothing_in_memory(run: Run) -> None:
     async def main() -> None:
         async with our_server() as url, sockline.connect(url) as connection:
@@ -165,6 +167,7 @@ def test_messages_leave_nothing_in_memory(run: Run) -> None:
     run(main())
 
 
+@pytest.mark.seconds(300)  # mypy reads the whole package
 def test_the_stubs_match_the_module() -> None:
     command = [sys.executable, "-m", "mypy.stubtest", "sockline._native"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "MYPYPATH": ""})

@@ -75,8 +75,73 @@ with connect(url) as connection:
 
 
 def script(body: str) -> tuple[int, str, str]:
-    ran = subprocess.run([sys.executable, "-c", PRELUDE + body], capture_output=True, text=True, timeout=30)
+    ran = subprocess.run([sys.executable, "-c", PRELUDE + body], capture_output=True, text=True, timeout=50)
     return ran.returncode, ran.stdout, ran.stderr
+
+
+SOCKET_IO = """
+from sockline import socketio
+
+async def main():
+    sio = socketio.AsyncServer()
+
+    @sio.event
+    async def never(sid):
+        await asyncio.sleep(3600)
+
+    async def tick():
+        while True:
+            await sio.emit("tick")
+            await sio.sleep(0.001)
+
+    sio.start_background_task(tick)
+    listener = await sio.listen("127.0.0.1", 0)
+    there = "http://127.0.0.1:%d" % listener.sockets[0].getsockname()[1]
+    clients = []
+    for transports in (["websocket"], ["polling"], None):
+        client, heard = socketio.AsyncClient(), asyncio.Event()
+        client.on("tick", heard.set)
+        await client.connect(there, transports=transports)
+        await heard.wait()
+        clients += [client, asyncio.create_task(client.call("never")), asyncio.create_task(client.wait())]
+    return sio, listener, clients
+"""
+EXITS["Socket.IO with pending tasks"] = f"{SOCKET_IO}\nliving = asyncio.run(main())"
+EXITS["Socket.IO with threads"] = """
+from sockline import socketio
+sio = socketio.Server()
+listener = sio.listen("127.0.0.1", 0)
+heard = threading.Event()
+clients = [socketio.Client() for _ in range(2)]
+for client, transport in zip(clients, ("websocket", "polling")):
+    client.connect(f"http://127.0.0.1:{listener.port}", transports=[transport])
+clients[0].on("tick", lambda: heard.set())
+def tick():
+    while True:
+        sio.emit("tick")
+        sio.sleep(0.001)
+sio.start_background_task(tick)
+threading.Thread(target=clients[1].wait, daemon=True).start()
+heard.wait()
+"""
+DAEMON = """
+busy = threading.Event()
+async def answer(ws):
+    async for message in ws:
+        await ws.send(message)
+async def main():
+    async with sockline.serve(answer, "127.0.0.1", 0) as server, sockline.connect("ws://127.0.0.1:%d" % server.sockets[0].getsockname()[1]) as ws:
+        while True:
+            await ws.send("x")
+            await ws.recv()
+            busy.set()
+def run():
+    asyncio.run(main())
+threading.Thread(target=run, daemon=True).start()
+busy.wait()
+"""
+EXITS["asyncio busy in a daemon thread"] = DAEMON
+EXITS["uvloop busy in a daemon thread"] = "import uvloop\n" + DAEMON.replace("asyncio.run", "uvloop.run")
 
 
 @pytest.mark.parametrize("body", EXITS.values(), ids=EXITS.keys())

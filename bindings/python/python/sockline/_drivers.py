@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import atexit
 import collections
+import contextlib
+import functools
 import os
 import queue
 import select
 import threading
+import time
 import weakref
 from collections.abc import Callable
 
@@ -52,6 +55,7 @@ def _driver_of(loop: asyncio.AbstractEventLoop) -> Driver:
         _close_left_over()
         driver = Driver(embedded=True)
         driver.embed(loop)
+        _hold_at_the_end()
         _embedded[id(loop)] = driver
     return driver
 
@@ -62,6 +66,35 @@ def _close_left_over() -> None:
         loop = driver.host()
         if loop is not None and loop.is_closed():
             driver.close()
+
+
+@functools.cache
+def _hold_at_the_end() -> None:
+    atexit.register(_hold_loops, os.getpid())
+
+
+def _hold_loops(pid: int) -> None:
+    """At the interpreter's end: has the loops of daemon threads stand still. Python ends such a thread wherever it wants the
+    interpreter's lock, by unwinding its stack, and that crashes if the engine is there, which has called a handler.
+    """
+    if pid != os.getpid():
+        return  # the threads are our parent's
+    held = []
+    for driver in list(_embedded.values()):
+        loop = driver.host()
+        if loop is not None and loop.is_running() and loop is not asyncio._get_running_loop():
+            stands = threading.Event()
+            with contextlib.suppress(RuntimeError):  # it has been closed
+                loop.call_soon_threadsafe(_stand, stands)
+                held.append(stands)
+    until = time.monotonic() + 1
+    for stands in held:
+        stands.wait(until - time.monotonic())
+
+
+def _stand(stands: threading.Event) -> None:
+    stands.set()
+    _for_ever()
 
 
 class DriverThread(threading.Thread):
