@@ -1188,7 +1188,7 @@ typedef struct sockline_accept_options {
 typedef struct sockline_refusal {
     /** sizeof(sockline_refusal), as the INIT macro sets it. */
     size_t size;
-    /** The HTTP status, 300 to 599. Default: 403. */
+    /** The HTTP status, 200 to 599. Default: 403. */
     uint64_t status;
     /** Response headers, header_count of them. Content-Length and Connection are added. */
     const sockline_header *headers;

@@ -451,7 +451,7 @@ impl Accept {
 /// How to refuse an upgrade.
 #[derive(Debug, Clone)]
 pub struct Refusal {
-    /// The HTTP status, 300 to 599.
+    /// The HTTP status, 200 to 599.
     pub status: u16,
     /// Response headers; Content-Length and Connection are added.
     pub headers: Vec<(String, String)>,
@@ -471,8 +471,8 @@ impl Refusal {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        if !(300..600).contains(&self.status) {
-            let text = format!("a refusal's status must be 300 to 599, not {}", self.status);
+        if !(200..600).contains(&self.status) {
+            let text = format!("a refusal's status must be 200 to 599, not {}", self.status);
             return Err(Error::new(ErrorCode::InvalidArgument, text));
         }
         let mut trial = Vec::new();

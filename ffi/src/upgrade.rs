@@ -60,7 +60,7 @@ pub struct sockline_accept_options {
 pub struct sockline_refusal {
     /// sizeof(sockline_refusal), as the INIT macro sets it.
     pub size: usize,
-    /// The HTTP status, 300 to 599. Default: 403.
+    /// The HTTP status, 200 to 599. Default: 403.
     pub status: u64,
     /// Response headers, header_count of them. Content-Length and Connection are added.
     pub headers: *const sockline_header,

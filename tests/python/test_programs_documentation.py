@@ -55,6 +55,7 @@ TABLE = {
     "asyncio.connection Connection.ping": Entry(("True",), ASYNCIO + "ws = await connect(url)", epilogue="print(0 < latency < 10)\nawait ws.close()"),
     "asyncio.server ServerConnection": Entry(("hello",), ASYNCIO + "async def handler(websocket):\n  async def process(message): await websocket.send(message)\n", (("async for", "  async for"), ("    await", "      await")), "async with serve(handler, host, port) as server: await server.serve_forever()", "cancel"),
     "asyncio.server Server.serve_forever": Entry(HEARD, ASYNCIO, ends="cancel"),
+    "asyncio.server Server.start_serving": Entry(HEARD, ASYNCIO, (("serve(...,", "serve(handler, host, port,"),), epilogue="await server.serve_forever()", ends="cancel"),
     "asyncio.server serve": Entry(HEARD, edits=(BODY,), ends="stop.set()"),
     "asyncio.server serve (2)": Entry(HEARD, ASYNCIO, ends="cancel"),
     "asyncio.server serve (3)": Entry(HEARD, ASYNCIO, ends="cancel"),
@@ -86,7 +87,6 @@ SKIPPED = {
     "sync.connection Connection.send_context": INSIDE,
     "headers parse_extension": "it is the shape of a list, and of the inside of websockets",
     "imports lazy_import": INSIDE,
-    "asyncio.server Server.start_serving": "`start_serving=False` is refused, as docs/compat/websockets.md says: a server listens from the start",
 }
 NOT_HERE = ("legacy.", "trio.")
 """Modules that are missing as a whole, as docs/compat/websockets.md says."""

@@ -181,6 +181,12 @@ impl Server {
         Ok(())
     }
 
+    /// Cuts the connection of an upgrade request, which gets no answer.
+    fn _drop(&self, py: Python<'_>, request: u64) -> PyResult<()> {
+        let dropped = WebSocket::from_raw(request).and_then(WebSocket::terminate);
+        dropped.map_err(|error| raise(py, &error))
+    }
+
     /// Answers an upgrade request with another status.
     fn _refuse(
         &self,

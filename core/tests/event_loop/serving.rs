@@ -358,7 +358,7 @@ fn accept_takes_only_what_was_offered_and_can_be_sent() {
                 headers: vec![header],
                 ..Refusal::new(404, "")
             }),
-            ws.refuse(Refusal::new(200, "")),
+            ws.refuse(Refusal::new(101, "")),
             ws.accept(Accept::default()),
             ws.accept(Accept::default()),
             ws.refuse(Refusal::new(404, "")),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import email.utils
+import hashlib
 import http
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from . import _native
@@ -22,14 +25,30 @@ COMPRESSION = Compression(level=6, memory_level=5, server_max_window_bits=12, cl
 """What websockets takes: a context for each connection, in small windows."""
 
 
+_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""RFC 6455 §1.3."""
+
+_ENGINES = ("Content-Length", "Connection", "Transfer-Encoding", "Upgrade", "Sec-WebSocket-Accept")
+"""Headers of a response that the engine writes."""
+
+
 class AcceptedConnection(BaseConnection):
     """A server's end of a connection."""
+
+    _is_cut = False
+    """It was cut, maybe before it was there."""
 
     def respond(self, status: StatusLike, text: str) -> Response:
         """A plain text response for ``process_request`` to return; its headers may be changed before that."""
         body = text.encode()
-        headers = Headers({"Content-Type": "text/plain; charset=utf-8"})
+        headers = Headers(
+            {"Date": _now(), "Content-Length": str(len(body)), "Content-Type": "text/plain; charset=utf-8"}
+        )
         return Response(int(status), http.HTTPStatus(status).phrase, headers, body)
+
+    def _terminate(self) -> None:
+        self._is_cut = True
+        super()._terminate()
 
     def _opened(self) -> None:
         super()._opened()
@@ -52,9 +71,6 @@ class AnsweringServer(_native.Server):
 
     def _response(self, connection: AcceptedConnection, request: Request, offered: list[str]) -> Response:
         """What to answer to a request that nobody objected to."""
-        headers = Headers()
-        if self._server_header is not None:
-            headers["Server"] = self._server_header
         try:
             self._check_origin(request)
             subprotocol = self._choose_subprotocol(connection, offered)
@@ -64,9 +80,20 @@ class AnsweringServer(_native.Server):
             return connection.respond(400, f"Failed to open a WebSocket connection: {error}.\n")
         except Exception:
             return self._handshake_failed(connection, "select_subprotocol failed")
+        key = request.headers.get("Sec-WebSocket-Key", "")
+        accept = base64.b64encode(hashlib.sha1(f"{key}{_GUID}".encode()).digest()).decode()
+        headers = Headers(
+            {"Date": _now(), "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": accept}
+        )
         if subprotocol is not None:
             headers["Sec-WebSocket-Protocol"] = subprotocol
         return Response(101, "Switching Protocols", headers)
+
+    def _signed(self, response: Response) -> Response:
+        """With the name of the server."""
+        if self._server_header is not None and "Server" not in response.headers:
+            response.headers["Server"] = self._server_header
+        return response
 
     def _answer(
         self, request_id: int, connection: AcceptedConnection, offered: list[str], response: Response
@@ -77,20 +104,26 @@ class AnsweringServer(_native.Server):
         if response.status_code == 101 and not self._serving:
             response = connection.respond(503, "Server is shutting down.\n")
         connection.response = response
-        headers = Headers(response.headers)
         try:
-            if response.status_code != 101:
-                for name in ("Content-Length", "Connection", "Transfer-Encoding"):
-                    headers.pop(name, None)
-                self._refuse(request_id, response.status_code, header_list(headers), bytes(response.body))
-                return False
-            subprotocol = headers.pop("Sec-WebSocket-Protocol", None)
-            self._accept(request_id, connection, subprotocol, header_list(headers))
-            return True
+            return self._give(request_id, connection, response)
         except SocklineError as error:
             # The client may have gone while the application was asked.
             self.logger.info("an upgrade was not answered: %s", error)
+            if error.code == "SOCKLINE_ERR_INVALID_ARGUMENT":  # the response can't be sent, but the client waits
+                self._give(request_id, connection, self._handshake_failed(connection, "opening handshake failed"))
             return False
+
+    def _give(self, request_id: int, connection: AcceptedConnection, response: Response) -> bool:
+        if connection._is_cut:
+            self._drop(request_id)
+            return False
+        headers = _without(_ENGINES, response.headers)
+        if response.status_code != 101:
+            self._refuse(request_id, response.status_code, header_list(headers), bytes(response.body))
+            return False
+        subprotocol = headers.pop("Sec-WebSocket-Protocol", None)
+        self._accept(request_id, connection, subprotocol, header_list(headers))
+        return True
 
     def _check_origin(self, request: Request) -> None:
         if self._origins is None:
@@ -127,14 +160,24 @@ class AnsweringServer(_native.Server):
         return connection.respond(500, text)
 
 
+def _without(names: Iterable[str], headers: Headers) -> Headers:
+    left = Headers(headers)
+    for name in names:
+        if name in left:  # any number of times
+            del left[name]
+    return left
+
+
+def _now() -> str:
+    return email.utils.formatdate(usegmt=True)
+
+
 def respond_to(exchange: _native.HttpExchange, response: Response | None) -> None:
     """Answers a request that is no upgrade; without a response, the engine does."""
     if response is None:
         exchange.pass_on()
         return
-    headers = Headers(response.headers)
-    for name in ("Content-Length", "Transfer-Encoding"):
-        headers.pop(name, None)
+    headers = _without(("Content-Length", "Transfer-Encoding"), response.headers)
     exchange.respond(response.status_code, header_list(headers), bytes(response.body))
 
 

@@ -183,7 +183,7 @@ class WebSocket(_native.Socket):
     ) -> None:
         common = (onopen, onmessage, onclose, onerror, ondrain, onping, onpong)
         self._begin(url, (*common, onreconnecting, onattempt, onreconnected, onpart), check_views_from(views_from))
-        chosen = deflate(compression, None, Compression())
+        chosen = _deflate(compression, Compression())
         limits = Limits(
             max_size,
             ping_interval,
@@ -479,7 +479,7 @@ class WebSocketServer(_native.Server):
         self._protocols = check_subprotocols(protocols)
         self._loop = asyncio._get_running_loop()
         self._manager = manager_of(adapter)
-        chosen = deflate(compression, None, Compression.server())
+        chosen = _deflate(compression, Compression.server())
         limits = Limits(
             max_size,
             ping_interval,
@@ -584,3 +584,7 @@ def _unless_closed(call: Callable[[], None]) -> None:
     except SocklineError as error:
         if error.code != "SOCKLINE_ERR_CLOSED":
             raise
+
+
+def _deflate(compression: Compression | bool | None, default: Compression) -> Compression | None:
+    return deflate("deflate" if compression is True else compression or None, None, default)

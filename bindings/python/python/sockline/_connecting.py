@@ -31,6 +31,8 @@ __all__ = [
     "COMPRESSION",
     "MAX_REDIRECTS",
     "argument_error",
+    "check_scheme",
+    "check_unix",
     "chosen_proxy",
     "handshake_error",
     "is_secure",
@@ -76,6 +78,22 @@ def override(uri: str, host: str | None, port: int | None) -> tuple[str, int] | 
         raise InvalidURI(uri, str(error)) from None
 
 
+def check_scheme(uri: str) -> None:
+    """The engine takes http and https for ws and wss, as the browsers' WebSocket does; ``websockets`` does not."""
+    if uri.partition(":")[0].lower() in ("http", "https"):
+        raise InvalidURI(uri, "scheme isn't ws or wss")
+
+
+def check_unix(path: object, sock: object, ssl: object, missing: str = "no path and sock were specified") -> None:
+    """For a Unix socket: raises what :mod:`asyncio` does."""
+    if path is None and sock is None:
+        raise ValueError(missing)
+    if path is not None and sock is not None:
+        raise ValueError("path and sock can not be specified at the same time")
+    if ssl is not None:
+        raise NotImplementedError("TLS over Unix sockets is not supported")
+
+
 def is_secure(uri: str) -> bool:
     return uri.partition(":")[0].lower() in ("wss", "https")
 
@@ -108,11 +126,13 @@ def handshake_error(error: SocklineError) -> Exception:
         case "SOCKLINE_ERR_REFUSED" if error.response is not None:
             return InvalidStatus(error.response)
         case "SOCKLINE_ERR_HANDSHAKE_FAILED" if "closed the connection before" in error.text:
-            unanswered = InvalidMessage(error.text)
-            unanswered.__cause__ = EOFError(error.text)
-            return unanswered
+            return _unreadable(EOFError(error.text))
+        case "SOCKLINE_ERR_HANDSHAKE_FAILED" if "is not valid HTTP" in error.text:
+            return _unreadable(ValueError(error.text))
         case "SOCKLINE_ERR_HANDSHAKE_FAILED" if "chose the subprotocol" in error.text:
             return NegotiationError(error.text)
+        case "SOCKLINE_ERR_REDIRECT" if "connect_to" in error.text:
+            return ValueError("cannot follow cross-origin redirect with an explicit host or port")
         case "SOCKLINE_ERR_REDIRECT":
             return SecurityError(error.text)
         case "SOCKLINE_ERR_TLS":
@@ -129,6 +149,12 @@ def handshake_error(error: SocklineError) -> Exception:
             return error.as_os_error()
         case _:
             return InvalidHandshake(error.text)
+
+
+def _unreadable(why: Exception) -> InvalidMessage:
+    error = InvalidMessage("did not receive a valid HTTP response")
+    error.__cause__ = why
+    return error
 
 
 def redirect_error(uri: str, error: Exception) -> Exception:
@@ -148,10 +174,14 @@ def _phrase(status: int) -> str:
         return ""
 
 
-def chosen_proxy(uri: str, proxy: str | bool | None, unix_path: str | None) -> str | bool:
+def chosen_proxy(uri: str, proxy: str | bool | None, unix_path: str | None, has_proxy_ssl: bool = False) -> str | bool:
     """The proxy that the argument ``proxy`` comes to, for the engine."""
     proxy = get_proxy(uri) if proxy is True and unix_path is None else proxy
-    return proxy_url(proxy) if isinstance(proxy, str) else False
+    if not isinstance(proxy, str):
+        return False
+    if has_proxy_ssl and proxy.startswith("http:"):
+        raise ValueError("proxy_ssl argument is incompatible with an http:// proxy")
+    return proxy_url(proxy)
 
 
 def sent_headers(uri: str, headers: Headers, unix_path: str | None) -> list[tuple[str, str]]:

@@ -109,7 +109,9 @@ def marks(name: str, limit: Limit) -> tuple[int, int]:
     """The high and low marks that an int, a pair or ``None`` stands for, as ``websockets`` reads them."""
     high, low = limit if isinstance(limit, tuple) else (limit, None)
     if high is None:
-        return sys.maxsize, sys.maxsize
+        if low is None:
+            return sys.maxsize, sys.maxsize
+        high = low * 4
     low = high // 4 if low is None else low
     if not 0 <= low <= high:
         raise ValueError(f"{name}: the low-water mark ({low}) must be between 0 and the high-water mark ({high})")
@@ -125,7 +127,7 @@ def message_limit(max_size: int | None | tuple[int | None, int | None]) -> int |
 
 
 def deflate(
-    compression: str | bool | Compression | None, extensions: Sequence[Any] | None, default: Compression
+    compression: str | Compression | None, extensions: Sequence[Any] | None, default: Compression
 ) -> Compression | None:
     """What ``compression`` and websockets' ``extensions`` ask for together: the latter's parameters count."""
     for extension in extensions or ():
@@ -134,11 +136,11 @@ def deflate(
         chosen = extension.compression()
         assert isinstance(chosen, Compression)
         return chosen
-    if compression is None or compression is False:
+    if compression is None:
         return None
     if isinstance(compression, Compression):
         return compression
-    if compression is True or compression == "deflate":
+    if compression == "deflate":
         return default
     raise ValueError(f"unsupported compression: {compression}")
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
+import stat
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ._options import Listening
+from .typing import PathLike
 
-__all__ = ["ListeningSocket", "connected_descriptor", "hand_over", "listening_sockets", "check_stream"]
+__all__ = ["ListeningSocket", "check_stream", "connected_descriptor", "hand_over", "listening_sockets", "unix_sockets"]
 
 
 class ListeningSocket:
@@ -93,6 +96,22 @@ def listening_sockets(
     return sockets
 
 
+def unix_sockets(path: PathLike) -> list[socket.socket]:
+    """One at a path, where it takes the place of a socket that was left there."""
+    try:
+        if stat.S_ISSOCK(os.stat(path).st_mode):
+            os.remove(path)
+    except FileNotFoundError:
+        pass
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _bind(sock, os.fsdecode(path))
+    except BaseException:
+        sock.close()
+        raise
+    return [sock]
+
+
 def _addresses(
     hosts: Iterable[str | None], port: int, family: int, flags: int
 ) -> Iterable[tuple[int, tuple[Any, ...]]]:
@@ -104,7 +123,7 @@ def _addresses(
     return dict.fromkeys(found)  # each once
 
 
-def _bind(sock: socket.socket, address: tuple[Any, ...]) -> None:
+def _bind(sock: socket.socket, address: tuple[Any, ...] | str) -> None:
     try:
         sock.bind(address)
     except OSError as error:

@@ -16,6 +16,8 @@ from .._connecting import (
     COMPRESSION,
     MAX_REDIRECTS,
     argument_error,
+    check_scheme,
+    check_unix,
     chosen_proxy,
     handshake_error,
     is_secure,
@@ -177,6 +179,9 @@ class connect:
         **unsupported: Any,
     ) -> None:
         refuse_unsupported(unsupported, _HARMLESS)
+        check_scheme(uri)
+        if unix:
+            check_unix(path, sock, ssl)
         if ssl is not None and not is_secure(uri):
             raise ValueError("ssl argument is incompatible with a ws:// URI")
         if sock is not None:
@@ -189,6 +194,7 @@ class connect:
         self.uri = uri
         self._tls = client_tls(ssl, server_hostname)
         self._proxy_tls = client_tls(proxy_ssl, proxy_server_hostname)
+        self._has_proxy_ssl = proxy_ssl is not None
         self._connect_to = override(uri, host, port)
         self.process_exception = process_exception
         self.reconnect_delays = reconnect_delays
@@ -289,7 +295,9 @@ class connect:
                 delays = None
 
     def _chosen_proxy(self) -> str | bool:
-        return False if self._sock is not None else chosen_proxy(self.uri, self.proxy, self._unix_path)
+        if self._sock is not None:
+            return False
+        return chosen_proxy(self.uri, self.proxy, self._unix_path, self._has_proxy_ssl)
 
     def _url(self) -> str:
         """The URI as the engine takes it."""

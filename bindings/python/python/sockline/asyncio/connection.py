@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import logging
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -18,8 +17,6 @@ from ..protocol import State
 from ..typing import Data, DataLike
 
 __all__ = ["Connection", "broadcast"]
-
-logger = logging.getLogger("sockline")
 
 
 class Connection(BaseConnection):
@@ -37,6 +34,8 @@ class Connection(BaseConnection):
         self._end: asyncio.Future[None] = self.loop.create_future()
         self._senders: list[asyncio.Future[None]] = []
         self._unfinished: asyncio.Future[None] | None = None
+        self._streaming = False
+        """A message is read in parts, and not at its end."""
         self._pings: dict[bytes, tuple[asyncio.Future[float], float]] = {}
 
     @property
@@ -62,10 +61,19 @@ class Connection(BaseConnection):
         empty. It has to be read to its end before anything else is received, or the connection is of no use; cancelling
         it before the first part is safe.
         """
+        if self._streaming:
+            raise _receiving_already()
         is_last = False
         decoder = codecs.getincrementaldecoder("utf-8")()
         while not is_last:
-            part, is_last = await self._recv_part()
+            try:
+                part, is_last = await self._recv_part()
+            except ConcurrencyError:
+                raise _receiving_already() from None
+            except ConnectionClosed:
+                self._streaming = False
+                raise
+            self._streaming = not is_last
             if isinstance(part, str):
                 yield part.encode() if decode is False else part
             elif not decode:
@@ -79,6 +87,8 @@ class Connection(BaseConnection):
     async def close(self, code: CloseCode | int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
         """Performs the closing handshake, and waits until the connection is closed. Doing it again is harmless."""
         if self.ready_state < State.CLOSING:
+            if self._unfinished is not None:
+                code, reason = CloseCode.INTERNAL_ERROR, "close during fragmented message"
             self._begin_close(int(code), reason)
         await self.wait_closed()
 
@@ -264,11 +274,26 @@ def broadcast(
 
     Failures are logged, or raised together at the end if ``raise_exceptions`` says so.
     """
-    failures = _native.broadcast(connections, message, text)
+    failures: list[tuple[Any, Exception]] = [
+        (one, _not_sent(why)) for one, why in _native.broadcast(connections, message, text)
+    ]
     if raise_exceptions and failures:
         raise ExceptionGroup("skipped broadcast", [failure for _, failure in failures])
     for connection, failure in failures:
-        logger.warning("skipped broadcast to %r: %s", connection, failure)
+        connection.logger.warning("skipped broadcast: %s", failure)
+
+
+def _not_sent(why: Exception) -> Exception:
+    if isinstance(why, SocklineError) and why.code == "SOCKLINE_ERR_MESSAGE_UNFINISHED":
+        return ConcurrencyError("sending a fragmented message")
+    failure = RuntimeError(f"failed to write message: {why}")
+    failure.__cause__ = why
+    return failure
+
+
+def _receiving_already() -> ConcurrencyError:
+    what = "cannot call recv_streaming while another coroutine is already running recv or recv_streaming"
+    return ConcurrencyError(what)
 
 
 async def _one_by_one(parts: Iterable[Any]) -> AsyncIterator[Any]:

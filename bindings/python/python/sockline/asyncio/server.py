@@ -16,6 +16,7 @@ from .. import _native
 from .._answering import COMPRESSION, AcceptedConnection, AnsweringServer, listen_error, respond_to
 from .._basic_auth import Credentials, challenger, checker, given_pair
 from .._cluster import manager_of
+from .._connecting import check_unix
 from .._connection import MESSAGE_PARTS
 from .._drivers import running_driver
 from .._options import (
@@ -29,7 +30,7 @@ from .._options import (
     refuse_threads,
     refuse_unsupported,
 )
-from .._sockets import ListeningSocket, check_stream, hand_over, listening_sockets
+from .._sockets import ListeningSocket, check_stream, hand_over, listening_sockets, unix_sockets
 from .._ssl import server_tls
 from .._version import USER_AGENT
 from ..datastructures import received
@@ -56,7 +57,6 @@ SelectSubprotocol = Callable[["ServerConnection", Sequence[Subprotocol]], Subpro
 
 # Arguments of websockets' and asyncio's that can't be honoured yet, with the values that ask for nothing.
 _HARMLESS: dict[str, tuple[Any, ...]] = {
-    "start_serving": (True,),
     "ssl_handshake_timeout": (None,),
     "ssl_shutdown_timeout": (None,),
 }
@@ -112,6 +112,7 @@ class Server(AnsweringServer):
         socketio: AsyncServer | None,
         adapter: str | BaseRedisManager | None,
         make_sockets: Callable[[], list[socket.socket]] | None,
+        start_serving: bool,
     ) -> None:
         self.handler = handler
         self.logger: LoggerLike = logger or logging.getLogger("sockline.server")
@@ -131,6 +132,7 @@ class Server(AnsweringServer):
         self._manager = manager_of(adapter, self.logger)
         self._serving = False
         self._make_sockets = make_sockets
+        self._starts = start_serving
         self._own_sockets: list[socket.socket] = []
         self._sockets: tuple[socket.socket | ListeningSocket, ...] = ()
         self._close_task: asyncio.Task[None] | None = None
@@ -165,11 +167,11 @@ class Server(AnsweringServer):
 
     async def start_serving(self) -> None:
         """Begins to listen. Doing it again is harmless."""
-        await self
+        await self._start()
 
     async def serve_forever(self) -> None:
         """Serves until the server is closed; when this is cancelled, closes it."""
-        await self
+        await self._start()
         try:
             await self.wait_closed()
         except asyncio.CancelledError:
@@ -213,7 +215,7 @@ class Server(AnsweringServer):
         await asyncio.shield(self._end)
 
     def __await__(self) -> Generator[Any, None, Self]:
-        return self._start().__await__()
+        return (self._start() if self._starts else self._bind()).__await__()
 
     async def __aenter__(self) -> Self:
         return await self
@@ -227,6 +229,13 @@ class Server(AnsweringServer):
         self.close()
         await self.wait_closed()
 
+    async def _bind(self) -> Self:
+        """Takes its address, and listens there later."""
+        if self._make_sockets is not None and not self._own_sockets:
+            self._own_sockets = self._make_sockets()
+            self._sockets = tuple(self._own_sockets)
+        return self
+
     async def _start(self) -> Self:
         if not self._serving and self._close_task is None:
             driver = running_driver()
@@ -236,7 +245,7 @@ class Server(AnsweringServer):
             if self._manager is not None:
                 listening = listening._replace(adapter=self._manager._lend(driver))
             if self._make_sockets is not None:
-                self._own_sockets = self._make_sockets()
+                await self._bind()
                 listening = hand_over(listening, self._own_sockets)
             try:
                 self._listen(driver, listening)
@@ -306,7 +315,8 @@ class Server(AnsweringServer):
         if isinstance(verdict, Awaitable) or self._process_response is not None:
             self._settle(self._answer_later(request_id, connection, request, offered, verdict))
         else:
-            self._answer(request_id, connection, offered, verdict or self._response(connection, request, offered))
+            response = verdict or self._response(connection, request, offered)
+            self._answer(request_id, connection, offered, self._signed(response))
 
     def _request(
         self,
@@ -321,7 +331,7 @@ class Server(AnsweringServer):
         if isinstance(verdict, Awaitable) or (verdict is not None and self._process_response is not None):
             self._settle(self._respond_later(exchange, connection, request, verdict))
         else:
-            respond_to(exchange, verdict)
+            respond_to(exchange, verdict and self._signed(verdict))
 
     def _asking(self, request: Request, remote: tuple[str, int] | None) -> ServerConnection:
         connection = self._factory(self, *self._queue)
@@ -355,7 +365,8 @@ class Server(AnsweringServer):
         verdict: Awaitable[Response | None] | Response | None,
     ) -> None:
         response = await self._awaited(connection, verdict) or self._response(connection, request, offered)
-        self._answer(request_id, connection, offered, await self._processed(connection, request, response))
+        response = await self._processed(connection, request, self._signed(response))
+        self._answer(request_id, connection, offered, response)
 
     async def _respond_later(
         self,
@@ -366,7 +377,7 @@ class Server(AnsweringServer):
     ) -> None:
         response = await self._awaited(connection, verdict)
         if response is not None:
-            response = await self._processed(connection, request, response)
+            response = await self._processed(connection, request, self._signed(response))
         respond_to(exchange, response)
 
     async def _awaited(
@@ -381,6 +392,7 @@ class Server(AnsweringServer):
         """What ``process_response`` makes of a response."""
         if self._process_response is None:
             return response
+        connection.response = response
         try:
             changed = self._process_response(connection, request, response)
             return (await changed if isinstance(changed, Awaitable) else changed) or response
@@ -461,15 +473,16 @@ def serve(
     cluster: what is published at any of its servers reaches the subscribers of all (:meth:`Server.publish`).
 
     ``sock`` is a socket to listen on; it is bound already, and closed with the server. ``family``, ``flags``, ``reuse_address``,
-    ``reuse_port``, ``keep_alive``, and several ``host`` are those of ``loop.create_server``.
+    ``reuse_port``, ``keep_alive``, ``start_serving``, and several ``host`` are those of ``loop.create_server``.
 
     Raises :exc:`OSError` if it can't listen, :exc:`NotImplementedError` for what this version does not support.
     """
     unix, path = kwargs.pop("unix", False), kwargs.pop("path", None)
     unix_path = path if unix and sock is None else unix_path
-    if unix and path is None and sock is None:
-        raise ValueError("missing path argument")
-    make_sockets = _maker(sock, host, port, unix_path, reuse_port, kwargs)
+    if unix:
+        check_unix(path, sock, ssl, "path was not specified, and no sock specified")
+    start_serving = kwargs.pop("start_serving", True)
+    make_sockets = _maker(sock, host, port, unix_path, reuse_port, kwargs, not start_serving)
     refuse_unsupported(kwargs, _HARMLESS)
     limits = Limits(
         max_size=message_limit(max_size),
@@ -510,6 +523,7 @@ def serve(
         socketio=socketio,
         adapter=adapter,
         make_sockets=make_sockets,
+        start_serving=start_serving,
     )
 
 
@@ -525,8 +539,9 @@ def _maker(
     unix_path: PathLike | None,
     reuse_port: bool | None,
     kwargs: dict[str, Any],
+    before: bool,
 ) -> Callable[[], list[socket.socket]] | None:
-    """What makes the sockets, where the engine does not."""
+    """What makes the sockets, where the engine does not, or where they are to be there ``before`` it listens."""
     chosen = {name: kwargs.pop(name) for name in _OF_SOCKETS if name in kwargs}
     if sock is not None:
         if host is not None or port is not None or unix_path is not None:
@@ -534,7 +549,9 @@ def _maker(
         check_stream(sock)
         return lambda: [sock]
     says_more = any(value not in (None, _OF_SOCKETS[name]) for name, value in chosen.items())
-    if unix_path is not None or not (says_more or not isinstance(host, str | None)):
+    if unix_path is not None:
+        return functools.partial(unix_sockets, unix_path) if before else None
+    if not (before or says_more or not isinstance(host, str | None)):
         return None
     chosen = {name: value for name, value in chosen.items() if value is not None}
     return functools.partial(listening_sockets, host, port, reuse_port=reuse_port, **chosen)

@@ -17,6 +17,7 @@ from .._connecting import (
     COMPRESSION,
     MAX_REDIRECTS,
     argument_error,
+    check_scheme,
     chosen_proxy,
     handshake_error,
     is_secure,
@@ -144,6 +145,7 @@ class reconnect:
         create_connection: type[ClientConnection] | None = None,
         **kwargs: Any,
     ) -> None:
+        check_scheme(uri)
         ssl = renamed_ssl(ssl, kwargs, 4)
         if ssl is not None and not is_secure(uri):
             raise ValueError("ssl argument is incompatible with a ws:// URI")
@@ -163,6 +165,7 @@ class reconnect:
         )
         self.uri = uri
         self.proxy = proxy
+        self._has_proxy_ssl = proxy_ssl is not None
         self.process_exception = process_exception
         self.reconnect_delays = reconnect_delays
         self.logger: LoggerLike = logger or logging.getLogger("sockline")
@@ -198,7 +201,8 @@ class reconnect:
         connection._high_water_mark = self._opening.limits.high_water_mark
         connection._max_size = self._opening.limits.max_size
         if self._sock is None:
-            opening = self._opening._replace(proxy=chosen_proxy(self.uri, self.proxy, self._unix_path))
+            proxy = chosen_proxy(self.uri, self.proxy, self._unix_path, self._has_proxy_ssl)
+            opening = self._opening._replace(proxy=proxy)
         else:
             opening = self._opening._replace(proxy=False, socket=connected_descriptor(self._sock))
         try:

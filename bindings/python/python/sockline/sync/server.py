@@ -257,7 +257,7 @@ class Server(AnsweringServer):
         with self._is_opening():
             if self._serving:
                 response = self._forced(connection, request) or self._response(connection, request, offered)
-                response = self._processed(connection, request, response)
+                response = self._processed(connection, request, self._signed(response))
             else:
                 response = connection.respond(503, "Server is shutting down.\n")
             with self.lock:  # so that shutdown() either closes it or has it refused
@@ -277,7 +277,7 @@ class Server(AnsweringServer):
         with self._is_opening():
             response = self._forced(connection, request) if self._serving else None
             if response is not None:
-                response = self._processed(connection, request, response)
+                response = self._processed(connection, request, self._signed(response))
             respond_to(exchange, response)
 
     @contextlib.contextmanager
@@ -304,12 +304,9 @@ class Server(AnsweringServer):
         if self._process_request is None:
             return None
         try:
-            response = self._process_request(connection, request)
+            return self._process_request(connection, request)
         except Exception:
-            response = self._handshake_failed(connection, "process_request failed")
-        if response is not None and self._server_header is not None and "Server" not in response.headers:
-            response.headers["Server"] = self._server_header
-        return response
+            return self._handshake_failed(connection, "process_request failed")
 
     def _processed(self, connection: ServerConnection, request: Request, response: Response) -> Response:
         """What ``process_response`` makes of a response."""
