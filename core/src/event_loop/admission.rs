@@ -36,7 +36,7 @@ impl Admission {
     pub(super) fn admit(
         &self,
         options: &ServerOptions,
-        remote: impl FnOnce() -> Option<IpAddr>,
+        remote: Option<IpAddr>,
     ) -> Result<Place, &'static str> {
         let limit = options.max_connections;
         if self.connections.fetch_add(1, Ordering::Relaxed) >= limit && limit != 0 {
@@ -45,7 +45,7 @@ impl Admission {
         }
         let place = match options.max_connections_per_address {
             0 => None,
-            _ => remote().map(network),
+            _ => remote.map(network),
         };
         if let Some(address) = place {
             let mut counts = self.by_address.lock();

@@ -110,11 +110,12 @@ impl LoopCore {
 
     fn let_in(&self, server: Id, stream: Stream) -> Option<(Id, Arc<Site>)> {
         let mut excess = Vec::new();
+        let remote = stream.remote();
         let taken = {
             let mut servers = self.servers.borrow_mut();
             match servers.get_mut(&server.slot()) {
                 Some(listener) if listener.id == server && !listener.closing => self
-                    .accepted(listener, stream, false, &mut excess)
+                    .accepted(listener, stream, remote, false, &mut excess)
                     .map(|id| (id, listener.site.clone())),
                 _ => None, // it has closed meanwhile, and so does the connection
             }

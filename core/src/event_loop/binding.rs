@@ -56,10 +56,14 @@ impl Accepting {
         }
     }
 
-    pub(super) fn accept(&self) -> io::Result<Stream> {
+    /// A connection, and the client's address, if it has one: the system tells it now, later it would have to be asked.
+    pub(super) fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
         match self {
-            Accepting::Tcp(listener) => listener.accept().map(|(stream, _)| Stream::Tcp(stream)),
-            Accepting::Unix(listener, _) => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
+            Accepting::Tcp(listener) => {
+                let (stream, remote) = listener.accept()?;
+                Ok((Stream::Tcp(stream), Some(remote)))
+            }
+            Accepting::Unix(listener, _) => listener.accept().map(|(stream, _)| (Stream::Unix(stream), None)),
         }
     }
 }

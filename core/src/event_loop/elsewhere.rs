@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
 use mio::Token;
@@ -141,7 +140,6 @@ pub(super) struct Elsewhere {
     server: Id,
     /// Until the upgrade is answered.
     exchange: Option<Exchange>,
-    pub(super) remote: Option<SocketAddr>,
     pub(super) secure: bool,
     under_way: UnderWay,
 }
@@ -323,11 +321,10 @@ impl LoopCore {
         let elsewhere = Elsewhere {
             server,
             exchange: Some(exchange),
-            remote,
             secure,
             under_way,
         };
-        let id = match self.take_in_elsewhere(server, remote.map(|address| address.ip())) {
+        let id = match self.take_in_elsewhere(server, remote) {
             Ok(id) => id,
             Err(refusal) => return elsewhere.refuse(refusal),
         };

@@ -201,7 +201,6 @@ impl LoopCore {
         };
         let exchange = Exchange::ours(id);
         let whence = self.with_conn(id, |conn| {
-            let slot = conn.slot;
             let serving = conn.serving()?;
             serving.phase = Phase::Owed(Owed {
                 exchange: exchange.id(),
@@ -210,7 +209,7 @@ impl LoopCore {
                 keep_alive: arriving.keep_alive,
             });
             serving.deadline = Millis::MAX;
-            Some((slot.addresses().remote, conn.is_tls()))
+            Some((serving.remote, conn.is_tls()))
         });
         let Some(Some((remote, secure))) = whence else {
             return;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -206,7 +206,7 @@ impl LoopCore {
         let mut index = 0;
         while let Some(socket) = listener.sockets.get(index) {
             match socket.accept() {
-                Ok(stream) => _ = self.accepted(listener, stream, true, excess),
+                Ok((stream, remote)) => _ = self.accepted(listener, stream, remote, true, excess),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => index += 1,
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -229,11 +229,15 @@ impl LoopCore {
         &self,
         listener: &mut Listener,
         stream: Stream,
+        remote: Option<SocketAddr>,
         may_secure: bool,
         excess: &mut Vec<Id>,
     ) -> Option<Id> {
         let site = listener.site.clone();
-        let place = match site.admission.admit(&site.options, || stream.remote_ip()) {
+        let place = match site
+            .admission
+            .admit(&site.options, remote.map(|address| address.ip()))
+        {
             Ok(place) => place,
             Err(limit) => {
                 self.no_place(listener, stream, limit, may_secure, excess);
@@ -241,17 +245,20 @@ impl LoopCore {
             }
         };
         listener.no_room = false;
-        let taken = self.take_in(listener, stream, may_secure);
+        let taken = self.take_in(listener, stream, remote, may_secure);
         self.counted(listener, taken, place)
     }
 
     /// Takes a connection in whose socket another server has still, if there is room.
-    pub(super) fn take_in_elsewhere(&self, server: Id, remote: Option<IpAddr>) -> Result<Id, Refusal> {
+    pub(super) fn take_in_elsewhere(&self, server: Id, remote: Option<SocketAddr>) -> Result<Id, Refusal> {
         let mut servers = self.servers.borrow_mut();
         let gone = || Refusal::new(503, "the server is going away");
         let listener = servers.get_mut(&server.slot()).ok_or_else(gone)?;
         let site = listener.site.clone();
-        let place = match site.admission.admit(&site.options, || remote) {
+        let place = match site
+            .admission
+            .admit(&site.options, remote.map(|address| address.ip()))
+        {
             Ok(place) => place,
             Err(limit) => {
                 listener.has_no_room(limit);
@@ -263,7 +270,7 @@ impl LoopCore {
             .shared()
             .slots
             .allocate(Kind::Connection)
-            .and_then(|id| self.seat(listener, id, None));
+            .and_then(|id| self.seat(listener, id, None, remote));
         self.counted(listener, taken, place).ok_or_else(no_room)
     }
 
@@ -298,14 +305,20 @@ impl LoopCore {
         let speaks_plainly = listener.site.options.tls.is_none() || !may_secure;
         if speaks_plainly
             && self.may_refuse_kindly(excess.len())
-            && let Ok(id) = self.take_in(listener, stream, may_secure)
+            && let Ok(id) = self.take_in(listener, stream, None, may_secure)
         {
             listener.connections += 1;
             excess.push(id);
         }
     }
 
-    fn take_in(&self, listener: &Listener, stream: Stream, may_secure: bool) -> Result<Id> {
+    fn take_in(
+        &self,
+        listener: &Listener,
+        stream: Stream,
+        remote: Option<SocketAddr>,
+        may_secure: bool,
+    ) -> Result<Id> {
         let mut stream = match may_secure {
             true => listener.site.secure(stream)?,
             false => stream,
@@ -316,11 +329,17 @@ impl LoopCore {
             self.shared().slots.release(id);
             return Err(Error::new(ErrorCode::OutOfResources, error.to_string()));
         }
-        self.seat(listener, id, Some(stream))
+        self.seat(listener, id, Some(stream), remote)
     }
 
     /// Gives a connection its place on this loop.
-    fn seat(&self, listener: &Listener, id: Id, stream: Option<Stream>) -> Result<Id> {
+    fn seat(
+        &self,
+        listener: &Listener,
+        id: Id,
+        stream: Option<Stream>,
+        remote: Option<SocketAddr>,
+    ) -> Result<Id> {
         let site = listener.site.clone();
         let slot = self.shared().slots.get(id).ok_or(ErrorCode::Closed)?;
         if let Some(stream) = &stream {
@@ -328,7 +347,7 @@ impl LoopCore {
         }
         slot.set_server(listener.id.slot());
         let profile = site.profile.clone();
-        let serving = Serving::new(site, self.now());
+        let serving = Serving::new(site, remote, self.now());
         let stage = Stage::Serving(Box::new(serving));
         let mut conn = Conn::new(id, slot, listener.id.slot(), stage, profile);
         conn.stream = stream;

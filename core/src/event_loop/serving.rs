@@ -1,6 +1,7 @@
 //! A server's connection while it speaks HTTP: requests, upgrades, files.
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::connection::{Conn, Flag, Stage};
@@ -22,6 +23,8 @@ use crate::ws::{Agreement, Millis, ReadyState, Role, handshake};
 pub(crate) struct Serving {
     pub(crate) site: Arc<Site>,
     pub(crate) deadline: Millis,
+    /// The client's address; `None` on a Unix socket.
+    pub(super) remote: Option<SocketAddr>,
     /// How many requests were answered, where that has a limit.
     pub(super) requests: u32,
     /// The request head, as far as it has come.
@@ -79,11 +82,12 @@ enum Accepted {
 }
 
 impl Serving {
-    pub(crate) fn new(site: Arc<Site>, now: Millis) -> Serving {
+    pub(crate) fn new(site: Arc<Site>, remote: Option<SocketAddr>, now: Millis) -> Serving {
         let deadline = site.deadline(now);
         Serving {
             site,
             deadline,
+            remote,
             requests: 0,
             head: Vec::new(),
             phase: Phase::Reading,
@@ -267,11 +271,12 @@ impl LoopCore {
             conn.handler = site.handler.clone();
             conn.user_data = site.options.user_data;
             conn.slot.ask();
-            let whence = match conn.elsewhere() {
-                Some(elsewhere) => (elsewhere.remote, elsewhere.secure),
-                None => (conn.slot.addresses().remote, conn.is_tls()),
+            let remote = conn.serving()?.remote;
+            let secure = match conn.elsewhere() {
+                Some(elsewhere) => elsewhere.secure,
+                None => conn.is_tls(),
             };
-            Some((conn.websocket(), whence))
+            Some((conn.websocket(), (remote, secure)))
         });
         self.arm(id);
         let Some(Some((websocket, (remote, secure)))) = ws else {

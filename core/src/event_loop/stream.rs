@@ -1,7 +1,7 @@
 //! A connected socket, TCP or Unix, and TLS over it.
 
 use std::io::{self, IoSlice, Read};
-use std::net::{IpAddr, Shutdown};
+use std::net::{Shutdown, SocketAddr};
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
@@ -203,9 +203,8 @@ impl Stream {
     }
 
     /// The peer's address, if it has one and is still there.
-    pub(crate) fn remote_ip(&self) -> Option<IpAddr> {
-        let address = self.socket().peer_addr().ok()?;
-        Some(address.as_socket()?.ip())
+    pub(crate) fn remote(&self) -> Option<SocketAddr> {
+        self.socket().peer_addr().ok()?.as_socket()
     }
 
     /// Bytes that the system has taken and the peer has not acknowledged, or, on a Unix socket, not read.
