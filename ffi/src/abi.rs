@@ -71,6 +71,10 @@ pub(crate) unsafe fn bytes<'a>(data: *const c_void, len: usize) -> Result<&'a [u
 pub(crate) unsafe fn text<'a>(data: *const c_void, len: usize) -> Result<&'a str> {
     // SAFETY: the caller's promise is the same.
     let bytes = unsafe { bytes(data, len) }?;
+    if bytes.is_ascii() {
+        // SAFETY: ASCII is UTF-8; for short texts this is found out sooner than that.
+        return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
+    }
     std::str::from_utf8(bytes).map_err(|_| ErrorCode::InvalidUtf8.into())
 }
 

@@ -65,6 +65,11 @@ impl Ack {
     /// answered, and when the socket is disconnected; nothing has to be freed.
     pub fn into_raw(self) -> u64 {
         let number = registry::fresh();
+        self.become_number(number);
+        number
+    }
+
+    pub(super) fn become_number(self, number: u64) {
         self.socket.with_more(|more| {
             if !self.socket.is_gone() {
                 let socket = Arc::downgrade(&self.socket.0);
@@ -72,7 +77,6 @@ impl Ack {
                 more.get_or_insert_default().owed.push(number);
             }
         });
-        number
     }
 
     /// Takes the answer back that has become this number.
@@ -82,7 +86,21 @@ impl Ack {
     /// was never a handle.
     pub fn from_raw(raw: u64) -> Result<Ack> {
         let stale = || registry::stale(raw, ErrorCode::AlreadyAnswered);
-        let Owed { socket, id } = OWED.take(raw).ok_or_else(stale)?;
+        if let Some(ack) = Ack::lent_here(raw) {
+            return if ack.socket.is_gone() {
+                Err(stale())
+            } else {
+                Ok(ack)
+            };
+        }
+        let Owed { socket, id } = match OWED.take(raw) {
+            Some(owed) => owed,
+            // Another thread's handler may have it still, or may just have let it go.
+            None => match Ack::lent_anywhere(raw).filter(|ack| !ack.socket.is_gone()) {
+                Some(ack) => return Ok(ack),
+                None => OWED.take(raw).ok_or_else(stale)?,
+            },
+        };
         let socket = Socket(socket.upgrade().ok_or_else(stale)?);
         socket.more(|more| {
             if let Some(place) = more.owed.iter().position(|number| *number == raw) {

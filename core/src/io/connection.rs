@@ -194,6 +194,9 @@ impl Connection {
     }
 
     pub(super) fn namespace_of<'a>(&self, name: &'a str) -> (&'a str, Option<&'a str>) {
+        if name == "/" {
+            return (name, None);
+        }
         match name.split_once('?') {
             Some((name, query)) if self.is_old() => (name, Some(query)),
             _ => (name, None),

@@ -93,6 +93,7 @@ mod host;
 mod ids;
 mod inquiries;
 mod leaving;
+mod lending;
 mod namespace;
 mod operator;
 mod options;

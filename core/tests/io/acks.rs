@@ -82,6 +82,55 @@ fn an_answer_can_wait_on_any_thread_as_an_object_or_a_number() {
 }
 
 #[test]
+fn a_number_that_is_lent_is_a_number_like_others() {
+    let fixture = serve();
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let numbers = kept.clone();
+    set(
+        &fixture.handler.on_event,
+        Box::new(move |socket, event| {
+            let elsewhere =
+                |raw| std::thread::spawn(move || sent(Ack::from_raw(raw).unwrap().send("2", &[])));
+            event.ack.unwrap().lend(|raw| {
+                match &*event.name {
+                    "here" => sent(Ack::from_raw(raw).unwrap().send("1", &[])),
+                    "elsewhere" => elsewhere(raw).join().unwrap(),
+                    "gone" => socket.disconnect(false),
+                    _ => return numbers.lock().push(raw),
+                }
+                let again = Ack::from_raw(raw).map(|_| ()).map_err(|error| error.code());
+                let expected = match &*event.name {
+                    "gone" => Ok(()), // its client has gone, but it was not told yet
+                    _ => Err(ErrorCode::AlreadyAnswered),
+                };
+                assert_eq!(again, expected, "{}", event.name);
+            });
+        }),
+    );
+    let (mut client, _) = fixture.joined();
+    for (id, name) in ["here", "later", "elsewhere", "later"].iter().enumerate() {
+        client.say(&format!("42{id}[\"{name}\"]"));
+    }
+    client.gets(&["430[1]", "432[2]"]);
+    client.say("424[\"gone\"]");
+    client.gets(&["41"]);
+    fixture.skip();
+    fixture.settle();
+    for raw in kept.lock().drain(..) {
+        let ended = Ack::from_raw(raw).unwrap_err();
+        assert_eq!(ended.code(), ErrorCode::AlreadyAnswered, "with its socket");
+    }
+    let (mut client, _) = fixture.joined();
+    client.say("427[\"later\"]");
+    client.say("428[\"here\"]");
+    client.gets(&["438[1]"]);
+    let raw = kept.lock().pop().unwrap();
+    sent(Ack::from_raw(raw).unwrap().send("3", &[]));
+    client.gets(&["437[3]"]);
+    assert_eq!(Ack::from_raw(raw).unwrap_err().code(), ErrorCode::AlreadyAnswered);
+}
+
+#[test]
 fn an_answer_to_who_has_gone_is_an_error() {
     let fixture = serve();
     let acks = Arc::new(Mutex::new(Vec::new()));

@@ -440,14 +440,20 @@ impl Handler for Hearing {
         let Some(call) = self.handlers.on_event else {
             return;
         };
-        let shown = Shown {
-            name: &event.name,
-            args: event.args,
-            array: event.array,
-            attachments: attachments::borrow(event.attachments),
-            ack: event.ack.map_or(0, sockline::io::Ack::into_raw),
+        let show = |ack| {
+            let shown = Shown {
+                name: &event.name,
+                args: event.args,
+                array: event.array,
+                attachments: attachments::borrow(event.attachments),
+                ack,
+            };
+            self.event(call, socket.raw(), shown);
         };
-        self.event(call, socket.raw(), shown);
+        match event.ack {
+            Some(ack) => ack.lend(show),
+            None => show(0),
+        }
     }
 
     fn on_outgoing(&self, socket: &Socket, event: Outgoing<'_>) {
