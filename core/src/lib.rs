@@ -39,6 +39,7 @@ mod reconnect;
 mod route;
 mod server;
 mod settings;
+mod shared_head;
 mod tls;
 mod topics;
 mod websocket;

@@ -1,6 +1,7 @@
 //! Parts of a server's URL space that answer for themselves: HTTP requests with bodies, answered now or later, and
 //! WebSockets with settings of their own.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,9 +13,10 @@ use parking_lot::Mutex;
 use crate::error::{ErrorCode, Result};
 use crate::event_loop::{self, sys::OwnedSocket};
 use crate::handle::Id;
-use crate::http::Request;
+use crate::http::{Request, UsualRequest};
 use crate::server::{Refusal, UpgradeRequest};
 use crate::settings::Settings;
+use crate::shared_head::SharedHead;
 
 /// A part of a server's URL space with a mind of its own
 /// ([`ServerOptions::routes`](crate::ServerOptions::routes)).
@@ -55,6 +57,19 @@ pub trait Route: Send + Sync {
     /// request is read when this one has been answered.
     fn on_request(&self, request: HttpRequest);
 
+    /// Who takes requests for this target as they lie in the input, so that nothing of them has to be copied: a short way for
+    /// routes of the library's own, which may be left out for any request.
+    #[doc(hidden)]
+    fn regular(&self, target: &[u8]) -> Option<Arc<dyn Regular>> {
+        None
+    }
+
+    /// Whether [`Route::regular`] ever finds somebody. Asked once, when the server begins to listen.
+    #[doc(hidden)]
+    fn has_regulars(&self) -> bool {
+        false
+    }
+
     /// The client went away while the answer to this exchange ([`Exchange::id`]) was owed, or the server has closed, or
     /// its time to drain was over. Also a client that ends only its own direction counts as gone. Answering is harmless
     /// from now on, and so was an answer that another thread has given at this moment, which nobody has got. At most once
@@ -70,6 +85,15 @@ pub trait Route: Send + Sync {
     /// The server is closed and the last of its connections has ended; before `ServerHandler::on_server_closed`. Once for
     /// each server that has the route.
     fn on_server_closed(&self) {}
+}
+
+/// One for whom the same kind of request comes again and again. Called as a [`Route`] is.
+pub trait Regular: Send + Sync {
+    /// Whether this one can be taken so. If not, the route gets it in the usual form.
+    fn takes(&self, request: &UsualRequest<'_>) -> bool;
+
+    /// Such a request, and the answer that is owed.
+    fn on_usual(&self, request: UsualRequest<'_>, exchange: Exchange);
 }
 
 /// A request with all of its body, and the answer that is owed.
@@ -155,6 +179,15 @@ impl Exchange {
     /// a header with a line end, a length given by hand) is logged, and the client gets 500.
     pub fn respond(mut self, answer: HttpAnswer) {
         self.settle(answer);
+    }
+
+    /// Answers with a head that others get too.
+    pub(crate) fn respond_shared(mut self, head: &Arc<SharedHead>, body: Cow<'_, [u8]>) {
+        match self.owed_to.take() {
+            Some(Client::Ours(connection)) => event_loop::answer_shared(connection, self.id, head, body),
+            Some(Client::Foreign(give)) => give(head.with(body.into_owned())),
+            None => {}
+        }
     }
 
     /// Leaves the request to the server, which answers as if it had no routes: with its metrics, a file, or a refusal. `head`

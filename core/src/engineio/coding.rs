@@ -38,13 +38,14 @@ struct Accepted<'a> {
 /// Which of these codings the client likes best, and the first of them where it likes several alike; `None`: the body as it
 /// is.
 pub fn negotiate(headers: &HeaderMap, offered: &[Coding]) -> Option<Coding> {
-    let accepted: Vec<Accepted<'_>> = headers
-        .get_all(http::header::ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .filter_map(read_element)
-        .collect();
+    let lines = headers.get_all(http::header::ACCEPT_ENCODING).iter();
+    negotiate_lines(lines.filter_map(|line| line.to_str().ok()), offered)
+}
+
+/// The same of the values of Accept-Encoding.
+pub fn negotiate_lines<'a>(lines: impl Iterator<Item = &'a str>, offered: &[Coding]) -> Option<Coding> {
+    let elements = lines.flat_map(|line| line.split(','));
+    let accepted: Vec<Accepted<'_>> = elements.filter_map(read_element).collect();
     let mut best: Option<(Coding, Rank)> = None;
     for coding in offered {
         let rank = rank(*coding, &accepted);

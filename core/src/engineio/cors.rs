@@ -106,6 +106,11 @@ impl Cors {
         method == Method::OPTIONS && !self.preflight_continue
     }
 
+    /// Whether all requests but preflights are answered with the same headers.
+    pub fn is_same_for_all(&self) -> bool {
+        matches!(self.origin, CorsOrigin::Any | CorsOrigin::One(_))
+    }
+
     /// The headers for the answer to a request.
     pub fn headers(&self, method: &Method, request: &HeaderMap) -> Vec<(String, String)> {
         let mut answer = Answer::default();

@@ -6,7 +6,7 @@
 use super::packet::{self, Data, Packet, PacketType, ParseError, Version};
 use super::payload_v3::{self, BinaryPackets, TextPackets};
 
-const SEPARATOR: u8 = 0x1e;
+pub(super) const SEPARATOR: u8 = 0x1e;
 
 /// What a payload is sent as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +58,9 @@ impl<'a> Iterator for Payloads<'a> {
         match &mut self.0 {
             Kind::Separated(rest) => {
                 let text = (*rest)?;
-                let (packet, after) = match text.split_once(char::from(SEPARATOR)) {
-                    Some((packet, after)) => (packet, Some(after)),
-                    None => (text, None),
-                };
+                let end = memchr::memchr(SEPARATOR, text.as_bytes());
+                let packet = end.and_then(|end| text.get(..end)).unwrap_or(text);
+                let after = end.and_then(|end| text.get(end + 1..));
                 let packet = Packet::decode_text(Version::V4, packet);
                 *rest = after.filter(|_| packet.is_ok());
                 Some(packet)
@@ -87,12 +86,17 @@ pub fn encode_payload<'a>(
         if index > 0 {
             out.push(SEPARATOR);
         }
-        match data {
-            Data::Text(text) => packet::encode_text(kind, text, out),
-            Data::Binary(bytes) => packet::encode_base64(version, bytes, out),
-        }
+        encode_packet(kind, data, out);
     }
     PayloadType::Text
+}
+
+/// Appends a packet as it stands in a payload of revision 4.
+pub(super) fn encode_packet(kind: PacketType, data: Data<'_>, out: &mut Vec<u8>) {
+    match data {
+        Data::Text(text) => packet::encode_text(kind, text, out),
+        Data::Binary(bytes) => packet::encode_base64(Version::V4, bytes, out),
+    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,47 @@ impl<'a> Query<'a> {
         found
     }
 
+    /// The session that a request of polling in revision 4 names, where nothing has to be decoded for it; `None` for what
+    /// has to be read as a whole.
+    pub fn polling_sid(query: &'a [u8]) -> Option<&'a [u8]> {
+        if memchr::memchr2(b'%', b'+', query).is_some() {
+            return None;
+        }
+        // How the official clients' begin.
+        let (begins_so, mut rest) = match query.strip_prefix(b"EIO=4&transport=polling&") {
+            Some(rest) => (true, Some(rest)),
+            None => (false, Some(query)),
+        };
+        let (mut sid, mut is_v4, mut is_polling) = (&b""[..], begins_so, begins_so);
+        while let Some(pairs) = rest {
+            let end = pairs.iter().position(|byte| *byte == b'&');
+            let (pair, others) = pairs.split_at(end.unwrap_or(pairs.len()));
+            rest = others.get(1..);
+            match pair {
+                [b's', b'i', b'd', b'=', id @ ..] => sid = id,
+                [b'E', b'I', b'O', b'=', version @ ..] => is_v4 = version == b"4",
+                [
+                    b't',
+                    b'r',
+                    b'a',
+                    b'n',
+                    b's',
+                    b'p',
+                    b'o',
+                    b'r',
+                    b't',
+                    b'=',
+                    name @ ..,
+                ] => {
+                    is_polling = name == b"polling";
+                }
+                b"sid" | b"EIO" | b"transport" => return None,
+                _ => {}
+            }
+        }
+        (is_v4 && is_polling && !sid.is_empty()).then_some(sid)
+    }
+
     /// Whether there may be a `j`: without, nobody has to read the query for one.
     pub fn may_have_jsonp(query: &str) -> bool {
         let mut begins = true;
@@ -119,6 +160,30 @@ mod tests {
         ] {
             assert_eq!(Query::parse(query).jsonp().as_deref(), number, "{query}");
             assert!(number.is_none() || Query::may_have_jsonp(query), "{query}");
+        }
+        for (query, sid) in [
+            ("EIO=4&transport=polling&t=x&sid=abc", Some("abc")),
+            ("sid=abc&&transport=polling&EIO=4&sid=", None),
+            ("sid&transport=polling&EIO=4", None),
+            ("EIO=4&transport=polling&sid=a&sid=b", Some("b")),
+            ("EIO=4&transport=polling&sid=a&EIO=3", None),
+            ("EIO=4&transport=polling&sid=a&transport", None),
+            ("transport=polling&EIO=4&sid=a&", Some("a")),
+            ("EIO=3&transport=polling&sid=a", None),
+            ("transport=polling&sid=a", None),
+            ("EIO=4&transport=websocket&sid=a", None),
+            ("EIO=4&transport=polling&sid=a%62", None),
+            ("EIO=4&transport=polling&sid=a&t=+", None),
+            ("EIO=4&transport=polling", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                Query::polling_sid(query.as_bytes()),
+                sid.map(str::as_bytes),
+                "{query}"
+            );
+            let read = Query::parse(query);
+            assert!(sid.is_none() || read.sid.as_deref() == sid && read.version() == Version::V4);
         }
         assert!(!Query::may_have_jsonp("EIO=4&transport=polling&t=j&sid=j%"));
         let all: Vec<_> = pairs("a=1+2&&b&%C3%A9=%zz&c=d=e").collect();

@@ -56,6 +56,9 @@ impl LoopCore {
             }
             Command::WorkerClosed(id) => self.worker_closed(id),
             Command::Answer(id, exchange, answer) => self.answer(id, exchange, *answer),
+            Command::AnswerShared(id, exchange, head, body) => {
+                self.answer_shared(id, exchange, &head, body.into());
+            }
             Command::Pass(id, exchange, head) => self.pass(id, exchange, *head),
             Command::Run(life, job) => self.run_job(life, job),
             Command::Timed(life, deadline, key, timed) => self.set_queued_timed(life, deadline, key, timed),

@@ -18,6 +18,7 @@ use crate::handler::Handler;
 use crate::http::Request;
 use crate::route::HttpAnswer;
 use crate::server::{Accept, Publication, Refusal};
+use crate::shared_head::SharedHead;
 use crate::ws::{Millis, SharedMessage};
 
 /// A call on a connection.
@@ -72,6 +73,8 @@ pub(crate) enum Command {
     WorkerClosed(Id),
     /// The answer to a request: to which exchange of a connection's.
     Answer(Id, u64, Box<HttpAnswer>),
+    /// The same, with a head that others get too.
+    AnswerShared(Id, u64, Arc<SharedHead>, Vec<u8>),
     /// A request that its route leaves to the server.
     Pass(Id, u64, Box<Request>),
     /// A job, and which life of the loop it is for.

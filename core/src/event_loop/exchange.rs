@@ -27,7 +27,7 @@ const FIRST_BODY: u64 = 64 << 10;
 /// What a client may send behind a request before that is answered is read up to here: its end comes behind it.
 const READ_AHEAD: usize = 64 << 10;
 /// From here on the body of an answer waits as it lies, uncopied.
-const DIRECT: usize = 16 << 10;
+pub(super) const DIRECT: usize = 16 << 10;
 
 /// A request whose body is under way.
 pub(super) struct Arriving {
@@ -42,10 +42,10 @@ pub(super) struct Arriving {
 
 /// A request that waits for its answer.
 pub(super) struct Owed {
-    exchange: u64,
-    branch: usize,
+    pub(super) exchange: u64,
+    pub(super) branch: usize,
     /// The answer to HEAD has no body.
-    is_head: bool,
+    pub(super) is_head: bool,
     pub(super) keep_alive: bool,
 }
 
@@ -113,18 +113,18 @@ impl LoopCore {
         let keep_alive = request.keep_alive() && !self.is_last_request(id);
         let expects = !decoder.is_done() && request.expects_continue();
         let room = decoder.remaining().unwrap_or(0).min(FIRST_BODY);
-        let mut arriving = Box::new(Arriving {
+        let arriving = Arriving {
             head: request,
-            body: Vec::new(),
+            body: Vec::with_capacity(room as usize),
             decoder,
             paid: 0,
             branch,
             keep_alive,
-        });
+        };
         if arriving.decoder.is_done() {
-            return self.request_arrived(id, site, *arriving);
+            return self.request_arrived(id, site, arriving);
         }
-        arriving.body.reserve(room as usize);
+        let arriving = Box::new(arriving);
         let deadline = site.deadline(self.now());
         self.with_conn(id, |conn| {
             if expects {
@@ -283,7 +283,7 @@ impl LoopCore {
 
     /// An answer is in the cork, which is flushed if it is full, or the answer the last: unless something waits then, the
     /// next request can come. What the client has sent already is behind this one in the same input.
-    fn answer_corked(&self, id: Id, keep_alive: bool) {
+    pub(super) fn answer_corked(&self, id: Id, keep_alive: bool) {
         if !keep_alive || self.cork.borrow().len() >= CORK {
             self.flush_cork(id);
         }
@@ -371,7 +371,7 @@ impl Conn {
         }
     }
 
-    fn take_owed(&mut self, exchange: u64) -> Option<Owed> {
+    pub(super) fn take_owed(&mut self, exchange: u64) -> Option<Owed> {
         let phase = &mut self.serving()?.phase;
         match phase {
             Phase::Owed(owed) if owed.exchange == exchange => {}

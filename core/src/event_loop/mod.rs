@@ -19,7 +19,7 @@
 //! | `binding`, `listener`, `admission`, `draining` | a server's: listening, accepting, limits, closing |
 //! | `adopting`, `elsewhere` | connections that another server has accepted; requests whose answers it sends |
 //! | `serving`, `sending`, `files` | HTTP, upgrades, static files |
-//! | `exchange` | a route's requests with their bodies, and the answers that are owed |
+//! | `exchange`, `usual` | a route's requests with their bodies, and the answers that are owed; a short way for both |
 //! | `burst` | waking loops once for much that another thread asks for |
 //! | `home`, `waiting` | jobs and timers for objects that belong to a loop |
 //! | `site`, `publishing` | what a server's loops share, broadcasts and topics |
@@ -77,6 +77,7 @@ mod timers;
 mod tls_stream;
 mod tracking;
 mod turning;
+mod usual;
 mod waiting;
 mod writing;
 
@@ -114,6 +115,7 @@ use self::slot::OutboxLimits;
 pub(crate) use self::slot::{Addresses, Info};
 pub(crate) use self::thread::spawn;
 pub use self::turning::{Loop, LoopOptions, LoopWaker, Turn};
+pub(crate) use self::usual::answer_shared;
 pub use self::waiting::TimerKey;
 
 use self::command::Command;

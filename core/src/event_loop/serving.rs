@@ -104,6 +104,11 @@ impl Serving {
         matches!(self.phase, Phase::Body(_))
     }
 
+    /// Whether nothing of the next request's head has come before.
+    pub(super) fn has_no_head(&self) -> bool {
+        self.head.is_empty()
+    }
+
     /// How much is kept of a request's body that is not complete.
     pub(super) fn arriving(&self) -> usize {
         match &self.phase {
@@ -148,6 +153,9 @@ impl Conn {
 impl LoopCore {
     /// Takes bytes of a request's head; returns how many belong to it.
     pub(crate) fn request_bytes(&self, id: Id, data: &[u8]) -> usize {
+        if let Some(length) = self.usual_request(id, data) {
+            return length;
+        }
         let parsed = self.with_conn(id, |conn| {
             let serving = conn.serving()?;
             let before = serving.head.len();

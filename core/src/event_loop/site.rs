@@ -33,6 +33,8 @@ pub(crate) struct Site {
     pub(crate) folder: Option<Folder>,
     pub(crate) profile: Arc<Profile>,
     pub(crate) branches: Box<[Branch]>,
+    /// Some of them take requests as they lie in the input.
+    pub(super) has_regulars: bool,
     /// Its place in a cluster.
     #[cfg(feature = "redis")]
     member: Option<Member>,
@@ -83,6 +85,7 @@ impl Site {
             },
             profile: Arc::new(Profile::new(&options.settings)),
             branches: options.routes.iter().map(Branch::new).collect(),
+            has_regulars: options.routes.iter().any(|route| route.has_regulars()),
             #[cfg(feature = "redis")]
             member: options.adapter.as_ref().map(|redis| Member::new(redis, server)),
             options,

@@ -103,7 +103,7 @@ pub(crate) fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|byte| TCHAR[usize::from(*byte)])
 }
 
-const TCHAR: [bool; 256] = alphanumeric_or(b"!#$%&'*+-.^_`|~");
+pub(super) const TCHAR: [bool; 256] = alphanumeric_or(b"!#$%&'*+-.^_`|~");
 
 /// A table of ASCII's letters and digits and these characters.
 pub(super) const fn alphanumeric_or(others: &[u8]) -> [bool; 256] {

@@ -25,6 +25,7 @@ mod head;
 mod range;
 pub mod request;
 pub mod response;
+mod usual;
 
 pub use body::{BodyDecoder, Decoded, Framing, encode_chunk, encode_last_chunk};
 pub use coding::{ACCEPT_ENCODING, decode_content};
@@ -32,6 +33,7 @@ pub use request::{Request, encode_request, parse_request};
 pub use response::{CONTINUE, Response, encode_response, encode_whole_response, parse_response};
 
 pub(crate) use head::{check_header, has_token, is_token, tokens};
+pub(crate) use usual::{Line, UsualRequest};
 
 /// How much of a message a peer may make us read. Shared by many connections; all sizes are in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]

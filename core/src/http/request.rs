@@ -177,7 +177,7 @@ fn is_authority(host: &[u8]) -> bool {
     host.iter().all(|byte| AUTHORITY[usize::from(*byte)])
 }
 
-const AUTHORITY: [bool; 256] = head::alphanumeric_or(b"-._~:[]%!$&'()*+;=");
+pub(super) const AUTHORITY: [bool; 256] = head::alphanumeric_or(b"-._~:[]%!$&'()*+;=");
 
 /// What follows the scheme, if the target is a whole URL.
 fn absolute_form(target: &str) -> Option<&str> {

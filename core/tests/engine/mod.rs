@@ -9,6 +9,7 @@ mod files;
 mod polling;
 mod sending;
 mod threads;
+mod usual;
 mod websocket;
 
 use std::sync::Arc;

@@ -4,10 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{PollAnswer, Prepared};
+use crate::engineio::payload::{SEPARATOR, encode_packet};
 use crate::engineio::{Data, PacketType, Version, encode_payload};
 
 /// What an entry takes beside its data, so that empty messages are not free.
 const OVERHEAD: usize = 32;
+/// How many entries find room that is kept.
+const MAX_KEPT: usize = 4;
 
 /// What is sent together, and dropped together if it must be.
 #[derive(Debug)]
@@ -79,6 +82,15 @@ impl Entry {
         match self {
             Entry::Control(kind, text) => each(*kind, Data::Text(text)),
             Entry::Message { unit, .. } => unit.messages(&mut |data| each(PacketType::Message, data)),
+        }
+    }
+
+    fn may_be_compressed(&self) -> bool {
+        match self {
+            Entry::Control(..) => true,
+            Entry::Message { unit, compress } => {
+                *compress && !matches!(unit, Unit::Shared(prepared) if !prepared.compress())
+            }
         }
     }
 
@@ -167,6 +179,25 @@ impl Outbox {
         }
         taken
     }
+
+    /// Moves all that waits to `out`, as a payload of revision 4; says whether that may be compressed. What memory a few
+    /// entries take is kept for the next ones.
+    pub(super) fn write_all(&mut self, out: &mut Vec<u8>) -> bool {
+        let compress = self.entries.iter().any(Entry::may_be_compressed);
+        let begin = out.len();
+        for entry in self.entries.drain(..) {
+            entry.packets(&mut |kind, data| {
+                if out.len() > begin {
+                    out.push(SEPARATOR);
+                }
+                encode_packet(kind, data, out);
+            });
+        }
+        let mut entries = std::mem::take(self).entries;
+        entries.shrink_to(MAX_KEPT);
+        self.entries = entries;
+        compress
+    }
 }
 
 /// Entries as one payload, and a packet without data behind them.
@@ -187,11 +218,6 @@ pub(super) fn answer(
         body,
         kind,
         // The official server compresses its own packets too.
-        compress: entries.iter().any(|entry| match entry {
-            Entry::Control(..) => true,
-            Entry::Message { unit, compress } => {
-                *compress && !matches!(unit, Unit::Shared(prepared) if !prepared.compress())
-            }
-        }),
+        compress: entries.iter().any(Entry::may_be_compressed),
     }
 }

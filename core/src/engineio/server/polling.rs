@@ -4,7 +4,7 @@ use super::outbox::{self, Outbox};
 use super::session::{Session, State};
 use super::upgrade::Upgrade;
 use super::{Effect, NEVER, Reason};
-use crate::engineio::PacketType;
+use crate::engineio::{PacketType, Version};
 use crate::ws::Millis;
 
 /// How long a closed session waits for the GET that tells the client, as in the official server.
@@ -79,6 +79,18 @@ impl Session {
         }
         self.flush(effects);
         true
+    }
+
+    /// The same for a GET that finds something to take, and leads to nothing else: appends the payload to `out` and says
+    /// whether it may be compressed. `None`, with nothing done, for any other.
+    pub fn poll_at_once(&mut self, out: &mut Vec<u8>) -> Option<bool> {
+        let polling = self.polling.as_mut()?;
+        let is_usual = self.state == State::Open
+            && self.version == Version::V4
+            && !(polling.parked || polling.over_mark || polling.outbox.is_empty())
+            && polling.upgrade.is_none()
+            && polling.max_packets == usize::MAX;
+        is_usual.then(|| polling.outbox.write_all(out))
     }
 
     /// The GET that waited has gone, or the connection of a POST has.

@@ -1,33 +1,61 @@
 //! Answers to HTTP requests, and the headers that they all have.
 
+use std::sync::Arc;
+
+use http::{HeaderMap, Method};
+
 use super::Engine;
 use super::EngineOptions;
-use crate::engineio::Denial;
 use crate::engineio::coding::{self, Coding};
 use crate::engineio::jsonp;
 use crate::engineio::query::Query;
 use crate::engineio::server::PollAnswer;
-use crate::http::Request;
+use crate::engineio::{Denial, PayloadType};
+use crate::http::{Request, UsualRequest};
 use crate::route::{Exchange, HttpAnswer};
+use crate::shared_head::SharedHead;
 
 pub(super) type Headers = Vec<(String, String)>;
+
+const CODINGS: &[Coding] = &[Coding::Gzip, Coding::Deflate];
 
 /// A GET that waits, with what its answer needs of it.
 pub(super) struct Waiting {
     exchange: Exchange,
-    headers: Headers,
+    form: Form,
     coding: Option<Coding>,
-    /// The answer is a script.
-    jsonp: Option<String>,
+    /// It is among those of which a cut is told.
+    pub(super) is_listed: bool,
+}
+
+/// What the answer looks like.
+enum Form {
+    /// As all usual ones do.
+    Shared(Arc<SharedHead>),
+    /// Of its own; with a number, it is a script.
+    Own(Headers, Option<String>),
 }
 
 impl Waiting {
     pub(super) fn new(exchange: Exchange, head: &Request, headers: Headers) -> Waiting {
         Waiting {
             exchange,
-            headers,
-            coding: coding::negotiate(&head.headers, &[Coding::Gzip, Coding::Deflate]),
-            jsonp: jsonp_of(head),
+            form: Form::Own(headers, jsonp_of(head)),
+            coding: coding::negotiate(&head.headers, CODINGS),
+            is_listed: false,
+        }
+    }
+
+    /// One of the usual kind.
+    pub(super) fn usual(exchange: Exchange, request: &UsualRequest<'_>, heads: &Heads) -> Waiting {
+        Waiting {
+            exchange,
+            form: Form::Shared(heads.got.clone()),
+            coding: match std::str::from_utf8(request.accept_encoding) {
+                Ok("") | Err(_) => None,
+                Ok(line) => coding::negotiate_lines(std::iter::once(line), CODINGS),
+            },
+            is_listed: false,
         }
     }
 
@@ -36,17 +64,23 @@ impl Waiting {
     }
 
     pub(super) fn answer(self, answer: PollAnswer, options: &EngineOptions) {
-        let mut headers = self.headers;
+        let is_long = options.compresses(answer.compress, answer.body.len());
+        let (mut headers, jsonp) = match self.form {
+            Form::Shared(head) if !(is_long && self.coding.is_some()) => {
+                return self.exchange.respond_shared(&head, answer.body.into());
+            }
+            Form::Shared(head) => (head.with(Vec::new()).headers, None),
+            Form::Own(headers, jsonp) => (headers, jsonp),
+        };
         let (mut content_type, mut body) = (answer.kind.content_type(), answer.body);
-        if let Some(number) = &self.jsonp
+        if let Some(number) = &jsonp
             && let Ok(payload) = std::str::from_utf8(&body)
         {
             body = jsonp::script(number, payload).into_bytes();
             content_type = jsonp::CONTENT_TYPE;
         }
         set(&mut headers, "Content-Type", content_type);
-        let threshold = options.http_compression.filter(|_| answer.compress);
-        let is_long = threshold.is_some_and(|threshold| body.len() >= threshold);
+        let is_long = options.compresses(answer.compress, body.len());
         let coding = self.coding.filter(|_| is_long);
         if let Some(coding) = coding
             && let Some(compressed) = coding::compress(&body, coding)
@@ -63,7 +97,10 @@ impl Waiting {
 
     /// A GET that must not be.
     pub(super) fn refuse(self) {
-        let mut headers = self.headers;
+        let mut headers = match self.form {
+            Form::Shared(head) => head.with(Vec::new()).headers,
+            Form::Own(headers, _) => headers,
+        };
         headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
         respond(self.exchange, 400, headers, "");
     }
@@ -94,6 +131,64 @@ pub(super) fn respond(exchange: Exchange, status: u16, headers: Headers, body: &
     });
 }
 
+/// The heads of answers to polling that are the same for nearly all requests.
+pub(super) struct Heads {
+    /// For a GET.
+    pub(super) got: Arc<SharedHead>,
+    /// For a POST.
+    pub(super) posted: Arc<SharedHead>,
+    /// What CORS says.
+    pub(super) cors: Headers,
+}
+
+impl Heads {
+    /// None where each answer's headers depend on its request.
+    pub(super) fn of(options: &EngineOptions) -> Option<Heads> {
+        let cors = options.cors.as_ref();
+        if options.ask_headers || cors.is_some_and(|cors| !cors.is_same_for_all()) {
+            return None;
+        }
+        let cors = cors.map(|cors| cors.headers(&Method::GET, &HeaderMap::new()));
+        let cors = cors.unwrap_or_default();
+        let head = |content_type: &str| {
+            let mut headers = cors.clone();
+            set_polling(&mut headers, content_type, false);
+            SharedHead::ok(headers).ok().map(Arc::new)
+        };
+        Some(Heads {
+            got: head(PayloadType::Text.content_type())?,
+            posted: head(POSTED)?,
+            cors,
+        })
+    }
+}
+
+/// What the answer to a POST is.
+pub(super) const POSTED: &str = "text/html";
+
+fn set_polling(headers: &mut Headers, content_type: &str, is_explorer: bool) {
+    set(headers, "Content-Type", content_type);
+    // As the official server does for these browsers, which take a payload for an attack.
+    if is_explorer {
+        set(headers, "X-XSS-Protection", "0");
+    }
+    set(headers, "cache-control", "no-store");
+}
+
+/// Whether this browser says that it is one of Microsoft's old ones.
+pub(super) fn is_explorer(agent: &[u8]) -> bool {
+    let begins = |at: usize, word: &[u8]| agent.get(at..).is_some_and(|rest| rest.starts_with(word));
+    memchr::memchr_iter(b';', agent).any(|at| begins(at, b";MSIE"))
+        || memchr::memchr_iter(b'T', agent).any(|at| begins(at, b"Trident/"))
+}
+
+impl EngineOptions {
+    /// Whether an answer of this length is compressed, if its packets `may` be and the client takes it.
+    pub(super) fn compresses(&self, may: bool, length: usize) -> bool {
+        may && self.http_compression.is_some_and(|threshold| length >= threshold)
+    }
+}
+
 impl Engine {
     /// What CORS says about a request; nothing without.
     pub(super) fn cors_headers(&self, head: &Request) -> Headers {
@@ -110,13 +205,8 @@ impl Engine {
         cookie: Option<String>,
     ) -> Headers {
         let mut headers = self.cors_headers(head);
-        set(&mut headers, "Content-Type", content_type);
-        // As the official server does for these browsers, which take a payload for an attack.
         let agent = head.header("user-agent").unwrap_or_default();
-        if agent.contains(";MSIE") || agent.contains("Trident/") {
-            set(&mut headers, "X-XSS-Protection", "0");
-        }
-        set(&mut headers, "cache-control", "no-store");
+        set_polling(&mut headers, content_type, is_explorer(agent.as_bytes()));
         let initial = cookie.is_some();
         headers.extend(
             cookie

@@ -76,7 +76,9 @@ impl Session {
     /// `now`: this is the home's thread, and no handler of this session's is running.
     pub(super) fn finish(&self, after: After, now: bool) {
         if let Some((waiting, answer)) = after.answer {
-            self.engine.parked.remove(&waiting.id());
+            if waiting.is_listed {
+                self.engine.parked.remove(&waiting.id());
+            }
             waiting.answer(answer, &self.engine.options);
         }
         if after.news.is_none() {

@@ -6,6 +6,7 @@
 //! | `route`, `beginning` | requests: which are served, by which session, and how sessions begin |
 //! | `session`, `sending` | a session's handle: its state behind a small lock, what is asked of it from any thread |
 //! | `polling`, `carrier`, `effects` | GETs and POSTs, WebSockets, and carrying out what the machine says |
+//! | `usual` | a short way for GETs and POSTs |
 //! | `link`, `foreign` | WebSockets by their numbers: ours, and those that another server has |
 //! | `elsewhere` | sessions of other nodes, to which requests are forwarded |
 //! | `answers`, `bundle` | headers and bodies of answers; the JavaScript client's files |
@@ -33,6 +34,7 @@ mod registry;
 mod route;
 mod sending;
 mod session;
+mod usual;
 
 use std::path::PathBuf;
 #[cfg(feature = "redis")]
@@ -41,6 +43,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use self::answers::Heads;
 use self::bundle::Bundle;
 use self::registry::{Keyed, Registry};
 #[cfg(feature = "redis")]
@@ -126,6 +129,8 @@ pub(crate) struct Engine {
     /// To a multiple of how many milliseconds deadlines are rounded.
     grain: Millis,
     bundle: Option<Bundle>,
+    /// Of answers, where they are the same for nearly all requests.
+    heads: Option<Heads>,
     sessions: Registry<Arc<Session>>,
     /// GETs that wait.
     parked: Registry<Parked>,
@@ -164,6 +169,7 @@ impl Engine {
             config: options.config(),
             grain: grain(&options),
             bundle,
+            heads: Heads::of(&options),
             sessions: Registry::new(),
             parked: Registry::new(),
             asked: Registry::new(),

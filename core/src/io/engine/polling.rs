@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Method;
 
 use super::Parked;
-use super::answers::{Waiting, jsonp_of, respond};
+use super::answers::{POSTED, Waiting, jsonp_of, respond};
 use super::session::Session;
 use crate::engineio::server::Received;
 use crate::engineio::{
@@ -44,26 +44,31 @@ impl Session {
 
     /// A GET waits from now on, if only until this returns.
     pub(super) fn park(&self, waiting: Waiting) {
-        // Before anybody could answer it: another loop may tell that it was cut.
-        let id = waiting.id();
-        self.engine.parked.insert(Parked {
-            exchange: id,
-            session: self.me.clone(),
-        });
         let mut effects = Vec::new();
         let mut refused = Some(waiting);
         let mut state = self.state.lock();
         let now = state.home.now();
         let is_welcome = state.machine.poll(now, &mut effects);
-        if is_welcome && let Some(polling) = state.polling_mut() {
-            polling.waiting = refused.take();
+        let waits = state.machine.is_parked();
+        if is_welcome
+            && let Some(mut waiting) = refused.take()
+            && let Some(polling) = state.polling_mut()
+        {
+            if waits {
+                // Under the lock, before anybody could answer it.
+                waiting.is_listed = true;
+                self.engine.parked.insert(Parked {
+                    exchange: waiting.id(),
+                    session: self.me.clone(),
+                });
+            }
+            polling.waiting = Some(waiting);
         }
         self.arm(&mut state);
         let after = self.apply(&mut state, effects);
         drop(state);
         self.finish(after, true);
         if let Some(refused) = refused {
-            self.engine.parked.remove(&id);
             refused.refuse();
         }
     }
@@ -109,7 +114,7 @@ impl Session {
             false
         };
         if is_good {
-            let headers = self.engine.polling_headers(&request.head, "text/html", None);
+            let headers = self.engine.polling_headers(&request.head, POSTED, None);
             return respond(request.exchange, 200, headers, "ok");
         }
         // The official server cuts the connection here; its tests, and those of other servers, take either.
@@ -118,7 +123,7 @@ impl Session {
     }
 
     /// Says whether all of them are packets, as far as they were looked at.
-    fn take_packets(&self, packets: Payloads<'_>) -> bool {
+    pub(super) fn take_packets(&self, packets: Payloads<'_>) -> bool {
         for packet in packets {
             let packet = packet.as_ref().map_err(|error| *error);
             if !self.take_packet(packet) {
@@ -139,7 +144,7 @@ impl Session {
     }
 
     /// A packet of a POST, or what isn't one. Says whether the session goes on.
-    fn take_packet(&self, packet: Result<&Packet<'_>, ParseError>) -> bool {
+    pub(super) fn take_packet(&self, packet: Result<&Packet<'_>, ParseError>) -> bool {
         let mut effects = Vec::new();
         let mut state = self.state.lock();
         if state.polling().is_none() {
@@ -150,18 +155,23 @@ impl Session {
         let received = state
             .machine
             .receive(kind, now, &self.engine.config, &mut effects);
+        let hearer = state.hearer.clone();
+        if let (Received::Message, Ok(packet)) = (received, packet) {
+            drop(state);
+            if let Some(hearer) = hearer {
+                self.tell_received(&*hearer, packet);
+                hearer.on_message(packet.data());
+            }
+            return true;
+        }
         self.arm(&mut state);
         let goes_on = !state.machine.is_closed();
-        let hearer = state.hearer.clone();
         let after = self.apply(&mut state, effects);
         drop(state);
         if let (Ok(packet), Some(hearer)) = (packet, &hearer) {
             self.tell_received(&**hearer, packet);
         }
         self.finish(after, true);
-        if let (Received::Message, Ok(packet), Some(hearer)) = (received, packet, hearer) {
-            hearer.on_message(packet.data());
-        }
         goes_on
     }
 }

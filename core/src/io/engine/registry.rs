@@ -1,6 +1,6 @@
 //! Tables that all threads share: in so many parts that they seldom meet at one.
 
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -20,14 +20,14 @@ pub(super) trait Keyed {
 /// A table. What is dropped is dropped unlocked.
 pub(super) struct Registry<V> {
     shards: [Mutex<HashTable<V>>; SHARDS],
-    hasher: RandomState,
+    hasher: Seeded,
 }
 
 impl<V: Keyed + Clone> Registry<V> {
     pub(super) fn new() -> Registry<V> {
         Registry {
             shards: std::array::from_fn(|_| Mutex::new(HashTable::new())),
-            hasher: RandomState::new(),
+            hasher: Seeded::new(),
         }
     }
 
@@ -83,6 +83,54 @@ impl<V: Keyed + Clone> Registry<V> {
     /// By bits that a table doesn't look at before it has millions of entries: it takes the lowest and the highest.
     fn shard(&self, hash: u64) -> &Mutex<HashTable<V>> {
         &self.shards[(hash >> 32) as usize % SHARDS]
+    }
+}
+
+/// A hash that costs little for short keys. It begins with a random number, as some keys are of clients' choice.
+struct Seeded(u64);
+
+impl Seeded {
+    fn new() -> Seeded {
+        Seeded(RandomState::new().hash_one(0))
+    }
+}
+
+impl BuildHasher for Seeded {
+    type Hasher = Folding;
+
+    fn build_hasher(&self) -> Folding {
+        Folding(self.0)
+    }
+}
+
+/// Multiplies, and adds the upper half of what comes out to the lower one, so that all bits of a key reach all of the hash.
+struct Folding(u64);
+
+/// Odd, with its bits all over the place: 2^64 divided by the golden ratio.
+const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+
+impl Hasher for Folding {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
+        }
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        self.write_u64(u64::from_le_bytes(last) ^ (bytes.len() as u64) << 56);
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        let product = u128::from(self.0 ^ word) * u128::from(MULTIPLIER);
+        self.0 = product as u64 ^ (product >> 64) as u64;
     }
 }
 

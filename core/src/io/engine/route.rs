@@ -13,7 +13,7 @@ use super::{Engine, EngineHandler, Handshake};
 use crate::engineio::{Denial, Known, Transport, Verified, verify};
 use crate::event_loop::{Home, look_at};
 use crate::http::Request;
-use crate::route::{HttpRequest, Route};
+use crate::route::{HttpRequest, Regular, Route};
 use crate::server::UpgradeRequest;
 use crate::settings::Settings;
 
@@ -40,6 +40,15 @@ impl Route for EngineRoute {
         if let Some(here) = Home::current() {
             self.engine.serve(request, here);
         }
+    }
+
+    fn regular(&self, target: &[u8]) -> Option<Arc<dyn Regular>> {
+        let session = self.engine.regular(target)?;
+        Some(session)
+    }
+
+    fn has_regulars(&self) -> bool {
+        true
     }
 
     fn on_cut(&self, exchange: u64) {
