@@ -10,6 +10,8 @@ const { withCode } = require('./errors');
 /** What an agent has for https, under the names of our own options. */
 const TLS = ['ca', 'cert', 'key', 'passphrase', 'rejectUnauthorized', 'servername', 'pfx', 'ciphers', 'minVersion', 'maxVersion'];
 const CONNECTION = ['localAddress', 'family', 'noDelay', 'keepAlive'];
+/** What programs put in the place of an agent's own, to make connections themselves. */
+const OWN = ['addRequest', 'createConnection', 'createSocket'];
 /** What is about connections that are kept for other requests: there are none. */
 const POOL = ['keepAliveMsecs', 'maxSockets', 'maxTotalSockets', 'maxFreeSockets', 'maxCachedSessions', 'scheduling', 'timeout', 'path'];
 const POOLS = new Set([...POOL, 'agentKeepAliveTimeoutBuffer']);
@@ -26,7 +28,7 @@ function agentOptions(agent) {
 }
 
 function plain(agent) {
-  if (Object.hasOwn(agent, 'createConnection')) throw refused('connections are not made by the http module');
+  if (OWN.some((name) => Object.hasOwn(agent, name))) throw refused('connections are not made by the http module');
   return known(agent.options);
 }
 

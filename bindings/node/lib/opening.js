@@ -44,7 +44,7 @@ class Opening {
     }
     this.#socket = socket;
     this.#options = options ?? {};
-    this.#protocols = [protocols ?? this.#options.protocols ?? []].flat();
+    this.#protocols = [protocols === undefined ? (this.#options.protocols ?? []) : protocols].flat();
     checkSignal(this.#options.signal);
     this.#origin = parseUrl(address);
     this.#begin(this.#describe(this.#origin, this.#options));
@@ -171,11 +171,19 @@ class Opening {
       this.#next = this.#redirected(location);
       return true;
     }
-    const request = this.sent(sentHeaders);
+    const request = new Request(this.#url, sentHeaders, (error) => {
+      if (error) this.#socket._giveUp(error);
+      else response.resume(); // the answer is there: reading it is all that is left
+    });
     response.req = request;
     if (!this.#socket.emit('unexpected-response', request, response)) return false;
     this.#told = response;
     return true;
+  }
+
+  /** How many redirects were followed. */
+  get redirects() {
+    return this.#redirects;
   }
 
   /** The request as it was sent. */

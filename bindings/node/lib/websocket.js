@@ -23,6 +23,7 @@ const CLOSING = 2;
 const CLOSED = 3;
 
 const EMPTY = Buffer.alloc(0);
+const NO_TIMINGS = { dns: null, tcp: null, proxy: null, tls: null, upgrade: null };
 const BINARY_TYPES = ['nodebuffer', 'arraybuffer', 'fragments', 'blob'];
 /** After the handshake, ws tells of these only by the close code 1006. */
 const TOLD_BY_CLOSE = new Set(['SOCKLINE_ERR_IO', 'SOCKLINE_ERR_TLS', 'SOCKLINE_ERR_CLOSE_TIMEOUT']);
@@ -67,6 +68,7 @@ class WebSocket extends EventEmitter {
     this._spaced = null; // events that come one at a time
     this._pending = null; // other callbacks, with how many bytes have to be taken before
     this._bufferedAfterClose = 0;
+    this._answerSize = 0; // of a server's answer, in bytes, while it waits
     this._peer = undefined;
     if (address === null) {
       this._spaceEvents(options);
@@ -97,6 +99,7 @@ class WebSocket extends EventEmitter {
   /** The client has its answer, or will have it before anything else. */
   _isAccepted() {
     this._extensions = extensionNames(engine.extensions(this._handle));
+    this._answerSize = engine.bufferedAmount(this._handle);
     this._readyState = OPEN;
     this.emit('open');
   }
@@ -110,8 +113,16 @@ class WebSocket extends EventEmitter {
   }
 
   get bufferedAmount() {
-    const waiting = this._readyState === CLOSED ? 0 : engine.bufferedAmount(this._handle);
-    return waiting + this._bufferedAfterClose + (this._inTurn?.bytes ?? 0);
+    return this._waiting + this._bufferedAfterClose + (this._inTurn?.bytes ?? 0);
+  }
+
+  /** What waits of messages: the answer that opens a server's connection is none. */
+  get _waiting() {
+    if (this._handle === 0 || this._readyState === CLOSED) return 0;
+    const waiting = engine.bufferedAmount(this._handle);
+    if (this._answerSize === 0) return waiting;
+    if (engine.bytesTaken(this._handle) > 0) this._answerSize = 0; // it goes first
+    return Math.max(0, waiting - this._answerSize);
   }
 
   get extensions() {
@@ -148,17 +159,17 @@ class WebSocket extends EventEmitter {
 
   /** How long each step to the open connection took, in milliseconds; null for a step that was not needed. */
   timings() {
-    return engine.timings(this._handle);
+    return this._handle === 0 ? { ...NO_TIMINGS } : engine.timings(this._handle);
   }
 
   /** What was agreed on in the TLS handshake; null without TLS. */
   tlsInfo() {
-    return engine.tlsInfo(this._handle);
+    return this._handle === 0 ? null : engine.tlsInfo(this._handle);
   }
 
   /** The counters of this connection since it was made; null once it has ended. */
   metrics() {
-    return engine.metrics(this._handle);
+    return this._handle === 0 ? null : engine.metrics(this._handle);
   }
 
   /** The round trip of the last answered ping, in milliseconds; null before. */

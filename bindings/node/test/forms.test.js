@@ -14,6 +14,27 @@ const PACKAGES = [
   { name: 'ws (for comparison)', Package: theirs },
 ];
 
+for (const { name, Package } of PACKAGES) {
+  test(`${name}: nothing waits in a connection that a server is told of`, async () => {
+    const waiting = [];
+    const server = await listen(Package, (socket) => {
+      waiting.push(socket.bufferedAmount);
+      socket.send(Buffer.alloc(10));
+      if (Package === ours) waiting.push(socket.bufferedAmount);
+      setImmediate(() => waiting.push(socket.bufferedAmount));
+    });
+    const socket = new Package(server.url);
+    await next(socket, 'message');
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    assert.deepStrictEqual(waiting, Package === ours ? [0, 12, 0] : [0, 0]);
+    await finish(server, socket);
+  });
+
+  test(`${name}: null is no subprotocol`, () => {
+    assert.throws(() => new Package('ws://127.0.0.1:1', null), SyntaxError);
+  });
+}
+
 for (const { name, Client, Server } of PAIRS) {
   test(`${name}: Blobs are sent in their turn, and counted`, async () => {
     const server = await listen(Server);

@@ -77,6 +77,22 @@ test("a listener of 'unexpected-response' may give up, as in ws", async () => {
   assert.deepStrictEqual(await story(socket), ['error: of the listener', 'close: 1006']);
 });
 
+test("a request that is given up when its 'unexpected-response' is there makes no error, as in ws", async () => {
+  const url = await answering(() => [401, {}, 'who are you']);
+  for (const Client of [theirs, ours]) {
+    for (const giveUp of ['abort', 'destroy']) {
+      const socket = new Client(url);
+      socket.on('error', (error) => assert.fail(`${error}`));
+      await new Promise((resolve) => {
+        socket.on('unexpected-response', (request, response) => {
+          response.on('end', resolve);
+          request[giveUp]();
+        });
+      });
+    }
+  }
+});
+
 test('without a listener a refusal is an error', async () => {
   const url = await answering(() => [502, {}]);
   const socket = new ours(url);

@@ -207,6 +207,27 @@ test('agents: those of Node, of which the engine knows all options or not', asyn
   await finish(secure);
 });
 
+test('agents: what a program has put in the place of an agent\'s own is called, with what the http module says', () => {
+  for (const { Agent, scheme, port } of [{ Agent: http.Agent, scheme: 'ws', port: 80 }, { Agent: https.Agent, scheme: 'https', port: 443 }]) {
+    for (const Client of [theirs, ours]) {
+      const asked = [];
+      const agent = new Agent();
+      agent.addRequest = (request, options) => asked.push([options.host, options.port, request.path, request.getHeader('sec-websocket-protocol')]);
+      const sockets = [new Client(`${scheme}://[::1]/p?q`, { agent }), new Client(`${scheme}://localhost`, [], { agent })];
+      assert.deepStrictEqual(asked, [['::1', port, '/p?q', undefined], ['localhost', port, '/', undefined]]);
+      for (const socket of sockets) {
+        assert.strictEqual(socket.bufferedAmount, 0);
+        socket.on('error', () => {});
+        socket.terminate();
+        assert.strictEqual(socket.bufferedAmount, 0);
+      }
+    }
+  }
+  const socket = new ours('ws://localhost', { agent: Object.assign(new http.Agent(), { addRequest() {} }) });
+  assert.deepStrictEqual([socket.tlsInfo(), socket.metrics(), socket.timings().tcp], [null, null, null]);
+  socket.on('error', () => {}).close();
+});
+
 test('agents: proxies are asked for the way', async () => {
   const [plain, secure] = [await listenPlainly(), await listenSecurely()];
   const [proxy, socks] = [await httpProxy(), await socksProxy()];
