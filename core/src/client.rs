@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::destination::Destination;
+use crate::dial::Dial;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::sys;
 use crate::event_loop::{self, Loop};
@@ -46,6 +47,10 @@ pub struct ClientOptions {
     /// that TLS begins on it. There is no proxy then, redirects are refusals, and it goes neither with `reconnect` nor with what
     /// says where to connect to: `local_address`, `connect_to`, `lookup`, a Unix socket's URL. Default: `None`.
     pub socket: Option<GivenSocket>,
+    /// Makes each connection in place of the engine: again for each redirect, each return, and each of those that HTTP requests are
+    /// sent over. The URL says whether TLS begins on it. There is no proxy then, and it goes neither with a socket that is connected already
+    /// nor with what says where to connect to. Default: `None`.
+    pub dial: Option<Dial>,
     /// Through which proxy. Default: what the environment says, as curl reads it.
     pub proxy: Proxy,
     /// TLS as far as an `https://` proxy. Default: `None`, the process's own default, as for `tls`.
@@ -75,6 +80,7 @@ impl Default for ClientOptions {
             local_address: None,
             connect_to: None,
             socket: None,
+            dial: None,
             proxy: Proxy::default(),
             proxy_tls: None,
             lookup: None,
@@ -143,6 +149,7 @@ pub fn connect(
     let url = parse(url)?;
     options.settings.check()?;
     let options = with_given_socket(options, &url)?;
+    check_dial(&options, &url)?;
     options.reconnect.as_ref().map_or(Ok(()), Reconnect::check)?;
     let destination = Destination::first(url, &options)?;
     let plan = event_loop::ConnectPlan {
@@ -175,6 +182,28 @@ fn with_given_socket(options: ClientOptions, url: &Url) -> Result<ClientOptions>
         max_redirects: 0,
         ..options
     })
+}
+
+/// What an application that makes the connections itself can't ask for.
+///
+/// # Errors
+/// `InvalidArgument`.
+pub(crate) fn check_dial(options: &ClientOptions, url: &Url) -> Result<()> {
+    let others = [
+        ("socket", options.socket.is_some()),
+        ("local_address", options.local_address.is_some()),
+        ("connect_to", options.connect_to.is_some()),
+        ("lookup", options.lookup.is_some()),
+        ("a Unix socket's URL", url.unix_path.is_some()),
+    ];
+    let other = others.iter().find(|(_, is_given)| *is_given);
+    match other.filter(|_| options.dial.is_some()) {
+        Some((name, _)) => Err(Error::new(
+            ErrorCode::InvalidArgument,
+            format!("dial can't be combined with {name}"),
+        )),
+        None => Ok(()),
+    }
 }
 
 pub(crate) fn parse(url: &str) -> Result<Url> {

@@ -142,7 +142,10 @@ impl Destination {
         key: String,
     ) -> Result<Destination> {
         let tls = secured_by(url.secure, options.tls.as_ref())?;
-        let proxy = proxy::choose(&options.proxy, &url, |name| std::env::var(name).ok())?;
+        let proxy = match options.dial {
+            Some(_) => None,
+            None => proxy::choose(&options.proxy, &url, |name| std::env::var(name).ok())?,
+        };
         let to_proxy = proxy.as_ref().is_some_and(ProxyUrl::is_secure);
         let proxy_tls = secured_by(to_proxy, options.proxy_tls.as_ref())?;
         Ok(Destination {

@@ -24,6 +24,7 @@ pub mod ws;
 mod client;
 mod cookies;
 mod destination;
+mod dial;
 mod error;
 mod event_loop;
 mod event_queue;
@@ -45,6 +46,7 @@ mod topics;
 mod websocket;
 
 pub use client::{ClientOptions, Lookup, Timings, connect};
+pub use dial::{Dial, Dialing};
 pub use error::{Error, ErrorCode, HttpResponse, Result};
 pub use event_loop::{
     Home, Loop, LoopOptions, LoopWaker, Timed, TimerKey, Turn, memory_in_use, set_memory_budget,

@@ -78,6 +78,7 @@ const KIND = Object.freeze({
   IO_PACKET: 62,
   IO_SERVER_ANSWERS: 63,
   IO_REDIS: 64,
+  DIAL: 65,
 });
 /** What a Socket.IO server tells only to who wants it: as `Wants` in src/io/heard.rs. */
 const WANTS = Object.freeze({ REQUESTS: 1, HEADERS: 2, ROOMS: 4, SESSIONS: 8, PACKETS: 16, UPGRADES: 32 });

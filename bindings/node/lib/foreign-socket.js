@@ -25,6 +25,12 @@ function lendSocket(socket, gone, closeTimeout) {
   socket.setTimeout?.(0);
   const descriptor = socket.readableLength > 0 ? undefined : descriptorOf(socket);
   if (descriptor >= 0) return takeDescriptor(socket, descriptor, EMPTY, gone);
+  return relaySocket(socket, closeTimeout);
+}
+
+/** The same where the engine doesn't say when the connection ends: over a pair of descriptors, at whose end it does. */
+function relaySocket(socket, closeTimeout) {
+  socket.setTimeout?.(0);
   const taken = relay(socket, EMPTY, closeTimeout);
   if (taken.rest.length > 0) socket.unshift(taken.rest);
   return taken;
@@ -68,4 +74,4 @@ function unread(socket, head) {
   return Buffer.concat([head, Buffer.from(read, socket.readableEncoding ?? undefined)]);
 }
 
-module.exports = { lendSocket, takeSocket };
+module.exports = { lendSocket, relaySocket, takeSocket };

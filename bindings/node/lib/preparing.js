@@ -107,4 +107,4 @@ function timedOut(limit) {
   return withCode(new Error(`the connection was not there within ${limit} ms`), 'SOCKLINE_ERR_HANDSHAKE_TIMEOUT');
 }
 
-module.exports = { Preparing };
+module.exports = { Preparing, forNode, whenConnected };

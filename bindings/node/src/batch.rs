@@ -116,6 +116,8 @@ pub(crate) enum Kind {
     IoServerAnswers = 63,
     /// What happens to a connection to Redis.
     IoRedis = 64,
+    /// A connection is wanted of JavaScript; what the payload is says `dialing.rs`.
+    Dial = 65,
 }
 
 struct Spilled {

@@ -61,7 +61,7 @@ impl Engine {
     pub fn connect(&self, options: ConnectOptions, context: Option<&ClientContext>) -> Result<f64> {
         let host = self.host.get();
         let (on_loop, handler) = host.start().map_err(|text| unsupported(&text))?;
-        let (url, mut client) = options.split()?;
+        let (url, mut client) = options.split(self.host)?;
         client.tls = context.map(|context| context.tls.clone());
         let websocket = sockline::connect(Some(on_loop), &url, client, Some(handler)).map_err(failure)?;
         host.retain();

@@ -17,6 +17,7 @@
 //! | `watcher` | which of these two a host has |
 //! | `batch` | the events of a turn on their way to JavaScript: a table, and payloads in a slab |
 //! | `adopting` | connections that Node's http module has accepted |
+//! | `dialing` | connections that JavaScript makes for the engine |
 //! | `listener` | what the core calls: turns events into records of the batch |
 //! | `errors` | failures under the codes and texts that npm `ws` gives them |
 //! | `io` | all of this for Socket.IO |
@@ -28,6 +29,7 @@ mod batch;
 mod bell;
 #[cfg(feature = "command")]
 mod command;
+mod dialing;
 mod engine;
 mod errors;
 mod host;

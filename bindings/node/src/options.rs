@@ -11,6 +11,7 @@ use sockline::{
     ServerOptions, Settings, SlowConsumer, TcpOptions,
 };
 
+use crate::dialing;
 use crate::errors::{Result, failure, invalid};
 use crate::host::HostPointer;
 use crate::io::{IoRedis, duplicate, io_server};
@@ -80,6 +81,8 @@ pub struct ConnectOptions {
     pub reconnect: Option<Return>,
     /// A connected socket, of which a duplicate is used in place of making a connection.
     pub descriptor: Option<i32>,
+    /// Whether JavaScript makes the connections: a record asks for each.
+    pub dials: Option<bool>,
     /// The host's IP addresses, the best one first, if they were looked up already.
     pub addresses: Option<Vec<String>>,
     pub limits: Limits,
@@ -140,7 +143,7 @@ pub struct ListenOptions {
 
 impl ConnectOptions {
     /// The URL, and the rest as the core takes it.
-    pub(crate) fn split(self) -> Result<(String, ClientOptions)> {
+    pub(crate) fn split(self, host: HostPointer) -> Result<(String, ClientOptions)> {
         let local_address = self
             .local_address
             .map(|address| socket_address(&address, self.local_port))
@@ -159,6 +162,7 @@ impl ConnectOptions {
             max_redirects: self.max_redirects,
             reconnect: self.reconnect.map(Return::into_core),
             socket: self.descriptor.map(duplicate).transpose()?.map(GivenSocket::new),
+            dial: (self.dials == Some(true)).then(|| dialing::asking(host, self.key)),
             lookup: self.addresses.map(known).transpose()?,
             user_data: self.key as usize,
             keep_request: self.keep_request == Some(true),

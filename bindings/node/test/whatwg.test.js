@@ -63,7 +63,7 @@ test('base URL and Origin are settings, and options go to the engine', async () 
   for (const name of ['reconnect', 'followRedirects', 'origin', 'slowConsumer']) {
     assert.throws(() => (settings.options = { [name]: 'x' }), { code: 'SOCKLINE_ERR_UNSUPPORTED' }, name);
   }
-  assert.throws(() => (settings.options = { agent: {} }), { code: 'SOCKLINE_ERR_UNSUPPORTED' });
+  assert.throws(() => (settings.options = { agent: {} }), { code: 'ERR_INVALID_ARG_TYPE' });
   assert.deepStrictEqual(settings.options, {});
 });
 

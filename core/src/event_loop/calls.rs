@@ -42,6 +42,7 @@ impl LoopCore {
             }
             Command::Connect(id, plan) => self.connect(id, *plan),
             Command::Resolved(id, number, found) => self.resolved(id, number, found),
+            Command::Dialed(id, number, found) => self.dialed(id, number, found),
             Command::Listen(id, listening) => self.listen(id, *listening),
             Command::SendShared(id, message) => self.queued_shared(id, &message),
             Command::ShareWith(ids, message) => self.share_with_many(ids.iter().copied(), &message),

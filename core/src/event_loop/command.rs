@@ -13,6 +13,8 @@ use super::listener::Listening;
 use super::messages::Form;
 use super::requesting::Asking;
 use super::waiting::TimerKey;
+use crate::dial::Dialed;
+use crate::error::Result;
 use crate::handle::Id;
 use crate::handler::Handler;
 use crate::http::Request;
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     Connect(Id, Box<ConnectPlan>),
     /// The answer to one of a client's lookups, with its number.
     Resolved(Id, u64, io::Result<Vec<SocketAddr>>),
+    /// The connection that one of a client's has asked the application for, with its number.
+    Dialed(Id, u64, Result<Dialed>),
     Listen(Id, Box<Listening>),
     /// A message that others get too.
     SendShared(Id, Arc<SharedMessage>),

@@ -17,6 +17,7 @@ mod calls;
 mod compression;
 mod connecting;
 mod contract;
+mod dialing;
 mod draining;
 mod elsewhere;
 mod ending;

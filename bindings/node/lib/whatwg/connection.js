@@ -6,7 +6,7 @@
 const { AsyncResource } = require('async_hooks');
 const diagnostics = require('diagnostics_channel');
 
-const { describeClient } = require('../client');
+const { describeDialing } = require('../dialing');
 const { KIND, addTarget, engine, removeTarget } = require('../engine');
 const { calling, fromRecord } = require('../errors');
 const { isBlocked, portOf } = require('./address');
@@ -26,6 +26,7 @@ const errors = diagnostics.channel('sockline:whatwg:error');
 
 class Connection {
   #description;
+  #dialer;
   #owner;
   #turn;
   #key = 0;
@@ -45,9 +46,11 @@ class Connection {
     this.extensions = '';
     this.#owner = owner;
     const { origin, options } = settings;
-    this.#description = describeClient(url, protocols, { ...options, origin });
+    const { description, dialer } = describeDialing(url, protocols, { ...options, origin });
+    this.#description = description;
+    this.#dialer = dialer;
     const host = url.hostname.replace(/^\[|\]$/g, '');
-    const way = { host, port: portOf(url), isProxied: this.#description.proxy !== undefined };
+    const way = { host, port: portOf(url), isProxied: description.proxy !== undefined || dialer !== undefined };
     this.#turn = new Turn(way, () => this.#connect());
   }
 
@@ -124,6 +127,9 @@ class Connection {
       case KIND.BINARY:
         this.#task(() => this.#received(data, true));
         break;
+      case KIND.DIAL:
+        this.#dialer.dial(data);
+        break;
       case KIND.SENT:
         this.#outbox.settle(data.readUInt32LE(0), extra);
         break;
@@ -132,7 +138,7 @@ class Connection {
         this.#task(() => this.#opened());
         break;
       case KIND.ERROR:
-        this.#failing(fromRecord(data.utf8Slice()));
+        this.#failing(this.#dialer?.error ?? fromRecord(data.utf8Slice()));
         break;
       case KIND.CLOSE: {
         removeTarget(this.#key);

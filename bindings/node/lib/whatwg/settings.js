@@ -1,7 +1,7 @@
 'use strict';
 // What a browser takes from the page, and from its user.
 
-const { describeClient } = require('../client');
+const { describeDialing } = require('../dialing');
 const { withCode } = require('../errors');
 
 /** What would change the interface's own semantics. */
@@ -48,7 +48,7 @@ const settings = {
     for (const [name, reason] of Object.entries(REFUSED)) {
       if (given[name] !== undefined) throw withCode(new Error(`option ${name}: ${reason}`), 'SOCKLINE_ERR_UNSUPPORTED');
     }
-    describeClient(new URL('wss://localhost'), [], given); // throws if it can't be
+    describeDialing(new URL('wss://localhost'), [], given); // throws if it can't be
     options = Object.freeze(given);
   },
 };

@@ -35,6 +35,7 @@ pub struct IoManagerOptions {
     pub reconnection_delay: f64,
     pub reconnection_delay_max: f64,
     pub randomization_factor: f64,
+    /// Negative for none.
     pub timeout: f64,
     /// 0 for JSON, 1 for msgpack, 2 for one of JavaScript's.
     pub parser: u32,
@@ -47,7 +48,7 @@ pub struct IoManagerOptions {
 impl IoManagerOptions {
     /// The URL, and the rest as the core takes it.
     pub(super) fn split(self, host: HostPointer) -> Result<(String, ManagerOptions)> {
-        let (url, client) = self.client.split()?;
+        let (url, client) = self.client.split(host)?;
         let options = ManagerOptions {
             client,
             path: self.path,
@@ -69,7 +70,7 @@ impl IoManagerOptions {
                 delay_max: millis(self.reconnection_delay_max),
                 randomization_factor: self.randomization_factor,
             },
-            timeout: some(self.timeout),
+            timeout: (self.timeout >= 0.0).then(|| millis(self.timeout)),
             auto_connect: false,
             parser: parser(self.parser, self.parser_key, host),
             max_attachments: self.max_attachments as usize,

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `mod` | what is wished for, name lookup, and when a step takes too long |
 //! | `addresses`, `race` | from addresses to a connected socket (RFC 8305) |
+//! | `dialing` | from the application's own function to one |
 //! | `tunnel` | through a proxy, where there is one |
 //! | `shaking` | the opening handshake over it |
 //! | `refused` | answers that are no upgrade: redirects and refusals |
 //! | `timing` | how long each took |
 
 mod addresses;
+mod dialing;
 mod race;
 mod refused;
 mod shaking;
@@ -35,6 +37,7 @@ use super::stream::Stream;
 use crate::client::ClientOptions;
 use crate::destination::Destination;
 use crate::error::{Error, ErrorCode};
+use crate::given::GivenSocket;
 use crate::handle::Id;
 use crate::handler::Handler;
 use crate::proxy::Tunnel;
@@ -72,6 +75,10 @@ pub(crate) struct Connecting {
     phase: Phase,
     /// The host's address, where it is looked up here and connected to by a proxy.
     behind_proxy: Option<SocketAddr>,
+    /// What the application has connected.
+    dialed: Option<GivenSocket>,
+    /// TLS with the host is somebody else's.
+    is_secured: bool,
     watch: Stopwatch,
     /// The response, as far as it has come.
     head: Vec<u8>,
@@ -80,6 +87,8 @@ pub(crate) struct Connecting {
 enum Phase {
     Starting,
     Resolving(Resolving),
+    /// The application connects. An answer with another number is of no use.
+    Dialing(u64),
     Racing(Race),
     /// TLS with the proxy.
     SecuringProxy,
@@ -108,6 +117,8 @@ impl Connecting {
             deadline: NEVER,
             phase: Phase::Starting,
             behind_proxy: None,
+            dialed: None,
+            is_secured: false,
             watch: Stopwatch::start(),
             head: Vec::new(),
         }
@@ -131,7 +142,7 @@ impl Connecting {
         let doing = match &mut self.phase {
             Phase::Refused(refused) => return refused.error(),
             Phase::Starting | Phase::Resolving(_) => "looking up",
-            Phase::Racing(_) => "connecting to",
+            Phase::Racing(_) | Phase::Dialing(_) => "connecting to",
             Phase::SecuringProxy => "waiting for the proxy's TLS handshake, on the way to",
             Phase::Tunneling(_) => "waiting for the proxy to connect to",
             Phase::Securing => "waiting for the TLS handshake of",
@@ -227,6 +238,7 @@ impl Conn {
 enum Step {
     Race(VecDeque<Candidate>),
     LookUp(String, u16),
+    Dial,
 }
 
 impl LoopCore {
@@ -274,6 +286,7 @@ impl LoopCore {
         match step.flatten() {
             Some(Step::Race(candidates)) => self.race(id, candidates),
             Some(Step::LookUp(host, port)) => self.look_up(id, host, port),
+            Some(Step::Dial) => self.dial(id),
             None => {}
         }
     }
@@ -362,6 +375,7 @@ impl LoopCore {
             // They came from a connection that is no more.
             Phase::Starting
             | Phase::Resolving(_)
+            | Phase::Dialing(_)
             | Phase::Racing(_)
             | Phase::SecuringProxy
             | Phase::Securing => None,
@@ -377,6 +391,8 @@ impl LoopCore {
                 connecting.phase = Phase::Starting;
                 connecting.head = Vec::new();
                 connecting.behind_proxy = None;
+                connecting.dialed = None;
+                connecting.is_secured = false;
                 connecting.watch = Stopwatch::start();
             }
         });
@@ -446,6 +462,9 @@ impl Connecting {
         let url = &self.destination.url;
         if self.options.socket.is_some() {
             return Step::Race([Candidate::Given].into());
+        }
+        if self.options.dial.is_some() {
+            return Step::Dial;
         }
         if let Some(path) = &url.unix_path {
             return Step::Race([Candidate::Unix(path.clone())].into());

@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use mio::Token;
 
 use super::{Connecting, Phase};
-use crate::client::ClientOptions;
 use crate::error::{Error, ErrorCode};
 use crate::event_loop::adopting::given_stream;
 use crate::event_loop::connection::{Conn, NEVER};
@@ -133,11 +132,19 @@ impl Connecting {
     }
 }
 
-/// The socket that is connected already.
-fn given(options: &ClientOptions) -> io::Result<Stream> {
-    let socket = options.socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-    given_stream(socket.duplicate()?, &options.settings.tcp)
-        .map_err(|error| io::Error::other(error.to_string()))
+/// The socket that is connected already: the application's for this attempt, or for all.
+fn given(connecting: &mut Connecting) -> io::Result<Stream> {
+    let options = &connecting.options;
+    let socket = match (connecting.dialed.take(), &options.socket) {
+        (Some(socket), _) => socket.into_socket().map_err(in_words)?,
+        (None, Some(socket)) => socket.duplicate()?,
+        (None, None) => return Err(io::ErrorKind::NotConnected.into()),
+    };
+    given_stream(socket, &options.settings.tcp).map_err(in_words)
+}
+
+fn in_words(error: Error) -> io::Error {
+    io::Error::other(error.to_string())
 }
 
 impl LoopCore {
@@ -205,13 +212,14 @@ impl LoopCore {
 
     fn open(&self, id: Id, candidate: &Candidate) -> io::Result<Stream> {
         let opened = self.with_conn(id, |conn| {
-            let options = &conn.connecting()?.options;
+            let connecting = conn.connecting()?;
+            let options = &connecting.options;
             Some(match candidate {
                 Candidate::Tcp(address) => {
                     tcp::connect(*address, options.local_address, &options.settings.tcp).map(Stream::Tcp)
                 }
                 Candidate::Unix(path) => UnixStream::connect(path).map(Stream::Unix),
-                Candidate::Given => given(options),
+                Candidate::Given => given(connecting),
             })
         });
         let gone = || Err(io::Error::other("the connection has ended"));

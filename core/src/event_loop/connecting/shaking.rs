@@ -18,7 +18,8 @@ impl LoopCore {
             let connecting = conn.connecting()?;
             let destination = &connecting.destination;
             let url = &destination.url;
-            let secured_by = (destination.tls.clone()?, url.host.clone(), url.port);
+            let tls = destination.tls.clone().filter(|_| !connecting.is_secured)?;
+            let secured_by = (tls, url.host.clone(), url.port);
             connecting.phase = Phase::Securing;
             Some(secured_by)
         });

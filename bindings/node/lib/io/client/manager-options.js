@@ -2,12 +2,12 @@
 // The options of socket.io-client and engine.io-client under their names and with their defaults, as the addon's
 // `IoManagerOptions`.
 
-const { describeClient, parseUrl } = require('../../client');
+const { parseUrl } = require('../../client');
+const { describeDialing } = require('../../dialing');
 const { withCode } = require('../../errors');
 const { flatten } = require('../../headers');
 const { amount } = require('../../options');
 const { parserOption } = require('../parsers');
-const { agentOptions } = require('../../agent');
 
 const TRANSPORTS = ['polling', 'websocket'];
 const COMPRESSION_THRESHOLD = 1024; // bytes
@@ -19,11 +19,12 @@ const MAX_PAYLOAD = 100 << 20; // bytes; ws's default
 /** Reconnection and timeout are the manager's own properties. */
 function managerOptions(manager, key) {
   const { opts: options } = manager;
-  const { context, ...client } = describeConnection(manager.uri, options);
+  const { description: { context, ...client }, dialer } = describeConnection(manager.uri, options);
   const parser = parserOption(options.parser);
   manager._codec = parser.codec;
   return {
     context,
+    dialer,
     description: {
       ...parser.description,
       client: { ...client, key },
@@ -44,7 +45,7 @@ function managerOptions(manager, key) {
       reconnectionDelay: manager.reconnectionDelay(),
       reconnectionDelayMax: manager.reconnectionDelayMax(),
       randomizationFactor: manager.randomizationFactor(),
-      timeout: manager.timeout() === false ? 0 : Number(manager.timeout()),
+      timeout: manager.timeout() === false ? -1 : Number(manager.timeout()),
       maxAttachments: Math.min(amount(options, 'maxAttachments', MAX_ATTACHMENTS), MOST_ATTACHMENTS),
       sendBuffer: amount(options, 'sendBufferLimit', SEND_BUFFER),
     },
@@ -72,10 +73,6 @@ function transports(given) {
 
 /** As for a WebSocket: headers, TLS, proxy, limits. */
 function describeConnection(uri, options) {
-  options = { ...agentOptions(options.agent), ...options };
-  if (options.checkServerIdentity) {
-    throw withCode(new Error('option checkServerIdentity: certificates are checked in the engine'), 'SOCKLINE_ERR_UNSUPPORTED');
-  }
   const { extraHeaders, perMessageDeflate = { threshold: COMPRESSION_THRESHOLD }, transportOptions } = options;
   for (const [name, own] of Object.entries(transportOptions ?? {})) {
     const other = Object.keys(own ?? {}).find((option) => option !== 'extraHeaders');
@@ -89,10 +86,11 @@ function describeConnection(uri, options) {
   const url = parseUrl(uri);
   const protocols = [options.protocols ?? []].flat();
   const own = { ...tlsOptions(options), ...connectionOptions(options), headers, perMessageDeflate };
-  return describeClient(url, protocols, own);
+  return describeDialing(url, protocols, { ...own, agent: options.agent });
 }
 
-const TLS_OPTIONS = ['pfx', 'key', 'passphrase', 'cert', 'ca', 'ciphers', 'rejectUnauthorized', 'servername', 'minVersion', 'maxVersion'];
+const TLS_OPTIONS = ['pfx', 'key', 'passphrase', 'cert', 'ca', 'ciphers', 'rejectUnauthorized', 'servername', 'minVersion', 'maxVersion',
+  'checkServerIdentity'];
 const CONNECTION_OPTIONS = [
   'proxy',
   'origin',

@@ -37,6 +37,8 @@ class Manager extends Emitter {
   /** While the end is told of a connection that nobody needed any more, because its server has sent the last socket away. */
   _wasLeft = false;
   #wantsPackets = false;
+  /** Makes the connections, if the engine doesn't. */
+  #dialer;
   /** For who listens to packets of Socket.IO. */
   #parser;
   #decoder;
@@ -129,7 +131,8 @@ class Manager extends Emitter {
   get native() {
     if (this._native === undefined) {
       const { key } = this.#target;
-      const { context, description } = managerOptions(this, key);
+      const { context, description, dialer } = managerOptions(this, key);
+      this.#dialer = dialer;
       this._native = calling(() => engine.ioManager(key, description, context));
       if (this.#wantsPackets) this._native.setPacketEvents(true);
     }
@@ -232,6 +235,8 @@ class Manager extends Emitter {
         return this.engine.emit('upgradeError', this._error(data.utf8Slice()));
       case KIND.IO_PACKET:
         return this.engine._packet(extra, data);
+      case KIND.DIAL:
+        return void this.#dialer.dial(data);
       case KIND.DRAIN:
         return undefined; // `EngineSocket` looks itself
       default:
@@ -300,8 +305,9 @@ class Manager extends Emitter {
 
   /** The engine's error, under the words that engine.io-client has for it. */
   _error(record) {
-    const cause = fromRecord(record);
-    if (cause.code === 'SOCKLINE_ERR_HANDSHAKE_TIMEOUT' || cause.message === 'timeout') return new Error('timeout');
+    const told = fromRecord(record);
+    if (told.code === 'SOCKLINE_ERR_HANDSHAKE_TIMEOUT' || told.message === 'timeout') return new Error('timeout');
+    const cause = this.#dialer?.error ?? told;
     const isPolling = this.engine?.transport.name !== 'websocket';
     const error = new Error(isPolling ? 'xhr poll error' : 'websocket error', { cause });
     error.type = 'TransportError';
