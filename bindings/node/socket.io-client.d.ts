@@ -87,15 +87,17 @@ export interface ManagerOptions extends TlsOptions, ConnectionOptions {
   secure: boolean;
   /**
    * What it says is taken from it: of Node's own classes the options of TLS and the address, of http-proxy-agent, https-proxy-agent
-   * and socks-proxy-agent the proxy. Others are refused.
+   * and socks-proxy-agent the proxy. Others make the connections themselves.
    */
   agent: string | boolean | object;
   /** Has no effect: it is about pages. */
   closeOnBeforeunload: boolean;
   /** Has no effect: timers are the engine's own. */
   useNativeTimers: boolean;
-  pfx: string | Buffer;
+  /** With these three Node makes the connections, which is slower. */
+  pfx: ClientOptions['pfx'];
   ciphers: string;
+  checkServerIdentity: ClientOptions['checkServerIdentity'];
   /** In the order in which they are tried. Default: polling, then websocket. */
   transports: ('polling' | 'websocket' | 'webtransport' | TransportClass)[];
   /** The same as classes. Not both. */
@@ -163,6 +165,8 @@ export interface ManagerReservedEvents {
 export interface EnginePacket {
   type: 'open' | 'close' | 'ping' | 'pong' | 'message' | 'upgrade' | 'noop';
   data?: string | Buffer;
+  /** Of one on its way out. */
+  options?: { compress: boolean };
 }
 
 /** The Engine.IO connection of a manager. */
@@ -201,7 +205,13 @@ export interface EngineSocket
   readonly id: string | undefined;
   readonly transport: { readonly name: 'polling' | 'websocket' };
   readonly readyState: 'opening' | 'open' | 'closed';
-  binaryType: 'nodebuffer';
+  /** What binary values are in events. */
+  binaryType: 'nodebuffer' | 'arraybuffer';
+  /** Sends a message of Engine.IO, between the packets of Socket.IO. The callback is called when it leaves. */
+  send(data: string | NodeJS.ArrayBufferView | ArrayBuffer, options?: { compress?: boolean }, callback?: () => void): this;
+  send(data: string | NodeJS.ArrayBufferView | ArrayBuffer, callback: () => void): this;
+  /** The same as `send`. */
+  write(data: string | NodeJS.ArrayBufferView | ArrayBuffer, options?: { compress?: boolean }, callback?: () => void): this;
   /** Closes the connection as if it had been lost. */
   close(): this;
 }

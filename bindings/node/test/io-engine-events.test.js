@@ -124,6 +124,15 @@ for (const { Server, connect, name } of [{ ...ours, name: 'ours' }, { ...theirs,
   });
 
   for (const { carrier, transports } of CARRIERS) {
+    test(`${name}, ${carrier}: a client gives up at once with a timeout of 0`, async () => {
+      const server = await serve(Server);
+      const socket = client(connect, server.url, { transports, timeout: 0 });
+      socket.on('connect', () => assert.fail('connected all the same'));
+      assert.strictEqual((await next(socket, 'connect_error'))[0].message, 'timeout');
+    });
+  }
+
+  for (const { carrier, transports } of CARRIERS) {
     test(`${name}, ${carrier}: a manager tells of the packets of its namespaces`, async () => {
       const server = await serve(Server);
       server.of('/other').use((peer, refuse) => refuse(new Error('no')));
@@ -156,13 +165,6 @@ for (const { Server, connect, name } of [{ ...ours, name: 'ours' }, { ...theirs,
     });
   }
 }
-
-test('a client\'s binary values are Buffers', async () => {
-  const server = await serve(ours.Server);
-  const { socket } = await pair(ours.connect, server);
-  socket.io.engine.binaryType = 'nodebuffer';
-  assert.throws(() => (socket.io.engine.binaryType = 'arraybuffer'), { code: 'SOCKLINE_ERR_UNSUPPORTED' });
-});
 
 test('of an agent is taken what it says of TLS', async () => {
   const authority = selfSigned('an authority');
@@ -202,16 +204,4 @@ test('of an agent that stands for a proxy the proxy is taken', async () => {
   const basic = `Basic ${Buffer.from('me:secret').toString('base64')}`;
   assert.deepStrictEqual(asked[0], ['example.test:81', basic]);
   proxy.close();
-});
-
-test('an agent that makes connections itself is refused, and what the engine can\'t honour', () => {
-  class Own extends http.Agent {}
-  const changed = new http.Agent();
-  changed.createConnection = () => {};
-  for (const agent of [new Own(), changed, new https.Agent({ lookup: () => {} }), new https.Agent({ ciphers: 'HIGH' }), {}]) {
-    assert.throws(() => ours.connect('https://127.0.0.1:1', { agent, forceNew: true }), { code: 'SOCKLINE_ERR_UNSUPPORTED' });
-  }
-  const options = { checkServerIdentity: () => {}, forceNew: true };
-  assert.throws(() => ours.connect('https://127.0.0.1:1', options), { code: 'SOCKLINE_ERR_UNSUPPORTED' });
-  assert.throws(() => ours.connect('http://127.0.0.1:1', { protocolVersion: 8, forceNew: true }), RangeError);
 });

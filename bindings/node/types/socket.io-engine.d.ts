@@ -29,6 +29,8 @@ export interface Transport extends EventEmitter {
 export interface EnginePacket {
   type: 'open' | 'close' | 'ping' | 'pong' | 'message' | 'upgrade' | 'noop';
   data?: string | Buffer;
+  /** Of one on its way out. */
+  options?: { compress: boolean };
 }
 
 /** The Engine.IO connection below a client's sockets. */
@@ -47,6 +49,11 @@ export interface Connection extends EventEmitter {
    * What was sent before goes out first, unless it is discarded.
    */
   close(discard?: boolean): void;
+  /** Sends a message of Engine.IO, between the packets of Socket.IO. The callback is called when it has left. */
+  send(data: string | NodeJS.ArrayBufferView | ArrayBuffer, options?: { compress?: boolean }, callback?: (transport: Transport) => void): this;
+  send(data: string | NodeJS.ArrayBufferView | ArrayBuffer, callback: (transport: Transport) => void): this;
+  /** The same as `send`. */
+  write(data: string | NodeJS.ArrayBufferView | ArrayBuffer, options?: { compress?: boolean }, callback?: (transport: Transport) => void): this;
   /** A packet came, or is on its way out. The first listener for packets costs a copy of each from then on. */
   on(event: 'packet' | 'packetCreate', listener: (packet: EnginePacket) => void): this;
   /** What a message carries. */

@@ -265,12 +265,13 @@ impl SessionHandler for Connection {
         }
     }
 
-    fn on_packet(&self, created: bool, kind: PacketType, data: Data<'_>) {
+    fn on_packet(&self, created: bool, kind: PacketType, data: Data<'_>, compress: bool) {
         if let Some(session) = self.session.upgrade() {
             let packet = EnginePacket {
                 outgoing: created,
                 kind,
                 data,
+                compress,
             };
             self.core.handler.on_packet(session.sid(), &packet);
         }

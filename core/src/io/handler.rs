@@ -117,6 +117,8 @@ pub struct EnginePacket<'a> {
     pub kind: PacketType,
     /// Its data, without base64; empty text if it has none.
     pub data: Data<'a>,
+    /// Whether it may be compressed on its way out; of one that came it is true.
+    pub compress: bool,
 }
 
 /// An event that came from a client. What it borrows is there until [`Handler::on_event`] returns.

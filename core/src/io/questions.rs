@@ -8,6 +8,7 @@ use super::connection::Connection;
 use super::registry::{self, Registry};
 use super::{Handshake, Namespace, Socket, engine};
 use crate::error::{ErrorCode, Result};
+use crate::route::HttpAnswer;
 
 static REQUESTS: Registry<RequestQuestion> = Registry::new();
 static NAMESPACES: Registry<NamespaceQuestion> = Registry::new();
@@ -62,6 +63,12 @@ impl RequestQuestion {
     /// Refuses: status 400, code 3, "Bad request", with this name in the context, such as `MIDDLEWARE_FAILURE`.
     pub fn deny_bad_request(self, name: &str) {
         self.question.deny_bad_request(name);
+    }
+
+    /// Answers in place of the engine, as a middleware that shows a page of its own: nothing begins, and nothing is reported. CORS'
+    /// headers are added. A WebSocket is refused with this answer, if its status is 300 to 599, and else with 400.
+    pub fn respond(self, answer: HttpAnswer) {
+        self.question.respond(answer);
     }
 
     /// Turns the question into a number below 2^53, never 0, for hosts that have no objects. It has to be answered, else it is

@@ -8,17 +8,19 @@ use std::sync::{Arc, Weak};
 use super::admin::Admin;
 use super::core::Core;
 use super::counters::Counted;
-use super::engine::Engine;
+use super::engine::{Engine, SendFlags};
 use super::registry::{self, Registry};
 use super::{
     AdminOptions, DisconnectReason, ForeignOutlet, ForeignWebSocket, Handler, Namespace, ServerOptions,
 };
 #[cfg(feature = "redis")]
 use crate::adapter::redis::Redis;
+use crate::engineio::Data;
 use crate::error::{ErrorCode, Result};
 use crate::event_loop::{Home, Loop};
 use crate::http::Request;
 use crate::route::{HttpRequest, Route};
+use crate::websocket::Sent;
 
 /// A Socket.IO server: namespaces, and the sessions of the clients that are in them. It listens nowhere by itself: put its
 /// [`route`](Server::route) into the [`routes`](crate::ServerOptions::routes) of as many listeners as you like.
@@ -205,6 +207,21 @@ impl Server {
     pub fn close_session(&self, id: &str, discard: bool) -> bool {
         let session = self.engine().session(id);
         session.inspect(|session| session.close(discard)).is_some()
+    }
+
+    /// Sends a message of Engine.IO to a client (`conn.send()`), as it is: between the packets of Socket.IO, which a client of that takes
+    /// it for. `compress` of `None` lets its length say. On any thread, in the order in which each sends.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Closed`] if there is no such session, or it was closed; [`ErrorCode::OutboxFull`] over the hard limit, if that is the
+    /// policy.
+    pub fn send_to_session(&self, id: &str, message: Data<'_>, compress: Option<bool>) -> Result<Sent> {
+        let flags = SendFlags {
+            compress,
+            volatile: false,
+        };
+        let session = self.engine().session(id).ok_or(ErrorCode::Closed)?;
+        session.send(message, flags)
     }
 
     /// Whether there is a session with this id.

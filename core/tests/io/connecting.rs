@@ -295,6 +295,36 @@ fn a_session_can_be_refused_before_it_begins() {
 }
 
 #[test]
+fn the_application_can_answer_in_place_of_the_engine() {
+    let fixture = serve_with(|options| options.ask_request = true);
+    set(
+        &fixture.handler.on_request,
+        Box::new(|question: sockline::io::RequestQuestion| {
+            question.respond(sockline::HttpAnswer {
+                status: 503,
+                headers: vec![("Retry-After".to_owned(), "7".to_owned())],
+                body: b"later".to_vec(),
+            });
+        }),
+    );
+    let upgrade =
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+    for (transport, lines) in [
+        ("polling", "Connection: close\r\n"),
+        ("websocket", &format!("Connection: Upgrade\r\n{upgrade}")),
+    ] {
+        let mut peer = crate::support::Peer::connect(fixture.port);
+        let head = format!("GET /socket.io/?EIO=4&transport={transport} HTTP/1.1\r\nHost: h\r\n{lines}\r\n");
+        peer.send(head.as_bytes());
+        let answer = String::from_utf8(peer.read_to_end()).unwrap().to_lowercase();
+        let is_it = answer.starts_with("http/1.1 503 ") && answer.contains("\r\nretry-after: 7\r\n");
+        assert!(is_it && answer.ends_with("later"), "{answer}");
+    }
+    fixture.hears_nothing_more(); // it is no error
+    assert_eq!(fixture.io.engine_clients(), 0);
+}
+
+#[test]
 fn a_session_can_have_an_id_of_the_applications() {
     let fixture = serve_with(|options| options.ask_request = true);
     set(

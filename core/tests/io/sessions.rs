@@ -1,6 +1,7 @@
 //! What is told of sessions, whether or not they have sockets.
 
-use sockline::io::EmitOptions;
+use sockline::ErrorCode;
+use sockline::io::{Data, EmitOptions};
 
 use crate::fixture::{Poller, serve, serve_with, upgrade_request};
 use crate::support::{Peer, masked};
@@ -103,4 +104,30 @@ fn packets_on_polling_are_told_too() {
             .next_of_session()
             .starts_with(&format!("to {id}: Message Text(\"0{{"))
     );
+}
+
+#[test]
+fn messages_of_the_applications_pass_between_packets() {
+    let fixture = serve();
+    let (mut client, socket) = fixture.joined();
+    let id = socket.session_id();
+    let send = |message| fixture.io.send_to_session(id, message, None).unwrap();
+    let _ = send(Data::Text("2[\"own\"]"));
+    let _ = socket.emit("a", "1", &[], &EmitOptions::default()).unwrap();
+    let _ = send(Data::Text("51-[\"b\",{\"_placeholder\":true,\"num\":0}]"));
+    let _ = send(Data::Binary(&[7]));
+    client.gets(&[
+        "42[\"own\"]",
+        "42[\"a\",1]",
+        "451-[\"b\",{\"_placeholder\":true,\"num\":0}]",
+    ]);
+    client.got();
+    assert!(fixture.io.close_session(id, true));
+    for gone in [id, "nobody"] {
+        let error = fixture
+            .io
+            .send_to_session(gone, Data::Text("late"), None)
+            .unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Closed);
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sockline::io::{EmitOptions, Transport};
+use sockline::ErrorCode;
+use sockline::io::{Data, EmitOptions, Transport};
 
 use crate::scene::{HANDSHAKE, Scene, UPGRADABLE, hear, say, token};
 use crate::support::frame;
@@ -282,4 +283,29 @@ fn packets_on_polling_are_told_too() {
         "connect id",
         r#"gets Ping Text("")"#,
     ]);
+}
+
+#[test]
+fn messages_of_the_applications_pass_between_packets() {
+    let scene = Scene::websocket();
+    let error = scene.manager.send_message(Data::Text("early"), None).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::NotOpen);
+    let (socket, mut peer) = scene.on_websocket();
+    let _ = scene.manager.send_message(Data::Text("own"), None).unwrap();
+    let _ = socket.emit("c", "3", &[], &EmitOptions::default()).unwrap();
+    let _ = scene
+        .manager
+        .send_message(Data::Binary(&[7]), Some(false))
+        .unwrap();
+    assert_eq!(hear(&mut peer), "4own");
+    assert_eq!(hear(&mut peer), "42[\"c\",3]");
+    assert_eq!(peer.read_frame(), (0x82, vec![7]));
+}
+
+#[test]
+fn messages_of_the_applications_go_by_polling_too() {
+    let scene = Scene::new();
+    let (_socket, _get) = scene.polling();
+    let _ = scene.manager.send_message(Data::Text("own"), None).unwrap();
+    assert_eq!(scene.server.post().body, "4own");
 }

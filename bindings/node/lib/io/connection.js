@@ -4,8 +4,11 @@
 const EventEmitter = require('events');
 
 const { WANTS } = require('../engine');
-const { PACKET_EVENTS, emitPacket, isOutgoing } = require('./engine-packets');
+const { PACKET_EVENTS, contentOf, emitPacket, isOutgoing } = require('./engine-packets');
 const { Transport } = require('./transport');
+
+/** What sending says: more than the high-water mark waits now. */
+const OVER_MARK = 1;
 
 /** Reasons that are the end of one namespace only. */
 const OF_NAMESPACE = new Set(['server namespace disconnect', 'client namespace disconnect']);
@@ -17,6 +20,8 @@ class Connection extends EventEmitter {
   #transport;
   #willDrain = false;
   #isOverMark = false;
+  /** Who is told when what was sent has left. */
+  #waiting = [];
 
   constructor(server, { sessionId, protocol, transport, address }, request) {
     super();
@@ -46,6 +51,20 @@ class Connection extends EventEmitter {
     if (this.readyState !== 'open' && !(discard && this.readyState === 'closing')) return;
     this.readyState = 'closing';
     this.server._closeSession(this.id, Boolean(discard));
+  }
+
+  /** Sends a message of Engine.IO, between the packets of Socket.IO. `callback(transport)` is called when it has left. */
+  send(data, options, callback) {
+    if (typeof options === 'function') [callback, options] = [options, undefined];
+    if (this.readyState !== 'open') return this;
+    const status = this.server._sendMessage(this.id, contentOf(data), options?.compress === false ? false : undefined);
+    if (callback) this.#waiting.push(callback);
+    this._sent(status === OVER_MARK);
+    return this;
+  }
+
+  write(data, options, callback) {
+    return this.send(data, options, callback);
   }
 
   _packet(extra, content) {
@@ -96,6 +115,7 @@ class Connection extends EventEmitter {
   #tellDrained() {
     this.emit('drain');
     this.server.emit('drain', this);
+    for (const callback of this.#waiting.splice(0)) callback(this.transport);
   }
 
   _closed(reason, description) {

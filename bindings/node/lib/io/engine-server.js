@@ -9,9 +9,9 @@ const { collect, flatten } = require('../headers');
 const { isAllowed } = require('./cors');
 const { ADDED_HEADERS, Exchanges } = require('./exchanges');
 const { runMiddlewares } = require('./middlewares');
+const { PortResponse } = require('./port-response');
 const { Requests, SessionRequest } = require('./requests');
 const { idsSayWhose } = require('./server-options');
-const { UpgradeResponse } = require('./upgrade-response');
 
 const DEFAULTS = {
   pingTimeout: 20_000,
@@ -63,6 +63,11 @@ class EngineServer extends EventEmitter {
   /** Ends one client's session. */
   _closeSession(id, discard) {
     if (this.#io._handle !== 0) engine.ioCloseSession(this.#io._handle, id, discard);
+  }
+
+  /** Sends a message of Engine.IO to a client; returns a status as `send` of the engine. */
+  _sendMessage(id, { isBinary, bytes }, compress) {
+    return this.#io._handle === 0 ? 0 : engine.ioSendMessage(this.#io._handle, id, isBinary, bytes, compress);
   }
 
   /** The server that it is attached to. */
@@ -163,9 +168,10 @@ class EngineServer extends EventEmitter {
   /** Has the middlewares look at a request, if it has come at the engine's own port. */
   #showMiddlewares(question, request, goOn) {
     if (this.middlewares.length === 0 || !(request instanceof SessionRequest)) return goOn();
-    const destroy = () => engine.ioDenyRequest(Number(question), 'Bad request'); // a middleware has answered itself
-    const response = new UpgradeResponse(request, { once() {}, destroy });
+    const answer = (status, headers, body) => engine.ioAnswerRequest(Number(question), status, headers, body);
+    const response = new PortResponse(request, answer);
     this._applyMiddlewares(request, response, (error) => {
+      if (response.writableEnded) return;
       if (error) return engine.ioFailRequest(Number(question));
       response.writeHead(); // some middlewares add their headers only then
       request[ADDED_HEADERS] = response.headers;

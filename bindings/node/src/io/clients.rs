@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use sockline::io::{Auth, AuthQuestion, ClientSocket, Manager, SocketOptions, Transport};
 
 use super::client_heard::Heard;
 use super::client_options::IoManagerOptions;
+use super::servers::message;
 use crate::engine::Engine;
 use crate::errors::{Result, failure, unsupported};
 use crate::host::HostPointer;
 use crate::options::millis;
+use crate::sending::status;
 use crate::tls::ClientContext;
 
 /// A connection to a server, made again and again.
@@ -95,6 +98,14 @@ impl IoManager {
     pub fn close_connection(&self) {
         self.manager.close_connection();
         self.host.get().deliver_soon();
+    }
+
+    /// Sends a message of Engine.IO over the present connection, text or binary; returns a status as `send` of WebSockets.
+    #[napi]
+    pub fn send_message(&self, is_binary: bool, data: Buffer, compress: Option<bool>) -> Result<i32> {
+        let sent = self.manager.send_message(message(is_binary, &data)?, compress);
+        self.host.get().deliver_soon();
+        Ok(status(sent))
     }
 
     #[napi]

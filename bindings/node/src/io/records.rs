@@ -18,6 +18,7 @@ const ASCII: u16 = 0x8000;
 
 const BINARY: u16 = 2;
 const TYPE_SHIFT: u16 = 2;
+const PLAIN: u16 = 1 << 5;
 
 /// How an event with a token has ended.
 const ANSWERED: u16 = 0;
@@ -63,7 +64,8 @@ pub(super) fn push_packet(batch: &Batch, key: u32, head: &[u8], packet: &EngineP
         Data::Text(text) => (0, text.as_bytes()),
         Data::Binary(data) => (BINARY, data),
     };
-    let extra = u16::from(packet.outgoing) | binary | (packet.kind as u16) << TYPE_SHIFT;
+    let plain = if packet.compress { 0 } else { PLAIN };
+    let extra = u16::from(packet.outgoing) | binary | plain | (packet.kind as u16) << TYPE_SHIFT;
     batch.push_parts(key, Kind::IoPacket, extra, [head, data]);
 }
 

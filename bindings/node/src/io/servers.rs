@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{FnArgs, Function, JsValue};
+use napi::bindgen_prelude::{Buffer, FnArgs, Function, JsValue};
 use napi_derive::napi;
-use sockline::io::{ConnectQuestion, Namespace, NamespaceQuestion, RequestQuestion, Server};
+use sockline::HttpAnswer;
+use sockline::io::{ConnectQuestion, Data, Namespace, NamespaceQuestion, RequestQuestion, Server};
 
 use super::heard::{Heard, Wants};
 use super::options::{IoAdmin, IoOptions};
 use crate::engine::Engine;
-use crate::errors::{Result, failure, unsupported};
+use crate::errors::{Result, failure, invalid, unsupported};
+use crate::options::pairs;
+use crate::sending::status;
 
 #[napi]
 impl Engine {
@@ -160,6 +163,34 @@ impl Engine {
         self.host.get().deliver_soon();
     }
 
+    /// Answers in place of the engine; `headers` are names and values in turn.
+    #[napi]
+    pub fn io_answer_request(&self, question: f64, status: u16, headers: Vec<String>, body: Buffer) {
+        if let Ok(question) = RequestQuestion::from_raw(question as u64) {
+            question.respond(HttpAnswer {
+                status,
+                headers: pairs(headers),
+                body: body.into(),
+            });
+        }
+        self.host.get().deliver_soon();
+    }
+
+    /// Sends a message of Engine.IO, text or binary; returns a status as `send` of WebSockets.
+    #[napi]
+    pub fn io_send_message(
+        &self,
+        server: f64,
+        id: String,
+        is_binary: bool,
+        data: Buffer,
+        compress: Option<bool>,
+    ) -> Result<i32> {
+        let sent = io_server(server)?.send_to_session(&id, message(is_binary, &data)?, compress);
+        self.host.get().deliver_soon();
+        Ok(status(sent))
+    }
+
     /// Answers whether a namespace is there.
     #[napi]
     pub fn io_answer_namespace(&self, question: f64, allowed: bool) {
@@ -199,6 +230,15 @@ impl Engine {
 
 pub(crate) fn io_server(handle: f64) -> Result<Server> {
     Server::from_raw(handle as u64).map_err(failure)
+}
+
+/// What JavaScript sends over Engine.IO itself.
+pub(super) fn message(is_binary: bool, data: &[u8]) -> Result<Data<'_>> {
+    if is_binary {
+        return Ok(Data::Binary(data));
+    }
+    let text = std::str::from_utf8(data).map_err(|error| invalid(&error.to_string()))?;
+    Ok(Data::Text(text))
 }
 
 /// The namespace, unless it has gone, or the server is not attached to anything yet.

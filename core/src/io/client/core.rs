@@ -15,6 +15,7 @@ use super::telling::Tell;
 use super::translating::Foreign;
 use super::{ManagerHandler, ManagerOptions};
 use crate::client::ClientOptions;
+use crate::engineio::Data;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::{Home, Resident, Timed, TimerKey};
 use crate::io::registry;
@@ -313,6 +314,25 @@ impl Core {
         state.encoded = encoded;
         state.over_mark |= is_over;
         result
+    }
+
+    /// Sends a message that the application has written itself.
+    ///
+    /// # Errors
+    /// `NotOpen`, `OutboxFull`.
+    pub(super) fn send_raw(
+        &self,
+        state: &mut State,
+        message: Data<'_>,
+        compress: Option<bool>,
+    ) -> Result<Sent> {
+        if state.transport().is_none() {
+            return Err(ErrorCode::NotOpen.into());
+        }
+        self.check_room(state)?;
+        let is_over = state.send_message(message, compress);
+        state.over_mark |= is_over;
+        Ok(sent(is_over))
     }
 
     /// Whether a sender would have to wait too long.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::carrying::Carried;
 use super::core::{Core, State};
-use super::telling::Tell;
+use super::telling::{Direction, Tell};
 use crate::engineio::Data;
 use crate::engineio::client::{self as engine, Output, OwnedData};
 use crate::engineio::{Body, PacketType, Transport};
@@ -127,8 +127,8 @@ impl Core {
             Output::Opened => state.machine.opened(),
             Output::Message(data) => state.keep_message(data, &self.limits, now),
             Output::Ping => {
-                state.tell_packet(false, PacketType::Ping, Data::Text(""));
-                state.tell_packet(true, PacketType::Pong, Data::Text(""));
+                state.tell_packet(Direction::In, PacketType::Ping, Data::Text(""));
+                state.tell_packet(Direction::Out, PacketType::Pong, Data::Text(""));
                 state.tells.push_back(Tell::Ping);
             }
             Output::Upgraded => state.tells.push_back(Tell::Upgraded),
@@ -195,7 +195,7 @@ impl State {
         }
         if self.tells_packets {
             self.tells
-                .push_back(Tell::Packet(false, PacketType::Message, body_of(&body)));
+                .push_back(Tell::Packet(Direction::In, PacketType::Message, body_of(&body)));
         }
         if let Some(foreign) = &mut self.foreign {
             foreign.came(link_number, body_of(&body));
@@ -220,7 +220,7 @@ impl State {
 
     /// A message came by polling: what it brings is told with the rest.
     fn keep_message(&mut self, data: OwnedData, limits: &Limits, now: Millis) {
-        self.tell_packet(false, PacketType::Message, borrowed(&data));
+        self.tell_packet(Direction::In, PacketType::Message, borrowed(&data));
         if let (Some(foreign), Some(number)) = (&mut self.foreign, self.current) {
             return foreign.came(number, data);
         }
@@ -248,9 +248,9 @@ impl State {
         }
     }
 
-    fn tell_packet(&mut self, outgoing: bool, kind: PacketType, data: Data<'_>) {
+    fn tell_packet(&mut self, direction: Direction, kind: PacketType, data: Data<'_>) {
         if self.tells_packets {
-            self.tells.push_back(Tell::Packet(outgoing, kind, owned(data)));
+            self.tells.push_back(Tell::Packet(direction, kind, owned(data)));
         }
     }
 
@@ -267,7 +267,11 @@ impl State {
         message: Data<'_>,
         compress: Option<bool>,
     ) -> bool {
-        self.tell_packet(true, PacketType::Message, message);
+        let direction = match compress {
+            Some(false) => Direction::OutPlain,
+            _ => Direction::Out,
+        };
+        self.tell_packet(direction, PacketType::Message, message);
         let Some(link) = self.links.iter_mut().find(|link| link.number == number) else {
             return false;
         };

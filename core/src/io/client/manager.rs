@@ -12,12 +12,14 @@ use super::socket::SocketInner;
 use super::{Auth, ClientHandler, ClientSocket, ManagerHandler, ManagerOptions, ManagerState, SocketOptions};
 use crate::client;
 use crate::destination::Destination;
+use crate::engineio::Data;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event_loop::{Home, Loop};
 use crate::io::Transport;
 use crate::io::registry::{self, Registry};
 use crate::settings::millis;
 use crate::socketio::client::{Reason, SocketSettings};
+use crate::websocket::Sent;
 use crate::ws::url::Url;
 
 /// Managers by their numbers.
@@ -142,6 +144,15 @@ impl Manager {
             .call(|state, now| state.machine.closed(Reason::ForcedClose, "", now));
     }
 
+    /// Sends a message of Engine.IO over the present connection (`manager.engine.send()`), as it is: between the packets of Socket.IO,
+    /// which a server of that takes it for. `compress` of `None` lets its length say.
+    ///
+    /// # Errors
+    /// `NotOpen` without a connection, `OutboxFull` over the hard limit.
+    pub fn send_message(&self, message: Data<'_>, compress: Option<bool>) -> Result<Sent> {
+        self.0.call(|state, _| self.0.send_raw(state, message, compress))
+    }
+
     /// What it is at.
     pub fn state(&self) -> ManagerState {
         self.0.look(|state| state.machine.state())
@@ -240,6 +251,7 @@ pub(super) fn forget(raw: u64) {
 fn check(url: &Url, options: &ManagerOptions) -> Result<()> {
     let fail = |text: &str| Err(Error::new(ErrorCode::InvalidArgument, text.to_owned()));
     options.client.settings.check()?;
+    client::check_dial(&options.client, url)?;
     if options.transports.is_empty() {
         return fail("transports is empty");
     }

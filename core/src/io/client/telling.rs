@@ -18,11 +18,19 @@ pub(super) enum Tell {
     /// With what went wrong, where that is told.
     Machine(Event, Option<Error>),
     Ping,
-    /// A packet of Engine.IO, and whether it is on its way out.
-    Packet(bool, PacketType, OwnedData),
+    /// A packet of Engine.IO.
+    Packet(Direction, PacketType, OwnedData),
     Upgraded,
     UpgradeFailed(Error),
     Drain,
+}
+
+/// Which way a packet goes, and whether it may be compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    In,
+    Out,
+    OutPlain,
 }
 
 impl Core {
@@ -135,12 +143,17 @@ impl Core {
         match tell {
             Tell::Machine(event, error) => self.tell_event(event, error.as_ref()),
             Tell::Ping => self.tell_manager(|handler, manager| handler.on_ping(manager)),
-            Tell::Packet(outgoing, kind, data) => self.tell_manager(|handler, manager| {
+            Tell::Packet(direction, kind, data) => self.tell_manager(|handler, manager| {
                 let data = match &data {
                     OwnedData::Text(text) => Data::Text(text),
                     OwnedData::Binary(data) => Data::Binary(data),
                 };
-                let packet = EnginePacket { outgoing, kind, data };
+                let packet = EnginePacket {
+                    outgoing: direction != Direction::In,
+                    kind,
+                    data,
+                    compress: direction != Direction::OutPlain,
+                };
                 handler.on_packet(manager, &packet);
             }),
             Tell::Upgraded => self.tell_manager(|handler, manager| handler.on_upgrade(manager)),

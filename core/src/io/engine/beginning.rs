@@ -11,7 +11,7 @@ use crate::engineio::server::Session as Machine;
 use crate::engineio::{Cookie, Denial, DenialCode, PayloadType, Sid, Version};
 use crate::event_loop::Home;
 use crate::http::Request;
-use crate::route::HttpRequest;
+use crate::route::{HttpAnswer, HttpRequest};
 use crate::server::Refusal;
 
 /// A request that is to begin a session.
@@ -191,6 +191,35 @@ impl Engine {
         }
     }
 
+    /// Gives the application's own answer to who wanted a session.
+    pub(super) fn respond(&self, beginning: Beginning, mut answer: HttpAnswer) {
+        match beginning.first {
+            First::Polling(http) => {
+                for (name, value) in self.cors_headers(&http.head) {
+                    if !answer
+                        .headers
+                        .iter()
+                        .any(|(known, _)| known.eq_ignore_ascii_case(&name))
+                    {
+                        answer.headers.push((name, value));
+                    }
+                }
+                http.exchange.respond(answer);
+            }
+            First::WebSocket { link, .. } | First::Upgrade { link, .. } => {
+                let refusal = Refusal {
+                    status: answer.status,
+                    headers: answer.headers,
+                    body: answer.body,
+                };
+                match refusal.check() {
+                    Ok(()) => refuse(link, refusal),
+                    Err(_) => refuse_websocket(link, DenialCode::BadRequest.message()),
+                }
+            }
+        }
+    }
+
     pub(super) fn report(&self, denial: &Denial, request: impl FnOnce() -> Handshake) {
         if let Some(handler) = self.handler.upgrade() {
             handler.on_connection_error(&ConnectionError::new(denial, request()));
@@ -205,6 +234,10 @@ pub(super) fn refuse_websocket(link: Link, text: &str) {
         headers: vec![("Content-type".to_owned(), "text/html".to_owned())],
         body: text.as_bytes().to_vec(),
     };
+    refuse(link, refusal);
+}
+
+fn refuse(link: Link, refusal: Refusal) {
     if let Err(error) = link.refuse(refusal) {
         log::trace!("an upgrade's connection has gone: {error}");
     }

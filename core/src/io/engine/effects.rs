@@ -38,9 +38,9 @@ impl Session {
                 }
                 Effect::Frame(kind) => {
                     self.send_digit(state, kind);
-                    self.tell_created(state, || Unit::Text("".into()), kind);
+                    self.tell_created(state, || Unit::Text("".into()), kind, true);
                 }
-                Effect::Waits(kind) => self.tell_created(state, || Unit::Text("".into()), kind),
+                Effect::Waits(kind) => self.tell_created(state, || Unit::Text("".into()), kind, true),
                 Effect::AnswerProbe => {
                     if let Some(probe) = state.polling().and_then(|polling| polling.probe) {
                         ignore(probe.send(MessageType::Text, b"3probe", None));

@@ -42,9 +42,9 @@ pub(crate) trait SessionHandler: Send + Sync {
     /// A message has come; borrowed until this returns.
     fn on_message(&self, data: Data<'_>);
 
-    /// A packet has come, or (`created`) one is on its way to the client: a message of the application's, or a ping or pong. Only
+    /// A packet has come, or (`created`) one is on its way to the client, and may be compressed or not: a message of the application's, or a ping or pong. Only
     /// with [`Engine::set_packet_events`](super::Engine::set_packet_events).
-    fn on_packet(&self, created: bool, kind: PacketType, data: Data<'_>) {}
+    fn on_packet(&self, created: bool, kind: PacketType, data: Data<'_>, compress: bool) {}
 
     /// What waits fell to half of the high-water mark, or on polling has left, after a send had said
     /// [`OverMark`](crate::Sent::OverMark).

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::beginning::{Beginning, First};
 use super::{Engine, Handshake};
 use crate::engineio::{Denial, Sid};
+use crate::route::HttpAnswer;
 
 /// Answer it once, now or later, on any thread. Dropped, it is denied. What an answer brings about is heard later, never
 /// inside the call.
@@ -65,6 +66,21 @@ impl Question {
     /// Status 400 and code 3, "Bad request", with this name in the context.
     pub(crate) fn deny_bad_request(mut self, name: &str) {
         self.settle(Err(Denial::bad_request(name, Vec::new())));
+    }
+
+    /// The application's own answer; nothing is reported. A WebSocket is refused with it, if its status is one of a refusal, and with
+    /// 400 otherwise.
+    pub(crate) fn respond(mut self, answer: HttpAnswer) {
+        let Some(beginning) = self.beginning.take() else {
+            return;
+        };
+        if let Some(exchange) = beginning.exchange() {
+            self.engine.asked.remove(&exchange);
+        }
+        let engine = self.engine.clone();
+        beginning
+            .home()
+            .run(Box::new(move || engine.respond(beginning, answer)));
     }
 
     fn settle(&mut self, verdict: Result<Option<Sid>, Denial>) {

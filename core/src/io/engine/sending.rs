@@ -79,7 +79,7 @@ impl Session {
             Outcome::Closed => Err(ErrorCode::Closed.into()),
         };
         if matches!(sent, Ok(Sent::Queued | Sent::OverMark)) {
-            self.tell_created(&state, unit, PacketType::Message);
+            self.tell_created(&state, unit, PacketType::Message, compress);
         }
         if !effects.is_empty() {
             let after = self.apply(&mut state, effects);

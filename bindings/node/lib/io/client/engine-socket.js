@@ -1,14 +1,14 @@
 'use strict';
 
 const { withCode } = require('../../errors');
-const { PACKET_EVENTS, emitPacket, isOutgoing } = require('../engine-packets');
+const { PACKET_EVENTS, contentOf, emitPacket, isOutgoing } = require('../engine-packets');
 const { Emitter } = require('./emitter');
 
 /** Those that come of packets. The first listener costs a copy of each from then on. */
 const OF_PACKETS = new Set([...PACKET_EVENTS, 'ping', 'pong', 'flush', 'drain']);
 /** How soon it is looked again whether all has left. */
 const SOON = 20; // ms
-const BINARY_TYPE = 'nodebuffer';
+const BINARY_TYPES = ['nodebuffer', 'arraybuffer'];
 
 /** What programs use of the Engine.IO client (`manager.engine`); the bytes themselves stay in the engine. */
 class EngineSocket extends Emitter {
@@ -16,6 +16,9 @@ class EngineSocket extends Emitter {
   /** Packets were made that have yet to leave, or to be told of. */
   #isFlushing = false;
   #isDraining = false;
+  #binaryType = BINARY_TYPES[0];
+  /** What was to be sent before there was a connection. */
+  #waiting = [];
 
   constructor(manager, transport) {
     super();
@@ -37,12 +40,31 @@ class EngineSocket extends Emitter {
     return this;
   }
 
+  /** Sends a message of Engine.IO, between the packets of Socket.IO. `callback` is called when it leaves. */
+  send(data, options, callback) {
+    if (typeof options === 'function') [callback, options] = [options, undefined];
+    if (callback) this.once('flush', callback);
+    if (this.readyState === 'opening') this.#waiting.push([data, options]);
+    else if (this.readyState === 'open') this.#send(data, options);
+    return this;
+  }
+
+  write(data, options, callback) {
+    return this.send(data, options, callback);
+  }
+
+  #send(data, options) {
+    const { isBinary, bytes } = contentOf(data);
+    this.#manager.native.sendMessage(isBinary, bytes, options?.compress === false ? false : undefined);
+  }
+
   _opened(id, transport) {
     this.id = id;
     this.transport = { name: transport };
     this.readyState = 'open';
     this.emit('handshake', { sid: id });
     this.emit('open');
+    for (const [data, options] of this.#waiting.splice(0)) this.#send(data, options);
   }
 
   _packet(extra, content) {
@@ -84,14 +106,16 @@ class EngineSocket extends Emitter {
     this.upgrading = false;
   }
 
-  /** Binary values are Buffers. */
+  /** What binary values are in events: Buffers, or ArrayBuffers. */
   get binaryType() {
-    return BINARY_TYPE;
+    return this.#binaryType;
   }
 
   set binaryType(type) {
-    if (type === BINARY_TYPE) return;
-    throw withCode(new Error(`binaryType can only be ${BINARY_TYPE}: binary values are Buffers`), 'SOCKLINE_ERR_UNSUPPORTED');
+    if (!BINARY_TYPES.includes(type)) {
+      throw withCode(new Error(`binaryType can't be ${type}, only ${BINARY_TYPES.join(' or ')}`), 'SOCKLINE_ERR_UNSUPPORTED');
+    }
+    this.#binaryType = type;
   }
 
   /** It could not be opened. */

@@ -173,7 +173,7 @@ class Socket extends Emitter {
       case KIND.IO_ACK:
         return this.#settled(extra, data);
       case KIND.IO_ATTACHMENT:
-        return packets.attachmentArrived(data);
+        return packets.attachmentArrived(this.io.engine?.binaryType === 'arraybuffer' ? arrayBufferOf(data) : data);
       case KIND.IO_AUTH:
         return this.#authAsked(data.readDoubleLE(0));
       case KIND.IO_CONNECT:
@@ -268,6 +268,11 @@ class Socket extends Emitter {
       ioClientAck(handle, text, packets.attachmentsTaken());
     };
   }
+}
+
+/** A copy, for the memory has others' parts. */
+function arrayBufferOf({ buffer, byteOffset, byteLength }) {
+  return buffer.slice(byteOffset, byteOffset + byteLength);
 }
 
 mixInCatchAll(Socket.prototype);
