@@ -51,6 +51,7 @@ fn a_client_connects_and_comes_back_over_what_the_application_connects() {
     let client = connect(Some(&client_loop), url, options, Some(handler)).unwrap();
     client_events.open();
     events.open().terminate().unwrap();
+    events.cut();
     // It is there again, under the same handle.
     let again = events.open();
     assert_eq!(count.load(Ordering::Relaxed), 2);
