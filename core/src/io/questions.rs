@@ -66,7 +66,7 @@ impl RequestQuestion {
     }
 
     /// Answers in place of the engine, as a middleware that shows a page of its own: nothing begins, and nothing is reported. CORS'
-    /// headers are added. A WebSocket is refused with this answer, if its status is 300 to 599, and else with 400.
+    /// headers are added. A WebSocket is refused with this answer, if its status is one of a refusal, and else with 400.
     pub fn respond(self, answer: HttpAnswer) {
         self.question.respond(answer);
     }
