@@ -6,7 +6,7 @@ import asyncio
 import codecs
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 from .. import _native
 from .._connection import BaseConnection, control_data, ping_payload
@@ -55,6 +55,13 @@ class Connection(BaseConnection):
         traceback: TracebackType | None,
     ) -> None:
         await self.close(CloseCode.NORMAL_CLOSURE if exc_type is None else CloseCode.INTERNAL_ERROR)
+
+    @overload
+    def recv_streaming(self, decode: Literal[True]) -> AsyncIterator[str]: ...
+    @overload
+    def recv_streaming(self, decode: Literal[False]) -> AsyncIterator[bytes]: ...
+    @overload
+    def recv_streaming(self, decode: bool | None = None) -> AsyncIterator[Data]: ...
 
     async def recv_streaming(self, decode: bool | None = None) -> AsyncIterator[Data]:
         """Receives the next message in parts, as they come: fragments, or pieces of them if they are long. Some can be
