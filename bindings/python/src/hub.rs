@@ -115,6 +115,9 @@ impl Hub {
     /// Makes a call of the core's that may hold a lock while it sends: meanwhile no Python code runs, which could give
     /// the interpreter to a thread that waits for that lock.
     pub(crate) fn quietly<T>(&self, py: Python<'_>, call: impl FnOnce() -> T) -> T {
+        if self.flags.get(py).turning {
+            return call(); // nobody is told anything before the turn's end
+        }
         let before = self
             .flags
             .with(py, |flags| std::mem::replace(&mut flags.quiet, true));
@@ -260,7 +263,7 @@ fn exception_context<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let context = PyDict::new(py);
     context.set_item("message", "Exception in a handler of sockline")?;
-    context.set_item("exception", error.value(py))?;
+    context.set_item("exception", error.clone_ref(py).into_value(py))?; // with its traceback
     if let Some(source) = source {
         context.set_item("websocket", source)?;
     }

@@ -61,6 +61,7 @@ impl Waiter {
             let result = match context {
                 Some(context) => {
                     call_method_with_two(context.bind(py), intern!(py, "run"), callback.bind(py), slf)
+                        .map(drop)
                 }
                 None => callback.call1(py, (slf,)).map(drop),
             };

@@ -81,7 +81,7 @@ pub fn check(text: &str) -> Result<(), Error> {
     check::check(text)
 }
 
-/// Writes a JSON string, quotes and escapes included.
+/// Writes a JSON string, quotes and escapes included, as `JSON.stringify` does.
 pub fn push_string(text: &str, out: &mut String) {
     out.reserve(text.len() + 2);
     out.push('"');
@@ -94,6 +94,8 @@ pub fn push_string(text: &str, out: &mut String) {
             Some('\n') => out.push_str("\\n"),
             Some('\r') => out.push_str("\\r"),
             Some('\t') => out.push_str("\\t"),
+            Some('\u{8}') => out.push_str("\\b"),
+            Some('\u{c}') => out.push_str("\\f"),
             Some(quoted @ ('"' | '\\')) => out.extend(['\\', quoted]),
             Some(control) => drop(write!(out, "\\u{:04x}", control as u32)), // a String takes all
             None => break,

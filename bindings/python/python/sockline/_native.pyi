@@ -8,8 +8,10 @@ from typing import Any, Self, final
 from typing_extensions import disjoint_base
 
 from ._options import Listening, Opening
+from .socketio._codec import Codec
 from .socketio._options import Connecting, Serving
 from .socketio._redis_options import Cluster
+from .socketio._server_core import Direct
 from .typing import Data, DataLike
 
 __all__ = [
@@ -44,8 +46,6 @@ _HostAndPort = tuple[str, int]
 _Handshake = tuple[str, list[tuple[str, str]], _HostAndPort | None, bool, int]
 _Foreign = tuple[str, str, list[tuple[bytes, bytes]], _HostAndPort | None, bool, int]
 _Names = str | list[str] | None
-_Loads = Callable[[bytes], Any]
-_Restore = Callable[[list[Any], list[bytes]], None]
 
 @disjoint_base
 class Handle:
@@ -194,9 +194,8 @@ class IoServer:
         driver: Driver,
         target: Any,
         serving: Serving,
-        loads: _Loads,
-        exact_loads: _Loads,
-        restore: _Restore,
+        codec: Codec,
+        direct: Direct | None = None,
         cluster: tuple[Cluster, object] | None = None,
     ) -> Self: ...
     def belongs_to(self, driver: Driver) -> bool: ...
@@ -318,9 +317,7 @@ class IoClient:
         target: Any,
         url: str,
         connecting: Connecting,
-        loads: _Loads,
-        exact_loads: _Loads,
-        restore: _Restore,
+        codec: Codec,
     ) -> Self: ...
     def belongs_to(self, driver: Driver) -> bool: ...
     def open(self, namespaces: list[str]) -> None: ...

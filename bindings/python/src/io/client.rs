@@ -37,14 +37,12 @@ impl IoClient {
         target: &Bound<'_, PyAny>,
         url: &str,
         connecting: Connecting,
-        loads: Py<PyAny>,
-        exact_loads: Py<PyAny>,
-        restore: Py<PyAny>,
+        codec: &Bound<'_, PyAny>,
     ) -> PyResult<IoClient> {
         let py = driver.py();
         let hub = driver.get().hub();
         let target = PyWeakrefReference::new(target)?.unbind();
-        let reader = Reader::new(loads, exact_loads, restore);
+        let reader = Reader::new(codec)?;
         let events = Arc::new(ClientEvents::new(hub.clone(), reader, target));
         let core = driver.get().core(py)?;
         let told = Arc::new(Told(events.clone()));

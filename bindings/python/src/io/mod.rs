@@ -7,9 +7,11 @@
 //! | `client`, `client_events` | a client's connection, and what it tells and asks |
 //! | `parser` | packets of the application's own class |
 //! | `ack` | answers to events, in both roles |
+//! | `direct`, `steps` | a server's usual events: their handlers are called from here, coroutines stepped for the first time |
 //! | `foreign` | requests and WebSockets that ASGI's, WSGI's or another server has read |
 //! | `redis`, `between_servers` | the servers of a cluster |
 //! | `options`, `values` | options and events on their way between the languages |
+//! | `decode`, `encode`, `names` | JSON of the usual kind, and strings that come again |
 //!
 //! Everything is called by, and calls, attached code, on the thread that turns the driver; only what Python calls may
 //! come from other threads.
@@ -18,13 +20,18 @@ mod ack;
 mod between_servers;
 mod client;
 mod client_events;
+mod decode;
+mod direct;
+mod encode;
 mod foreign;
+mod names;
 mod options;
 mod parser;
 mod question;
 mod redis;
 mod server;
 mod server_events;
+mod steps;
 mod values;
 
 pub(crate) use ack::IoAck;

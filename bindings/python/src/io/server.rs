@@ -11,6 +11,7 @@ use sockline::adapter::redis::Redis;
 use sockline::io::{AdminAuth, AdminOptions, BroadcastOperator, EmitOptions, Namespace, Server, Socket};
 use sockline::{Error, ErrorCode, Route, Server as Listener};
 
+use super::direct::Direct;
 use super::foreign::{self, Foreign, IoForeign};
 use super::options::Serving;
 use super::parser;
@@ -62,22 +63,26 @@ pub(crate) fn key(server: &Server) -> u64 {
 
 #[pymethods]
 impl IoServer {
-    /// `target` is called for what happens; with `cluster`, its manager for what happens to Redis.
+    /// `target` is called for what happens; with `direct`, its handlers for usual events; with `cluster`, its manager for what
+    /// happens to Redis.
     #[new]
-    #[pyo3(signature = (driver, target, serving, loads, exact_loads, restore, cluster=None))]
+    #[pyo3(signature = (driver, target, serving, codec, direct=None, cluster=None))]
     fn new(
         driver: &Bound<'_, Driver>,
         target: Py<PyAny>,
         serving: Serving,
-        loads: Py<PyAny>,
-        exact_loads: Py<PyAny>,
-        restore: Py<PyAny>,
+        codec: &Bound<'_, PyAny>,
+        direct: Option<Direct>,
         cluster: Option<(Cluster, Bound<'_, PyAny>)>,
     ) -> PyResult<IoServer> {
         let py = driver.py();
         let hub = driver.get().hub();
-        let reader = Reader::new(loads, exact_loads, restore);
-        let events = Arc::new(ServerEvents::new(hub.clone(), reader, target));
+        let events = Arc::new(ServerEvents::new(
+            hub.clone(),
+            Reader::new(codec)?,
+            direct,
+            target,
+        ));
         let told = Arc::new(Told(events.clone()));
         let core = driver.get().core(py)?;
         let mut options = serving.options(&hub)?;

@@ -14,7 +14,10 @@ use sockline::io::{
 };
 
 use super::ack::{IoAck, Owed};
+use super::direct::Direct;
+use super::names::Names;
 use super::question::{IoQuestion, IoRequest};
+use super::steps::Steps;
 use super::values::Reader;
 use crate::guarded::Guarded;
 use crate::hub::{Hub, Keeper};
@@ -23,6 +26,12 @@ use crate::hub::{Hub, Keeper};
 pub(crate) struct ServerEvents {
     pub(crate) hub: Arc<Hub>,
     pub(crate) reader: Reader,
+    pub(super) direct: Option<Direct>,
+    /// Clients' ids.
+    pub(super) sids: Names,
+    /// Where answers are written.
+    pub(super) scratch: Guarded<String>,
+    pub(super) steps: Steps,
     /// `sockline.socketio._base_server.BaseServer`, until the end.
     target: Guarded<Option<Py<PyAny>>>,
     /// Those that there are, by name.
@@ -30,16 +39,25 @@ pub(crate) struct ServerEvents {
 }
 
 impl ServerEvents {
-    pub(crate) fn new(hub: Arc<Hub>, reader: Reader, target: Py<PyAny>) -> ServerEvents {
+    pub(crate) fn new(
+        hub: Arc<Hub>,
+        reader: Reader,
+        direct: Option<Direct>,
+        target: Py<PyAny>,
+    ) -> ServerEvents {
         ServerEvents {
             hub,
             reader,
+            direct,
+            sids: Names::default(),
+            scratch: Guarded::default(),
+            steps: Steps::default(),
             target: Guarded::new(Some(target)),
             namespaces: Guarded::new(HashMap::new()),
         }
     }
 
-    fn target<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+    pub(super) fn target<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.target
             .with(py, |target| target.as_ref().map(|target| target.bind(py).clone()))
             .filter(|_| !self.hub.is_over(py))
@@ -62,6 +80,9 @@ impl ServerEvents {
     }
 
     fn event(&self, py: Python<'_>, socket: &Socket, event: Event<'_>) {
+        let Some(event) = self.directly(py, socket, event) else {
+            return;
+        };
         let data = match self.reader.array(py, event.array, event.attachments) {
             Ok(data) => data,
             // The client's fault; nothing that it can fill our log with.
@@ -82,6 +103,7 @@ impl ServerEvents {
     /// Lets go of all that is Python's.
     fn let_go(&self, py: Python<'_>) {
         drop((self.target.take(py), self.namespaces.take(py)));
+        self.steps.let_go(py);
     }
 }
 
@@ -90,7 +112,8 @@ pub(crate) struct Told(pub(crate) Arc<ServerEvents>);
 
 impl Keeper for Told {
     fn visit(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.0.reader.visit(visit)?;
+        self.0.reader.visit(&visit)?;
+        self.0.steps.visit(&visit)?;
         self.0.target.visit(|target| visit.call(target))
     }
 

@@ -1,13 +1,17 @@
 //! Events between JSON text and Python's objects.
 //!
-//! The parser is Python's own module (orjson): through the stable ABI it is faster than one in Rust could be.
+//! What is short and usual becomes objects here; the rest is for Python's own module (orjson), which makes many objects faster than
+//! can be done through the stable ABI.
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use sockline::io::Handshake;
 
+use super::decode::Decoder;
+use super::names::Names;
 use crate::handle::{HostAndPort, address};
 
 /// How text becomes objects.
@@ -17,15 +21,26 @@ pub(crate) struct Reader {
     exact_loads: Py<PyAny>,
     /// Puts attachments where their placeholders are.
     restore: Py<PyAny>,
+    /// The application has brought no parser of its own.
+    is_usual: bool,
+    /// Of events and members.
+    pub(super) names: Names,
 }
 
 impl Reader {
-    pub(crate) fn new(loads: Py<PyAny>, exact_loads: Py<PyAny>, restore: Py<PyAny>) -> Reader {
-        Reader {
-            loads,
-            exact_loads,
-            restore,
-        }
+    /// Of a `sockline.socketio._codec.Codec`.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(crate) fn new(codec: &Bound<'_, PyAny>) -> PyResult<Reader> {
+        let py = codec.py();
+        Ok(Reader {
+            loads: codec.getattr(intern!(py, "loads"))?.unbind(),
+            exact_loads: codec.getattr(intern!(py, "exact_loads"))?.unbind(),
+            restore: codec.getattr(intern!(py, "restore"))?.unbind(),
+            is_usual: codec.getattr(intern!(py, "is_usual"))?.extract()?,
+            names: Names::default(),
+        })
     }
 
     /// The list that a JSON array stands for.
@@ -64,6 +79,10 @@ impl Reader {
 
     /// Any JSON text.
     pub(crate) fn value<'py>(&self, py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+        let decoder = self.is_usual.then(|| Decoder::new(py, text, &self.names));
+        if let Some(value) = decoder.flatten().and_then(Decoder::whole) {
+            return Ok(value);
+        }
         let bytes = PyBytes::new(py, text.as_bytes());
         if !has_huge_number(text.as_bytes()) {
             match self.loads.bind(py).call1((&bytes,)) {
@@ -75,7 +94,7 @@ impl Reader {
         self.exact_loads.bind(py).call1((bytes,))
     }
 
-    pub(crate) fn visit(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.loads)?;
         visit.call(&self.exact_loads)?;
         visit.call(&self.restore)

@@ -167,11 +167,10 @@ class BaseClient(Handlers):
         if self._native is not None and self._made_for == made_for and self._native.belongs_to(driver):
             return self._native
         options = connecting_now(self._options, headers, self.connection_transports, self.socketio_path)
-        codec = self._codec
         before, self._native = self._native, None
         if before is not None:
             before.close()
-        native = _native.IoClient(driver, self, url, options, codec.loads, codec.exact_loads, codec.restore)
+        native = _native.IoClient(driver, self, url, options, self._codec)
         self._native, self._made_for = native, made_for
         return native
 

@@ -40,6 +40,8 @@ class Codec:
 
     def __init__(self, module: JSONModule | None) -> None:
         self._module = module
+        self.is_usual = module is None
+        """Whether the engine may read and write what it can without this."""
         self.dumps: Callable[[Any], bytes] | None = orjson.dumps if module is None else None
         """What encodes most values, and raises ``TypeError`` for the others; ``None`` where nothing but :attr:`encode` does."""
         self.packets: Any = None

@@ -9,7 +9,7 @@ from typing import Any
 from .._logging import follow_level
 from .._logging import logger as engine_logger
 
-__all__ = ["chosen_logger", "log_engine", "takes_info"]
+__all__ = ["chosen_logger", "known_levels", "log_engine", "takes_info"]
 
 
 def chosen_logger(logger: Any, default: logging.Logger) -> logging.Logger:
@@ -26,6 +26,15 @@ def chosen_logger(logger: Any, default: logging.Logger) -> logging.Logger:
 def takes_info(logger: Any) -> Callable[[int], bool]:
     """Asked with ``logging.INFO``, whether lines of that level are worth their words; always, for who can't say so."""
     return getattr(logger, "isEnabledFor", lambda level: True)
+
+
+def known_levels(logger: Any) -> dict[int, bool] | None:
+    """Where a logger of the standard library's keeps by level whether it takes lines, as far as it was asked. It forgets all when any
+    level changes.
+    """
+    is_usual = isinstance(logger, logging.Logger) and type(logger).isEnabledFor is logging.Logger.isEnabledFor
+    known = getattr(logger, "_cache", None) if is_usual and "isEnabledFor" not in vars(logger) else None
+    return known if type(known) is dict else None
 
 
 def log_engine(wanted: Any) -> None:

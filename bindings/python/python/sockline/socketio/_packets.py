@@ -50,6 +50,7 @@ class PacketCodec(Codec):
         self.encode_json = self.encode
         self.encode = self._encode_kept
         self.dumps = None
+        self.is_usual = False
         self.restore = self._restore_kept
 
     def _encode_kept(self, values: list[Any]) -> Encoded:

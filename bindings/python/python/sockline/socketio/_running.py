@@ -32,9 +32,7 @@ class Runners:
         if asyncio.current_task(loop) is not None:
             _Runner(loop, self).take_over(coroutine, None, contextvars.copy_context(), then)
             return
-        runner = self._idle.pop() if self._idle else _Runner(loop, self)
-        if runner.loop is not loop or runner.task.cancelling() or runner.task.done():
-            runner = _Runner(loop, self)
+        runner = self.spare(loop)
         context = contextvars.copy_context()
         asyncio._enter_task(loop, runner.task)
         try:
@@ -56,6 +54,14 @@ class Runners:
             asyncio._leave_task(loop, runner.task)
         if then is not None:
             then(result)
+
+
+    def spare(self, loop: asyncio.AbstractEventLoop) -> _Runner:
+        """One that has nothing to do."""
+        runner = self._idle.pop() if self._idle else _Runner(loop, self)
+        if runner.loop is not loop or runner.task.cancelling() or runner.task.done():
+            runner = _Runner(loop, self)
+        return runner
 
 
 class _Runner:

@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import _native
 from ._codec import Codec, send_answer
@@ -19,7 +19,7 @@ from ._redis_options import Cluster
 from ._waiting import Answer
 from .exceptions import ConnectionRefusedError
 
-__all__ = ["Key", "Rooms", "ServerCore", "answer_request"]
+__all__ = ["Direct", "Key", "Rooms", "ServerCore", "answer_request"]
 
 Rooms = str | Sequence[str] | None
 Key = tuple[str, str]
@@ -27,6 +27,14 @@ Key = tuple[str, str]
 
 _OURS = 3
 """References to an ``environ`` that nobody has kept: ours, the local variable's and the argument's."""
+
+
+class Direct(NamedTuple):
+    """What has the engine call the handlers of usual events without asking: those for which nothing is to be logged or awaited."""
+
+    reserved_events: list[str]
+    log_levels: dict[int, bool]
+    """See :func:`known_levels`."""
 
 
 class ServerCore(Handlers):
@@ -77,13 +85,16 @@ class ServerCore(Handlers):
             raise RuntimeError("this server is listening on another event loop already")
         self._forget_all()
         self._listeners = 0
-        codec = self._codec
-        native = _native.IoServer(driver, self, self._serving, codec.loads, codec.exact_loads, codec.restore, self._cluster)
+        native = _native.IoServer(driver, self, self._serving, self._codec, self._direct(), self._cluster)
         if self._admin is not None:
             native.enable_admin(*self._admin)
         self._native = native
         self._foreigners.has_session = native.has_session
         return native
+
+    def _direct(self) -> Direct | None:
+        """For a server whose handlers the engine may call."""
+        return None
 
     def _listener_opened(self) -> None:
         self._listeners += 1

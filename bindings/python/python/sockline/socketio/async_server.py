@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import collections
+import contextvars
 import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -19,11 +20,12 @@ from ..http11 import Request, Response
 from . import _aiohttp, _asgi
 from ._base_server import BaseServer, Key
 from ._cluster import AsyncClusterMethods
-from ._codec import JSONModule, send_answer
-from ._handlers import NOT_HANDLED, PLAIN, is_coroutine
+from ._codec import JSONModule
+from ._handlers import PLAIN, is_coroutine
+from ._logs import known_levels
 from ._redis_manager import BaseRedisManager
 from ._running import Runners, report
-from ._server_core import answer_request
+from ._server_core import Direct, answer_request
 from ._waiting import AsyncAnswer
 from .exceptions import ConnectionRefusedError
 
@@ -257,22 +259,37 @@ class AsyncServer(AsyncClusterMethods, BaseServer):
             if waiting is not None:
                 waiting.append((data, ack))
                 return
-        # What `_handle` does for most events, without its calls.
-        of_namespace = self.handlers.get(namespace)
-        handler = None if of_namespace is None else of_namespace.get(data[0])
-        if handler is None or data[0] in self.reserved_events or self._takes(logging.INFO):
-            result = self._handle(namespace, sid, data)
+        result = self._handle(namespace, sid, data)
+        if not self.async_handlers and is_coroutine(result):
+            self._busy[namespace, sid] = collections.deque()
+            self._run(self._finish_in_order(namespace, sid, result, ack))
         else:
-            data[0] = sid
-            result = handler(*data)
+            self._returned(result, ack)
+
+    def _direct(self) -> Direct | None:
+        levels = known_levels(self.logger) if self._codec.is_usual else None
+        return None if levels is None else Direct(list(self.reserved_events), levels)
+
+    def _returned(self, result: Any, ack: _native.IoAck | None) -> None:
+        """A handler has returned something."""
         if type(result) not in PLAIN and is_coroutine(result):
-            if self.async_handlers:
-                self._run(result, None if ack is None else functools.partial(self._answer, ack))
-            else:
-                self._busy[namespace, sid] = collections.deque()
-                self._run(self._finish_in_order(namespace, sid, result, ack))
-        elif ack is not None and result is not NOT_HANDLED:
-            send_answer(self._codec, ack, result)
+            self._run(result, self._answering(ack))
+        elif ack is not None:
+            self._answer(ack, result)
+
+    def _go_on(
+        self,
+        runner: Any,
+        coroutine: Coroutine[Any, Any, Any],
+        waiting: Any,
+        context: contextvars.Context,
+        ack: _native.IoAck | None,
+    ) -> None:
+        """A handler's coroutine waits for something after the first step, which the engine has made."""
+        runner.take_over(coroutine, waiting, context, self._answering(ack))
+
+    def _answering(self, ack: _native.IoAck | None) -> Callable[[Any], object] | None:
+        return None if ack is None else functools.partial(self._answer, ack)
 
     async def _finish(self, result: Coroutine[Any, Any, Any], ack: _native.IoAck | None) -> None:
         outcome = await result
