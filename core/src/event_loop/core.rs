@@ -61,6 +61,8 @@ pub(crate) struct LoopCore {
     pub(crate) corked: Cell<u32>,
     /// The same, but nobody's where each message has to be judged.
     pub(crate) shortcut: Cell<u32>,
+    /// Whether the read that has brought the latest message holds more.
+    pub(crate) followed: Cell<bool>,
     /// Where in the cork the messages are that are tracked.
     pub(crate) marks: RefCell<Vec<Mark>>,
     /// What `on_sent` is still to say.
@@ -107,6 +109,7 @@ impl LoopCore {
             cork: RefCell::default(),
             corked: Cell::new(NOBODY),
             shortcut: Cell::new(NOBODY),
+            followed: Cell::new(false),
             marks: RefCell::default(),
             reports: RefCell::default(),
             receive_buffer: RefCell::default(),
@@ -178,6 +181,7 @@ impl LoopCore {
         *self.marks.borrow_mut() = Vec::new();
         *self.reports.borrow_mut() = Vec::new();
         *self.receive_buffer.borrow_mut() = Vec::new();
+        *self.scratch.borrow_mut() = Scratch::new();
         *self.batching.borrow_mut() = Batching::default();
         *self.conns.borrow_mut() = Conns::default();
         *self.servers.borrow_mut() = HashMap::new();
@@ -243,6 +247,24 @@ impl LoopCore {
 
     /// One turn: what other threads asked, what the system announces, what is due; then all that was left to send.
     pub(crate) fn turn(&self, timeout: Option<Duration>) -> Result<Turn> {
+        let (turn, has_work) = self.turn_here(timeout)?;
+        if has_work {
+            self.shared().ring(); // for who waits for the descriptor
+        }
+        Ok(turn)
+    }
+
+    /// A turn of who takes the next one at once, unless this was the last.
+    pub(crate) fn turn_and_go_on(&self) -> Result<Turn> {
+        let (turn, has_work) = self.turn_here(None)?;
+        if has_work && turn == Turn::Stopped {
+            self.shared().ring();
+        }
+        Ok(turn)
+    }
+
+    /// Says also whether there is work left.
+    fn turn_here(&self, timeout: Option<Duration>) -> Result<(Turn, bool)> {
         if self.in_turn.replace(true) {
             return Err(Error::new(
                 ErrorCode::LoopBusy,
@@ -253,14 +275,9 @@ impl LoopCore {
         let _at_home = AtHome::enter(self.shared());
         let result = self.turn_once(timeout);
         self.in_turn.set(false);
-        let (turn, has_work) = result?;
-        if has_work {
-            self.shared().ring();
-        }
-        Ok(turn)
+        result
     }
 
-    /// Says also whether there is work left.
     fn turn_once(&self, timeout: Option<Duration>) -> Result<(Turn, bool)> {
         self.shared().turns.add(1);
         let is_asked = self.shared().listen_to_bell(); // who asks from now on wakes the loop

@@ -14,7 +14,8 @@ use crate::settings::millis;
 use crate::websocket::{SendOptions, SendOutcome, Sent};
 use crate::ws::{Connection, MessageType, ReadyState, Role, Scratch, SendError};
 
-/// From here on a payload leaves beside its header, uncopied, where nothing waits before it.
+/// From here on a payload leaves beside its header, uncopied, where nothing waits before it and no more is to follow in the
+/// same write.
 const DIRECT: usize = 16 << 10;
 
 /// What a payload is to become.
@@ -96,10 +97,10 @@ impl LoopCore {
     }
 
     /// The usual case, and nothing else: the socket whose turn it is has nothing waiting, and the message fits the cork
-    /// below every mark. What is big leaves uncopied, which is the other way's affair.
+    /// below every mark. What leaves uncopied is the other way's affair.
     #[inline(always)]
     fn cork_up(&self, id: Id, kind: MessageType, payload: &[u8]) -> Option<Sent> {
-        if self.shortcut.get() != id.slot() || payload.len() >= DIRECT {
+        if self.shortcut.get() != id.slot() || (payload.len() >= DIRECT && !self.followed.get()) {
             return None;
         }
         let mut conns = self.conns.borrow_mut();
@@ -190,7 +191,9 @@ impl LoopCore {
         };
         let corked = self.corked.get() == conn.id.slot();
         let slot = conn.slot;
-        let big = payload.len() >= DIRECT && conn.sends_plain(form, payload.len());
+        let big = payload.len() >= DIRECT
+            && conn.sends_plain(form, payload.len())
+            && !(corked && self.joins(conn, cork, payload.len()));
         if big && corked && !(tracking.is_none() && self.marks.borrow().is_empty()) {
             self.flush_into(conn, cork); // what leaves beside the cork has no boundaries there
             conn.check_open()?;
@@ -223,6 +226,11 @@ impl LoopCore {
             self.mark_dirty(conn); // the next flush looks whether on_drain is due, even if the cork took it all
         }
         Ok(if over { Sent::OverMark } else { Sent::Queued })
+    }
+
+    /// Whether what is sent next may leave in the same write: to copy 16 KiB costs less than a system call does.
+    fn joins(&self, conn: &Conn, cork: &[u8], len: usize) -> bool {
+        self.followed.get() && cork.len() + len < conn.profile.cork_room
     }
 
     fn send_corked(

@@ -67,6 +67,7 @@ impl LoopCore {
     /// Says whose turn it is. A memory budget has each message judged, so there is no short way then.
     pub(crate) fn set_turn(&self, slot: u32) {
         self.corked.set(slot);
+        self.followed.set(false);
         self.shortcut
             .set(if memory::has_budget() { NOBODY } else { slot });
     }
@@ -84,12 +85,37 @@ impl LoopCore {
                 conn.flags.set(Flag::Unread, true);
                 return None;
             }
+            if let Some(placed) = self.receive_to_its_place(conn) {
+                return Some(placed);
+            }
             let received = conn.stream.as_mut()?.receive(buffer);
             if let Ok(Input::Bytes { count, .. } | Input::Secured { count, .. }) = &received {
                 conn.slot.counters.bytes_in.add(*count as u64);
             }
             Some(received)
         })?
+    }
+
+    /// One read of what belongs to a long message, to where it is put together; `None` where that can't be.
+    fn receive_to_its_place(&self, conn: &mut Conn) -> Option<io::Result<Input>> {
+        if conn.is_tls() {
+            return None;
+        }
+        let (Stage::Open(machine), Some(stream)) = (&mut conn.stage, &mut conn.stream) else {
+            return None;
+        };
+        let place = machine.place(&conn.profile.protocol)?;
+        let at_most = place.at_most;
+        let count = match stream.receive_onto(place.buffer, at_most) {
+            Ok(0) => return Some(Ok(Input::End)),
+            Ok(count) => count,
+            Err(error) => return Some(Err(error)),
+        };
+        machine.placed(count, self.now());
+        conn.recount();
+        conn.slot.counters.bytes_in.add(count as u64);
+        let more = count == at_most;
+        Some(Ok(Input::Bytes { count: 0, more }))
     }
 
     /// Gives a connection its input, through as many stages as it passes.
@@ -123,11 +149,12 @@ impl LoopCore {
         let now = self.now();
         let mut handler: Option<Arc<dyn Handler>> = None;
         let mut heard: Option<WebSocket> = None;
-        let mut at = 0;
+        let (mut at, end) = (0, data.len());
         while let Some(rest) = data.get_mut(at..).filter(|rest| !rest.is_empty()) {
             if let Some((ws, kind, range)) = self.whole_message(id, rest, now, &mut handler) {
                 heard = Some(ws);
                 at += range.end;
+                self.followed.set(at < end);
                 // The machine has found the range in `rest`.
                 let payload = rest.get(range).unwrap_or_default();
                 match &handler {
@@ -137,6 +164,7 @@ impl LoopCore {
             } else if let Some((ws, kind, range)) = self.whole_part(id, rest, now, &mut handler) {
                 heard = Some(ws);
                 at += range.end;
+                self.followed.set(at < end);
                 let payload = rest.get(range).unwrap_or_default();
                 self.deliver_part(ws, handler.as_deref(), kind, payload, Edges::WHOLE);
             } else {
@@ -154,6 +182,7 @@ impl LoopCore {
                     }
                 };
                 at += received.consumed;
+                self.followed.set(at < end);
                 self.deliver(ws, handler.as_deref(), received.event);
             }
             if self.cork.borrow().len() >= CORK {

@@ -19,7 +19,7 @@ pub(crate) enum Stream {
 
 /// What a read has brought.
 pub(crate) enum Input {
-    /// So many bytes, maybe none: TLS has messages of its own. There may be `more` if the buffer was filled.
+    /// So many bytes, maybe none: TLS has messages of its own, and what is long is read to elsewhere. There may be `more` if the buffer was filled.
     Bytes { count: usize, more: bool },
     /// The same, and the TLS handshake is done as of now.
     Secured { count: usize, more: bool },
@@ -70,6 +70,18 @@ impl Stream {
             self.watch_on()?;
         }
         Ok(Input::Bytes { count, more })
+    }
+
+    /// Reads behind what is in `buffer`, to the room that it has, at most so much; returns how much that was, 0 at the end.
+    /// TLS reads nowhere but to its own memory.
+    pub(crate) fn receive_onto(&mut self, buffer: &mut Vec<u8>, at_most: usize) -> io::Result<usize> {
+        let room = buffer.spare_capacity_mut();
+        let room = room.get_mut(..at_most).ok_or(io::ErrorKind::InvalidInput)?;
+        let received = uninterrupted(|| self.socket().recv(room));
+        let count = self.watched(received, at_most)?;
+        // SAFETY: the system has written so many bytes there, and says so.
+        unsafe { buffer.set_len(buffer.len() + count) };
+        Ok(count)
     }
 
     /// Returns how much the system took. Of a TLS stream, what is not reported as taken may be encrypted already: it has
@@ -247,7 +259,7 @@ impl Stream {
 }
 
 /// A host's signals interrupt system calls; no event would say when to try again.
-fn uninterrupted<T>(call: impl Fn() -> io::Result<T>) -> io::Result<T> {
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

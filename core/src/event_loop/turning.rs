@@ -353,7 +353,7 @@ fn run(shared: &'static Shared) -> Result<()> {
         }
         shared.set_affinity();
         let result = loop {
-            match core.turn(None) {
+            match core.turn_and_go_on() {
                 Ok(Turn::Continue) => {}
                 Ok(Turn::Stopped) => break Ok(()),
                 Err(error) => break Err(error),

@@ -25,8 +25,8 @@ use super::{
 #[derive(Debug)]
 pub struct Connection {
     /// While something that has come is incomplete: between messages most connections have nothing.
-    receiver: Option<Box<Receiver>>,
-    liveness: Liveness,
+    pub(super) receiver: Option<Box<Receiver>>,
+    pub(super) liveness: Liveness,
     /// Apart, because most connections have none.
     pub(super) deflate: Option<Box<Deflate>>,
     /// Whole messages shorter than this are sent as they are, without another question: 0 unless the state is open and no
@@ -41,7 +41,7 @@ pub struct Connection {
     close_sent: bool,
     close_received: bool,
     /// Nothing that comes counts any more (§5.5.1, §7.1.7).
-    is_deaf: bool,
+    pub(super) is_deaf: bool,
 }
 
 /// [`ReadyState`] in a byte; a machine is born connected.

@@ -22,10 +22,12 @@ mod liveness;
 mod mask;
 mod mask_pool;
 mod parts;
+mod placing;
 mod receiver;
 mod scratch;
 mod sending;
 mod shared;
+mod spares;
 mod utf8;
 
 pub use close::is_sendable_close_code;
@@ -35,6 +37,7 @@ pub use deflate::{Agreement, Ratio};
 pub use error::{ProtocolError, SendError};
 pub use event::{End, Event, Payload, Received, Timeout};
 pub use mask_pool::MaskPool;
+pub use placing::Place;
 pub use scratch::Scratch;
 pub use shared::{Frame, SharedMessage};
 

@@ -131,7 +131,7 @@ impl Receiver {
         let Some(deflate) = rules.deflate.as_mut().filter(|_| part_len > 0) else {
             return Ok((part_len, Vec::new())); // the beginning of a character waits on
         };
-        let mut data = scratch.take_spare();
+        let mut data = scratch.spares.take();
         data.append(&mut self.buffer);
         let before = self.passed.saturating_add(data.len());
         let (taken, block) = deflate.inflate_block(part, before, rules.max_message, &mut scratch.codecs)?;

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::deflate::Deflate;
 use super::frame::{Header, MAX_CONTROL, MAX_HEADER, Opcode};
+use super::spares::Loan;
 use super::{MessageType, ProtocolError, Role, Scratch, mask, utf8};
 
 /// The most memory that a declared length gets before its data is there.
@@ -107,6 +108,8 @@ pub(super) struct Receiver {
     /// What has come, inflated, of a message that spans inputs or frames or is compressed; behind it, what has come of a
     /// control frame that spans inputs.
     pub(super) buffer: Vec<u8>,
+    /// That the loop has lent it.
+    loan: Option<Loan>,
     /// The frame whose payload is arriving: `len` counts what is missing, `mask` is turned to the next byte.
     pub(super) frame: Option<Header>,
     /// Text or binary, while a message is in `buffer`.
@@ -122,6 +125,8 @@ pub(super) struct Receiver {
     control: u8,
     /// How many bytes at the end of the text in `buffer` begin a character.
     pub(super) incomplete: u8,
+    /// What is wrong with what was read to its place.
+    pub(super) flaw: Option<ProtocolError>,
     /// The beginning of a header that spans inputs.
     carry: [u8; MAX_HEADER],
     carried: u8,
@@ -148,6 +153,9 @@ impl Receiver {
         mut rules: Rules<'_>,
         scratch: &mut Scratch,
     ) -> Result<(usize, Option<Unit>), ProtocolError> {
+        if let Some(flaw) = self.flaw.take() {
+            return Err(flaw);
+        }
         let mut at = 0;
         loop {
             if self.frame.is_none() {
@@ -160,7 +168,7 @@ impl Receiver {
                     return Ok((at, Some(unit)));
                 }
                 if self.buffer.capacity() == 0 && !header.opcode.is_control() && header.len > 0 {
-                    self.buffer = scratch.take_spare();
+                    (self.buffer, self.loan) = scratch.spares.take_for(header.len);
                 }
                 self.begin(header);
             }
@@ -356,6 +364,7 @@ impl Receiver {
         let opcode = self.message;
         self.end_message(rules, scratch)?;
         let payload = mem::take(&mut self.buffer);
+        self.loan = None;
         Ok(opcode.and_then(|opcode| unit(opcode, Body::Owned(payload))))
     }
 
@@ -416,7 +425,7 @@ fn check_reserved(header: &Header, rules: &Rules<'_>) -> Result<(), ProtocolErro
 /// Validates the `new` bytes at the end of the text while they are in the cache. §8.1 lets us fail as soon as
 /// nothing that follows could make the text valid; we do, also inside a frame. `incomplete` is how many bytes before
 /// these begin a character, and then how many at the end do.
-fn check_text(text: &[u8], new: usize, incomplete: &mut u8) -> Result<(), ProtocolError> {
+pub(super) fn check_text(text: &[u8], new: usize, incomplete: &mut u8) -> Result<(), ProtocolError> {
     let from = text.len() - new - usize::from(*incomplete);
     let unchecked = text.get(from..).unwrap_or_default();
     *incomplete = utf8::check_prefix(unchecked).map_err(|at| ProtocolError::InvalidText(from + at))?;
@@ -467,7 +476,7 @@ fn unit(opcode: Opcode, body: Body) -> Option<Unit> {
 /// Makes room for `part` bytes of the `missing` ones. Nobody gets memory by declaring a length: at most 64 KiB, or as
 /// much again as has really come, is reserved ahead of the data. The last frame's need is known, so that no more than
 /// that is reserved; before other frames the buffer grows as a `Vec` does, or tiny fragments would copy it each time.
-fn reserve(buffer: &mut Vec<u8>, part: usize, missing: usize, is_last: bool) {
+pub(super) fn reserve(buffer: &mut Vec<u8>, part: usize, missing: usize, is_last: bool) {
     if buffer.capacity() - buffer.len() >= part {
         return;
     }
@@ -514,6 +523,29 @@ mod tests {
             }
         }
         assert_eq!(capacity(0x82, 1000, 1), 1000, "nor more than it needs");
+    }
+
+    /// Who declares much may begin with a buffer that was used before, if it is as long as that.
+    #[test]
+    fn a_long_message_begins_in_the_buffer_of_one_before() {
+        let (mut receiver, mut scratch) = (Receiver::default(), Scratch::new());
+        let frame = [&[0x82, 127], (MIB as u64).to_be_bytes().as_slice(), &[7; MIB]].concat();
+        let mut address = None;
+        for _ in 0..3 {
+            let (start, end) = frame.split_at(100);
+            let read = receiver.receive(&mut start.to_vec(), rules(MIB), &mut scratch);
+            assert!(matches!(read, Ok((100, None))));
+            let begun = receiver.buffer.as_ptr();
+            assert_eq!(*address.get_or_insert(begun), begun);
+            let Ok((_, Some(Unit::Message(_, Body::Owned(payload))))) =
+                receiver.receive(&mut end.to_vec(), rules(MIB), &mut scratch)
+            else {
+                panic!("a message")
+            };
+            assert_eq!(payload.len(), MIB);
+            address = Some(payload.as_ptr());
+            scratch.recycle(payload);
+        }
     }
 
     #[test]

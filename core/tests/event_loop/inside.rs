@@ -100,6 +100,37 @@ fn sends_in_on_open_and_on_message_go_out_in_order() {
     ["1", "2", "3"].iter().for_each(|text| events.text(text));
 }
 
+/// Short ones are corked, long ones leave beside the cork or join it, and some span reads.
+#[test]
+fn answers_of_all_lengths_to_one_write_go_out_in_order() {
+    const LENGTHS: [usize; 14] = [
+        10, 16_384, 20_000, 3, 70_000, 16_384, 16_383, 300_000, 60_000, 40_000, 1, 65_536, 30_000, 125,
+    ];
+    let texts: Vec<String> = (LENGTHS.iter().zip('a'..))
+        .map(|(&length, letter)| letter.to_string().repeat(length))
+        .collect();
+    let (_loop, _events, mut peer) = reacting_server(|ws, what| {
+        if let What::Text(text) = what {
+            _ = ws.send_text(text).unwrap();
+        }
+    });
+    for _ in 0..3 {
+        let all: Vec<u8> = texts
+            .iter()
+            .flat_map(|text| masked(0x81, text.as_bytes()))
+            .collect();
+        peer.send(&all);
+        for text in &texts {
+            let (first, payload) = peer.read_frame();
+            assert!(
+                first == 0x81 && payload == text.as_bytes(),
+                "{} letters",
+                text.len()
+            );
+        }
+    }
+}
+
 #[test]
 fn in_on_close_the_handle_is_dead() {
     let (sender, results) = unbounded();
