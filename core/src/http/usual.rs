@@ -221,13 +221,14 @@ mod tests {
 
     #[test]
     fn what_is_left_to_others() {
-        let with = |lines: &str| format!("POST /a HTTP/1.1\r\nHost: h\r\n{lines}\r\n4ab");
+        let with = |lines: &str| format!("POST /a HTTP/1.1\r\nHost: h\r\n{lines}\r\n4ab and more");
         for lines in [
             "Content-Length: 3\r\nContent-Length: 3\r\n",
             "Content-Length: 3, 3\r\n",
             "Content-Length: +3\r\n",
             "Content-Length:\r\n",
-            "Content-Length: 4\r\n",
+            "Content-Length: :\r\n", // behind the 9
+            "Content-Length: 13\r\n",
             "Content-Length: 21\r\n",
             "Content-Length: 0000000003\r\n",
             "Transfer-Encoding: chunked\r\n",
