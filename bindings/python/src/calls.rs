@@ -35,13 +35,21 @@ pub(crate) fn call_with_two(
     first: &Bound<'_, PyAny>,
     second: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
+    result_with_two(callback, first, second).map(drop)
+}
+
+/// The same, for what it returns.
+pub(crate) fn result_with_two<'py>(
+    callback: &Bound<'py, PyAny>,
+    first: &Bound<'_, PyAny>,
+    second: &Bound<'_, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: as above.
-    let result = unsafe {
+    unsafe {
         let result =
             ffi::PyObject_CallFunctionObjArgs(callback.as_ptr(), first.as_ptr(), second.as_ptr(), END);
         Bound::from_owned_ptr_or_err(callback.py(), result)
-    };
-    result.map(drop)
+    }
 }
 
 /// `object.name(first, second)`

@@ -31,8 +31,12 @@ struct Inbox {
     begun: Vec<Py<PyAny>>,
     /// Somebody has read a part of the next message alone, so that `recv` must not take the rest for it.
     streaming: bool,
-    /// Who waits for a message: the address of its `Receive`, and what its Task waits on.
-    receiver: Option<(usize, Py<Waiter>)>,
+    /// Who waits for a message: the address of its `Receive`.
+    receiver: Option<usize>,
+    /// What that waits on, or the last one has waited on.
+    waiter: Option<Py<Waiter>>,
+    /// The last `Receive`, for the next time.
+    spare: Option<Py<Receive>>,
     /// On the hub's list.
     touched: bool,
     /// Reading stops when more than `high` messages wait after a turn, and goes on at `low`.
@@ -134,6 +138,8 @@ impl Connection {
             begun: Vec::new(),
             streaming: false,
             receiver: None,
+            waiter: None,
+            spare: None,
             touched: false,
             high,
             low,
@@ -151,7 +157,7 @@ impl Connection {
         match decode {
             None => {
                 let wanted = Wanted::Message { iterating: false };
-                Ok(Receive::new(slf, wanted)?.into_bound(slf.py()).into_any())
+                Ok(Connection::receive(slf, wanted)?.into_bound(slf.py()).into_any())
             }
             Some(decode) => slf.call_method1(intern!(slf.py(), "_recv_as"), (decode,)),
         }
@@ -162,12 +168,12 @@ impl Connection {
     }
 
     fn __anext__(slf: &Bound<'_, Connection>) -> PyResult<Py<Receive>> {
-        Receive::new(slf, Wanted::Message { iterating: true })
+        Connection::receive(slf, Wanted::Message { iterating: true })
     }
 
     /// The next part of a message, and whether it is the last.
     fn _recv_part(slf: &Bound<'_, Connection>) -> PyResult<Py<Receive>> {
-        Receive::new(slf, Wanted::Part)
+        Connection::receive(slf, Wanted::Part)
     }
 
     /// Stops reading until `_resume`; nothing of what has come already is handed over either.
@@ -224,32 +230,63 @@ impl Connection {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.inbox.visit(|inbox| match &inbox.receiver {
-            Some((_, waiter)) => visit.call(waiter),
-            None => Ok(()),
+        self.inbox.visit(|inbox| {
+            visit.call(&inbox.waiter)?;
+            visit.call(&inbox.spare)
         })
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        drop(self.inbox.with(py, |inbox| inbox.receiver.take()));
+        drop(
+            self.inbox
+                .with(py, |inbox| (inbox.waiter.take(), inbox.spare.take())),
+        );
     }
 }
 
 impl Connection {
+    /// What waits for a message: the last one again, if nobody has that any more.
+    fn receive(slf: &Bound<'_, Connection>, wanted: Wanted) -> PyResult<Py<Receive>> {
+        let py = slf.py();
+        let inbox = &slf.get().inbox;
+        let spare = inbox.with(py, |inbox| inbox.spare.as_ref().map(|spare| spare.clone_ref(py)));
+        if let Some(spare) = spare
+            && Receive::renew(&spare, slf, wanted)
+        {
+            return Ok(spare);
+        }
+        let receive = Receive::new(slf, wanted)?;
+        let spare = receive.clone_ref(py);
+        drop(inbox.with(py, |inbox| inbox.spare.replace(spare)));
+        Ok(receive)
+    }
+
+    /// What a Task waits on: the last one again, if nobody can have looked at that.
+    fn waiter(slf: &Bound<'_, Connection>) -> PyResult<Py<Waiter>> {
+        let py = slf.py();
+        let inbox = &slf.get().inbox;
+        let last = inbox.with(py, |inbox| inbox.waiter.as_ref().map(|last| last.clone_ref(py)));
+        if let Some(last) = last
+            && last.get().renew(py)
+        {
+            return Ok(last);
+        }
+        let waiter = Py::new(py, Waiter::new(slf.as_super().get().hub.clone()))?;
+        let kept = waiter.clone_ref(py);
+        drop(inbox.with(py, |inbox| inbox.waiter.replace(kept)));
+        Ok(waiter)
+    }
+
     /// What is next for `receive`, or what to wait on.
     pub(crate) fn step(slf: &Bound<'_, Connection>, receive: usize, wanted: Wanted) -> PyResult<Step> {
         let py = slf.py();
         let (inbox, handle) = (&slf.get().inbox, slf.as_super().get());
-        let (next, resumes, _waited_on) = inbox.with(py, |inbox| {
-            if inbox
-                .receiver
-                .as_ref()
-                .is_some_and(|(other, _)| *other != receive)
-            {
-                return (Next::Taken, false, None);
+        let (next, resumes) = inbox.with(py, |inbox| {
+            if inbox.receiver.is_some_and(|other| other != receive) {
+                return (Next::Taken, false);
             }
-            let waited_on = inbox.receiver.take();
-            (inbox.next(wanted), inbox.resumes(), waited_on)
+            inbox.receiver = None;
+            (inbox.next(wanted), inbox.resumes())
         });
         if resumes && let Some(ws) = handle.ws(py) {
             let _ = ws.resume(); // it can only have ended, which shows elsewhere
@@ -261,9 +298,8 @@ impl Connection {
             Next::End => Ok(Step::Ended),
             Next::Taken => Err(concurrent_recv(py)),
             Next::Nothing => {
-                let waiter = Py::new(py, Waiter::new(handle.hub.clone()))?;
-                let receiver = Some((receive, waiter.clone_ref(py)));
-                drop(inbox.with(py, |inbox| std::mem::replace(&mut inbox.receiver, receiver)));
+                let waiter = Connection::waiter(slf)?;
+                inbox.with(py, |inbox| inbox.receiver = Some(receive));
                 Ok(Step::Wait(waiter))
             }
         }
@@ -271,16 +307,17 @@ impl Connection {
 
     /// `receive` waits no more; what has come stays for the next one.
     pub(crate) fn release(&self, py: Python<'_>, receive: usize) {
-        drop(self.inbox.with(py, |inbox| {
-            inbox.receiver.take_if(|(waiting, _)| *waiting == receive)
-        }));
+        self.inbox.with(py, |inbox| {
+            inbox.receiver.take_if(|waiting| *waiting == receive);
+        });
     }
 
     /// After what came together: wakes who waits, and stops reading if too much waits still.
     pub(crate) fn look_after(slf: &Bound<'_, Connection>) {
         let py = slf.py();
         let (was_touched, waiter) = slf.get().inbox.with(py, |inbox| {
-            let waiter = inbox.receiver.as_ref().map(|(_, waiter)| waiter.clone_ref(py));
+            let waiter = inbox.waiter.as_ref().filter(|_| inbox.receiver.is_some());
+            let waiter = waiter.map(|waiter| waiter.clone_ref(py));
             (std::mem::take(&mut inbox.touched), waiter)
         });
         if !was_touched {
@@ -304,8 +341,9 @@ impl Connection {
     fn hurry(slf: &Bound<'_, Connection>) {
         let py = slf.py();
         let waiter = slf.get().inbox.with(py, |inbox| {
-            let waiting = inbox.receiver.as_ref().filter(|_| !inbox.items.is_empty());
-            waiting.map(|(_, waiter)| waiter.clone_ref(py))
+            let is_awaited = inbox.receiver.is_some() && !inbox.items.is_empty();
+            let waiter = inbox.waiter.as_ref().filter(|_| is_awaited);
+            waiter.map(|waiter| waiter.clone_ref(py))
         });
         if let Some(waiter) = waiter {
             Waiter::wake(waiter.bind(py));

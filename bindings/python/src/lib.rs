@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `driver`, `hub` | one core loop, turned by asyncio or by a Python thread; what its connections share |
 //! | `connection`, `receive`, `waiter` | the coroutine face: a queue of messages, and the awaitables over it |
+//! | `stepped` | handlers' coroutines, stepped where their messages are |
 //! | `handle` | what both faces of a connection have in common |
 //! | `socket`, `coming_back` | the callback face, and its clients that connect again |
 //! | `server`, `threads` | listening, answering upgrade requests, and I/O on the core's own threads |
@@ -40,6 +41,7 @@ mod receive;
 mod requests;
 mod server;
 mod socket;
+mod stepped;
 mod threads;
 mod tls;
 mod view;
@@ -73,6 +75,8 @@ mod _native {
     use crate::server::Server;
     #[pymodule_export]
     use crate::socket::Socket;
+    #[pymodule_export]
+    use crate::stepped::Stepped;
     #[pymodule_export]
     use crate::tls::{ClientTls, ServerTls};
     #[pymodule_export]

@@ -98,6 +98,9 @@ pub(crate) fn send(
     message: &Bound<'_, PyAny>,
     text: Option<bool>,
 ) -> PyResult<Result<Sent>> {
+    if let Ok(bytes) = message.cast::<PyBytes>() {
+        return with_bytes(bytes, text, |kind, data| ws.send_checked(kind, data));
+    }
     // Text is copied: what was checked has to be what is sent, and memory can be shared with who needs no lock of ours.
     match buffer_of(message).filter(|_| text != Some(true)) {
         Some(buffer) => Ok(send_buffer(ws, hub, &buffer, message.py())),

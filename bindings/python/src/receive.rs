@@ -15,16 +15,30 @@ use crate::guarded::Guarded;
 pub(crate) struct Receive {
     /// Until it is done.
     connection: Guarded<Option<Py<Connection>>>,
-    wanted: Wanted,
+    wanted: Guarded<Wanted>,
 }
 
 impl Receive {
     pub(crate) fn new(connection: &Bound<'_, Connection>, wanted: Wanted) -> PyResult<Py<Receive>> {
         let receive = Receive {
             connection: Guarded::new(Some(connection.clone().unbind())),
-            wanted,
+            wanted: Guarded::new(wanted),
         };
         Py::new(connection.py(), receive)
+    }
+
+    /// Makes it a new one, if nobody has it any more.
+    pub(crate) fn renew(slf: &Py<Receive>, connection: &Bound<'_, Connection>, wanted: Wanted) -> bool {
+        let py = connection.py();
+        // SAFETY: it is a live object.
+        if unsafe { ffi::Py_REFCNT(slf.as_ptr()) } > 2 {
+            return false; // the connection's and the caller's are two
+        }
+        let this = slf.get();
+        this.finish(py); // it was never awaited, perhaps
+        this.wanted.set(py, wanted);
+        drop(this.connection.replace(py, Some(connection.clone().unbind())));
+        true
     }
 
     /// Who it is, for the connection.
@@ -41,7 +55,7 @@ impl Receive {
 
     fn ended(&self, connection: &Bound<'_, Connection>) -> PyErr {
         let py = connection.py();
-        let method = if self.wanted == (Wanted::Message { iterating: true }) {
+        let method = if self.wanted.get(py) == (Wanted::Message { iterating: true }) {
             intern!(py, "_end_of_iteration")
         } else {
             intern!(py, "_close_exc")
@@ -71,7 +85,7 @@ impl Receive {
             return Err(PyRuntimeError::new_err("cannot reuse already awaited recv()"));
         };
         let connection = connection.bind(py);
-        match Connection::step(connection, self.address(), self.wanted) {
+        match Connection::step(connection, self.address(), self.wanted.get(py)) {
             Ok(Step::Wait(waiter)) => Ok(Some(waiter.into_any())),
             Ok(Step::Return(message)) => {
                 drop(self.connection.take(py));
@@ -181,7 +195,7 @@ impl Done {
 }
 
 /// The arguments of a generator's `throw` as the exception that they stand for.
-fn thrown(
+pub(crate) fn thrown(
     typ: &Bound<'_, PyAny>,
     val: Option<&Bound<'_, PyAny>>,
     _traceback: Option<&Bound<'_, PyAny>>,

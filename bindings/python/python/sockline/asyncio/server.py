@@ -403,7 +403,7 @@ class Server(AnsweringServer):
 
     def _start_handler(self, connection: ServerConnection) -> None:
         self.all_connections.add(connection)
-        task = self._loop.create_task(self._handle(connection))
+        task: asyncio.Task[None] = self._loop.create_task(_native.Stepped(self._handle(connection), self))
         self.handler_tasks.add(task)
         task.add_done_callback(self.handler_tasks.discard)
 
