@@ -11,90 +11,16 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-import uvloop
 from conftest import Run
-from websockets.asyncio.client import connect as foreign_connect
+from stepping import new_loop, run_any, served, until
 
 import sockline
 
-Handler = Callable[[Any], Awaitable[None]]
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="outside")
-
-
-class TaskInPython(asyncio.tasks._PyTask):  # type: ignore[name-defined, misc]
-    """As on other interpreters."""
-
-
-def tasks_in_python(loop: Any, coroutine: Any, **options: Any) -> Any:
-    return TaskInPython(coroutine, loop=loop, **options)
-
-
-def wrapping(loop: Any, coroutine: Any, **options: Any) -> Any:
-    """Does something around handlers' coroutines, as tools that measure them do."""
-
-    async def around() -> Any:
-        return await coroutine
-
-    wrapped = around() if isinstance(coroutine, sockline._native.Stepped) else coroutine
-    return asyncio.Task(wrapped, loop=loop, **options)
-
-
-FACTORIES = {"usual": None, "in Python": tasks_in_python, "wrapping": wrapping}
-if hasattr(asyncio, "eager_task_factory"):
-    FACTORIES["eager"] = asyncio.eager_task_factory
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def new_loop(request: pytest.FixtureRequest) -> Callable[[], asyncio.AbstractEventLoop]:
-    return uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
-
-
-@pytest.fixture(params=[*FACTORIES, "debugging"])
-def run_any(request: pytest.FixtureRequest, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> Run:
-    """Runs a coroutine to its end, on each of the loops, with each kind of tasks."""
-    is_debugging = request.param == "debugging"
-    factory = None if is_debugging else FACTORIES[request.param]
-
-    async def with_factory(main: Coroutine[Any, Any, Any]) -> Any:
-        asyncio.get_running_loop().set_task_factory(factory)
-        return await main
-
-    def run(main: Coroutine[Any, Any, Any]) -> Any:
-        with asyncio.Runner(debug=is_debugging, loop_factory=new_loop) as runner:
-            return runner.run(with_factory(main))
-
-    return run
-
-
-class Served:
-    """A server with one connection to it, of somebody else's."""
-
-    def __init__(self, server: Any, client: Any, connection: Any) -> None:
-        self.server, self.client, self.connection = server, client, connection
-        (self.task,) = server.handler_tasks
-
-    async def ask(self, message: str) -> Any:
-        await self.client.send(message)
-        return await self.client.recv()
-
-
-@contextlib.asynccontextmanager
-async def served(handler: Handler) -> AsyncIterator[Served]:
-    async with sockline.serve(handler, "127.0.0.1", 0, compression=None) as server:
-        port = server.sockets[0].getsockname()[1]
-        async with foreign_connect(f"ws://127.0.0.1:{port}", proxy=None, compression=None) as client:
-            await (await client.ping())  # its handler waits by now
-            (connection,) = server.connections
-            yield Served(server, client, connection)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0)
 
 
 def test_a_task_need_not_know_of_messages(run: Run) -> None:
@@ -185,201 +111,6 @@ def test_contexts_are_those_of_the_tasks(run_any: Run) -> None:
 
     run_any(main())
     assert sorted(seen) == [("first", "first")] * 4 + [("second", "second")] * 4
-
-
-def test_a_cancel_reaches_the_handler_and_loses_no_message(run_any: Run) -> None:
-    cancels: list[Any] = []
-
-    async def handler(connection: Any) -> None:
-        while True:
-            try:
-                await connection.send(await connection.recv())
-            except asyncio.CancelledError as cancel:
-                cancels.append(cancel.args)
-                task = asyncio.current_task()
-                assert task is not None
-                cancels.append(task.cancelling())
-                task.uncancel()
-
-    async def main() -> None:
-        async with served(handler) as peer:
-            assert await peer.ask("before") == "before"
-            peer.task.cancel("why")
-            assert await peer.ask("after") == "after"
-            assert cancels == [("why",), 1]
-            # The cancel is on its way when the message comes: a ping's answer tells that it has.
-            await peer.client.send("between")
-            peer.task.cancel()
-            assert await peer.client.recv() == "between"
-            for number in range(50):
-                await peer.client.send(str(number))
-                if number % 2:
-                    await asyncio.sleep(0)
-                peer.task.cancel()
-                assert await peer.client.recv() == str(number)
-            with contextlib.suppress(sockline.ConnectionClosed):
-                await peer.connection.close()
-
-    run_any(main())
-
-
-def test_a_cancel_without_a_catch_ends_the_handler(run_any: Run) -> None:
-    async def handler(connection: Any) -> None:
-        async for message in connection:
-            await connection.send(message)
-
-    async def main() -> None:
-        async with served(handler) as peer:
-            await peer.ask("x")
-            peer.task.cancel()
-            await asyncio.wait([peer.task])
-            assert peer.task.cancelled()
-            await peer.client.wait_closed()
-            assert peer.client.close_code == 1011
-
-    run_any(main())
-
-
-# What a handler does that has cancelled its own task while it handles a message, and how its task ends.
-THEN: dict[str, tuple[Callable[[Any], Awaitable[Any]], str]] = {
-    "wait for a message": (lambda connection: connection.recv(), "cancelled"),
-    "wait for the loop": (lambda _: asyncio.sleep(0), "cancelled"),
-    "wait for a while": (lambda _: asyncio.sleep(20), "cancelled"),
-    "wait for another task": (lambda _: asyncio.create_task(asyncio.sleep(20)), "cancelled"),
-    "wait for several": (lambda _: asyncio.gather(asyncio.sleep(20), asyncio.sleep(20)), "cancelled"),
-    "wait for what is done": (lambda connection: connection.send("done"), "ends"),
-}
-
-
-@pytest.mark.parametrize("then", THEN)
-def test_a_handler_can_cancel_itself(run_any: Run, then: str) -> None:
-    act, expected = THEN[then]
-    children: list[asyncio.Task[Any]] = []
-    outcomes: list[str] = []
-
-    async def handler(connection: Any) -> None:
-        async for message in connection:
-            await connection.send(message)
-            if message != "cancel":
-                continue
-            task = asyncio.current_task()
-            assert task is not None
-            task.cancel("itself")
-            awaitable = act(connection)
-            if isinstance(awaitable, asyncio.Task):
-                children.append(awaitable)
-            try:
-                await awaitable
-                outcomes.append("ends")
-            except asyncio.CancelledError:
-                outcomes.append("cancelled")
-                assert task.cancelling() == 1
-                task.uncancel()
-            else:
-                with pytest.raises(asyncio.CancelledError):  # it comes with the next wait
-                    await asyncio.sleep(0)
-                task.uncancel()
-
-    async def main() -> None:
-        async with served(handler) as peer:
-            for _ in range(2):
-                assert await peer.ask("before") == "before"
-                assert await peer.ask("cancel") == "cancel"
-                while expected == "ends" and not await peer.client.recv() == "done":
-                    pass
-            assert await peer.ask("after") == "after"
-        assert outcomes == [expected] * 2
-        assert all(child.cancelled() for child in children)
-
-    run_any(main())
-
-
-def test_a_handler_that_cancels_itself_and_returns_is_cancelled(run_any: Run) -> None:
-    async def main() -> None:
-        inner: list[str] = []
-
-        async def handler(connection: Any) -> None:
-            await connection.recv()
-            task = asyncio.current_task()
-            assert task is not None
-            task.cancel()
-            try:
-                await connection.wait_closed()
-            except asyncio.CancelledError:
-                inner.append("cancelled")
-                raise
-
-        async with served(handler) as peer:
-            await peer.client.send("x")
-            await asyncio.wait([peer.task])
-            assert peer.task.cancelled() and inner == ["cancelled"]
-
-    run_any(main())
-
-
-def test_timeouts_are_kept(run_any: Run) -> None:
-    async def handler(connection: Any) -> None:
-        for seconds in (0, 0.01):
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await connection.recv()
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(connection.recv(), seconds)
-        await connection.send("late")
-        async with asyncio.timeout(20):
-            await connection.send(await connection.recv())
-            await connection.send(await asyncio.wait_for(connection.recv(), 20))
-        task = asyncio.current_task()
-        assert task is not None and task.cancelling() == 0
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):  # it expires in the middle of messages
-                async for message in connection:
-                    await connection.send(message)
-        await connection.send("over")
-
-    async def main() -> None:
-        async with served(handler) as peer:
-            assert await peer.client.recv() == "late"
-            assert await peer.ask("a") == "a"
-            assert await peer.ask("b") == "b"
-            answer = None
-            while answer != "over":
-                answer = await peer.ask("c")
-            assert answer == "over"
-
-    run_any(main())
-
-
-def test_groups_cancel_a_handler_that_receives(run_any: Run) -> None:
-    async def fail(after: asyncio.Event) -> None:
-        await after.wait()
-        raise ValueError("a child's")
-
-    async def handler(connection: Any) -> None:
-        event = asyncio.Event()
-        await connection.recv()
-        with pytest.raises(ExceptionGroup) as caught:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(fail(event))
-                async for message in connection:
-                    await connection.send(message)
-                    if message == "fail":
-                        event.set()
-        assert isinstance(caught.value.exceptions[0], ValueError)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(asyncio.sleep(0, number)) for number in range(3)]
-            await connection.send(await connection.recv())
-        await connection.send(str([task.result() for task in tasks]))
-
-    async def main() -> None:
-        async with served(handler) as peer:
-            await peer.client.send("begin")
-            assert await peer.ask("x") == "x"
-            assert await peer.ask("fail") == "fail"
-            assert await peer.ask("y") == "y"
-            assert await peer.client.recv() == "[0, 1, 2]"
-
-    run_any(main())
 
 
 def test_between_messages_a_handler_waits_for_anything(run_any: Run) -> None:
@@ -548,6 +279,37 @@ def test_a_handler_that_waits_for_another_connection_is_stepped_there(run_any: R
                 assert not peer.task.done()
 
     run_any(main())
+
+
+def test_connections_of_other_loops_are_refused(run: Run) -> None:
+    async def main() -> None:
+        async with sockline.serve(lambda connection: connection.wait_closed(), "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            others: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            over = threading.Event()
+
+            async def hold() -> None:
+                async with sockline.connect(f"ws://127.0.0.1:{port}", proxy=None) as other:
+                    others.get_loop().call_soon_threadsafe(others.set_result, other)
+                    await asyncio.to_thread(over.wait)
+
+            thread = threading.Thread(target=asyncio.run, args=(hold(),))
+            thread.start()
+            other = await others
+
+            async def handler(connection: Any) -> None:
+                async for message in connection:
+                    with pytest.raises(RuntimeError, match="different loop"):
+                        await other.recv()
+                    await connection.send(message)
+
+            async with served(handler) as peer:
+                for _ in range(3):
+                    assert await peer.ask("x") == "x"
+            over.set()
+            await asyncio.to_thread(thread.join)
+
+    run(main())
 
 
 def test_a_flood_lets_others_run_and_does_not_recurse(run_any: Run) -> None:
