@@ -14,7 +14,7 @@ folder=target/cross
 machines="--test ws --test engineio --test engineio_client --test socketio --test socketio_client --test requests
        --test handshake_client --test handshake_server --test handshake_deflate --test handshake_url
        --test http_head --test http_body"
-# The engine with its sockets, and what is tested from inside, which takes hours where it is emulated.
+# The engine with its sockets, and what is tested from inside, which has not been seen to end where it is emulated.
 engine="--test event_loop" inside="--lib"
 # What qemu-user can't do, or not in time: children that are this same program, foreign peers that time out, moments that are
 # measured, and messages that are many or huge.
