@@ -522,6 +522,6 @@ mod tests {
     #[cfg(target_pointer_width = "64")]
     fn a_connection_is_small() {
         // mio keeps eight bytes more of a socket in debug builds.
-        assert!(size_of::<Conn>() <= 176, "{}", size_of::<Conn>());
+        assert!(size_of::<Conn>() <= 160, "{}", size_of::<Conn>());
     }
 }

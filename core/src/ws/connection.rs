@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::close::{self, ClosePayload, MAX_REASON};
 use super::deflate::Deflate;
+use super::ending::{Ending, Step};
 use super::event::{End, Why};
 use super::frame::{self, MAX_CONTROL, Opcode};
 use super::liveness::{Due, Liveness};
@@ -34,14 +35,9 @@ pub struct Connection {
     pub(super) plain_below: u32,
     /// A message is being sent in parts, compressed or not.
     pub(super) sending: Option<Sending>,
-    /// Once `close_sent`: when to stop waiting for the end of the closing handshake.
-    close_deadline: Millis,
     pub(super) role: Role,
     state: State,
-    close_sent: bool,
-    close_received: bool,
-    /// Nothing that comes counts any more (§5.5.1, §7.1.7).
-    pub(super) is_deaf: bool,
+    pub(super) ending: Ending,
 }
 
 /// [`ReadyState`] in a byte; a machine is born connected.
@@ -61,12 +57,9 @@ impl Connection {
             deflate: None,
             plain_below: u32::MAX,
             sending: None,
-            close_deadline: 0,
             role,
             state: State::Open,
-            close_sent: false,
-            close_received: false,
-            is_deaf: false,
+            ending: Ending::default(),
         }
     }
 
@@ -91,7 +84,7 @@ impl Connection {
         now: Millis,
         config: &Config,
     ) -> Option<(MessageType, Range<usize>)> {
-        if self.is_deaf || self.receiver.is_some() {
+        if self.ending.has(Step::Deaf) || self.receiver.is_some() {
             return None;
         }
         let found = receiver::whole_message(input, self.role, config.max_message)?;
@@ -132,7 +125,7 @@ impl Connection {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> ControlFlow<End<'a>, Received<'a>> {
-        if input.is_empty() || self.is_deaf {
+        if input.is_empty() || self.ending.has(Step::Deaf) {
             return ControlFlow::Continue(Received {
                 consumed: input.len(),
                 event: None,
@@ -297,7 +290,7 @@ impl Connection {
         if self.next_timeout(config).is_none_or(|deadline| now < deadline) {
             return None;
         }
-        if self.close_sent {
+        if self.ending.has(Step::CloseSent) {
             self.end();
             return Some(Timeout::Close);
         }
@@ -320,7 +313,7 @@ impl Connection {
         match self.state {
             State::Closed => None,
             // §5.5.1: after a close frame nothing is sent, pings neither.
-            State::Closing => Some(self.close_deadline),
+            State::Closing => self.liveness.close_deadline(),
             State::Open => self.liveness.next(config).map(|(at, _)| at),
         }
     }
@@ -349,7 +342,9 @@ impl Connection {
     /// The caller knows that what was sent before our close frame is still on its way: the peer's time to answer that
     /// begins anew.
     pub fn prolong_close(&mut self, now: Millis, config: &Config) {
-        self.close_deadline = now.saturating_add(config.close_timeout);
+        if self.state == State::Closing {
+            self.liveness.closing(now, config);
+        }
     }
 
     /// How many bytes are kept of a message or control frame that is not complete.
@@ -378,12 +373,12 @@ impl Connection {
     /// is done: a server ends the transport then, a client waits for the server to do so (§7.1.1), and no longer than
     /// [`next_timeout`](Self::next_timeout).
     pub fn close_sent(&self) -> bool {
-        self.close_sent
+        self.ending.has(Step::CloseSent)
     }
 
     /// Whether the peer's close frame came.
     pub fn close_received(&self) -> bool {
-        self.close_received
+        self.ending.has(Step::CloseReceived)
     }
 
     /// How long the latest answered ping took to be answered.
@@ -461,7 +456,7 @@ impl Connection {
     /// A message that is half here will never be whole, so it delays nothing.
     #[cold]
     fn stop<'a>(&mut self, consumed: usize, why: Why<'a>) -> ControlFlow<End<'a>, Received<'a>> {
-        self.is_deaf = true;
+        self.ending.note(Step::Deaf);
         self.receiver = None;
         ControlFlow::Break(End { consumed, why })
     }
@@ -477,9 +472,9 @@ impl Connection {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Event<'a> {
-        self.close_received = true;
+        self.ending.note(Step::CloseReceived);
         self.deflate = None;
-        if !self.close_sent {
+        if !self.ending.has(Step::CloseSent) {
             let echo = ClosePayload::echo(code, &reason);
             if self.write(Opcode::Close, echo.as_bytes(), scratch, out).is_err() {
                 return self.fail(ProtocolError::NoRandomness, scratch, out);
@@ -492,13 +487,15 @@ impl Connection {
     /// §7.1.7: tells the peer why, if that is still allowed and possible, and is done with it.
     #[cold]
     fn fail<'a>(&mut self, error: ProtocolError, scratch: &mut Scratch, out: &mut Vec<u8>) -> Event<'a> {
-        if !self.close_sent {
+        if !self.ending.has(Step::CloseSent) {
             let mut reason = error.to_string();
             reason.truncate(reason.floor_char_boundary(MAX_REASON));
             // Without randomness there is no way to tell it, which is no reason not to end.
-            self.close_sent = ClosePayload::new(Some(error.close_code()), &reason)
-                .and_then(|payload| self.write(Opcode::Close, payload.as_bytes(), scratch, out))
-                .is_ok();
+            let told = ClosePayload::new(Some(error.close_code()), &reason)
+                .and_then(|payload| self.write(Opcode::Close, payload.as_bytes(), scratch, out));
+            if told.is_ok() {
+                self.ending.note(Step::CloseSent);
+            }
         }
         self.end();
         Event::Failed(error)
@@ -514,15 +511,15 @@ impl Connection {
     }
 
     fn begin_closing(&mut self, now: Millis, config: &Config) {
-        self.close_sent = true;
+        self.ending.note(Step::CloseSent);
         self.state = State::Closing;
         self.plain_below = 0;
-        self.close_deadline = now.saturating_add(config.close_timeout);
+        self.liveness.closing(now, config);
     }
 
     fn end(&mut self) {
         self.state = State::Closed;
-        self.is_deaf = true;
+        self.ending.note(Step::Deaf);
         self.plain_below = 0;
         self.receiver = None;
         self.deflate = None;
@@ -592,6 +589,6 @@ mod tests {
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn is_small() {
-        assert_eq!(size_of::<Connection>(), 64);
+        assert_eq!(size_of::<Connection>(), 48);
     }
 }

@@ -6,6 +6,7 @@ use super::{Config, Millis};
 
 /// No ping has been answered.
 const UNKNOWN: u32 = u32::MAX;
+const NEVER: Millis = Millis::MAX;
 
 /// What time has brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,19 +18,20 @@ pub(super) enum Due {
 }
 
 /// Any data proves liveness, not only pongs; so a ping goes out only into silence, and receiving costs two looks and a
-/// store.
+/// store. After our close frame, what is waited for is the end.
 #[derive(Debug)]
 pub(super) struct Liveness {
     /// When data last came.
     heard: Millis,
-    /// From a ping on until its pong, or data, has come: most connections wait for none most of the time.
+    /// From a ping on until its pong, or data, has come, and from our close frame on: most connections wait for nothing most
+    /// of the time.
     asked: Option<Box<Asked>>,
     /// In microseconds.
     latency: u32,
     suspended: bool,
 }
 
-/// The latest ping.
+/// The latest ping, and our close frame.
 #[derive(Debug)]
 struct Asked {
     /// While `unanswered`: when the wait began.
@@ -41,6 +43,8 @@ struct Asked {
     unanswered: bool,
     /// Its pong has not come. Only the latest ping waits for one.
     pong_due: bool,
+    /// When to stop waiting for the end of the closing handshake; [`NEVER`] while it has not begun.
+    close_deadline: Millis,
 }
 
 impl Asked {
@@ -51,6 +55,7 @@ impl Asked {
             fingerprint: 0,
             unanswered: false,
             pong_due: false,
+            close_deadline: NEVER,
         }
     }
 
@@ -149,6 +154,20 @@ impl Liveness {
         }
     }
 
+    /// Our close frame is going out, or is still on its way: the time to answer it begins now.
+    pub(super) fn closing(&mut self, now: Millis, config: &Config) {
+        self.asked(now).close_deadline = now.saturating_add(config.close_timeout);
+    }
+
+    /// When to stop waiting for the end of the closing handshake, if it has begun.
+    pub(super) fn close_deadline(&self) -> Option<Millis> {
+        let asked = self
+            .asked
+            .as_ref()
+            .filter(|asked| asked.close_deadline != NEVER)?;
+        Some(asked.close_deadline)
+    }
+
     /// What comes next, and when.
     pub(super) fn next(&self, config: &Config) -> Option<(Millis, Due)> {
         let waiting = self.asked.as_ref().filter(|asked| asked.unanswered);
@@ -170,9 +189,10 @@ impl Liveness {
         self.asked.get_or_insert_with(|| Box::new(Asked::at(now)))
     }
 
-    /// Forgets a ping that nothing is waited for any more.
+    /// Forgets what nothing is waited for any more.
     fn tidy(&mut self) {
-        self.asked.take_if(|asked| !asked.unanswered && !asked.pong_due);
+        self.asked
+            .take_if(|asked| !asked.unanswered && !asked.pong_due && asked.close_deadline == NEVER);
     }
 }
 

@@ -14,6 +14,7 @@ mod close;
 mod config;
 mod connection;
 mod deflate;
+mod ending;
 mod error;
 mod event;
 mod extensions;

@@ -134,7 +134,8 @@ impl Receiver {
         let mut data = scratch.spares.take();
         data.append(&mut self.buffer);
         let before = self.passed.saturating_add(data.len());
-        let (taken, block) = deflate.inflate_block(part, before, rules.max_message, &mut scratch.codecs)?;
+        let (limit, codecs) = (rules.max_message, &mut scratch.codecs);
+        let (taken, block) = deflate.inflate_block(&mut self.inflater, part, before, limit, codecs)?;
         data.extend_from_slice(block);
         self.put_back(part, taken, mask);
         if self.message == Some(Opcode::Text) {

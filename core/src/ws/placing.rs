@@ -1,6 +1,7 @@
 //! Long payloads read from the socket to where their message is put together, which saves them a copy.
 
 use super::connection::Connection;
+use super::ending::Step;
 use super::frame::{Header, Opcode};
 use super::receiver::{MAX_AHEAD, Receiver, check_text, reserve};
 use super::{Config, Millis, mask};
@@ -24,7 +25,7 @@ impl Connection {
     /// to be told to [`placed`](Connection::placed) next. Only within a long payload, one that is neither compressed nor wanted
     /// in parts; and never its end.
     pub fn place(&mut self, config: &Config) -> Option<Place<'_>> {
-        if self.is_deaf || config.message_parts {
+        if self.ending.has(Step::Deaf) || config.message_parts {
             return None;
         }
         self.receiver.as_deref_mut()?.place()

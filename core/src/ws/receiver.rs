@@ -3,7 +3,7 @@
 use std::mem;
 use std::ops::Range;
 
-use super::deflate::Deflate;
+use super::deflate::{Deflate, Inflater};
 use super::frame::{Header, MAX_CONTROL, MAX_HEADER, Opcode};
 use super::spares::Loan;
 use super::{MessageType, ProtocolError, Role, Scratch, mask, utf8};
@@ -116,6 +116,8 @@ pub(super) struct Receiver {
     pub(super) message: Option<Opcode>,
     /// Whether that message is compressed.
     pub(super) is_compressed: bool,
+    /// What that is inflated by, once something has come of it.
+    pub(super) inflater: Option<Box<Inflater>>,
     /// How much of it was handed out in parts, and whether any was.
     pub(super) passed: usize,
     pub(super) is_begun: bool,
@@ -340,6 +342,7 @@ impl Receiver {
             }
         };
         deflate.inflate(
+            &mut self.inflater,
             part,
             &mut self.buffer,
             rules.max_message,
@@ -377,7 +380,7 @@ impl Receiver {
         if mem::take(&mut self.is_compressed)
             && let Some(deflate) = &mut rules.deflate
         {
-            deflate.finish(&mut scratch.codecs)?;
+            deflate.finish(&mut self.inflater, &mut scratch.codecs)?;
         }
         if self.incomplete > 0 {
             let whole = self.buffer.len() - usize::from(self.incomplete);

@@ -14,7 +14,7 @@ const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 const NEXT_BLOCK: u8 = 0;
 
 /// A decompressor with its window, of the largest size: then it takes what a smaller one would.
-pub(super) struct Inflater {
+pub(in crate::ws) struct Inflater {
     inflate: zlib_rs::Inflate,
     /// Nothing of this message is open: it has not begun, or a block with BFINAL was its last.
     is_between: bool,

@@ -18,7 +18,7 @@ use super::{Compression, ProtocolError, Role, SendError};
 pub(super) use codecs::Codecs;
 use codecs::Context;
 use deflater::{Deflater, Shape};
-use inflater::Inflater;
+pub(super) use inflater::Inflater;
 
 /// How much is inflated at a time, which is also the most that is inflated ahead of a limit.
 const BLOCK: usize = 64 << 10;
@@ -51,8 +51,6 @@ pub struct Ratio {
 pub(super) struct Deflate {
     /// There while a message is sent in parts.
     deflater: Option<Box<Deflater>>,
-    /// There while a message arrives.
-    inflater: Option<Box<Inflater>>,
     threshold: u32,
     level: u8,
     shape: Shape,
@@ -90,7 +88,6 @@ impl Deflate {
         };
         Deflate {
             deflater: None,
-            inflater: None,
             threshold: u32::try_from(wanted.threshold).unwrap_or(u32::MAX),
             level,
             shape: Shape {
@@ -171,16 +168,17 @@ impl Deflate {
     }
 
     /// Inflates all of `input` to the end of `message`, which gets no longer than `limit`. Has each block checked when it
-    /// is there, by its length.
+    /// is there, by its length. The receiver keeps `begun`, what it is inflated by, while the message arrives.
     pub(super) fn inflate(
         &mut self,
+        begun: &mut Option<Box<Inflater>>,
         mut input: &[u8],
         message: &mut Vec<u8>,
         limit: usize,
         codecs: &mut Codecs,
         mut check: impl FnMut(&[u8], usize) -> Result<(), ProtocolError>,
     ) -> Result<(), ProtocolError> {
-        let inflater = self.inflater(codecs)?;
+        let inflater = self.inflater(begun, codecs)?;
         loop {
             let left = limit.saturating_sub(message.len());
             // One byte more than may be: if it comes, the message is too big.
@@ -209,12 +207,13 @@ impl Deflate {
     /// block, and there always is at least one byte then.
     pub(super) fn inflate_block<'c>(
         &mut self,
+        begun: &mut Option<Box<Inflater>>,
         input: &[u8],
         before: usize,
         limit: usize,
         codecs: &'c mut Codecs,
     ) -> Result<(usize, &'c [u8]), ProtocolError> {
-        let inflater = self.inflater(codecs)?;
+        let inflater = self.inflater(begun, codecs)?;
         codecs.block.resize(BLOCK, 0);
         // zlib may have taken all of its input and still have output to give. So the last byte waits until there is room
         // for whatever it may complete: then nothing is left behind it.
@@ -237,27 +236,33 @@ impl Deflate {
     }
 
     /// The message is complete.
-    pub(super) fn finish(&mut self, codecs: &mut Codecs) -> Result<(), ProtocolError> {
+    pub(super) fn finish(
+        &mut self,
+        begun: &mut Option<Box<Inflater>>,
+        codecs: &mut Codecs,
+    ) -> Result<(), ProtocolError> {
         // A message without payload was never begun, and is an empty one.
-        let Some(inflater) = &mut self.inflater else {
+        let Some(mut inflater) = begun.take() else {
             return Ok(());
         };
         inflater.finish()?;
-        if let Some(spare) = self.inflater.take() {
-            codecs.give_inflater(spare, self.theirs());
-        }
+        codecs.give_inflater(inflater, self.theirs());
         Ok(())
     }
 
-    fn inflater(&mut self, codecs: &mut Codecs) -> Result<&mut Inflater, ProtocolError> {
-        let inflater = match self.inflater.take() {
-            Some(begun) => begun,
+    fn inflater<'b>(
+        &mut self,
+        begun: &'b mut Option<Box<Inflater>>,
+        codecs: &mut Codecs,
+    ) -> Result<&'b mut Inflater, ProtocolError> {
+        let inflater = match begun.take() {
+            Some(inflater) => inflater,
             None => {
                 let most = 1 << self.their_window_bits.get();
                 codecs.take_inflater(self.theirs(), most)?
             }
         };
-        Ok(self.inflater.insert(inflater))
+        Ok(begun.insert(inflater))
     }
 
     fn own(&mut self) -> Option<&mut Context> {
@@ -277,4 +282,15 @@ fn check_taken(taken: u64, limit: usize) -> Result<(), ProtocolError> {
         return Err(ProtocolError::MessageTooBig { size: taken, limit });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn what_was_agreed_on_is_small() {
+        assert_eq!(size_of::<Deflate>(), 24); // with the allocator's word: 32
+    }
 }
