@@ -16,6 +16,13 @@ const EMPTY: u8 = 0;
 const LEAST_ROOM: usize = 64;
 /// The largest buffer to keep.
 const MAX_KEPT: usize = 64 << 10;
+/// zlib-rs clears three bytes for each symbol of a block that there may be, twice for each message: 96 KiB at memory level 8,
+/// which is more than compressing a short message costs. So these have a compressor of their own, with room for 2,048 symbols.
+const SHORT_MEMORY_LEVEL: u8 = 5;
+/// And with a window of 4 KiB, of which zlib uses all but 262 bytes: any part of so short a message can refer to any other.
+const SHORT_WINDOW_BITS: u8 = 12;
+/// The last symbol is never used, and one is the end of the block.
+const SHORT: usize = 2 << 10;
 
 /// What a compressor is made for; one of the same shape does for any connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +122,20 @@ impl Deflater {
     }
 }
 
+impl Shape {
+    /// What a message that is compressed alone, and whole, becomes the same with.
+    pub(super) fn for_one(self, len: usize, level: u8) -> Shape {
+        // What is stored goes by the room in the buffers.
+        if len >= SHORT - 2 || level == 0 {
+            return self;
+        }
+        Shape {
+            window_bits: self.window_bits.min(SHORT_WINDOW_BITS),
+            memory_level: self.memory_level.min(SHORT_MEMORY_LEVEL),
+        }
+    }
+}
+
 impl fmt::Debug for Deflater {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Deflater")
@@ -155,5 +176,62 @@ impl Packed {
             self.room.resize(wanted, 0);
         }
         self.room.get_mut(self.len..).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed(shape: Shape, level: u8, payload: &[u8]) -> Vec<u8> {
+        let mut packed = Packed::default();
+        let mut deflater = Deflater::new(shape, level);
+        deflater.pack(payload, true, &mut packed).unwrap();
+        packed.as_bytes().to_vec()
+    }
+
+    /// Text that repeats itself, also from its very beginning to its end, and noise.
+    fn payloads() -> [Vec<u8>; 3] {
+        let mut random = 7_u32;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (random >> 24) as u8
+        })
+        .take(SHORT)
+        .collect();
+        let lines = (0..100).map(|nth| format!("{{\"id\":{},\"name\":\"sensor\",\"ok\":true}},", nth * nth));
+        let far = [&noise[..60], &vec![b'-'; SHORT], &noise[..60]].concat();
+        [lines.collect::<String>().into_bytes(), noise, far]
+    }
+
+    #[test]
+    fn a_short_message_becomes_the_same_in_less_room() {
+        let lengths: &[usize] = if cfg!(miri) {
+            &[SHORT - 3]
+        } else {
+            &[0, 1, 5, 100, 1024, SHORT - 4, SHORT - 3, SHORT - 2, SHORT]
+        };
+        for level in if cfg!(miri) { 2..=2 } else { 0..=9 } {
+            for (window_bits, memory_level) in [(15, 8), (15, 9), (12, 1), (11, 8), (9, 8)] {
+                let shape = Shape {
+                    window_bits,
+                    memory_level,
+                };
+                for payload in payloads() {
+                    for len in lengths {
+                        // What is repeated at the end stays there.
+                        let payload =
+                            [&payload[..len / 2], &payload[payload.len() - len.div_ceil(2)..]].concat();
+                        let short = shape.for_one(*len, level);
+                        assert_eq!(
+                            short == shape,
+                            *len >= SHORT - 2 || level == 0 || (window_bits, memory_level) == (12, 1)
+                        );
+                        let (usual, other) = (packed(shape, level, &payload), packed(short, level, &payload));
+                        assert_eq!(usual, other, "{len} bytes at level {level} with {shape:?}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -128,6 +128,7 @@ impl Deflate {
     ) -> Result<&'c [u8], SendError> {
         let mut deflater = match self.deflater.take() {
             Some(begun) => begun,
+            None if is_last && !self.keeps_own() => self.deflater_for_one(payload, codecs)?,
             None => codecs.take_deflater(self.shape, self.level, self.own().as_deref())?,
         };
         deflater.pack(payload, is_last, &mut codecs.packed)?;
@@ -149,11 +150,17 @@ impl Deflate {
         payload: &[u8],
         codecs: &'c mut Codecs,
     ) -> Result<&'c [u8], SendError> {
-        let mut deflater = codecs.take_deflater(self.shape, self.level, None)?;
+        let mut deflater = self.deflater_for_one(payload, codecs)?;
         deflater.pack(payload, true, &mut codecs.packed)?;
         codecs.give_deflater(deflater, None);
         codecs.count_packed(payload);
         Ok(codecs.packed.as_bytes())
+    }
+
+    /// For a message that is there as a whole and refers to no other.
+    fn deflater_for_one(&self, payload: &[u8], codecs: &mut Codecs) -> Result<Box<Deflater>, SendError> {
+        let shape = self.shape.for_one(payload.len(), self.level);
+        codecs.take_deflater(shape, self.level, None)
     }
 
     /// The next message refers to none before it.
