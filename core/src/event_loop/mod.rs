@@ -23,6 +23,7 @@
 //! | `burst` | waking loops once for much that another thread asks for |
 //! | `home`, `waiting` | jobs and timers for objects that belong to a loop |
 //! | `site`, `publishing` | what a server's loops share, broadcasts and topics |
+//! | `sharing` | one message to connections that are named |
 //! | `spinning` | looking again and again before the thread waits |
 //! | `timers`, `stream`, `tcp`, `thread`, `fork` | deadlines and what the system offers |
 //! | `sys` | what Unix and Windows call differently, or do not both have |
@@ -65,6 +66,7 @@ mod securing;
 mod sending;
 mod serving;
 mod shared;
+mod sharing;
 mod site;
 mod slot;
 mod slots;
@@ -108,9 +110,10 @@ pub use self::memory::{memory_in_use, set_memory_budget};
 pub(crate) use self::parts::send_part;
 #[cfg(feature = "redis")]
 pub(crate) use self::publishing::publish_from_others;
-pub(crate) use self::publishing::{broadcast, publish, send_shared, send_shared_many};
+pub(crate) use self::publishing::{broadcast, publish, send_shared};
 pub(crate) use self::requesting::{Asking, HearsReplies, Reply};
 pub(crate) use self::securing::info as tls_info;
+pub(crate) use self::sharing::{Sharing, send_shared_many};
 use self::slot::OutboxLimits;
 pub(crate) use self::slot::{Addresses, Info};
 pub(crate) use self::thread::spawn;

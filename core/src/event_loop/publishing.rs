@@ -60,27 +60,6 @@ pub(crate) fn send_shared(id: Id, message: &Arc<SharedMessage>) -> Result<Sent> 
     }
 }
 
-/// Sends a message to many connections: to those of this thread's loop at once, to the others by one command for each
-/// loop.
-pub(crate) fn send_shared_many(ids: &mut dyn Iterator<Item = Id>, message: &Arc<SharedMessage>) {
-    let mut by_loop: Vec<(&'static Shared, Vec<Id>)> = Vec::new();
-    for id in ids {
-        match by_loop
-            .iter_mut()
-            .find(|(shared, _)| shared.index == id.loop_index())
-        {
-            Some((_, list)) => list.push(id),
-            None => by_loop.extend(Shared::at(id).map(|shared| (shared, vec![id]))),
-        }
-    }
-    for (shared, list) in by_loop {
-        match shared.enter() {
-            Some(core) => core.share_with_many(list.into_iter(), message),
-            None => shared.push(Command::ShareWith(list.into(), message.clone())),
-        }
-    }
-}
-
 impl LoopCore {
     pub(crate) fn subscribe(&self, id: Id, filter: &str) -> Result<()> {
         self.with_topics(id, |topics| topics.subscribe(id.slot(), filter))
@@ -166,9 +145,17 @@ impl LoopCore {
     }
 
     /// Sends a message that others get too, if the connection is open.
-    fn share(&self, conn: &mut Conn, message: &Arc<SharedMessage>, missed: &mut Missed) {
+    pub(super) fn share(&self, conn: &mut Conn, message: &Arc<SharedMessage>, missed: &mut Missed) {
         if !conn.is_open() {
             return;
+        }
+        if self.corked.get() != conn.id.slot()
+            && conn.outbox.len() <= conn.profile.hard_limit
+            && !memory::is_over()
+            && let Stage::Open(machine) = &conn.stage
+            && let Some(frame) = machine.share_plain(message)
+        {
+            return self.put_shared(conn, frame); // nothing else is to be asked, as with nearly all
         }
         let mut cork = self.cork.borrow_mut();
         match self.judge(conn, &mut cork) {
@@ -205,14 +192,21 @@ impl LoopCore {
     }
 
     fn write_shared(&self, conn: &mut Conn, cork: &mut Vec<u8>, frame: Frame) {
-        conn.slot.counters.messages_out.add(1);
-        let tracking = conn.profile.tracking(Tracking::NONE);
-        if self.corked.get() == conn.id.slot() {
-            let start = cork.len();
-            cork.extend_from_slice(&frame); // after what it has sent in this turn
-            return self.mark(start, cork.len(), tracking);
+        if self.corked.get() != conn.id.slot() {
+            return self.put_shared(conn, frame);
         }
+        conn.slot.counters.messages_out.add(1);
+        let start = cork.len();
+        cork.extend_from_slice(&frame); // after what it has sent in this turn
+        self.mark(start, cork.len(), conn.profile.tracking(Tracking::NONE));
+    }
+
+    /// Has it wait for the next flush.
+    #[inline]
+    fn put_shared(&self, conn: &mut Conn, frame: Frame) {
+        conn.slot.counters.messages_out.add(1);
         conn.slot.add_buffered(frame.len());
+        let tracking = conn.profile.tracking(Tracking::NONE);
         conn.outbox.share_message(frame, tracking);
         if conn.outbox.len() > conn.profile.high_water_mark {
             conn.slot.set_over_mark();
@@ -296,7 +290,7 @@ impl LoopCore {
         self.shared_out(missed);
     }
 
-    fn shared_out(&self, missed: Missed) {
+    pub(super) fn shared_out(&self, missed: Missed) {
         if missed.count > 0 {
             let count = missed.count;
             log::warn!("{count} connections missed a message to many: too much waits already");
@@ -318,7 +312,7 @@ impl Conn {
 
 /// Who did not get a message to many.
 #[derive(Default)]
-struct Missed {
+pub(super) struct Missed {
     count: u64,
     /// These are to be closed for it.
     slow: Vec<(Id, Error)>,

@@ -82,7 +82,7 @@ impl LoopCore {
 
     pub(crate) fn flush_dirty(&self) {
         let mut list = self.dirty.take();
-        self.send_together(&list);
+        self.send_together(&mut list);
         for slot in list.drain(..) {
             let id = self.with_slot(slot, |conn| {
                 conn.flags.set(Flag::Dirty, false);
@@ -247,7 +247,7 @@ impl LoopCore {
 
 impl Conn {
     /// Whether nothing is left to be done when what waited has left, as it is with nearly all.
-    fn is_at_rest(&self) -> bool {
+    pub(super) fn is_at_rest(&self) -> bool {
         self.outbox.is_empty()
             && self.rare().is_none()
             && self.is_open()

@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 use super::common::Common;
 use super::core::Core;
 use super::counters::Counted;
-use super::engine::{SendFlags, send_prepared_many};
+use super::engine::{SendFlags, ToMany};
 use super::namespace::NamespaceInner;
 use super::sending::{self, Head, Payload};
 use super::waiting::Who;
@@ -137,17 +137,50 @@ impl Sockets {
             false => socket.data_json(),
         }
     }
+}
 
-    /// Hands an event to all sessions; how many of them miss it.
-    fn give(&self, sockets: &[Socket], prepared: &Arc<Prepared>, flags: SendFlags) -> usize {
-        if let [socket] = sockets {
-            let sent = socket.0.session.send_prepared(prepared, flags);
-            let is_dropped = matches!(sent, Ok(Sent::Dropped) | Err(_));
-            LAST.set(Some(sent.map_err(|error| error.code())));
-            return usize::from(is_dropped);
+/// An event on its way to sockets.
+struct Giving<'a> {
+    prepared: &'a Arc<Prepared>,
+    flags: SendFlags,
+    count: usize,
+    /// The first one, as long as it is the only one.
+    only: Option<Socket>,
+    many: ToMany<'a>,
+}
+
+impl<'a> Giving<'a> {
+    fn new(prepared: &'a Arc<Prepared>, flags: SendFlags) -> Giving<'a> {
+        Giving {
+            prepared,
+            flags,
+            count: 0,
+            only: None,
+            many: ToMany::new(prepared, flags),
         }
-        let mut sessions = sockets.iter().map(|socket| &socket.0.session);
-        send_prepared_many(&mut sessions, prepared, flags)
+    }
+
+    fn give(&mut self, socket: &Socket) {
+        self.count += 1;
+        if self.count == 1 {
+            self.only = Some(socket.clone());
+            return;
+        }
+        if let Some(first) = self.only.take() {
+            self.many.give(&first.0.session);
+        }
+        self.many.give(&socket.0.session);
+    }
+
+    /// How many sockets it was for, and how many of them miss it.
+    fn finish(self) -> (usize, usize) {
+        let Some(socket) = self.only else {
+            return (self.count, self.many.finish());
+        };
+        let sent = socket.0.session.send_prepared(self.prepared, self.flags);
+        let is_dropped = matches!(sent, Ok(Sent::Dropped) | Err(_));
+        LAST.set(Some(sent.map_err(|error| error.code())));
+        (1, usize::from(is_dropped))
     }
 }
 
@@ -199,7 +232,7 @@ impl Host for Sockets {
             compress: (!flags.compress).then_some(false),
             volatile: flags.volatile,
         };
-        let mut sockets = Vec::new();
+        let mut giving = Giving::new(&prepared, send);
         recipients.for_each(|socket| {
             if !socket.connected() && !socket.hold(packet, number, flags) {
                 return;
@@ -212,14 +245,14 @@ impl Host for Sockets {
             if let Some(number) = number {
                 socket.has_been_sent(number);
             }
-            sockets.push(socket.clone());
+            giving.give(socket);
         });
-        let dropped = self.give(&sockets, &prepared, send);
+        let (count, dropped) = giving.finish();
         self.common
             .counters
-            .add(Counted::EventsOut, (sockets.len() - dropped) as u64);
+            .add(Counted::EventsOut, (count - dropped) as u64);
         self.common.counters.add(Counted::Dropped, dropped as u64);
-        sockets.len()
+        count
     }
 
     fn details(&self, member: &Socket) -> SocketDetails {

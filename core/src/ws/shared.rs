@@ -57,6 +57,14 @@ impl SharedMessage {
 }
 
 impl Connection {
+    /// The same as [`share`](Self::share) where it needs no other question: the message goes as it is. `None` for any other, and
+    /// then nothing has happened.
+    #[inline]
+    pub fn share_plain(&self, message: &SharedMessage) -> Option<Frame> {
+        let is_plain = message.len < self.plain_below as usize && self.role == Role::Server;
+        is_plain.then(|| message.plain.clone())
+    }
+
     /// The frame of a shared message, to be sent next. It is compressed where that was agreed on, the message is long
     /// enough, and it gets shorter: without a context, so that it suits all connections with a window of that size. Where
     /// a context is kept, our end begins a new one after it, since the peer's has the message and ours has not.

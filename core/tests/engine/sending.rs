@@ -7,6 +7,24 @@ fn prepared(messages: &[Data<'_>]) -> Arc<Prepared> {
     Arc::new(Prepared::new(messages, true))
 }
 
+/// Sends it to these, here or on the thread of their loop; how many miss it.
+fn give(sessions: &[&Arc<Session>], message: &Arc<Prepared>, at_home: bool) -> usize {
+    let home = sessions[0].home();
+    let sessions: Vec<_> = sessions.iter().map(|session| Arc::clone(session)).collect();
+    let message = message.clone();
+    let send = move || {
+        let mut many = ToMany::new(&message, SendFlags::default());
+        sessions.iter().for_each(|session| many.give(session));
+        many.finish()
+    };
+    if !at_home {
+        return send();
+    }
+    let (told, missed) = unbounded();
+    home.run(Box::new(move || told.send(send()).unwrap()));
+    missed.recv_timeout(PATIENCE).unwrap()
+}
+
 #[test]
 fn batches_and_prepared_messages() {
     let scene = Scene::new();
@@ -25,7 +43,7 @@ fn batches_and_prepared_messages() {
     }
     for single in [true, false] {
         let many = prepared(if single { &messages[..1] } else { &messages });
-        send_prepared_many(&mut [&session, &polling].into_iter(), &many, SendFlags::default());
+        give(&[&session, &polling], &many, false);
     }
     for expected in ["aB", "aB", "a", "aB"] {
         for piece in expected.chars() {
@@ -57,10 +75,46 @@ fn what_many_get_suits_old_clients_too() {
         let mut ws = Ws::connect(scene.port(), &format!("/engine.io/?transport=websocket&{query}"));
         ws.text();
         let session = scene.session();
-        send_prepared_many(&mut [&session].into_iter(), &many, SendFlags::default());
+        give(&[&session], &many, false);
         for frame in frames {
             assert_eq!(ws.peer.read_frame(), frame, "{query}");
         }
+    }
+}
+
+#[test]
+fn what_many_get_passes_by_who_takes_nothing() {
+    const LIMIT: u64 = 256 << 10;
+    for at_home in [true, false] {
+        let scene = Scene::with(|options| {
+            options.settings.high_water_mark = 64 << 10;
+            options.settings.hard_limit = LIMIT as usize;
+            options.settings.slow_consumer = SlowConsumer::DropNewest;
+            options.settings.tcp.send_buffer = 16 << 10;
+        });
+        let _reads_nothing = scene.websocket();
+        let slow = scene.session();
+        let mut ws = scene.websocket();
+        let quick = scene.session();
+        let text = "x".repeat(50_000);
+        let message = prepared(&[Data::Text(&text)]);
+        // The system takes some of it.
+        let mut missed = 0;
+        for _ in 0..1000 {
+            missed += give(&[&slow, &quick], &message, at_home);
+            assert_eq!(ws.text().len(), 1 + text.len());
+            assert!(slow.buffered() < LIMIT + 50_100, "{}", slow.buffered());
+            if missed > 2 {
+                break;
+            }
+        }
+        assert_eq!(missed, 3, "nobody missed anything");
+        // Now that it is known to be slow, what is for it alone is dropped, too.
+        assert_eq!(
+            slow.send(Data::Text("a"), SendFlags::default()).unwrap(),
+            Sent::Dropped
+        );
+        assert!(quick.buffered() == 0 && slow.is_open());
     }
 }
 

@@ -29,6 +29,8 @@ const ROOM: usize = 256;
 const DEFAULT_LEAST: usize = 8;
 /// More than this of one socket is sent by itself: the call is a small part of that, and nobody else should wait for it.
 const LARGEST: usize = 64 << 10;
+/// No connection has this slot.
+const NOBODY: u32 = u32::MAX;
 /// Sets it for loops that leave it open.
 const VARIABLE: &str = "SOCKLINE_SEND_BATCH";
 
@@ -100,13 +102,14 @@ fn parse(text: &str) -> Option<usize> {
 }
 
 impl LoopCore {
-    /// Sends what waits for these sockets, where they are many enough, and as far as it can be sent so.
-    pub(crate) fn send_together(&self, slots: &[u32]) {
+    /// Sends what waits for these sockets, where they are many enough, and as far as it can be sent so. Those that are done with
+    /// are nobody's then.
+    pub(crate) fn send_together(&self, slots: &mut [u32]) {
         let mut batching = self.batching.borrow_mut();
         if slots.len() < batching.least {
             return;
         }
-        for slots in slots.chunks(ROOM) {
+        for slots in slots.chunks_mut(ROOM) {
             let least = batching.least;
             let Some(ring) = batching.ring() else { return };
             if let Err(error) = self.send_batch(ring, slots, least) {
@@ -115,19 +118,19 @@ impl LoopCore {
         }
     }
 
-    fn send_batch(&self, ring: &mut Ring, slots: &[u32], least: usize) -> io::Result<()> {
+    fn send_batch(&self, ring: &mut Ring, slots: &mut [u32], least: usize) -> io::Result<()> {
         let (mut who, mut outcomes) = (Vec::with_capacity(slots.len()), Vec::new());
         let mut conns = self.conns.borrow_mut();
         // A slot that was used again may be listed twice, so each is marked.
         who.extend(
             slots
-                .iter()
+                .iter_mut()
                 .filter(|slot| conns.at(**slot).is_some_and(Conn::join_batch)),
         );
         if who.len() < least {
             // Those that have to send by themselves leave too few others.
             for slot in who {
-                if let Some(conn) = conns.at(slot) {
+                if let Some(conn) = conns.at(*slot) {
                     conn.flags.set(Flag::Offered, false);
                 }
             }
@@ -135,15 +138,19 @@ impl LoopCore {
         }
         let sent = {
             let (mut offers, mut slices) = (Vec::with_capacity(who.len()), Vec::with_capacity(who.len()));
-            let members = who.iter().filter_map(|slot| conns.see(*slot));
+            let members = who.iter().filter_map(|slot| conns.see(**slot));
             offers.extend(members.filter_map(|conn| conn.offer(&mut slices)));
             ring.send_batch(&offers, &slices, &mut outcomes)
         };
         let mut tried = 0;
         for (slot, outcome) in who.into_iter().zip(outcomes) {
-            if let Some(conn) = conns.at(slot) {
+            if let Some(conn) = conns.at(*slot) {
                 tried += u64::from(outcome != Outcome::Untried);
                 self.take_outcome(conn, outcome);
+                if conn.is_at_rest() {
+                    conn.flags.set(Flag::Dirty, false);
+                    *slot = NOBODY;
+                }
             }
         }
         self.shared().batches.add(1);

@@ -61,7 +61,7 @@ pub use handshake::Handshake;
 pub(crate) use foreign::Foreign;
 pub(crate) use handler::{EngineHandler, SendFlags, SessionHandler};
 pub(crate) use question::Question;
-pub(crate) use sending::send_prepared_many;
+pub(crate) use sending::ToMany;
 pub(crate) use session::Session;
 
 /// How an Engine.IO server is set up; names and defaults are those of the official one.

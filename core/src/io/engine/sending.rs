@@ -13,9 +13,9 @@ use super::session::{Session, State};
 use crate::engineio::server::{Effect, Outcome, Prepared, Session as Machine, Unit};
 use crate::engineio::{Data, PacketType, Version, packet};
 use crate::error::{ErrorCode, Result};
-use crate::event_loop::Home;
+use crate::event_loop::{Home, Sharing};
 use crate::settings::SlowConsumer;
-use crate::websocket::{Sent, send_shared_many};
+use crate::websocket::{Sent, WebSocket};
 use crate::ws::MessageType;
 
 /// The largest buffer that a thread keeps for the next message.
@@ -162,63 +162,123 @@ enum Verdict {
     Done(Result<Sent>),
 }
 
-/// Sends to many sessions what they all get. Those that can't take it miss it; how many did, as far as that is known yet.
-pub(crate) fn send_prepared_many(
-    sessions: &mut dyn Iterator<Item = &Arc<Session>>,
-    prepared: &Arc<Prepared>,
+/// What many sessions get on its way to them.
+pub(crate) struct ToMany<'a> {
+    prepared: &'a Arc<Prepared>,
     flags: SendFlags,
-) -> usize {
-    let mut missed = 0;
-    let mut plain = Vec::new();
-    let mut others: Vec<(Home, Vec<Arc<Session>>)> = Vec::new();
-    let is_single = prepared.frames().len() == 1 && prepared.compress();
-    for session in sessions {
+    /// The only message, which most clients' WebSockets take as it is.
+    sharing: Option<Sharing<'a>>,
+    /// For whom there is more to be looked at.
+    others: Vec<Arc<Session>>,
+    missed: usize,
+}
+
+impl<'a> ToMany<'a> {
+    pub(crate) fn new(prepared: &'a Arc<Prepared>, flags: SendFlags) -> ToMany<'a> {
+        let sharing = match prepared.frames() {
+            [only] if prepared.compress() => Some(Sharing::new(only)),
+            _ => None,
+        };
+        ToMany {
+            prepared,
+            flags,
+            sharing,
+            others: Vec::new(),
+            missed: 0,
+        }
+    }
+
+    /// Sends it to this session. One that can't take it misses it.
+    #[inline]
+    pub(crate) fn give(&mut self, session: &Arc<Session>) {
+        let sharing = self.sharing.as_mut().filter(|_| !self.flags.volatile);
+        match sharing.and_then(|sharing| session.share(sharing)) {
+            Some(is_taken) => self.missed += usize::from(!is_taken),
+            None => self.others.push(session.clone()),
+        }
+    }
+
+    /// How many missed it, as far as that is known yet.
+    pub(crate) fn finish(mut self) -> usize {
+        // There are few loops.
+        let mut elsewhere: Vec<(Home, Vec<Arc<Session>>)> = Vec::new();
+        for session in std::mem::take(&mut self.others) {
+            let sent = self.give_other(&session, &mut elsewhere);
+            self.missed += usize::from(matches!(sent, Ok(Sent::Dropped) | Err(_)));
+            if let Err(error) = sent {
+                log::debug!("session {} misses a message: {error}", session.sid());
+            }
+        }
+        if let Some(sharing) = self.sharing {
+            sharing.finish();
+        }
+        for (home, sessions) in elsewhere {
+            let (prepared, flags) = (self.prepared.clone(), self.flags);
+            home.run(Box::new(move || {
+                for session in sessions {
+                    ignore(session.send_prepared(&prepared, flags));
+                }
+            }));
+        }
+        self.missed
+    }
+
+    fn give_other(
+        &mut self,
+        session: &Arc<Session>,
+        elsewhere: &mut Vec<(Home, Vec<Arc<Session>>)>,
+    ) -> Result<Sent> {
+        let (prepared, sharing) = (self.prepared, &mut self.sharing);
         let unit = || Unit::Shared(prepared.clone());
-        let sent = session.send_unit(flags, unit, |state, carrier| {
-            let form = Form::of(&state.machine);
-            let limit = session.engine.config.hard_limit as u64;
-            if let Some(ws) = carrier.ours()
-                && is_single
-                && form.is_plain()
+        session.send_unit(self.flags, unit, |state, carrier| {
+            if let (Some(ws), Some(sharing)) = (carrier.ours(), sharing)
+                && Form::of(&state.machine).is_plain()
                 && !state.has_batches()
             {
-                // The others' slow consumers are noticed when something is sent to them alone.
-                if limit == 0 || carrier.buffered_amount() <= limit {
-                    plain.push(ws);
-                } else {
-                    state.set_over_mark(true);
-                    return Ok(Sent::Dropped);
-                }
-            } else if state.home.is_here() {
+                return Ok(match session.share_on(ws, state, sharing) {
+                    true => Sent::Queued,
+                    false => Sent::Dropped,
+                });
+            }
+            if state.home.is_here() {
                 return session.write(state, prepared.frames().len(), unit, |form| {
                     form.send_prepared(carrier, prepared)
                 });
-            } else {
-                // There are few loops.
-                match others.iter_mut().find(|(home, _)| *home == state.home) {
-                    Some((_, list)) => list.push(session.clone()),
-                    None => others.push((state.home, vec![session.clone()])),
-                }
+            }
+            match elsewhere.iter_mut().find(|(home, _)| *home == state.home) {
+                Some((_, list)) => list.push(session.clone()),
+                None => elsewhere.push((state.home, vec![session.clone()])),
             }
             Ok(Sent::Queued)
-        });
-        missed += usize::from(matches!(sent, Ok(Sent::Dropped) | Err(_)));
-        if let Err(error) = sent {
-            log::debug!("session {} misses a message: {error}", session.sid());
+        })
+    }
+}
+
+impl Session {
+    /// The usual case, and nothing else: a WebSocket that takes what many get as it is; whether there is room for it. `None`,
+    /// and nothing has happened, where more is to be looked at.
+    #[inline]
+    fn share(&self, sharing: &mut Sharing<'_>) -> Option<bool> {
+        let mut state = self.state.lock();
+        let is_usual =
+            state.is_plain() && Form::of(&state.machine).is_plain() && !self.engine.tells_packets();
+        let ws = state.carrier().filter(|_| is_usual)?.ours()?;
+        Some(self.share_on(ws, &mut state, sharing))
+    }
+
+    /// The limit is looked at here: WebSockets have none of their own, and who gets only what many get is never over the mark.
+    fn share_on(&self, ws: WebSocket, state: &mut State, sharing: &mut Sharing<'_>) -> bool {
+        let limit = match self.engine.config.hard_limit {
+            0 => u64::MAX,
+            limit => limit as u64,
+        };
+        let has_room = sharing.give(ws.id(), limit);
+        if !has_room {
+            // From now on slow consumers are noticed also when something is sent to them alone.
+            state.set_over_mark(true);
         }
+        has_room
     }
-    if let Some(message) = prepared.frames().first() {
-        send_shared_many(&mut plain.into_iter(), message);
-    }
-    for (home, sessions) in others {
-        let prepared = prepared.clone();
-        home.run(Box::new(move || {
-            for session in sessions {
-                ignore(session.send_prepared(&prepared, flags));
-            }
-        }));
-    }
-    missed
 }
 
 /// How a client's WebSocket messages look.

@@ -208,6 +208,12 @@ impl State {
         polling
     }
 
+    /// Whether it goes on, on a WebSocket, and is nothing else besides.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.machine.is_open() && self.machine.transport() == Transport::WebSocket && self.rare.is_none()
+    }
+
     pub(super) fn has_batches(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.batches > 0)
     }
