@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crossbeam_channel::unbounded;
 use sockline::{ClientOptions, ErrorCode, Loop, Proxy, Reconnect, ServerOptions, connect};
 
 use crate::certificates::Authority;
@@ -179,13 +180,20 @@ fn a_lost_tls_connection_comes_back() {
         }),
         ..ClientOptions::default()
     };
-    let events = attempt(&on_loop, &wss(server), options);
+    // Asked on the loop's thread, before the next attempt has begun.
+    let (sender, secured_meanwhile) = unbounded();
+    let (handler, events) = reacting(move |ws, what| {
+        if let What::Reconnecting(_) = what {
+            sender.send(ws.tls().is_some()).unwrap();
+        }
+    });
+    connect(Some(&on_loop), &wss(server), options, Some(handler)).unwrap();
     let ws = events.open();
     for _ in 0..3 {
         server_events.open().terminate().unwrap();
         server_events.cut();
         events.reconnecting();
-        assert!(ws.tls().is_none() || ws.ready_state() == sockline::ReadyState::Open);
+        assert_eq!(secured_meanwhile.recv(), Ok(false));
         assert_eq!(events.next(), What::Reconnected);
         assert!(ws.tls().is_some());
     }
