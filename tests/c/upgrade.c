@@ -178,7 +178,7 @@ static sockline_status refuse_with(sockline_ws ws, uint64_t status, const char *
 
 static void refuse_now(struct hook *hook, sockline_ws ws) {
     (void)hook;
-    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, refuse_with(ws, 200, "not a refusal"));
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, refuse_with(ws, 101, "not a refusal"));
     CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, refuse_with(ws, 70000, "not a status"));
     CHECK_STATUS(SOCKLINE_OK, refuse_with(ws, 418, "short and stout"));
     CHECK_STATUS(SOCKLINE_ERR_CLOSED, sockline_accept(ws, NULL));
