@@ -85,7 +85,9 @@ impl LoopCore {
                 conn.flags.set(Flag::Unread, true);
                 return None;
             }
-            if let Some(placed) = self.receive_to_its_place(conn) {
+            if matches!(&conn.stage, Stage::Open(machine) if machine.arriving() > 0)
+                && let Some(placed) = self.receive_to_its_place(conn)
+            {
                 return Some(placed);
             }
             let received = conn.stream.as_mut()?.receive(buffer);
@@ -97,6 +99,7 @@ impl LoopCore {
     }
 
     /// One read of what belongs to a long message, to where it is put together; `None` where that can't be.
+    #[cold]
     fn receive_to_its_place(&self, conn: &mut Conn) -> Option<io::Result<Input>> {
         if conn.is_tls() {
             return None;
