@@ -166,17 +166,8 @@ fn with_given_socket(options: ClientOptions, url: &Url) -> Result<ClientOptions>
     if options.socket.is_none() {
         return Ok(options);
     }
-    let others = [
-        ("reconnect", options.reconnect.is_some()),
-        ("local_address", options.local_address.is_some()),
-        ("connect_to", options.connect_to.is_some()),
-        ("lookup", options.lookup.is_some()),
-        ("a Unix socket's URL", url.unix_path.is_some()),
-    ];
-    if let Some((name, _)) = others.iter().find(|(_, is_given)| *is_given) {
-        let text = format!("a socket that is connected already can't be combined with {name}");
-        return Err(Error::new(ErrorCode::InvalidArgument, text));
-    }
+    let reconnect = ("reconnect", options.reconnect.is_some());
+    check_alone("a socket that is connected already", &options, url, reconnect)?;
     Ok(ClientOptions {
         proxy: Proxy::None,
         max_redirects: 0,
@@ -189,18 +180,25 @@ fn with_given_socket(options: ClientOptions, url: &Url) -> Result<ClientOptions>
 /// # Errors
 /// `InvalidArgument`.
 pub(crate) fn check_dial(options: &ClientOptions, url: &Url) -> Result<()> {
+    if options.dial.is_none() {
+        return Ok(());
+    }
+    check_alone("dial", options, url, ("socket", options.socket.is_some()))
+}
+
+/// Where the engine makes no connection, nothing can be said of how it makes it, nor what is in `besides`.
+fn check_alone(what: &str, options: &ClientOptions, url: &Url, besides: (&str, bool)) -> Result<()> {
     let others = [
-        ("socket", options.socket.is_some()),
+        besides,
         ("local_address", options.local_address.is_some()),
         ("connect_to", options.connect_to.is_some()),
         ("lookup", options.lookup.is_some()),
         ("a Unix socket's URL", url.unix_path.is_some()),
     ];
-    let other = others.iter().find(|(_, is_given)| *is_given);
-    match other.filter(|_| options.dial.is_some()) {
+    match others.iter().find(|(_, is_given)| *is_given) {
         Some((name, _)) => Err(Error::new(
             ErrorCode::InvalidArgument,
-            format!("dial can't be combined with {name}"),
+            format!("{what} can't be combined with {name}"),
         )),
         None => Ok(()),
     }
