@@ -10,8 +10,7 @@ const tls = require('node:tls');
 
 const { WebSocketServer } = require('ws');
 
-const { issue, selfSigned } = require('./certificates');
-const { CARRIERS, client, next, opened, ours, serve, theirs } = require('./io-support');
+const { CARRIERS, client, next, opened, ours, serve, serveSecurely, theirs } = require('./io-support');
 
 const { WebSocket, settings } = require('sockline/whatwg');
 
@@ -69,14 +68,9 @@ for (const { connect, name } of whose) {
     if (connect === theirs.connect) continue;
 
     test(`${name}, ${carrier}: an agent's connections may have TLS`, async () => {
-      const authority = selfSigned('an authority');
-      const { cert, key } = issue(authority);
-      const httpServer = https.createServer({ cert, key }).listen(0);
-      await next(httpServer, 'listening');
-      const server = new ours.Server(httpServer);
-      opened.servers.add(server);
+      const { authority, server, port } = await serveSecurely();
       const agent = new OwnSecure({ ca: authority.cert });
-      const socket = client(connect, `https://${HOST}:${httpServer.address().port}`, { agent, transports });
+      const socket = client(connect, `https://${HOST}:${port}`, { agent, transports });
       const [peer] = await next(server, 'connection');
       assert.strictEqual(peer.handshake.secure, true);
       peer.on('echo', (value, answer) => answer(value));
@@ -99,13 +93,8 @@ for (const { connect, name } of whose) {
   }
 
   test(`${name}: what only Node's TLS knows has Node make the connections`, async () => {
-    const authority = selfSigned('an authority');
-    const { cert, key } = issue(authority);
-    const httpServer = https.createServer({ cert, key }).listen(0);
-    await next(httpServer, 'listening');
-    const server = new ours.Server(httpServer);
-    opened.servers.add(server);
-    const url = `https://localhost:${httpServer.address().port}`;
+    const { authority, port } = await serveSecurely();
+    const url = `https://localhost:${port}`;
     const ciphers = 'ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256:TLS_AES_128_GCM_SHA256';
     for (const { transports } of CARRIERS) {
       const socket = client(connect, url, { ca: authority.cert, ciphers, transports });

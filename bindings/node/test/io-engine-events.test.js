@@ -7,7 +7,7 @@ const https = require('node:https');
 const test = require('node:test');
 
 const { issue, selfSigned } = require('./certificates');
-const { CARRIERS, client, next, opened, ours, pair, serve, settled, theirs } = require('./io-support');
+const { CARRIERS, client, next, opened, ours, pair, serve, serveSecurely, settled, theirs } = require('./io-support');
 
 for (const { Server, connect, name } of [{ ...ours, name: 'ours' }, { ...theirs, name: 'official (for comparison)' }]) {
   test(`${name}: what is written is told to connection and engine, before it has left`, async () => {
@@ -167,13 +167,8 @@ for (const { Server, connect, name } of [{ ...ours, name: 'ours' }, { ...theirs,
 }
 
 test('of an agent is taken what it says of TLS', async () => {
-  const authority = selfSigned('an authority');
-  const { cert, key } = issue(authority);
-  const httpServer = https.createServer({ cert, key }).listen(0);
-  await next(httpServer, 'listening');
-  const server = new ours.Server(httpServer);
-  opened.servers.add(server);
-  const url = `https://localhost:${httpServer.address().port}`;
+  const { authority, server, port } = await serveSecurely();
+  const url = `https://localhost:${port}`;
   for (const { connect } of [ours, theirs]) {
     for (const options of [{ ca: authority.cert }, { rejectUnauthorized: false, keepAlive: true, maxSockets: 5 }]) {
       for (const { transports } of CARRIERS) {

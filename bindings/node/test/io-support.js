@@ -2,7 +2,10 @@
 // What the tests of Socket.IO share: the official packages and ours under one interface, and waiting with a limit.
 
 const { once } = require('node:events');
+const https = require('node:https');
 const { afterEach } = require('node:test');
+
+const { issue, selfSigned } = require('./certificates');
 
 const ours = { Server: require('sockline/socket.io').Server, connect: require('sockline/socket.io-client').io };
 const theirs = { Server: require('socket.io').Server, connect: require('socket.io-client').io };
@@ -48,6 +51,17 @@ async function serve(Server, options) {
   return server;
 }
 
+/** One of ours on an HTTPS server of Node's, with the authority that its clients have to trust. */
+async function serveSecurely() {
+  const authority = selfSigned('an authority');
+  const { cert, key } = issue(authority);
+  const httpServer = https.createServer({ cert, key }).listen(0);
+  await once(httpServer, 'listening');
+  const server = new ours.Server(httpServer);
+  opened.servers.add(server);
+  return { authority, server, port: httpServer.address().port };
+}
+
 /** A socket of a manager of its own, not connected yet, perhaps. */
 function client(connect, url, options) {
   const socket = connect(url, { forceNew: true, reconnection: false, ...options });
@@ -81,4 +95,4 @@ async function settled(socket, peer, transports) {
   if (socket.io.engine.transport.name !== 'websocket') await next(socket.io.engine, 'upgrade');
 }
 
-module.exports = { CARRIERS, PAIRS, client, forAll, next, opened, ours, pair, serve, settled, theirs };
+module.exports = { CARRIERS, PAIRS, client, forAll, next, opened, ours, pair, serve, serveSecurely, settled, theirs };
