@@ -219,15 +219,17 @@ WHY = {
     "connections": """One connection alone is dear: its server sleeps before each message and is woken for it. From some tens on a turn of the
 loop finds many that are ready, and a message costs one `recv` and one `send`, which the floor pays too. Where the line rises again,
 with thousands, it is memory: each message touches the kernel's socket, its buffers and our connection, some KiB in all, and these no
-longer fit the processor's caches. The floor bends at the same place, since nearly all of that is the kernel's.
+longer fit the processor's caches. The floor rises likewise, since nearly all of that is the kernel's; it has less to touch, and so
+rises later.
 """,
     "subscribers": """A delivery is one `send`. With few subscribers the message that is published weighs in: its `recv`, its parsing and the
 wake-up are shared by those few. From a hundred on the `send` is all, and the line is straight until sockets no longer fit the
 processor's caches, as above.
 """,
     "bytes": """Up to some KiB a message costs what its two system calls cost, whatever its size. Beyond that each byte is copied four times by the
-kernels of both ends, and the line becomes that of memory: proportional to the size. It rises a little faster where a message no longer
-fits the caches or the socket's buffers, so that it takes several turns of the loop.
+kernels of both ends, and the line becomes that of memory: proportional to the size. It rises faster where a message no longer
+fits the caches or the socket's buffers, so that it takes several turns of the loop. The floor echoes pieces and never holds a message;
+a WebSocket server has to, and from some MiB on memory for that comes from the system anew each time, page by page.
 """,
 }
 
