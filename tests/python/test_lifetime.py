@@ -39,6 +39,22 @@ ws = sockline.WebSocket(url, onopen=lambda ws: ws.send("ping-pong"), onmessage=a
 opened.wait()
 """,
     "a connection that is being made": "ws = sockline.WebSocket(url)",
+    "a connection that the application makes": """
+asked = threading.Event()
+def dial(host, port):
+    asked.set()
+    threading.Event().wait()
+ws = sockline.WebSocket(url, dial=dial)
+asked.wait()
+""",
+    "a name that the application looks up": """
+asked = threading.Event()
+def lookup(host):
+    asked.set()
+    threading.Event().wait()
+ws = sockline.WebSocket("ws://no.such.host.invalid", lookup=lookup, proxy=None)
+asked.wait()
+""",
     "a loop that was never closed": """
 loop = asyncio.new_event_loop()
 connection = loop.run_until_complete(sockline.connect(url).__aenter__())

@@ -6,13 +6,15 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 use sockline::{Attempt, Reconnecting};
 
-use crate::errors::raise;
 use crate::socket::Socket;
 
-/// `sockline.options.Reconnecting`
-pub(crate) fn event<'py>(py: Python<'py>, event: &Reconnecting) -> PyResult<Bound<'py, PyAny>> {
+/// `sockline.options.Reconnecting`, with its error as an exception.
+pub(crate) fn event<'py>(
+    py: Python<'py>,
+    event: &Reconnecting,
+    error: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let error = event.error.as_ref().map(|error| raise(py, error).into_value(py));
     let fields = (
         event.attempt,
         event.delay.as_secs_f64(),

@@ -152,7 +152,7 @@ impl Driver {
 
     /// Starts to connect.
     fn connect(&self, py: Python<'_>, face: Face, url: &str, opening: Opening) -> PyResult<()> {
-        let options = opening.options()?;
+        let options = opening.options(py, &self.hub)?;
         let (handler, keeper) = face.events(py);
         let core = self.core(py)?;
         let connected = sockline::connect(Some(&core), url, options, Some(handler));

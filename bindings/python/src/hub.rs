@@ -156,6 +156,7 @@ impl Hub {
     pub(crate) fn end(&self, py: Python<'_>) {
         self.flags.with(py, |flags| flags.over = true);
         drop(self.host.take(py));
+        self.posts.end();
         let live = self.live.take(py);
         for keeper in live.values() {
             keeper.release(py);

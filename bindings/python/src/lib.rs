@@ -7,6 +7,7 @@
 //! | `stepped` | handlers' coroutines, stepped where their messages are |
 //! | `handle` | what both faces of a connection have in common |
 //! | `socket`, `coming_back` | the callback face, and its clients that connect again |
+//! | `asking` | what clients ask the application while they connect: for connections, for addresses |
 //! | `server`, `threads` | listening, answering upgrade requests, and I/O on the core's own threads |
 //! | `io` | Socket.IO |
 //! | `command` | the command `sockline`; feature `command` |
@@ -18,9 +19,10 @@
 //!
 //! Only code that is attached to the interpreter turns a loop, so handlers run attached, one after the other.
 
-#[cfg(feature = "command")]
+mod asking;
 mod calls;
 mod coming_back;
+#[cfg(feature = "command")]
 mod command;
 mod connection;
 mod driver;
@@ -52,6 +54,8 @@ mod waiter;
 mod _native {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::asking::{Dialing, LookingUp};
     #[cfg(feature = "command")]
     #[pymodule_export]
     use crate::command::command;

@@ -2,8 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::asking;
+use crate::hub::Hub;
 use crate::tls::ClientTls;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -64,12 +67,14 @@ pub(crate) struct Opening {
     max_redirects: u32,
     reconnect: Option<ComeBack>,
     keep_request: bool,
+    asking: Option<Py<PyAny>>,
     limits: Limits,
 }
 
 impl Opening {
-    pub(crate) fn options(self) -> PyResult<ClientOptions> {
-        Ok(ClientOptions {
+    /// `hub`: where the application hears what it is asked.
+    pub(crate) fn options(self, py: Python<'_>, hub: &Arc<Hub>) -> PyResult<ClientOptions> {
+        let mut options = ClientOptions {
             handshake_timeout: duration("open_timeout", self.open_timeout)?,
             local_address: self.local_address.map(local_address).transpose()?,
             proxy: self.proxy.proxy(),
@@ -85,7 +90,11 @@ impl Opening {
             headers: self.headers,
             keep_request: self.keep_request,
             ..ClientOptions::default()
-        })
+        };
+        if let Some(asking) = &self.asking {
+            asking::ask(&mut options, asking.bind(py), hub)?;
+        }
+        Ok(options)
     }
 }
 
@@ -154,7 +163,8 @@ pub(crate) fn given(descriptors: &[RawFd]) -> PyResult<Vec<GivenSocket>> {
     descriptors.iter().map(given_one).collect()
 }
 
-fn given_one(descriptor: &RawFd) -> PyResult<GivenSocket> {
+/// The same of one.
+pub(crate) fn given_one(descriptor: &RawFd) -> PyResult<GivenSocket> {
     // SAFETY: nobody else knows the duplicate.
     unsafe { GivenSocket::take(*descriptor) }.map_err(PyErr::from)
 }

@@ -3,7 +3,7 @@
 //! They must not wait for the interpreter, whose owner may wait for something of theirs. So what they say waits until a
 //! driver's turn.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::prelude::*;
 use sockline::LoopWaker;
@@ -11,10 +11,19 @@ use sockline::LoopWaker;
 pub(crate) type Post = Box<dyn FnOnce(Python<'_>) + Send>;
 
 /// Of one driver.
-#[derive(Default)]
 pub(crate) struct Posts {
-    waiting: Mutex<Vec<Post>>,
+    /// `None` once nobody hears them any more.
+    waiting: Mutex<Option<Vec<Post>>>,
     waker: OnceLock<LoopWaker>,
+}
+
+impl Default for Posts {
+    fn default() -> Posts {
+        Posts {
+            waiting: Mutex::new(Some(Vec::new())),
+            waker: OnceLock::new(),
+        }
+    }
 }
 
 impl Posts {
@@ -23,12 +32,14 @@ impl Posts {
         let _ = self.waker.set(waker); // a driver has one loop
     }
 
-    /// Has something called in the driver's next turn; never, if the driver ends before. Any thread, attached or not.
+    /// Has something called in the driver's next turn; if the driver ends before, it is let go of. Any thread, attached or not.
     pub(crate) fn add(&self, post: Post) {
-        let is_first = {
-            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.push(post);
-            waiting.len() == 1
+        let is_first = match &mut *self.waiting() {
+            Some(waiting) => {
+                waiting.push(post);
+                waiting.len() == 1
+            }
+            None => false,
         };
         if is_first && let Some(waker) = self.waker.get() {
             waker.wake();
@@ -37,9 +48,19 @@ impl Posts {
 
     /// In their order.
     pub(crate) fn deliver(&self, py: Python<'_>) {
-        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-        for post in waiting {
+        let waiting = self.waiting().as_mut().map(std::mem::take);
+        for post in waiting.unwrap_or_default() {
             post(py);
         }
+    }
+
+    /// Nobody hears what waits, nor what comes.
+    pub(crate) fn end(&self) {
+        let waiting = self.waiting().take();
+        drop(waiting); // without the lock
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Option<Vec<Post>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

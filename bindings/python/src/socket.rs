@@ -268,6 +268,13 @@ impl CallbackEvents {
         }
     }
 
+    /// The exception, with what the application has raised as its cause.
+    fn raised(&self, py: Python<'_>, error: &Error) -> Py<PyAny> {
+        let raised = raise(py, error).into_value(py);
+        self.tell(py, "_explain", (&raised,));
+        raised.into_any()
+    }
+
     /// Tells the Python class itself.
     fn tell<'py>(&self, py: Python<'py>, name: &str, arguments: impl PyCallArgs<'py>) {
         let socket = self.socket.bind(py);
@@ -328,7 +335,8 @@ impl Handler for CallbackEvents {
     fn on_reconnecting(&self, _: WebSocket, event: &Reconnecting) {
         Python::attach(|py| {
             if self.socket.get().callback(py, RECONNECTING).is_some() {
-                match coming_back::event(py, event) {
+                let error = event.error.as_ref().map(|error| self.raised(py, error));
+                match coming_back::event(py, event, error) {
                     Ok(event) => self.call(py, RECONNECTING, (&self.socket, event)),
                     Err(error) => self.hub.report(py, error, Some(self.socket.bind(py))),
                 }
@@ -371,7 +379,7 @@ impl Handler for CallbackEvents {
 
     fn on_error(&self, _: WebSocket, error: &Error) {
         Python::attach(|py| {
-            let error = raise(py, error).into_value(py);
+            let error = self.raised(py, error);
             self.call(py, ERROR, (&self.socket, error));
         });
     }

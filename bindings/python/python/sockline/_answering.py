@@ -19,7 +19,7 @@ from .http11 import Request, Response
 from .options import Compression
 from .typing import LoggerLike, Origin, StatusLike, Subprotocol
 
-__all__ = ["COMPRESSION", "AcceptedConnection", "AnsweringServer", "listen_error", "respond_to"]
+__all__ = ["COMPRESSION", "AcceptedConnection", "AnsweringServer", "answer_of", "listen_error", "respond_to"]
 
 COMPRESSION = Compression(level=6, memory_level=5, server_max_window_bits=12, client_max_window_bits=12)
 """What websockets takes: a context for each connection, in small windows."""
@@ -177,8 +177,21 @@ def respond_to(exchange: _native.HttpExchange, response: Response | None) -> Non
     if response is None:
         exchange.pass_on()
         return
+    exchange.respond(*_fields(response))
+
+
+def answer_of(response: Response) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Status, headers and body of an answer to a request that is no upgrade. Raises ``ValueError`` for what can't be one."""
+    status, headers, body = _fields(response)
+    if not 200 <= status <= 999:
+        raise ValueError(f"the status of a response must be from 200 to 999, not {status}")
+    return status, headers, body
+
+
+def _fields(response: Response) -> tuple[int, list[tuple[str, str]], bytes]:
+    """The lengths are the engine's to write."""
     headers = _without(("Content-Length", "Transfer-Encoding"), response.headers)
-    exchange.respond(response.status_code, header_list(headers), bytes(response.body))
+    return response.status_code, header_list(headers), bytes(response.body)
 
 
 def listen_error(error: SocklineError) -> Exception:

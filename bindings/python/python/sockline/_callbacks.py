@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from . import _native
+from ._asking import Asking, asking, check_asking
 from ._cluster import manager_of
 from ._drivers import current_driver, post_to_thread
 from ._options import (
     Limits,
     Listening,
     Opening,
+    check_origins,
     check_subprotocols,
     check_views_from,
     deflate,
@@ -33,7 +35,7 @@ from .options import (
     server_metrics,
 )
 from .tls import ClientTLS, ServerTLS, TLSInfo
-from .typing import PathLike
+from .typing import Dial, Lookup, PathLike
 
 if TYPE_CHECKING:
     from .socketio._base_server import BaseServer
@@ -102,7 +104,9 @@ class WebSocket(_native.Socket):
     ``connect_to`` a host and port to connect to in place of the URL's, which the server still hears; ``tls`` a :class:`ClientTLS` for ``wss://``, one with the
     defaults if there is none; ``max_redirects`` how many to follow; ``cookies`` go along; ``reconnect`` a :class:`Reconnect`, ``True`` for
     one with its defaults: this object stays, ``onopen`` comes once and ``onclose`` when it is given up; ``compression`` a :class:`Compression`, ``True`` for one that
-    suits a client; ``tcp`` are further options of the socket; ``keep_request`` is for :attr:`request_headers`.
+    suits a client; ``tcp`` are further options of the socket; ``keep_request`` is for :attr:`request_headers`; ``dial`` and ``lookup``
+    make connections and look names up in the library's place, as in :class:`sockline.connect`, also for each attempt of ``reconnect``, and
+    what they raise is the ``__cause__`` of the error; coroutine functions need an asyncio loop.
 
     With ``views_from``, binary messages of at least so many bytes come as read-only :class:`memoryview`; parts don't. Long ones
     are not copied then. A view is as good as ``bytes``: it and its slices are valid for as long as they are referred to, in any
@@ -138,6 +142,7 @@ class WebSocket(_native.Socket):
         """``onpart(ws, data, is_first, is_last)``: with ``message_parts``, in place of ``onmessage``. Text is cut between
         characters.""",
     )
+    _asking: Asking | None = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         return super().__new__(cls, current_driver())
@@ -180,7 +185,10 @@ class WebSocket(_native.Socket):
         tcp: TcpOptions | None = None,
         views_from: int | None = None,
         keep_request: bool = False,
+        dial: Dial | None = None,
+        lookup: Lookup | None = None,
     ) -> None:
+        check_asking(dial, lookup, proxy, local_address=local_address, connect_to=connect_to)
         common = (onopen, onmessage, onclose, onerror, ondrain, onping, onpong)
         self._begin(url, (*common, onreconnecting, onattempt, onreconnected, onpart), check_views_from(views_from))
         chosen = _deflate(compression, Compression())
@@ -201,7 +209,8 @@ class WebSocket(_native.Socket):
         opening = opening._replace(cookies=list((cookies or {}).items()), max_redirects=max_redirects)
         opening = opening._replace(reconnect=Reconnect() if reconnect is True else reconnect or None)
         opening = opening._replace(proxy_tls=proxy_tls, connect_to=connect_to, keep_request=keep_request)
-        current_driver().connect(self, url, opening)
+        self._asking = asking(dial, lookup, self._loop)
+        current_driver().connect(self, url, opening._replace(asking=self._asking))
 
     def _begin(self, url: str, callbacks: Sequence[Callback | None], views_from: int | None) -> None:
         self._url = url
@@ -313,6 +322,13 @@ class WebSocket(_native.Socket):
 
     def _ended(self) -> None:
         """``onclose`` follows."""
+        if self._asking is not None:
+            self._asking.give_up()
+
+    def _explain(self, error: SocklineError) -> None:
+        """``onerror`` or ``onreconnecting`` follows, with this error."""
+        if self._asking is not None:
+            self._asking.explain(error)
 
     def _dropped(self) -> None:
         if not self._dropped_some:
@@ -500,7 +516,7 @@ class WebSocketServer(_native.Server):
             max_connections=max_connections,
             max_connections_per_address=max_connections_per_address,
             max_requests=max_requests,
-            origins=_origins(origins),
+            origins=check_origins(origins),
             threads=threads,
             busy_poll=busy_poll or None,
             metrics_path=metrics_path,
@@ -569,12 +585,6 @@ class WebSocketServer(_native.Server):
     def _server_closed(self) -> None:
         if self.onclosed is not None:
             self.onclosed(self)
-
-
-def _origins(origins: Sequence[str]) -> list[str]:
-    if isinstance(origins, str):
-        raise TypeError("origins must be a list, not a str")
-    return list(origins)
 
 
 def _unless_closed(call: Callable[[], None]) -> None:

@@ -13,6 +13,7 @@ from .tls import ClientTLS, ServerTLS
 from .typing import PathLike
 
 if TYPE_CHECKING:
+    from ._asking import Asking
     from ._native import IoServer
     from .socketio._redis_options import Cluster
 
@@ -55,6 +56,8 @@ class Opening(NamedTuple):
     """A descriptor, which the engine takes over."""
     proxy_tls: ClientTLS | None = None
     keep_request: bool = False
+    asking: Asking | None = None
+    """Whom the engine asks for connections or addresses; it does not keep that."""
 
 
 class Listening(NamedTuple):
@@ -157,6 +160,13 @@ def check_subprotocols(subprotocols: Sequence[str] | None) -> list[str]:
     if isinstance(subprotocols, str):
         raise TypeError("subprotocols must be a list, not a str")
     return list(subprotocols)
+
+
+def check_origins(origins: Sequence[str]) -> list[str]:
+    """A lone string is refused, too."""
+    if isinstance(origins, str):
+        raise TypeError("origins must be a list, not a str")
+    return list(origins)
 
 
 def refuse_unsupported(arguments: Mapping[str, Any], harmless: Mapping[str, Iterable[Any]]) -> None:

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import http
+import ipaddress
 import logging
 import os
+import socket
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NewType
 
-__all__ = ["BytesLike", "Data", "DataLike", "ExtensionName", "ExtensionParameter", "LoggerLike", "Origin", "PathLike", "StatusLike", "Subprotocol"]
+__all__ = [
+    "BytesLike",
+    "Data",
+    "DataLike",
+    "Dial",
+    "ExtensionName",
+    "ExtensionParameter",
+    "LoggerLike",
+    "Lookup",
+    "Origin",
+    "PathLike",
+    "StatusLike",
+    "Subprotocol",
+]
 
 Data = str | bytes
 """A received message: ``str`` for text, ``bytes`` for binary."""
@@ -26,6 +42,14 @@ PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 StatusLike = http.HTTPStatus | int
 """An HTTP status."""
+
+Dial = Callable[[str, int], socket.socket | Awaitable[socket.socket]]
+"""Is given a host and a port, and returns a socket that is connected."""
+
+_Addresses = Iterable[str | ipaddress.IPv4Address | ipaddress.IPv6Address]
+
+Lookup = Callable[[str], _Addresses | Awaitable[_Addresses]]
+"""Is given a host's name, and returns its IP addresses, the best one first."""
 
 ExtensionName = NewType("ExtensionName", str)
 """An extension's name."""

@@ -10,6 +10,7 @@ use sockline::io::{AuthQuestion, ClientSocket, EmitOptions, Manager, SocketOptio
 
 use super::client_events::{ClientEvents, Told};
 use super::options::Connecting;
+use super::packets;
 use super::parser;
 use super::question::transport;
 use super::server::refuse;
@@ -47,7 +48,7 @@ impl IoClient {
         let core = driver.get().core(py)?;
         let told = Arc::new(Told(events.clone()));
         let socket_options = connecting.socket_options()?;
-        let manager = Manager::new(Some(&core), url, connecting.options(&hub)?, Some(told))
+        let manager = Manager::new(Some(&core), url, connecting.options(py, &hub)?, Some(told))
             .map_err(|error| refuse(py, &error))?;
         Ok(IoClient {
             hub,
@@ -121,6 +122,19 @@ impl IoClient {
             Ok(sent) => Ok(sent != Sent::OverMark),
             Err(error) => Err(refuse(py, &error)),
         }
+    }
+
+    /// Sends a message of Engine.IO as it is; says whether there is room for more, `None` without a connection.
+    fn send_message(&self, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
+        let sent = packets::with_data(message, |data| {
+            self.hub.quietly(py, || self.manager.send_message(data, None))
+        })?;
+        packets::outcome(py, sent)
+    }
+
+    /// Whether `target._packet` hears of each packet of Engine.IO.
+    fn set_packet_events(&self, tell: bool) {
+        self.manager.set_packet_events(tell);
     }
 
     fn transport(&self) -> Option<&'static str> {

@@ -9,12 +9,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
 use sockline::Error;
 use sockline::io::{
-    AckResult, AuthQuestion, ClientEvent, ClientHandler, ClientReason, ClientSocket, ConnectError, Manager,
-    ManagerHandler,
+    AckResult, AuthQuestion, ClientEvent, ClientHandler, ClientReason, ClientSocket, ConnectError,
+    EnginePacket, Manager, ManagerHandler,
 };
 
 use super::ack::{IoAck, Owed};
 use super::client::{IoAuth, IoClient};
+use super::packets;
 use super::values::Reader;
 use crate::guarded::Guarded;
 use crate::hub::{Hub, Keeper};
@@ -144,6 +145,12 @@ impl ManagerHandler for Told {
                 }
             }
             self.0.let_go(py, manager);
+        });
+    }
+
+    fn on_packet(&self, _: &Manager, packet: &EnginePacket<'_>) {
+        Python::attach(|py| {
+            self.0.tell(py, intern!(py, "_packet"), packets::told(py, packet));
         });
     }
 

@@ -7,9 +7,11 @@
 //! | `client`, `client_events` | a client's connection, and what it tells and asks |
 //! | `parser` | packets of the application's own class |
 //! | `ack` | answers to events, in both roles |
+//! | `packets` | single packets of Engine.IO, in both roles |
 //! | `direct`, `steps` | a server's usual events: their handlers are called from here, coroutines stepped for the first time |
 //! | `foreign` | requests and WebSockets that ASGI's, WSGI's or another server has read |
 //! | `redis`, `between_servers` | the servers of a cluster |
+//! | `whom` | rooms and clients that something is for |
 //! | `options`, `values` | options and events on their way between the languages |
 //! | `decode`, `encode`, `names` | JSON of the usual kind, and strings that come again |
 //!
@@ -26,6 +28,7 @@ mod encode;
 mod foreign;
 mod names;
 mod options;
+mod packets;
 mod parser;
 mod question;
 mod redis;
@@ -33,6 +36,7 @@ mod server;
 mod server_events;
 mod steps;
 mod values;
+mod whom;
 
 pub(crate) use ack::IoAck;
 pub(crate) use client::{IoAuth, IoClient};

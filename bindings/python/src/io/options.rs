@@ -135,13 +135,13 @@ impl Connecting {
     }
 
     /// Python reconnects by itself: it asks for the URL and the headers again.
-    pub(crate) fn options(self, hub: &Arc<Hub>) -> PyResult<ManagerOptions> {
+    pub(crate) fn options(self, py: Python<'_>, hub: &Arc<Hub>) -> PyResult<ManagerOptions> {
         let defaults = ManagerOptions::default();
         let timeout = self
             .request_timeout
             .map(|seconds| wait("request_timeout", seconds));
         Ok(ManagerOptions {
-            client: self.opening.options()?,
+            client: self.opening.options(py, hub)?,
             path: self.path,
             transports: transports(&self.transports),
             timestamp_requests: (!self.timestamp_requests).then_some(false),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
+use sockline::HttpAnswer;
 use sockline::io::{ConnectQuestion, RequestQuestion, Socket, Transport};
 
 use super::server_events::ServerEvents;
@@ -35,9 +36,34 @@ impl IoRequest {
         })
     }
 
-    fn allow(&self, py: Python<'_>) {
+    /// Begins the session, under this id if there is one.
+    #[pyo3(signature = (id=None))]
+    fn allow(&self, py: Python<'_>, id: Option<&str>) {
         if let Some(question) = self.question.take(py) {
-            self.hub.quietly(py, || question.allow());
+            self.hub.quietly(py, || match id {
+                Some(id) => question.allow_as(id),
+                None => question.allow(),
+            });
+        }
+    }
+
+    /// Refuses what has no id.
+    fn deny_without_id(&self, py: Python<'_>) {
+        if let Some(question) = self.question.take(py) {
+            self.hub
+                .quietly(py, || question.deny_bad_request("ID_GENERATION_ERROR"));
+        }
+    }
+
+    /// Answers in place of the engine.
+    fn respond(&self, py: Python<'_>, status: u16, headers: Vec<(String, String)>, body: Vec<u8>) {
+        let answer = HttpAnswer {
+            status,
+            headers,
+            body,
+        };
+        if let Some(question) = self.question.take(py) {
+            self.hub.quietly(py, || question.respond(answer));
         }
     }
 

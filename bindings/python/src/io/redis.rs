@@ -15,8 +15,9 @@ use sockline::adapter::redis::{
     Emitter, EmitterOperator, Redis, RedisEvents, RedisMode, RedisOptions, RedisTls, SubscriptionMode,
 };
 
-use super::server::{IoServer, Names, refuse};
+use super::server::{IoServer, refuse};
 use super::values::{inner_text, slices};
+use super::whom::Names;
 use crate::driver::Driver;
 use crate::errors::raise;
 use crate::hub::Hub;

@@ -14,11 +14,13 @@ use sockline::{Error, ErrorCode, Route, Server as Listener};
 use super::direct::Direct;
 use super::foreign::{self, Foreign, IoForeign};
 use super::options::Serving;
+use super::packets;
 use super::parser;
 use super::question::transport;
 use super::redis::{Cluster, publish};
 use super::server_events::{ServerEvents, Told};
 use super::values::{Reader, Request, inner_text, request, slices, text};
+use super::whom::{Names, among, chosen};
 use crate::driver::Driver;
 use crate::errors::raise;
 use crate::guarded::Guarded;
@@ -35,22 +37,6 @@ pub(crate) struct IoServer {
     redis: Option<Redis>,
     /// Takes over connections that another server has accepted.
     adopter: Guarded<Option<Listener>>,
-}
-
-/// One name or several; `None` for all.
-#[derive(FromPyObject)]
-pub(crate) enum Names {
-    One(String),
-    Several(Vec<String>),
-}
-
-impl Names {
-    pub(crate) fn all(&self) -> Vec<&str> {
-        match self {
-            Names::One(name) => vec![name],
-            Names::Several(names) => names.iter().map(String::as_str).collect(),
-        }
-    }
 }
 
 /// Servers' numbers are their own; those of connections and listeners are below 2^53.
@@ -507,6 +493,30 @@ impl IoServer {
         foreign::adopt(py, adopter, descriptor, request, rest)
     }
 
+    /// Sends a message of Engine.IO as it is; says whether there is room for more, `None` if there is no such session.
+    fn send_to_session(
+        &self,
+        py: Python<'_>,
+        id: &str,
+        message: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<bool>> {
+        let sent = packets::with_data(message, |data| {
+            self.hub
+                .quietly(py, || self.server.send_to_session(id, data, None))
+        })?;
+        packets::outcome(py, sent)
+    }
+
+    /// Closes a session; says whether there was one.
+    fn close_session(&self, py: Python<'_>, id: &str) -> bool {
+        self.hub.quietly(py, || self.server.close_session(id, false))
+    }
+
+    /// Whether `target._packet` hears of each packet of Engine.IO.
+    fn set_packet_events(&self, tell: bool) {
+        self.server.set_packet_events(tell);
+    }
+
     /// Whether there is a session with this id.
     fn has_session(&self, id: &str) -> bool {
         self.server.has_session(id)
@@ -560,21 +570,6 @@ impl Drop for IoServer {
     fn drop(&mut self) {
         Python::attach(|py| self.end(py));
     }
-}
-
-fn chosen(namespace: &Namespace, to: Option<&Names>, skip: Option<&Names>) -> BroadcastOperator {
-    let mut chosen = namespace.all();
-    if let Some(to) = to {
-        chosen = chosen.to_all(&to.all());
-    }
-    if let Some(skip) = skip {
-        chosen = chosen.except_all(&skip.all());
-    }
-    chosen
-}
-
-fn among(whom: BroadcastOperator, local: bool) -> BroadcastOperator {
-    if local { whom.local() } else { whom }
 }
 
 fn is_gone(error: &Error) -> bool {

@@ -9,13 +9,14 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use sockline::io::{
-    AckResult, BroadcastAcks, ConnectQuestion, DisconnectReason, Event, Handler, Namespace,
+    AckResult, BroadcastAcks, ConnectQuestion, DisconnectReason, EnginePacket, Event, Handler, Namespace,
     NamespaceQuestion, RequestQuestion, Server, ServerEvent, Socket,
 };
 
 use super::ack::{IoAck, Owed};
 use super::direct::Direct;
 use super::names::Names;
+use super::packets;
 use super::question::{IoQuestion, IoRequest};
 use super::steps::Steps;
 use super::values::Reader;
@@ -129,6 +130,17 @@ impl Handler for Told {
                 py,
                 intern!(py, "_requested"),
                 (IoRequest::new(&self.0.hub, question),),
+            );
+        });
+    }
+
+    fn on_packet(&self, session_id: &str, packet: &EnginePacket<'_>) {
+        Python::attach(|py| {
+            let (outgoing, kind, data, compress) = packets::told(py, packet);
+            self.0.tell(
+                py,
+                intern!(py, "_packet"),
+                (session_id, outgoing, kind, data, compress),
             );
         });
     }

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from .. import _native
+from .._asking import Asking, asking, check_asking
 from .._connecting import (
     COMPRESSION,
     MAX_REDIRECTS,
@@ -51,7 +52,7 @@ from ..extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from ..http11 import Request, Response
 from ..options import Compression, TcpOptions, Timings
 from ..tls import ClientTLS
-from ..typing import LoggerLike, Origin, PathLike, Subprotocol
+from ..typing import Dial, LoggerLike, Lookup, Origin, PathLike, Subprotocol
 from .connection import Connection
 
 __all__ = ["ClientConnection", "connect", "unix_connect"]
@@ -79,6 +80,7 @@ class ClientConnection(Connection):
     def __init__(self, driver: _native.Driver, high: int, low: int) -> None:
         super().__init__(driver, high, low)
         self._handshake: asyncio.Future[None] = self.loop.create_future()
+        self._asking: Asking | None = None
 
     @property
     def timings(self) -> Timings:
@@ -98,10 +100,15 @@ class ClientConnection(Connection):
     def _failed(self, error: SocklineError, sent: int | None) -> None:
         super()._failed(error, sent)
         if not self._handshake.done():
-            self._handshake.set_exception(handshake_error(error))
+            refusal = handshake_error(error)
+            if self._asking is not None:
+                self._asking.explain(error, refusal)
+            self._handshake.set_exception(refusal)
 
     def _closed(self, code: int, reason: str, was_clean: bool) -> None:
         super()._closed(code, reason, was_clean)
+        if self._asking is not None:
+            self._asking.give_up()
         if not self._handshake.done():
             self._handshake.set_exception(InvalidHandshake("the connection was closed before it was open"))
 
@@ -129,6 +136,12 @@ class connect:
       are for TLS with an ``https://`` one;
     * ``sock`` is a socket that is connected already, in place of connecting; it is taken over, so that it is detached, and
       redirects raise :exc:`ValueError`; ``family`` is ``socket.AF_INET`` or ``AF_INET6``, for addresses of that only;
+    * ``dial(host, port)`` makes each connection in the library's place, also for redirects, and the library does TLS on it if the URI asks
+      for that: a function, which is called in a thread of :func:`asyncio.to_thread` and may wait, or a coroutine function. It returns a
+      connected :class:`socket.socket` of TCP or a Unix socket, which is taken over, so that it is detached; whatever it raises is the
+      ``__cause__`` of an :exc:`OSError`. There is no proxy then, and where to connect to can't be said by other arguments;
+    * ``lookup(host)``, likewise, returns the IP addresses of a name, as strings or of :mod:`ipaddress`, the best one first; what it
+      raises is the ``__cause__`` of a :exc:`socket.gaierror`;
     * ``host`` and ``port`` are connected to in place of the URI's, which the server still hears;
     * ``ssl`` is an :class:`ssl.SSLContext`, whose authorities, ``verify_mode``, ``check_hostname``, ``minimum_version`` and
       ALPN are taken over (with a client's certificate it has to be a :class:`~sockline.SSLContext`),
@@ -176,6 +189,8 @@ class connect:
         tcp: TcpOptions | None = None,
         sock: socket.socket | None = None,
         family: int = 0,
+        dial: Dial | None = None,
+        lookup: Lookup | None = None,
         **unsupported: Any,
     ) -> None:
         refuse_unsupported(unsupported, _HARMLESS)
@@ -188,6 +203,9 @@ class connect:
             if host is not None or port is not None:
                 raise ValueError("host/port and sock can not be specified at the same time")
             check_stream(sock)
+        others = {"host": host, "port": port, "local_addr": local_addr, "family": family or None, "unix": unix or None}
+        check_asking(dial, lookup, proxy, sock=sock, **others)
+        self._dial, self._lookup = dial, lookup
         if family not in (socket.AF_UNSPEC, *_ANY_OF):
             raise ValueError(f"family={family!r} is not one of the Internet")
         self._sock = sock
@@ -228,6 +246,7 @@ class connect:
             connection.logger = self._logger
         connection._max_size = self._limits.max_size
         connection.request = Request(target(self.uri), self._headers.copy())
+        connection._asking = asking(self._dial, self._lookup, connection.loop)
         opening = Opening(
             self._subprotocols,
             sent_headers(self.uri, self._headers, self._unix_path),
@@ -241,6 +260,7 @@ class connect:
             socket=None if self._sock is None else connected_descriptor(self._sock),
             proxy_tls=self._proxy_tls,
             keep_request=True,
+            asking=connection._asking,
         )
         try:
             driver.connect(connection, self._url(), opening)
@@ -295,7 +315,7 @@ class connect:
                 delays = None
 
     def _chosen_proxy(self) -> str | bool:
-        if self._sock is not None:
+        if self._sock is not None or self._dial is not None:
             return False
         return chosen_proxy(self.uri, self.proxy, self._unix_path, self._has_proxy_ssl)
 

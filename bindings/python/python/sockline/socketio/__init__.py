@@ -6,6 +6,7 @@
 
 from . import exceptions, packet
 from ._cluster import Answers, SocketInfo
+from ._engine import EnginePacket
 from ._options import ConnectionStateRecovery
 from .asgi import ASGIApp
 from .async_client import AsyncClient
@@ -44,6 +45,7 @@ __all__ = [
     "Client",
     "ClientNamespace",
     "ConnectionStateRecovery",
+    "EnginePacket",
     "KafkaManager",
     "KombuManager",
     "Listener",

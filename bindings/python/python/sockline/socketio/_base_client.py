@@ -6,20 +6,26 @@ import itertools
 import logging
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from .. import _native
+from .._asking import Asking, asking, check_asking
+from ..typing import Dial, Lookup
 from ._codec import JSONModule, arguments, send_answer
+from ._engine import EnginePacket, engine_message
 from ._handlers import NOT_HANDLED, Handlers
 from ._logs import chosen_logger, log_engine, takes_info
 from ._options import Connecting, connecting, connecting_now
 from ._packets import chosen_codec
 from ._waiting import Answer
-from .exceptions import BadNamespaceError, ConnectionError
+from .exceptions import BadNamespaceError, ConnectionError, DisconnectedError
 
 __all__ = ["BaseClient"]
 
 default_logger = logging.getLogger("sockline.socketio.client")
+
+PacketHandler = Callable[[EnginePacket], Any]
+_P = TypeVar("_P", bound=PacketHandler)
 
 
 class BaseClient(Handlers):
@@ -47,6 +53,8 @@ class BaseClient(Handlers):
         handle_sigint: bool = True,
         *,
         engineio_logger: Any = None,
+        dial: Dial | None = None,
+        lookup: Lookup | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
@@ -76,6 +84,11 @@ class BaseClient(Handlers):
         if self._codec.packets is not None:
             self._codec.packets.logger = self.logger
         self._options: Connecting = connecting(msgpack=msgpack, packets=self._codec.packets, **options)
+        check_asking(dial, lookup, self._options.opening.proxy)
+        self._dial, self._lookup = dial, lookup
+        self._asking: Asking | None = None
+        """Belongs to the engine's client."""
+        self._packet_handler: PacketHandler | None = None
         self._native: _native.IoClient | None = None
         self._made_for: tuple[Any, ...] | None = None
         self._is_open = False
@@ -110,6 +123,22 @@ class BaseClient(Handlers):
             raise ValueError("Not a valid namespace class for this client")
         namespace_handler._set_client(self)
         self.namespace_handlers[namespace_handler.namespace] = namespace_handler
+
+    @overload
+    def on_packet(self, handler: _P) -> _P: ...
+
+    @overload
+    def on_packet(self, handler: None) -> None: ...
+
+    def on_packet(self, handler: _P | None) -> _P | None:
+        """Has a function called with each :class:`EnginePacket` of the connection that comes or is on its way: for watching, as a
+        decorator, too; ``None`` for nobody. It costs a copy of each packet. It must not wait: of a :class:`Client` it is called on the
+        engine's thread.
+        """
+        self._packet_handler = handler
+        if self._native is not None:
+            self._native.set_packet_events(handler is not None)
+        return handler
 
     def get_sid(self, namespace: str | None = None) -> str | None:
         """The id that the server has given this client in a namespace; ``None`` where it isn't connected."""
@@ -167,10 +196,13 @@ class BaseClient(Handlers):
         if self._native is not None and self._made_for == made_for and self._native.belongs_to(driver):
             return self._native
         options = connecting_now(self._options, headers, self.connection_transports, self.socketio_path)
+        self._asking = asking(self._dial, self._lookup, driver.host())
+        options = options._replace(opening=options.opening._replace(asking=self._asking))
         before, self._native = self._native, None
         if before is not None:
             before.close()
         native = _native.IoClient(driver, self, url, options, self._codec)
+        native.set_packet_events(self._packet_handler is not None)
         self._native, self._made_for = native, made_for
         return native
 
@@ -219,6 +251,13 @@ class BaseClient(Handlers):
             self._callbacks.pop(token, None)
             raise
 
+    def _send_message(self, data: Any) -> bool:
+        """Sends a message of Engine.IO; says whether there is room for more."""
+        sent = None if self._native is None else self._native.send_message(engine_message(data, self._codec))
+        if sent is None:
+            raise DisconnectedError("there is no connection")
+        return sent
+
     def _is_kept(self, namespace: str) -> bool:
         """Whether an event waits for a connection that is made again."""
         return self._keeps_events and self._is_away and namespace in self.connection_namespaces
@@ -238,6 +277,7 @@ class BaseClient(Handlers):
     def _note_loss(self, reason: str) -> bool:
         """The connection has ended. Says whether it is to be made again; whoever is still connecting is told otherwise."""
         self.logger.info("The connection has ended: %s", reason)
+        self._ask_no_more()
         was_connected = self.connected
         self._is_open = False
         self._farewells = dict.fromkeys(self.namespaces, reason) if was_connected else {}
@@ -261,6 +301,26 @@ class BaseClient(Handlers):
             self.connected = False
             self._is_leaving = True
         return True
+
+    def _failure(self, message: str) -> ConnectionError:
+        """What an attempt has failed with, and because of what the application has raised, if it was asked."""
+        failure = ConnectionError(message)
+        if self._asking is not None:
+            self._asking.explain_failure(failure)
+        self._ask_no_more()
+        return failure
+
+    def _ask_no_more(self) -> None:
+        if self._asking is not None:
+            self._asking.give_up()
+
+    def _packet(self, outgoing: bool, kind: str, data: str | bytes, compress: bool) -> None:
+        """A packet has come, or is on its way."""
+        if self._packet_handler is not None:
+            self._packet_told(self._packet_handler(EnginePacket(outgoing, kind, data, compress)))
+
+    def _packet_told(self, result: Any) -> None:
+        """For subclasses: what a handler of packets has returned."""
 
     def _is_current(self, native: _native.IoClient) -> bool:
         return native is self._native

@@ -34,6 +34,9 @@ class BaseServer(ClusterCore):
         TRANSPORT_CLOSE = "transport close"
         TRANSPORT_ERROR = "transport error"
 
+    eio: Any
+    _engine_type: Any
+
     _modes: tuple[str, ...] = ("threading",)
     """The values of ``async_mode`` that there are here, too; the first is the one that goes without saying."""
 
@@ -51,6 +54,7 @@ class BaseServer(ClusterCore):
         socketio_path: str = "socket.io",
         async_mode: str | None = None,
         allow_request: Callable[[dict[str, Any]], Any] | None = None,
+        generate_id: Callable[[], Any] | None = None,
         **options: Any,
     ) -> None:
         if client_manager is not None and not isinstance(client_manager, BaseRedisManager):
@@ -87,6 +91,7 @@ class BaseServer(ClusterCore):
         self._set_up_cluster(client_manager)
         self.manager: Manager = client_manager or Manager(self)
         self._set_up()
+        self.eio = self._engine_type(self, generate_id)
 
     def _set_up(self) -> None:
         """For subclasses: what else there is to keep."""

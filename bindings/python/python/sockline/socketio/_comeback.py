@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from .._workers import report, start_thread
 from ._running import report as report_to_loop
-from ._workers import report, start_thread
 
 __all__ = ["AsyncComeback", "Comeback"]
 

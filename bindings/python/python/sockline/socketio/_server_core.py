@@ -7,10 +7,13 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, overload
 
 from .. import _native
+from .._answering import answer_of
+from ..http11 import Response
 from ._codec import Codec, send_answer
+from ._engine import EnginePacket
 from ._foreign import Foreigners
 from ._handlers import NOT_HANDLED, Handlers
 from ._options import Serving
@@ -19,11 +22,14 @@ from ._redis_options import Cluster
 from ._waiting import Answer
 from .exceptions import ConnectionRefusedError
 
-__all__ = ["Direct", "Key", "Rooms", "ServerCore", "answer_request"]
+__all__ = ["Direct", "Key", "Rooms", "ServerCore", "answer_request", "begin_session"]
 
 Rooms = str | Sequence[str] | None
 Key = tuple[str, str]
 """A namespace and a sid."""
+
+PacketHandler = Callable[[str, EnginePacket], Any]
+_P = TypeVar("_P", bound=PacketHandler)
 
 _OURS = 3
 """References to an ``environ`` that nobody has kept: ours, the local variable's and the argument's."""
@@ -62,6 +68,8 @@ class ServerCore(Handlers):
         self._allowed_origins = allowed_origins
         self.namespaces = namespaces
         self.always_connect = always_connect
+        self._generate_id: Callable[[], Any] | None = None
+        self._packet_handler: PacketHandler | None = None
         self._native: _native.IoServer | None = None
         self._foreigners = Foreigners()
         self._listeners = 0
@@ -88,6 +96,7 @@ class ServerCore(Handlers):
         native = _native.IoServer(driver, self, self._serving, self._codec, self._direct(), self._cluster)
         if self._admin is not None:
             native.enable_admin(*self._admin)
+        native.set_packet_events(self._packet_handler is not None)
         self._native = native
         self._foreigners.has_session = native.has_session
         return native
@@ -129,16 +138,48 @@ class ServerCore(Handlers):
         request = self._foreigners.environ(*handshake)
         if not is_allowed(self._allowed_origins, request):
             question.deny("Not an accepted origin.")
-        elif self._allow_request is None:
+        elif self._allow_request is None and self._generate_id is None:
             question.allow()
         else:
-            self._ask_about_request(question, self._allow_request, request)
+            self._ask_about_request(question, request)
 
-    def _ask_about_request(
-        self, question: _native.IoRequest, allow_request: Callable[..., Any], request: dict[str, Any]
-    ) -> None:
-        """Has ``allow_request`` say."""
+    def _ask_about_request(self, question: _native.IoRequest, request: dict[str, Any]) -> None:
+        """Has ``allow_request`` say, and ``generate_id``."""
         raise NotImplementedError
+
+    def _choose_ids_by(self, generate_id: Callable[[], Any]) -> None:
+        if not callable(generate_id):
+            raise TypeError(f"generate_id must be callable, not {type(generate_id).__name__}")
+        if self._serving.forward_requests:
+            raise ValueError("generate_id can't be had with forward_requests: there the ids say whose sessions they are")
+        if self._native is not None and not self._serving.ask_request:
+            raise RuntimeError("generate_id comes too late: the server has begun")
+        self._generate_id = generate_id
+        self._serving = self._serving._replace(ask_request=True)
+
+    @overload
+    def on_packet(self, handler: _P) -> _P: ...
+
+    @overload
+    def on_packet(self, handler: None) -> None: ...
+
+    def on_packet(self, handler: _P | None) -> _P | None:
+        """Has a function called with each :class:`EnginePacket` that comes or is on its way: for watching, as a decorator, too; ``None``
+        for nobody. It gets the id of the Engine.IO session first (``sio.manager.eio_sid_from_sid`` tells a client's). It costs a copy of
+        each packet that is sent. It must not wait: of a :class:`Server` it is called on the engine's thread.
+        """
+        self._packet_handler = handler
+        if self._native is not None:
+            self._native.set_packet_events(handler is not None)
+        return handler
+
+    def _packet(self, session: str, outgoing: bool, kind: str, data: str | bytes, compress: bool) -> None:
+        """A packet has come, or is on its way."""
+        if self._packet_handler is not None:
+            self._packet_told(self._packet_handler(session, EnginePacket(outgoing, kind, data, compress)))
+
+    def _packet_told(self, result: Any) -> None:
+        """For subclasses: what a handler of packets has returned."""
 
     def _connecting(self, question: _native.IoQuestion) -> None:
         """May a client connect to a namespace?"""
@@ -338,11 +379,18 @@ class ServerCore(Handlers):
 
 
 def answer_request(question: _native.IoRequest, allowed: Any) -> None:
-    """``True`` lets a session begin; a text is told to who isn't let in."""
-    if allowed is True:
-        question.allow()
+    """Who isn't let in is told a text, or is answered by a response. Raises ``ValueError`` for one that is none."""
+    if isinstance(allowed, Response):
+        question.respond(*answer_of(allowed))
     else:
         question.deny(allowed if isinstance(allowed, str) else None)
+
+
+def begin_session(question: _native.IoRequest, generated: Any) -> None:
+    """Lets a session begin under an id of the application's. Raises ``TypeError`` for what is none."""
+    if not isinstance(generated, str):
+        raise TypeError(f"generate_id must return a str, not {type(generated).__name__}")
+    question.allow(generated)
 
 
 class _Connecting:

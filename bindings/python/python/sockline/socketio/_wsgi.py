@@ -49,8 +49,16 @@ def serve(sio: Server, environ: Environ, start_response: StartResponse) -> Itera
 def _respond(
     start_response: StartResponse, status: int, headers: list[tuple[str, str]], body: bytes
 ) -> Iterable[bytes]:
-    start_response(f"{status} {HTTPStatus(status).phrase}", [*headers, ("Content-Length", str(len(body)))])
+    fields = [field for field in headers if field[0].lower() != "connection"]  # which is the server's (PEP 3333)
+    start_response(f"{status} {_phrase(status)}", [*fields, ("Content-Length", str(len(body)))])
     return [body]
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
 
 
 def _shown_socket(environ: Environ) -> socket.socket | None:

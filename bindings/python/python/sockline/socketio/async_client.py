@@ -13,6 +13,7 @@ from .._drivers import running_driver
 from ._base_client import BaseClient, error_arguments
 from ._comeback import AsyncComeback
 from ._connection import AsyncConnection
+from ._engine import AsyncClientEngine
 from ._handlers import PLAIN, is_coroutine
 from ._interrupts import unwatch, watch
 from ._running import Runners, report
@@ -37,7 +38,9 @@ class AsyncClient(BaseClient):
     again, in place of :exc:`BadNamespaceError`. ``retries`` with ``ack_timeout``: events leave one after the other, each when the
     server has acknowledged the one before, and are sent again after so many seconds, so many times, also over the next
     connection. ``ack_timeout`` alone: answers are waited for no longer. ``upgrade``, ``remember_upgrade`` and
-    ``try_all_transports`` as in the official client.
+    ``try_all_transports`` as in the official client. ``dial`` and ``lookup`` as in :class:`sockline.connect`: make each connection that the
+    client needs, also for polling and each time that it comes back, or look names up, in the library's place; what they raise is
+    the ``__cause__`` of :exc:`ConnectionError`.
     """
 
     def _set_up(self) -> None:
@@ -50,6 +53,8 @@ class AsyncClient(BaseClient):
         self._attempts = asyncio.Lock()
         """Held by who connects: one at a time."""
         self._settled = asyncio.Event()
+        self.eio = AsyncClientEngine(self)
+        """Messages of Engine.IO."""
         self._has_room = asyncio.Event()
         self._has_room.set()
 
@@ -176,8 +181,11 @@ class AsyncClient(BaseClient):
         :exc:`BadNamespaceError` where it isn't connected.
         """
         if not self._emit(event, data, namespace or "/", callback, volatile):
-            self._has_room.clear()
-            await self._has_room.wait()
+            await self._wait_for_room()
+
+    async def _wait_for_room(self) -> None:
+        self._has_room.clear()
+        await self._has_room.wait()
 
     async def send(
         self, data: Any, namespace: str | None = None, callback: Callable[..., Any] | None = None
@@ -306,9 +314,13 @@ class AsyncClient(BaseClient):
         self.sid = native.engine_id()
         self._connection.succeed()
 
+    def _packet_told(self, result: Any) -> None:
+        if is_coroutine(result):
+            self._run(result)
+
     def _failed(self, native: _native.IoClient, message: str) -> None:
         if self._is_current(native) and self._connection is not None:
-            self._connection.fail(ConnectionError(message))
+            self._connection.fail(self._failure(message))
 
     def _lost(self, native: _native.IoClient, reason: str) -> None:
         connection = self._connection

@@ -21,11 +21,12 @@ from . import _aiohttp, _asgi
 from ._base_server import BaseServer, Key
 from ._cluster import AsyncClusterMethods
 from ._codec import JSONModule
+from ._engine import AsyncServerEngine
 from ._handlers import PLAIN, is_coroutine
 from ._logs import known_levels
 from ._redis_manager import BaseRedisManager
 from ._running import Runners, report
-from ._server_core import Direct, answer_request
+from ._server_core import Direct, answer_request, begin_session
 from ._waiting import AsyncAnswer
 from .exceptions import ConnectionRefusedError
 
@@ -44,7 +45,10 @@ class AsyncServer(AsyncClusterMethods, BaseServer):
     Further arguments: ``connection_state_recovery`` (``True`` or a :class:`ConnectionStateRecovery`); ``serve_client`` (the
     folder of npm's ``socket.io-client/dist``, ``True`` for the one in ``node_modules``); ``allow_eio3`` for clients of Socket.IO 2;
     ``allow_request``, a function or coroutine function that gets the ``environ`` of a request which would begin a session, and
-    lets it begin by ``True``, a text being told to who isn't let in; ``forward_requests``: with a ``client_manager``, requests of
+    lets it begin by ``True``, a text being told to who isn't let in, or a :class:`sockline.Response` being the whole answer, also to who
+    asks for a WebSocket; ``generate_id``, a function or coroutine function without arguments that gives
+    each session its id, which no other has and nobody can guess: 1 to 255 visible ASCII characters other than ``"`` and ``\\``, else
+    the request is refused with 400; ``forward_requests``: with a ``client_manager``, requests of
     clients that poll may reach any server of the cluster, which forwards them to the one that has the client's session, if all
     servers have this; a client that asks another server for a WebSocket goes on polling; ``upgrade_timeout`` and
     ``connect_timeout`` in seconds; ``max_attachments`` of an event that comes;
@@ -52,6 +56,9 @@ class AsyncServer(AsyncClusterMethods, BaseServer):
     each client.
     """
 
+    eio: AsyncServerEngine
+    """Ids, messages and sessions of Engine.IO."""
+    _engine_type = AsyncServerEngine
     _modes = ("asgi", "aiohttp")
 
     def __init__(
@@ -326,22 +333,36 @@ class AsyncServer(AsyncClusterMethods, BaseServer):
         if is_coroutine(result):
             self._run(result)
 
-    def _ask_about_request(
-        self, question: _native.IoRequest, allow_request: Callable[..., Any], request: dict[str, Any]
-    ) -> None:
-        self._run(self._judge_request(question, allow_request, request))
+    def _ask_about_request(self, question: _native.IoRequest, request: dict[str, Any]) -> None:
+        self._run(self._judge_request(question, request))
 
-    async def _judge_request(
-        self, question: _native.IoRequest, allow_request: Callable[..., Any], request: dict[str, Any]
-    ) -> None:
+    async def _judge_request(self, question: _native.IoRequest, request: dict[str, Any]) -> None:
         try:
-            allowed = allow_request(request)
+            allowed: Any = True if self._allow_request is None else self._allow_request(request)
             if is_coroutine(allowed):
                 allowed = await allowed
+            if allowed is not True:
+                answer_request(question, allowed)
+                return
         except Exception as error:
             report(error, None)
-            allowed = False
-        answer_request(question, allowed)
+            question.deny(None)
+            return
+        if self._generate_id is None:
+            question.allow()
+            return
+        try:
+            generated = self._generate_id()
+            if is_coroutine(generated):
+                generated = await generated
+            begin_session(question, generated)
+        except Exception as error:
+            report(error, None)
+            question.deny_without_id()
+
+    def _packet_told(self, result: Any) -> None:
+        if is_coroutine(result):
+            self._run(result)
 
     def _ask(self, namespace: str, sid: str, arguments: tuple[Any, ...]) -> None:
         self._run(self._ask_handler(namespace, sid, arguments))

@@ -9,12 +9,13 @@ from typing import Any
 
 from .. import _native
 from .._drivers import is_driver_thread, post_to_thread, thread_driver
+from .._workers import report, run_in_a_thread, start_thread
 from ._base_client import BaseClient, error_arguments
 from ._comeback import Comeback
 from ._connection import Connection
+from ._engine import ClientEngine
 from ._interrupts import watch
 from ._waiting import ThreadAnswer
-from ._workers import report, run_in_a_thread, start_thread
 from .exceptions import ConnectionError
 
 __all__ = ["Client"]
@@ -42,6 +43,8 @@ class Client(BaseClient):
         """Of what the engine's thread and those who connect both write: ``connected``, ``namespaces``, ``_is_open``."""
         self._settled = threading.Event()
         self._room = threading.Condition()
+        self.eio = ClientEngine(self)
+        """Messages of Engine.IO."""
         self._times_drained = 0
         if self.handle_sigint:
             watch(self)
@@ -155,8 +158,12 @@ class Client(BaseClient):
         ``callback`` gets what the server answers. With ``volatile`` the event is dropped if it would have to wait. Raises
         :exc:`BadNamespaceError` where it isn't connected.
         """
+        self._send_and_wait(lambda: self._emit(event, data, namespace or "/", callback, volatile))
+
+    def _send_and_wait(self, send: Callable[[], bool]) -> None:
+        """Sends something, then waits until there is room for more."""
         times_drained = self._times_drained
-        if not self._emit(event, data, namespace or "/", callback, volatile) and not is_driver_thread():
+        if not send() and not is_driver_thread():
             with self._room:
                 self._room.wait_for(lambda: self._times_drained != times_drained)
 
@@ -285,7 +292,7 @@ class Client(BaseClient):
 
     def _failed(self, native: _native.IoClient, message: str) -> None:
         if self._is_current(native) and self._connection is not None:
-            self._connection.fail(ConnectionError(message))
+            self._connection.fail(self._failure(message))
 
     def _lost(self, native: _native.IoClient, reason: str) -> None:
         connection = self._connection

@@ -14,13 +14,14 @@ from typing import Any, Self
 from .. import _native
 from .._callbacks import UpgradeRequest, WebSocketServer
 from .._drivers import is_driver_thread, thread_driver
+from .._workers import report, run_in_a_thread, start_thread
 from . import _wsgi
 from ._base_server import BaseServer, Key
 from ._cluster import ClusterMethods
+from ._engine import ServerEngine
 from ._handlers import NOT_HANDLED
-from ._server_core import answer_request
+from ._server_core import answer_request, begin_session
 from ._waiting import ThreadAnswer
-from ._workers import report, run_in_a_thread, start_thread
 from .exceptions import ConnectionRefusedError
 
 __all__ = ["Listener", "Server"]
@@ -73,6 +74,10 @@ class Server(ClusterMethods, BaseServer):
     :class:`AsyncServer`. Each handler is called in a thread of its own kind, where it may wait; with ``async_handlers`` off, a
     client's handlers are called one after the other. Methods may be called on any thread.
     """
+
+    eio: ServerEngine
+    """Ids, messages and sessions of Engine.IO."""
+    _engine_type = ServerEngine
 
     def _set_up(self) -> None:
         self._lock = threading.Lock()
@@ -268,20 +273,27 @@ class Server(ClusterMethods, BaseServer):
     def _call_back(self, callback: Callable[..., Any], answer: list[Any]) -> None:
         run_in_a_thread(callback, *answer)
 
-    def _ask_about_request(
-        self, question: _native.IoRequest, allow_request: Callable[..., Any], request: dict[str, Any]
-    ) -> None:
-        run_in_a_thread(self._judge_request, question, allow_request, request)
+    def _ask_about_request(self, question: _native.IoRequest, request: dict[str, Any]) -> None:
+        run_in_a_thread(self._judge_request, question, request)
 
-    def _judge_request(
-        self, question: _native.IoRequest, allow_request: Callable[..., Any], request: dict[str, Any]
-    ) -> None:
+    def _judge_request(self, question: _native.IoRequest, request: dict[str, Any]) -> None:
         try:
-            allowed = allow_request(request)
+            allowed = True if self._allow_request is None else self._allow_request(request)
+            if allowed is not True:
+                answer_request(question, allowed)
+                return
         except Exception:
             report(sys.exc_info())
-            allowed = False
-        answer_request(question, allowed)
+            question.deny(None)
+            return
+        if self._generate_id is None:
+            question.allow()
+            return
+        try:
+            begin_session(question, self._generate_id())
+        except Exception:
+            report(sys.exc_info())
+            question.deny_without_id()
 
     def _ask(self, namespace: str, sid: str, arguments: tuple[Any, ...]) -> None:
         run_in_a_thread(lambda: self._verdict(namespace, sid, self._refusal(namespace, arguments)))

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Literal, overload
 
 from .. import _native
+from .._asking import Asking, asking, check_asking
 from .._connecting import (
     COMPRESSION,
     MAX_REDIRECTS,
@@ -51,7 +52,7 @@ from ..extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from ..http11 import Request, Response
 from ..options import Compression, Timings
 from ..tls import ClientTLS
-from ..typing import LoggerLike, Origin, PathLike, Subprotocol
+from ..typing import Dial, LoggerLike, Lookup, Origin, PathLike, Subprotocol
 from .connection import WRITE_LIMIT, Connection
 
 __all__ = ["ClientConnection", "connect", "reconnect", "unix_connect", "unix_reconnect"]
@@ -70,6 +71,7 @@ class ClientConnection(Connection):
         super().__init__(driver, high, low)
         self.pending_legacy_warning = True
         self._refusal: Exception | None = None
+        self._asking: Asking | None = None
 
     @property
     def timings(self) -> Timings:
@@ -101,6 +103,8 @@ class ClientConnection(Connection):
         super()._failed(error, sent)
         if not self._settled.is_set():
             self._refusal = handshake_error(error)
+            if self._asking is not None:
+                self._asking.explain(error, self._refusal)
 
     def _closed(self, code: int, reason: str, was_clean: bool) -> None:
         if not self._settled.is_set() and self._refusal is None:
@@ -186,6 +190,10 @@ class reconnect:
         self._queue = marks("max_queue", max_queue)
         self._factory = create_connection or ClientConnection
         self._sock = sock
+        self._dial: Dial | None = kwargs.pop("dial", None)
+        self._lookup: Lookup | None = kwargs.pop("lookup", None)
+        others = {"address": address, "source_address": self._opening.local_address, "unix": unix or None}
+        check_asking(self._dial, self._lookup, proxy, sock=sock, **others)
         if sock is not None:
             if address is not None or unix:
                 raise ValueError("address and sock can not be specified at the same time")
@@ -200,11 +208,13 @@ class reconnect:
         connection.request = Request(target(self.uri), self._headers.copy())
         connection._high_water_mark = self._opening.limits.high_water_mark
         connection._max_size = self._opening.limits.max_size
-        if self._sock is None:
+        connection._asking = asking(self._dial, self._lookup, None)
+        opening = self._opening._replace(asking=connection._asking, proxy=False)
+        if self._sock is not None:
+            opening = opening._replace(socket=connected_descriptor(self._sock))
+        elif self._dial is None:
             proxy = chosen_proxy(self.uri, self.proxy, self._unix_path, self._has_proxy_ssl)
-            opening = self._opening._replace(proxy=proxy)
-        else:
-            opening = self._opening._replace(proxy=False, socket=connected_descriptor(self._sock))
+            opening = opening._replace(proxy=proxy)
         try:
             driver.connect(connection, url(self.uri, self._unix_path), opening)
         except SocklineError as error:
@@ -288,12 +298,13 @@ def connect(
 
     The arguments are those of ``websockets.sync``, with its defaults; :class:`sockline.connect` explains them. ``kwargs`` are
     ``address``, a host and port that are connected to in place of the URI's, and ``source_address``, this side's, of
-    :func:`socket.create_connection`; and ``tcp``, ``write_limit`` and ``max_redirects`` of :class:`sockline.connect`.
+    :func:`socket.create_connection`; and ``tcp``, ``write_limit``, ``max_redirects``, ``dial`` and ``lookup`` of :class:`sockline.connect`,
+    the latter two functions that are called in a thread of their own.
 
     ``legacy=True`` is for connections that are not used in ``with``, which otherwise warn, as they do there;
     ``legacy=False`` returns a :class:`reconnect`.
 
-    Raises as :class:`sockline.connect` does, :exc:`NotImplementedError` for what is not supported: ``sock``.
+    Raises as :class:`sockline.connect` does, :exc:`NotImplementedError` for what is not supported.
     """
     connecter = reconnect(
         uri,
