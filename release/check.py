@@ -1,7 +1,7 @@
 """Are the release's files what their names say, and what are their SHA-256: check.py FOLDER GLIBC
 
-Each library for glibc needs no newer symbols than its name or GLIBC says, wheels also by auditwheel's list of what else a
-system has; and the SBOM is valid. Then SHA256SUMS is written.
+Each library is for the system and the architecture that its name says. One for glibc needs no newer symbols than its name or
+GLIBC says, wheels also by auditwheel's list of what else a system has; and the SBOM is valid. Then SHA256SUMS is written.
 """
 
 import hashlib
@@ -21,6 +21,9 @@ from elftools.elf.elffile import ELFFile
 SUMS = "SHA256SUMS"
 Version = tuple[int, ...]
 LIBRARY = re.compile(r"\.(so|node)(\.[\d.]+)?$")
+MACH_O = b"\xcf\xfa\xed\xfe"
+MACH_O_MACHINES = {0x0100_0007: "x64", 0x0100_000C: "arm64"}
+ELF_MACHINES = {"EM_X86_64": "x64", "EM_AARCH64": "arm64"}
 
 
 def libraries(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -35,6 +38,19 @@ def libraries(path: Path) -> Iterator[tuple[str, bytes]]:
                     content = archive.extractfile(member)
                     assert content
                     yield member.name, content.read()
+
+
+def platform_of(library: bytes) -> str:
+    """What it runs on, as the packages for npm have it, without the C library."""
+    if library.startswith(MACH_O):
+        return f"darwin-{MACH_O_MACHINES.get(int.from_bytes(library[4:8], 'little'))}"
+    return f"linux-{ELF_MACHINES.get(ELFFile(io.BytesIO(library))['e_machine'])}"
+
+
+def platform_named(name: str) -> str:
+    """The same, by the name of a wheel, a package or an archive."""
+    system = "darwin" if re.search("darwin|macosx", name) else "linux"
+    return f"{system}-{'arm64' if re.search('arm64|aarch64', name) else 'x64'}"
 
 
 def newest_glibc(library: bytes) -> Version:
@@ -56,6 +72,11 @@ def problems(path: Path, glibc: Version) -> Iterator[str]:
     told = re.search(r"manylinux_(\d+)_(\d+)_", path.name)
     allowed = (int(told[1]), int(told[2])) if told else (0,) if "musl" in path.name else glibc
     for name, library in libraries(path):
+        platform = platform_of(library)
+        if platform != platform_named(path.name):
+            yield f"{name} is for {platform}"
+        if platform.startswith("darwin"):
+            continue
         needed = newest_glibc(library)
         if needed > allowed:
             yield f"{name} needs glibc {needed}, and {allowed} is what is promised"
