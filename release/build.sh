@@ -55,5 +55,5 @@ fi
 
 if [ "$parts" = all ]; then
     maturin sdist --manifest-path bindings/python/Cargo.toml --out "$out"
-    python3 release/sbom.py --target "$triple" >"$out/sockline-$version.cyclonedx.json"
+    python3 release/sbom.py >"$out/sockline-$version.cyclonedx.json"
 fi

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+SYSTEMS = ["unknown-linux-gnu", "unknown-linux-musl", "apple-darwin"]
+PUBLISHED = [f"{architecture}-{system}" for architecture in ("x86_64", "aarch64") for system in SYSTEMS]
+"""The targets that release/build.sh knows."""
 
 
 @dataclass(frozen=True, order=True)
@@ -35,9 +38,9 @@ def host_target() -> str:
     return next(line.removeprefix("host: ") for line in told.stdout.splitlines() if line.startswith("host: "))
 
 
-def crates_in(names: Iterable[str], target: str) -> list[Crate]:
-    """These crates of the workspace and all that is linked into them: not what builds or tests them."""
-    command = ["cargo", "metadata", "--format-version=1", "--locked", "--filter-platform", target]
+def crates_in(names: Iterable[str], targets: Iterable[str]) -> list[Crate]:
+    """These crates of the workspace and all that is linked into them for any of the targets: not what builds or tests them."""
+    command = ["cargo", "metadata", "--format-version=1", "--locked", *(f"--filter-platform={target}" for target in targets)]
     metadata = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     packages = {package["id"]: package for package in metadata["packages"]}
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}

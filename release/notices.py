@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--target", default=host_target())
     parser.add_argument("crates", nargs="+")
     options = parser.parse_args()
-    sys.stdout.write(notices([crate for crate in crates_in(options.crates, options.target) if not crate.ours]))
+    sys.stdout.write(notices([crate for crate in crates_in(options.crates, [options.target]) if not crate.ours]))
 
 
 if __name__ == "__main__":

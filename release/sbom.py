@@ -1,10 +1,10 @@
 """Writes what a release is made of, as CycloneDX 1.6: sbom.py >sockline-X.Y.Z.cyclonedx.json
 
 The crates that are compiled into the library, the addon and the Python module, and what npm and pip install beside them.
-It says the same each time: it has no time and no serial number.
+It says the same each time and on each machine: it has no time and no serial number, and the crates of all platforms that
+something is published for.
 """
 
-import argparse
 import base64
 import json
 import re
@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-from dependencies import ROOT, Crate, crates_in, host_target
+from dependencies import PUBLISHED, ROOT, Crate, crates_in
 from version import current
 
 FACES = ["sockline-ffi", "sockline-node", "sockline-python"]
@@ -102,9 +102,9 @@ def dependencies(crates: list[Crate], npm: NpmLock, pypi: dict[str, str]) -> dic
     return needs
 
 
-def bill(version: str, target: str) -> dict[str, Any]:
+def bill(version: str) -> dict[str, Any]:
     """The whole document."""
-    crates, npm, pypi = crates_in(FACES, target), NpmLock(), python_requirements()
+    crates, npm, pypi = crates_in(FACES, PUBLISHED), NpmLock(), python_requirements()
     ours = licensed("MIT OR Apache-2.0")
     return {
         "bomFormat": "CycloneDX",
@@ -125,10 +125,7 @@ def bill(version: str, target: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--target", default=host_target(), help="whose crates; this machine's without it")
-    document = bill(current(), parser.parse_args().target)
-    json.dump(document, sys.stdout, indent=1)
+    json.dump(bill(current()), sys.stdout, indent=1)
     print()
 
 
