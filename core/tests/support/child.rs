@@ -1,9 +1,12 @@
 //! Tests that need a process of their own: the test program starts itself again with one test.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 const VARIABLE: &str = "SOCKLINE_TEST_CHILD";
+/// What this program has to be run by, with its arguments, where the system can't run it itself: an emulator.
+const RUNNER: &str = "SOCKLINE_TEST_RUNNER";
 
 /// Whether this process is the child that was started for the test of this name.
 pub fn is_child(test: &str) -> bool {
@@ -99,7 +102,9 @@ fn command(test: &str) -> Command {
 
 fn command_under(test: &str, wrapper: &[&str]) -> Command {
     let program = std::env::current_exe().unwrap().into_os_string();
-    let mut line = wrapper.iter().map(|word| (*word).into()).chain([program]);
+    let runner = std::env::var(RUNNER).unwrap_or_default();
+    let words = wrapper.iter().copied().chain(runner.split_whitespace());
+    let mut line = words.map(OsString::from).chain([program]);
     let mut command = Command::new(line.next().expect("there is the program at least"));
     command
         .args(line)
