@@ -161,6 +161,13 @@ typedef struct sockline_redis sockline_redis;
  */
 typedef struct sockline_emitter sockline_emitter;
 
+/**
+ * A connection that is wanted of the application: a number, to be used once, now or later, on any thread, by
+ * sockline_dial_connected or sockline_dial_failed. It ends by that alone: also what nobody waits for any more, since its client
+ * was closed or its time is over, has to be answered, else it is kept for ever.
+ */
+typedef uint64_t sockline_dialing;
+
 /*
  * Types: values
  */
@@ -708,6 +715,74 @@ typedef struct sockline_loop_options {
     size_t send_batch;
 } sockline_loop_options;
 
+/** Where a connection is wanted to; borrowed until on_dial returns. */
+typedef struct sockline_dial_request {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** The URL's host, without an IPv6 address's brackets; ended by a NUL. */
+    sockline_string host;
+    /** The URL's port, or its scheme's. */
+    uint32_t port;
+    /** 1 if the URL asks for TLS. */
+    int32_t is_secure;
+} sockline_dial_request;
+
+/**
+ * Makes a client's connections in place of the library: each that it needs, again for each redirect, each return, and, of a
+ * Socket.IO manager, each that its requests are sent over. So they can go ways that the library doesn't know: through a
+ * tunnel of the program's, to a virtual machine, by another library's TLS. There is no proxy then. Start from
+ * SOCKLINE_DIAL_INIT and set on_dial. It is copied by the call that takes it.
+ */
+typedef struct sockline_dial {
+    /** sizeof(sockline_dial), as the INIT macro sets it. */
+    size_t size;
+    /**
+     * A connection is wanted. Answer with sockline_dial_connected or sockline_dial_failed, here or later from any thread;
+     * meanwhile the handshake timeout runs. request is borrowed. Not NULL.
+     *
+     * It is called on the loop's thread, perhaps within the call that needs the connection, and before that has written its
+     * handle. It must not block: what takes time is for another thread. No C++ exception and no longjmp may leave it.
+     */
+    void (*on_dial)(sockline_dialing dialing, const sockline_dial_request *request, void *user_data);
+    /**
+     * The client needs no further connection: on_dial is called no more, and user_data may be freed. Exactly once for each call
+     * that took it, unless that returned an error. On any thread; it must not call the library.
+     */
+    void (*on_freed)(void *user_data);
+    /** Yours, given to both. */
+    void *user_data;
+} sockline_dial;
+
+/**
+ * What is found out about a name, by sockline_lookup_add and sockline_lookup_failed; borrowed until on_lookup returns.
+ */
+typedef struct sockline_addresses sockline_addresses;
+
+/**
+ * Looks names up in place of the system's resolver. Start from SOCKLINE_LOOKUP_INIT and set on_lookup. It is copied by the call
+ * that takes it.
+ */
+typedef struct sockline_lookup {
+    /** sizeof(sockline_lookup), as the INIT macro sets it. */
+    size_t size;
+    /**
+     * A host's addresses are wanted: give each to sockline_lookup_add, the best one first, or say why there are none with
+     * sockline_lookup_failed. The families are tried in turn (RFC 8305). host: ended by a NUL, borrowed. Hosts that are
+     * addresses are not asked for. Not NULL.
+     *
+     * It is called on a thread of the library's that may block, on several at once, and perhaps for a client that was closed
+     * meanwhile. No C++ exception and no longjmp may leave it.
+     */
+    void (*on_lookup)(sockline_string host, sockline_addresses *addresses, void *user_data);
+    /**
+     * The client looks up no further name: on_lookup is called no more, and user_data may be freed. Exactly once for each call
+     * that took it, unless that returned an error. On any thread; it must not call the library.
+     */
+    void (*on_freed)(void *user_data);
+    /** Yours, given to both. */
+    void *user_data;
+} sockline_lookup;
+
 /** How to connect. Start from SOCKLINE_OPTIONS_INIT; a field of 0 means its default. */
 typedef struct sockline_options {
     /** sizeof(sockline_options), as the INIT macro sets it. */
@@ -759,6 +834,13 @@ typedef struct sockline_options {
      * hundred bytes.
      */
     int32_t keep_request;
+    /**
+     * Makes each connection in place of the library. There is no proxy then, and local_address, lookup and a Unix socket's URL
+     * are refused beside it. Default: NULL, the library does.
+     */
+    const sockline_dial *dial;
+    /** Looks names up in place of the system's resolver. Default: NULL, the system's. */
+    const sockline_lookup *lookup;
 } sockline_options;
 
 /**
@@ -1952,6 +2034,40 @@ typedef struct sockline_io_connection_error {
 /** Response headers that are about to be sent, for sockline_io_add_header; borrowed until on_headers returns. */
 typedef struct sockline_io_headers sockline_io_headers;
 
+/** What a packet of Engine.IO is. The numbers are the digits that it has on its way. */
+typedef enum sockline_io_engine_packet_type {
+    /** The session's id and timings, as JSON. */
+    SOCKLINE_IO_ENGINE_OPEN = 0,
+    /** The session ends. */
+    SOCKLINE_IO_ENGINE_CLOSE = 1,
+    /** Asks for a pong. */
+    SOCKLINE_IO_ENGINE_PING = 2,
+    /** Answers a ping. */
+    SOCKLINE_IO_ENGINE_PONG = 3,
+    /** A packet of Socket.IO, or an attachment of it, or a message of the application's own. */
+    SOCKLINE_IO_ENGINE_MESSAGE = 4,
+    /** The client has gone over to a WebSocket. */
+    SOCKLINE_IO_ENGINE_UPGRADE = 5,
+    /** Nothing; ends a poll. */
+    SOCKLINE_IO_ENGINE_NOOP = 6,
+} sockline_io_engine_packet_type;
+
+/** A packet of Engine.IO; borrowed until the callback returns. */
+typedef struct sockline_io_engine_packet {
+    /** The size of this struct in the library that is running. */
+    size_t size;
+    /** 1 if it is on its way out, 0 if it came. */
+    int32_t is_outgoing;
+    /** One of enum sockline_io_engine_packet_type. */
+    int32_t packet_type;
+    /** Whether the data is text or binary: one of enum sockline_message_type. */
+    int32_t message_type;
+    /** Whether it may be compressed on its way out; 1 for one that came. */
+    int32_t compress;
+    /** Its data, without base64; empty if it has none. */
+    sockline_bytes data;
+} sockline_io_engine_packet;
+
 /**
  * The callbacks of a Socket.IO server. Start from SOCKLINE_IO_HANDLERS_INIT and set those that you need; NULL ignores the
  * event, allows what is asked, and denies namespaces that are not there. The struct is copied by the call that takes it.
@@ -2008,8 +2124,8 @@ typedef struct sockline_io_handlers {
     /** A namespace was made, by sockline_io_of or for a client. Not told of "/". */
     void (*on_new_namespace)(sockline_io_namespace nsp, void *user_data);
     /**
-     * A new session is asked for (allowRequest). Answer with sockline_io_answer_request, here or later from any thread. request
-     * is borrowed. NULL allows.
+     * A new session is asked for (allowRequest). Answer with sockline_io_answer_request, sockline_io_allow_request_as or
+     * sockline_io_respond, here or later from any thread. request is borrowed. NULL allows.
      */
     void (*on_request)(sockline_io_question question,
                        const sockline_io_request *request,
@@ -2057,6 +2173,14 @@ typedef struct sockline_io_handlers {
     void (*on_server_side_emit)(sockline_io_namespace nsp,
                                 const sockline_io_event *event,
                                 void *user_data);
+    /**
+     * An Engine.IO packet of a client's session: one that came (packet), or one that is on its way out (packetCreate), which is
+     * a message, a ping or a pong. For watching, on the thread of the session's sockets; it costs a copy of each packet that is
+     * sent. session_id: as sockline_io_socket_session_id writes it. Borrowed.
+     */
+    void (*on_packet)(sockline_string session_id,
+                      const sockline_io_engine_packet *packet,
+                      void *user_data);
 } sockline_io_handlers;
 
 /** A socket of a target, here or on another server of the cluster; borrowed until the function that gets it returns. */
@@ -2184,8 +2308,8 @@ typedef struct sockline_io_manager_options {
     /** sizeof(sockline_io_manager_options), as the INIT macro sets it. */
     size_t size;
     /**
-     * How its connections are made, polling's too: headers, cookies, TLS, proxy, this side's address, limits of messages (a
-     * polling answer counts as one), compression of WebSocket messages, subprotocols. queue, reconnect and max_redirects of it
+     * How its connections are made, polling's too: headers, cookies, TLS, proxy, this side's address, dial, lookup, limits of
+     * messages (a polling answer counts as one), compression of WebSocket messages, subprotocols. queue, reconnect and max_redirects of it
      * are not used. Default: NULL.
      */
     const sockline_options *options;
@@ -2366,6 +2490,13 @@ typedef struct sockline_io_manager_handlers {
      * It comes on any thread; user_data may be freed.
      */
     void (*on_freed)(sockline_io_manager manager, void *user_data);
+    /**
+     * An Engine.IO packet of the connection came (packet), or is on its way out (packetCreate): a message, a ping or a pong. For
+     * watching; it costs a copy of each. Borrowed.
+     */
+    void (*on_packet)(sockline_io_manager manager,
+                      const sockline_io_engine_packet *packet,
+                      void *user_data);
 } sockline_io_manager_handlers;
 
 /*
@@ -2425,6 +2556,14 @@ inline sockline_loop_options sockline_loop_options_init() {
     sockline_loop_options fresh = sockline_loop_options(); fresh.size = sizeof(fresh); return fresh;
 }
 #define SOCKLINE_LOOP_OPTIONS_INIT sockline_loop_options_init()
+inline sockline_dial sockline_dial_init() {
+    sockline_dial fresh = sockline_dial(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_DIAL_INIT sockline_dial_init()
+inline sockline_lookup sockline_lookup_init() {
+    sockline_lookup fresh = sockline_lookup(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_LOOKUP_INIT sockline_lookup_init()
 inline sockline_options sockline_options_init() {
     sockline_options fresh = sockline_options(); fresh.size = sizeof(fresh); return fresh;
 }
@@ -2535,6 +2674,8 @@ inline sockline_refusal sockline_refusal_init() {
 #define SOCKLINE_TIMINGS_INIT {.size = sizeof(sockline_timings)}
 #define SOCKLINE_TLS_INFO_INIT {.size = sizeof(sockline_tls_info)}
 #define SOCKLINE_LOOP_OPTIONS_INIT {.size = sizeof(sockline_loop_options)}
+#define SOCKLINE_DIAL_INIT {.size = sizeof(sockline_dial)}
+#define SOCKLINE_LOOKUP_INIT {.size = sizeof(sockline_lookup)}
 #define SOCKLINE_OPTIONS_INIT {.size = sizeof(sockline_options)}
 #define SOCKLINE_IO_CUSTOM_PARSER_INIT {.size = sizeof(sockline_io_custom_parser)}
 #define SOCKLINE_IO_CORS_INIT {.size = sizeof(sockline_io_cors)}
@@ -2740,7 +2881,7 @@ void sockline_tls_free(sockline_tls *tls);
  * loop: NULL for the default loop. url: "ws://host:port/path?query", ended by a NUL. options: NULL for the
  * defaults. handlers: NULL if options has a queue; otherwise NULL has events wait for sockline_set_handlers, and
  * messages beyond 1 MiB are dropped then. user_data: yours, given to every callback. ws: may be NULL; callbacks get
- * the handle too, and may run before this has returned. Everything is copied but user_data and the queue.
+ * the handle too, and may run before this has returned. Everything is copied but what is called user_data and the queue.
  *
  * Errors: SOCKLINE_ERR_INVALID_URL, SOCKLINE_ERR_INVALID_ARGUMENT for a subprotocol, header or setting that can't be
  * and for handlers beside a queue, SOCKLINE_ERR_UNSUPPORTED for wss:// in a build without TLS,
@@ -2753,6 +2894,39 @@ sockline_status sockline_connect(
     const sockline_handlers *handlers,
     void *user_data,
     sockline_ws *ws);
+
+/**
+ * Answers on_dial: here is the connection. If nobody waits for it any more, it is closed.
+ *
+ * descriptor: a connected TCP or Unix socket; on Windows a SOCKET. It is taken over, also by an error: the library closes it.
+ * is_secured: 0 has TLS begin on it if the URL asks for that. 1 says that TLS is yours, and what goes over it here is plain:
+ * give one end of a socketpair(2) then, and copy what is decrypted to and from the other.
+ *
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT for a descriptor that is none, after which the answer is still owed;
+ * SOCKLINE_ERR_ALREADY_ANSWERED. Any thread.
+ */
+sockline_status sockline_dial_connected(sockline_dialing dialing, int64_t descriptor, int32_t is_secured);
+
+/**
+ * Answers on_dial: there is no connection. The client hears of SOCKLINE_ERR_CONNECT_FAILED, with why in its text; one that comes
+ * back tries again. why: for people, copied.
+ *
+ * Errors: SOCKLINE_ERR_ALREADY_ANSWERED; SOCKLINE_ERR_INVALID_UTF8, after which the answer is still owed. Any thread.
+ */
+sockline_status sockline_dial_failed(sockline_dialing dialing, sockline_string why);
+
+/**
+ * Adds an IP address, such as "192.0.2.1" or "2001:db8::1", to those of a name; copied.
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_INVALID_UTF8. Only within on_lookup.
+ */
+sockline_status sockline_lookup_add(sockline_addresses *addresses, sockline_string address);
+
+/**
+ * Says that the name has no addresses, also if some were added, and why, for people; copied. The client hears of
+ * SOCKLINE_ERR_NAME_NOT_RESOLVED with that in its text.
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_INVALID_UTF8. Only within on_lookup.
+ */
+sockline_status sockline_lookup_failed(sockline_addresses *addresses, sockline_string why);
 
 /**
  * Gives the connection other callbacks, copied, and other user_data. Events that waited for handlers come now.
@@ -3148,6 +3322,31 @@ sockline_status sockline_io_server_new(
 sockline_status sockline_io_answer_request(sockline_io_question question, int32_t allow, sockline_string message);
 
 /**
+ * Answers on_request: begins the session under an id of yours (generateId), in place of a random one: 1 to 255 visible ASCII
+ * characters other than '"' and '\', which nobody can guess. Copied. A client that goes over to a WebSocket keeps it.
+ *
+ * With an id that is none, or another session's, and always with sockline_io_server_options.forward_requests, the client is
+ * refused with status 400 and code 3; on_connection_error has ID_GENERATION_ERROR in its context.
+ * Errors: SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_UTF8. Any thread.
+ */
+sockline_status sockline_io_allow_request_as(sockline_io_question question, sockline_string session_id);
+
+/**
+ * Answers on_request with an HTTP answer in place of the engine's, as a middleware that shows a page of its own: no session
+ * begins, and on_connection_error is not called. status, headers and body: as for sockline_respond; headers of CORS are added.
+ * A WebSocket is refused with it, or with status 400 if it can't be a refusal (sockline_refusal). All is copied.
+ * Errors: SOCKLINE_ERR_INVALID_ARGUMENT, after which the answer is still owed; SOCKLINE_ERR_ALREADY_ANSWERED,
+ * SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_respond(
+    sockline_io_question question,
+    int32_t status,
+    const sockline_header *headers,
+    size_t header_count,
+    const void *body,
+    size_t body_len);
+
+/**
  * Adds a header to the response; both are copied. Errors: SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_INVALID_UTF8. Only within
  * on_headers.
  */
@@ -3176,6 +3375,22 @@ sockline_status sockline_io_enable_admin(sockline_io_server server, const sockli
  * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_ARGUMENT. Any thread.
  */
 sockline_status sockline_io_server_get_metrics(sockline_io_server server, sockline_io_metrics *metrics);
+
+/**
+ * Sends a message of Engine.IO to a client as it is (conn.send), by the id that sockline_io_socket_session_id writes: between
+ * the packets of Socket.IO, and a client of that takes it for one. message_type: one of enum sockline_message_type. data: len
+ * bytes, copied. compress: 1, or -1 for not, or 0 for by its length.
+ *
+ * Returns SOCKLINE_OK, SOCKLINE_OVER_MARK or SOCKLINE_DROPPED. Errors: SOCKLINE_ERR_CLOSED also if there is no such session,
+ * SOCKLINE_ERR_OUTBOX_FULL, SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_INVALID_UTF8, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_server_send_to_session(
+    sockline_io_server server,
+    sockline_string session_id,
+    int32_t message_type,
+    const void *data,
+    size_t len,
+    int32_t compress);
 
 /**
  * Closes one client's session, whatever it has joined or is asked about, by the id that sockline_io_socket_session_id writes: its
@@ -3812,6 +4027,21 @@ sockline_status sockline_io_manager_open(sockline_io_manager manager);
  * Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
  */
 sockline_status sockline_io_manager_close(sockline_io_manager manager);
+
+/**
+ * Sends a message of Engine.IO over the manager's present connection as it is (engine.send): between the packets of Socket.IO,
+ * and a server of that takes it for one. message_type: one of enum sockline_message_type. data: len bytes, copied. compress: 1,
+ * or -1 for not, or 0 for by its length.
+ *
+ * Returns SOCKLINE_OK or SOCKLINE_OVER_MARK. Errors: SOCKLINE_ERR_NOT_OPEN without a connection, SOCKLINE_ERR_OUTBOX_FULL,
+ * SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_INVALID_UTF8, SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+ */
+sockline_status sockline_io_manager_send_message(
+    sockline_io_manager manager,
+    int32_t message_type,
+    const void *data,
+    size_t len,
+    int32_t compress);
 
 /** Turns coming back on with 1, and off with 0. Errors: SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread. */
 sockline_status sockline_io_manager_set_reconnection(sockline_io_manager manager, int32_t enabled);

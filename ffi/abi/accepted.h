@@ -26,6 +26,7 @@ typedef uint64_t sockline_io_ack;
 typedef uint64_t sockline_io_question;
 typedef struct sockline_redis sockline_redis;
 typedef struct sockline_emitter sockline_emitter;
+typedef uint64_t sockline_dialing;
 typedef int32_t sockline_status;
 typedef enum sockline_status_code {
     SOCKLINE_OK = 0,
@@ -231,6 +232,25 @@ typedef struct sockline_loop_options {
     uint64_t busy_poll_us;
     size_t send_batch;
 } sockline_loop_options;
+typedef struct sockline_dial_request {
+    size_t size;
+    sockline_string host;
+    uint32_t port;
+    int32_t is_secure;
+} sockline_dial_request;
+typedef struct sockline_dial {
+    size_t size;
+    void (*on_dial)(sockline_dialing dialing, const sockline_dial_request *request, void *user_data);
+    void (*on_freed)(void *user_data);
+    void *user_data;
+} sockline_dial;
+typedef struct sockline_addresses sockline_addresses;
+typedef struct sockline_lookup {
+    size_t size;
+    void (*on_lookup)(sockline_string host, sockline_addresses *addresses, void *user_data);
+    void (*on_freed)(void *user_data);
+    void *user_data;
+} sockline_lookup;
 typedef struct sockline_options {
     size_t size;
     const sockline_string *subprotocols;
@@ -249,6 +269,8 @@ typedef struct sockline_options {
     const sockline_reconnect *reconnect;
     sockline_tls *proxy_tls;
     int32_t keep_request;
+    const sockline_dial *dial;
+    const sockline_lookup *lookup;
 } sockline_options;
 typedef uint64_t sockline_exchange;
 typedef struct sockline_http_request {
@@ -724,6 +746,23 @@ typedef struct sockline_io_connection_error {
     const sockline_io_request *request;
 } sockline_io_connection_error;
 typedef struct sockline_io_headers sockline_io_headers;
+typedef enum sockline_io_engine_packet_type {
+    SOCKLINE_IO_ENGINE_OPEN = 0,
+    SOCKLINE_IO_ENGINE_CLOSE = 1,
+    SOCKLINE_IO_ENGINE_PING = 2,
+    SOCKLINE_IO_ENGINE_PONG = 3,
+    SOCKLINE_IO_ENGINE_MESSAGE = 4,
+    SOCKLINE_IO_ENGINE_UPGRADE = 5,
+    SOCKLINE_IO_ENGINE_NOOP = 6,
+} sockline_io_engine_packet_type;
+typedef struct sockline_io_engine_packet {
+    size_t size;
+    int32_t is_outgoing;
+    int32_t packet_type;
+    int32_t message_type;
+    int32_t compress;
+    sockline_bytes data;
+} sockline_io_engine_packet;
 typedef struct sockline_io_handlers {
     size_t size;
     void (*on_connection)(sockline_io_socket socket, void *user_data);
@@ -765,6 +804,9 @@ typedef struct sockline_io_handlers {
     void (*on_server_side_emit)(sockline_io_namespace nsp,
                                 const sockline_io_event *event,
                                 void *user_data);
+    void (*on_packet)(sockline_string session_id,
+                      const sockline_io_engine_packet *packet,
+                      void *user_data);
 } sockline_io_handlers;
 typedef struct sockline_io_socket_details {
     size_t size;
@@ -897,6 +939,9 @@ typedef struct sockline_io_manager_handlers {
     void (*on_reconnect_failed)(sockline_io_manager manager, void *user_data);
     void (*on_drain)(sockline_io_manager manager, void *user_data);
     void (*on_freed)(sockline_io_manager manager, void *user_data);
+    void (*on_packet)(sockline_io_manager manager,
+                      const sockline_io_engine_packet *packet,
+                      void *user_data);
 } sockline_io_manager_handlers;
 #ifdef __cplusplus
 inline sockline_tcp_options sockline_tcp_options_init() {
@@ -951,6 +996,14 @@ inline sockline_loop_options sockline_loop_options_init() {
     sockline_loop_options fresh = sockline_loop_options(); fresh.size = sizeof(fresh); return fresh;
 }
 #define SOCKLINE_LOOP_OPTIONS_INIT sockline_loop_options_init()
+inline sockline_dial sockline_dial_init() {
+    sockline_dial fresh = sockline_dial(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_DIAL_INIT sockline_dial_init()
+inline sockline_lookup sockline_lookup_init() {
+    sockline_lookup fresh = sockline_lookup(); fresh.size = sizeof(fresh); return fresh;
+}
+#define SOCKLINE_LOOKUP_INIT sockline_lookup_init()
 inline sockline_options sockline_options_init() {
     sockline_options fresh = sockline_options(); fresh.size = sizeof(fresh); return fresh;
 }
@@ -1061,6 +1114,8 @@ inline sockline_refusal sockline_refusal_init() {
 #define SOCKLINE_TIMINGS_INIT {.size = sizeof(sockline_timings)}
 #define SOCKLINE_TLS_INFO_INIT {.size = sizeof(sockline_tls_info)}
 #define SOCKLINE_LOOP_OPTIONS_INIT {.size = sizeof(sockline_loop_options)}
+#define SOCKLINE_DIAL_INIT {.size = sizeof(sockline_dial)}
+#define SOCKLINE_LOOKUP_INIT {.size = sizeof(sockline_lookup)}
 #define SOCKLINE_OPTIONS_INIT {.size = sizeof(sockline_options)}
 #define SOCKLINE_IO_CUSTOM_PARSER_INIT {.size = sizeof(sockline_io_custom_parser)}
 #define SOCKLINE_IO_CORS_INIT {.size = sizeof(sockline_io_cors)}
@@ -1121,6 +1176,10 @@ sockline_status sockline_connect(
     const sockline_handlers *handlers,
     void *user_data,
     sockline_ws *ws);
+sockline_status sockline_dial_connected(sockline_dialing dialing, int64_t descriptor, int32_t is_secured);
+sockline_status sockline_dial_failed(sockline_dialing dialing, sockline_string why);
+sockline_status sockline_lookup_add(sockline_addresses *addresses, sockline_string address);
+sockline_status sockline_lookup_failed(sockline_addresses *addresses, sockline_string why);
 sockline_status sockline_set_handlers(sockline_ws ws, const sockline_handlers *handlers, void *user_data);
 sockline_status sockline_send(sockline_ws ws, int32_t type, const void *data, size_t len);
 sockline_status sockline_send_with(
@@ -1197,6 +1256,14 @@ sockline_status sockline_io_server_new(
     void *user_data,
     sockline_io_server *server);
 sockline_status sockline_io_answer_request(sockline_io_question question, int32_t allow, sockline_string message);
+sockline_status sockline_io_allow_request_as(sockline_io_question question, sockline_string session_id);
+sockline_status sockline_io_respond(
+    sockline_io_question question,
+    int32_t status,
+    const sockline_header *headers,
+    size_t header_count,
+    const void *body,
+    size_t body_len);
 sockline_status sockline_io_add_header(sockline_io_headers *headers, sockline_string name, sockline_string value);
 sockline_status sockline_io_add_message(
     sockline_io_messages *messages,
@@ -1205,6 +1272,13 @@ sockline_status sockline_io_add_message(
     size_t len);
 sockline_status sockline_io_enable_admin(sockline_io_server server, const sockline_io_admin_options *options);
 sockline_status sockline_io_server_get_metrics(sockline_io_server server, sockline_io_metrics *metrics);
+sockline_status sockline_io_server_send_to_session(
+    sockline_io_server server,
+    sockline_string session_id,
+    int32_t message_type,
+    const void *data,
+    size_t len,
+    int32_t compress);
 sockline_status sockline_io_server_close_session(
     sockline_io_server server,
     sockline_string session_id,
@@ -1416,6 +1490,12 @@ sockline_status sockline_io_manager_socket(
     sockline_io_client *socket);
 sockline_status sockline_io_manager_open(sockline_io_manager manager);
 sockline_status sockline_io_manager_close(sockline_io_manager manager);
+sockline_status sockline_io_manager_send_message(
+    sockline_io_manager manager,
+    int32_t message_type,
+    const void *data,
+    size_t len,
+    int32_t compress);
 sockline_status sockline_io_manager_set_reconnection(sockline_io_manager manager, int32_t enabled);
 int32_t sockline_io_manager_transport(sockline_io_manager manager);
 uint64_t sockline_io_manager_buffered_amount(sockline_io_manager manager);

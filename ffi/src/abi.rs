@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 
-use sockline::{Error, ErrorCode, Result};
+use sockline::{Error, ErrorCode, GivenSocket, Result};
 
 use crate::types::{sockline_header, sockline_string};
 
@@ -135,6 +135,18 @@ pub(crate) unsafe fn array<'a, T>(items: *const T, count: usize) -> Result<&'a [
     }
     // SAFETY: not NULL, aligned, no longer than a slice can be, and readable by the caller's promise.
     Ok(unsafe { std::slice::from_raw_parts(items, count) })
+}
+
+/// Takes over a socket by its descriptor.
+///
+/// # Safety
+/// The descriptor is the library's from now on.
+pub(crate) unsafe fn take_over(descriptor: i64) -> Result<GivenSocket> {
+    let refuse = |why: String| invalid(format!("descriptor {descriptor} can't be taken over: {why}"));
+    let number = descriptor.try_into();
+    let number = number.map_err(|_| refuse("there is none of this number".to_owned()))?;
+    // SAFETY: the caller's promise.
+    unsafe { GivenSocket::take(number) }.map_err(|error| refuse(error.to_string()))
 }
 
 /// Writes text as `snprintf` does: as much as fits, always ended by a NUL; returns the whole length.

@@ -10,9 +10,12 @@ use sockline::{ClientOptions, Compression, ErrorCode, Handler, Proxy, Result, Se
 use crate::abi::{
     Versioned, copy_out, fill_struct, headers, invalid, read_struct, string, strings, write_out,
 };
+use crate::dial::{read_dial, sockline_dial};
 use crate::event_loop::{share, sockline_loop};
 use crate::guard::{guard, guard_value};
 use crate::handlers::{read_handlers, sockline_handlers};
+use crate::kept::Given;
+use crate::lookup::{read_lookup, sockline_lookup};
 use crate::queue::{both_given, read_queue, sockline_queue};
 use crate::reconnect::{read_reconnect, sockline_reconnect};
 use crate::settings::{read_settings, sockline_settings, timeout};
@@ -63,6 +66,11 @@ pub struct sockline_options {
     /// Not 0: keep the request as it was sent, for sockline_sent_header and sockline_sent_headers. Default: 0; it is some
     /// hundred bytes.
     pub keep_request: i32,
+    /// Makes each connection in place of the library. There is no proxy then, and local_address, lookup and a Unix socket's URL
+    /// are refused beside it. Default: NULL, the library does.
+    pub dial: *const sockline_dial,
+    /// Looks names up in place of the system's resolver. Default: NULL, the system's.
+    pub lookup: *const sockline_lookup,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -75,7 +83,7 @@ unsafe impl Versioned for sockline_options {
 /// loop: NULL for the default loop. url: "ws://host:port/path?query", ended by a NUL. options: NULL for the
 /// defaults. handlers: NULL if options has a queue; otherwise NULL has events wait for sockline_set_handlers, and
 /// messages beyond 1 MiB are dropped then. user_data: yours, given to every callback. ws: may be NULL; callbacks get
-/// the handle too, and may run before this has returned. Everything is copied but user_data and the queue.
+/// the handle too, and may run before this has returned. Everything is copied but what is called user_data and the queue.
 ///
 /// Errors: SOCKLINE_ERR_INVALID_URL, SOCKLINE_ERR_INVALID_ARGUMENT for a subprotocol, header or setting that can't be
 /// and for handlers beside a queue, SOCKLINE_ERR_UNSUPPORTED for wss:// in a build without TLS,
@@ -101,8 +109,9 @@ pub unsafe extern "C" fn sockline_connect(
                 (Some(_), Some(_)) => return Err(both_given()),
                 (handlers, queue) => handlers.or(queue.map(|queue| queue as Arc<dyn Handler>)),
             };
+            let mut keeps = Given::default();
             let mut options = match given {
-                Some(given) => client_options(&given)?,
+                Some(given) => client_options(&given, &mut keeps)?,
                 None => ClientOptions::default(),
             };
             options.user_data = user_data as usize;
@@ -113,6 +122,7 @@ pub unsafe extern "C" fn sockline_connect(
                 options,
                 handler,
             )?;
+            keeps.taken();
             write_out(ws, connection.raw());
         }
         Ok(OK)
@@ -131,9 +141,11 @@ pub(crate) unsafe fn read_url<'a>(url: *const c_char) -> Result<&'a str> {
         .map_err(|_| ErrorCode::InvalidUtf8.into())
 }
 
+/// Adds to `keeps` what the options do.
+///
 /// # Safety
 /// What it points to is readable.
-pub(crate) unsafe fn client_options(given: &sockline_options) -> Result<ClientOptions> {
+pub(crate) unsafe fn client_options(given: &sockline_options, keeps: &mut Given) -> Result<ClientOptions> {
     let defaults = ClientOptions::default();
     // SAFETY: the caller's promise.
     unsafe {
@@ -154,6 +166,8 @@ pub(crate) unsafe fn client_options(given: &sockline_options) -> Result<ClientOp
             reconnect: read_reconnect(given.reconnect)?,
             proxy_tls: read_client(given.proxy_tls)?,
             keep_request: given.keep_request != 0,
+            dial: read_dial(given.dial, keeps)?,
+            lookup: read_lookup(given.lookup, keeps)?,
             ..defaults
         })
     }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sockline::http::Request;
-use sockline::{ErrorCode, Exchange, GivenSocket, Home, HttpAnswer, HttpRequest, Result, Server};
+use sockline::{ErrorCode, Exchange, Home, HttpAnswer, HttpRequest, Result, Server};
 
-use crate::abi::{array, bytes, invalid, read_struct, string, write_out};
+use crate::abi::{array, bytes, invalid, read_struct, string, take_over, write_out};
 use crate::guard::guard;
 use crate::routes::{sockline_exchange, sockline_http_request};
 use crate::status::{OK, sockline_status};
@@ -123,7 +123,7 @@ pub unsafe extern "C" fn sockline_upgraded(
 ) -> sockline_status {
     guard(|| {
         // SAFETY: the header gives the descriptor away, and asks for readable bytes.
-        let (socket, rest) = unsafe { (take(descriptor)?, bytes(rest, rest_len)?) };
+        let (socket, rest) = unsafe { (take_over(descriptor)?, bytes(rest, rest_len)?) };
         Exchange::upgraded(exchange, socket.into_socket()?, rest).map(|()| OK)
     })
 }
@@ -157,8 +157,13 @@ pub unsafe extern "C" fn sockline_server_adopt(
     guard(|| {
         // SAFETY: the header gives the descriptor away, and asks for readable bytes and a struct as long as its size says, with
         // what it points to.
-        let (socket, rest, given) =
-            unsafe { (take(descriptor)?, bytes(rest, rest_len)?, read_request(request)?) };
+        let (socket, rest, given) = unsafe {
+            (
+                take_over(descriptor)?,
+                bytes(rest, rest_len)?,
+                read_request(request)?,
+            )
+        };
         let server = Server::from_raw(server)?;
         server.adopt(socket.into_socket()?, given.head, rest).map(|()| OK)
     })
@@ -299,14 +304,4 @@ fn read_address(text: &str) -> Result<Option<SocketAddr>> {
         Some(address) => Ok(Some(address)),
         None => Err(invalid(format!("remote_address {text:?} is no IP address"))),
     }
-}
-
-/// # Safety
-/// The descriptor is the library's from now on.
-unsafe fn take(descriptor: i64) -> Result<GivenSocket> {
-    let refuse = |why: String| invalid(format!("descriptor {descriptor} can't be taken over: {why}"));
-    let number = descriptor.try_into();
-    let number = number.map_err(|_| refuse("there is none of this number".to_owned()))?;
-    // SAFETY: the caller's promise.
-    unsafe { GivenSocket::take(number) }.map_err(|error| refuse(error.to_string()))
 }

@@ -5,6 +5,7 @@
 use std::mem::offset_of;
 
 use crate::client::{sockline_options, sockline_timings};
+use crate::dial::{sockline_dial, sockline_dial_request};
 use crate::elsewhere::sockline_http_answer;
 use crate::event_loop::sockline_loop_options;
 use crate::handlers::{sockline_close_event, sockline_error_event, sockline_handlers};
@@ -16,16 +17,18 @@ use crate::io::client_options::{sockline_io_manager_options, sockline_io_socket_
 use crate::io::custom_parser::{sockline_io_custom_parser, sockline_io_limits, sockline_io_packet};
 use crate::io::emitter::sockline_emitter_target;
 use crate::io::handlers::{
-    sockline_io_ack_event, sockline_io_broadcast_ack_event, sockline_io_connection_error, sockline_io_event,
-    sockline_io_handlers, sockline_io_response,
+    sockline_io_ack_event, sockline_io_broadcast_ack_event, sockline_io_event, sockline_io_handlers,
+    sockline_io_response,
 };
 use crate::io::options::{
     sockline_io_cookie, sockline_io_cors, sockline_io_recovery, sockline_io_server_options,
 };
+use crate::io::packets::sockline_io_engine_packet;
 use crate::io::redis::{sockline_redis_handlers, sockline_redis_options};
-use crate::io::request::sockline_io_request;
+use crate::io::request::{sockline_io_connection_error, sockline_io_request};
 use crate::io::server::{sockline_io_admin_options, sockline_io_metrics};
 use crate::io::socket::sockline_io_emit_options;
+use crate::lookup::sockline_lookup;
 use crate::metrics::{
     sockline_connection_metrics, sockline_loop_metrics, sockline_server_metrics, sockline_totals,
 };
@@ -62,7 +65,10 @@ layout!(sockline_tls_server_options: 9 words, size at 0, alpn at 48, min_version
 layout!(sockline_tls_info: 50 words, size at 0, version at 8, cipher_suite at 16, alpn at 80, server_name at 144);
 layout!(sockline_timings: 6 words, size at 0, upgrade_us at 40);
 layout!(sockline_loop_options: 6 words, size at 0, flush_hook_data at 24, busy_poll_us at 32, send_batch at 40);
-layout!(sockline_options: 18 words, size at 0, settings at 48, queue at 56, local_address at 72, tls at 88, reconnect at 120, proxy_tls at 128, keep_request at 136);
+layout!(sockline_dial_request: 4 words, size at 0, host at 8, port at 24, is_secure at 28);
+layout!(sockline_dial: 4 words, size at 0, on_dial at 8, on_freed at 16, user_data at 24);
+layout!(sockline_lookup: 4 words, size at 0, on_lookup at 8, on_freed at 16, user_data at 24);
+layout!(sockline_options: 20 words, size at 0, settings at 48, queue at 56, local_address at 72, tls at 88, reconnect at 120, proxy_tls at 128, keep_request at 136, dial at 144, lookup at 152);
 layout!(sockline_reconnect: 9 words, size at 0, no_retry at 48, outbox at 64);
 layout!(sockline_reconnecting_event: 6 words, size at 0, code at 12, error at 24, reason at 32);
 layout!(sockline_server_options: 33 words, size at 0, port at 24, threads at 28, settings at 104, queue at 112, tls at 120, origins at 152, queue_upgrades at 168, metrics_path at 176, routes at 192, io at 208, adapter at 224, redis at 240, reuse_port at 248, ipv6_only at 252, nowhere at 256);
@@ -98,12 +104,13 @@ layout!(sockline_io_ack_event: 7 words, size at 0, token at 16, args at 24, atta
 layout!(sockline_io_response: 4 words, args at 0, attachments at 16);
 layout!(sockline_io_broadcast_ack_event: 6 words, size at 0, responses at 16, timed_out at 40);
 layout!(sockline_io_connection_error: 7 words, size at 0, message at 16, context at 32, request at 48);
-layout!(sockline_io_handlers: 20 words, size at 0, on_connection at 8, on_disconnect at 48, on_request at 88, on_room at 136, on_server_closed at 144, on_server_side_emit at 152);
+layout!(sockline_io_engine_packet: 5 words, size at 0, is_outgoing at 8, packet_type at 12, message_type at 16, compress at 20, data at 24);
+layout!(sockline_io_handlers: 21 words, size at 0, on_connection at 8, on_disconnect at 48, on_request at 88, on_room at 136, on_server_closed at 144, on_server_side_emit at 152, on_packet at 160);
 layout!(sockline_io_manager_options: 26 words, size at 0, options at 8, transports at 40, reconnection at 120, timeout_ms at 160, send_buffer at 192, custom_parser at 200);
 layout!(sockline_io_socket_options: 6 words, size at 0, auth at 8, ack_timeout_ms at 40);
 layout!(sockline_io_connect_error: 6 words, size at 0, message at 8, data at 24, error at 40);
 layout!(sockline_io_client_handlers: 8 words, size at 0, on_connect at 8, on_event at 24, on_auth at 48, on_freed at 56);
-layout!(sockline_io_manager_handlers: 14 words, size at 0, on_open at 8, on_reconnect at 72, on_drain at 96, on_freed at 104);
+layout!(sockline_io_manager_handlers: 15 words, size at 0, on_open at 8, on_reconnect at 72, on_drain at 96, on_freed at 104, on_packet at 112);
 layout!(sockline_redis_options: 33 words, size at 0, url at 8, mode at 24, key at 32, publish_on_specific_response_channel at 56, stream_name at 72, session_key_prefix at 112, ca_file at 128, insecure at 176, max_queued at 200, channel at 208, sentinel_user at 224, sentinel_tls at 256);
 layout!(sockline_redis_handlers: 6 words, size at 0, on_error at 8, on_closed at 32, on_freed at 40);
 layout!(sockline_emitter_target: 9 words, size at 0, nsp at 8, rooms at 24, except at 40, compress at 64);

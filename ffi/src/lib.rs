@@ -10,16 +10,19 @@
 
 mod abi;
 mod guard;
+mod kept;
 #[cfg(target_pointer_width = "64")]
 mod layout;
 mod pulled;
 
 pub mod client;
+pub mod dial;
 pub mod elsewhere;
 pub mod event_loop;
 pub mod handlers;
 pub mod io;
 pub mod log;
+pub mod lookup;
 pub mod metrics;
 pub mod queue;
 pub mod reconnect;

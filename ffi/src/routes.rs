@@ -91,17 +91,8 @@ pub unsafe extern "C" fn sockline_respond(
     body_len: usize,
 ) -> sockline_status {
     guard(|| {
-        let in_range = u16::try_from(status)
-            .ok()
-            .filter(|status| (200..1000).contains(status));
-        let answer = HttpAnswer {
-            status: in_range
-                .ok_or_else(|| invalid(format!("{status} is not an HTTP status from 200 to 999")))?,
-            // SAFETY: the header asks for readable headers and a readable body.
-            headers: unsafe { crate::abi::headers(headers, header_count) }?,
-            // SAFETY: as above.
-            body: unsafe { bytes(body, body_len) }?.to_vec(),
-        };
+        // SAFETY: the header asks for readable headers and a readable body.
+        let answer = unsafe { read_answer(status, headers, header_count, body, body_len) }?;
         Exchange::from_raw(exchange)?.respond(answer);
         Ok(OK)
     })
@@ -114,6 +105,27 @@ pub extern "C" fn sockline_pass(exchange: sockline_exchange) -> sockline_status 
     guard(|| {
         Exchange::from_raw(exchange)?.pass_kept();
         Ok(OK)
+    })
+}
+
+/// # Safety
+/// `headers` points to `header_count` readable headers, and `body` to `body_len` readable bytes.
+pub(crate) unsafe fn read_answer(
+    status: i32,
+    headers: *const sockline_header,
+    header_count: usize,
+    body: *const c_void,
+    body_len: usize,
+) -> Result<HttpAnswer> {
+    let in_range = u16::try_from(status)
+        .ok()
+        .filter(|status| (200..1000).contains(status));
+    Ok(HttpAnswer {
+        status: in_range.ok_or_else(|| invalid(format!("{status} is not an HTTP status from 200 to 999")))?,
+        // SAFETY: the caller's promise.
+        headers: unsafe { crate::abi::headers(headers, header_count) }?,
+        // SAFETY: as above.
+        body: unsafe { bytes(body, body_len) }?.to_vec(),
     })
 }
 

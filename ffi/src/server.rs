@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sockline::{
-    Address, Compression, EventQueue, GivenSocket, Handler, Result, Server, ServerHandler, ServerOptions,
-    Settings,
+    Address, Compression, EventQueue, Handler, Result, Server, ServerHandler, ServerOptions, Settings,
 };
 
 use crate::abi::{
-    Versioned, bytes, copy_out, invalid, optional_string, read_struct, string, strings, text, write_out,
+    Versioned, bytes, copy_out, invalid, optional_string, read_struct, string, strings, take_over, text,
+    write_out,
 };
 use crate::event_loop::{share, sockline_loop};
 use crate::guard::{guard, guard_value};
@@ -344,7 +344,7 @@ unsafe fn read_address(given: &sockline_server_options) -> Result<Address> {
             None if host.starts_with("fd:") && given.port != 0 => {
                 Err(invalid("a descriptor is given beside a port".to_owned()))
             }
-            None if host.starts_with("fd:") => take_over(&host[3..]),
+            None if host.starts_with("fd:") => inherit(&host[3..]),
             None => {
                 let port = u16::try_from(given.port);
                 let port = port.map_err(|_| invalid(format!("there is no port {}", given.port)))?;
@@ -356,12 +356,9 @@ unsafe fn read_address(given: &sockline_server_options) -> Result<Address> {
 
 /// # Safety
 /// The descriptor is the library's from now on.
-unsafe fn take_over(descriptor: &str) -> Result<Address> {
+unsafe fn inherit(descriptor: &str) -> Result<Address> {
     let number = descriptor.parse();
     let number = number.map_err(|_| invalid(format!("there is no descriptor {descriptor:?}")))?;
     // SAFETY: the caller's promise.
-    let taken = unsafe { GivenSocket::take(number) };
-    let taken =
-        taken.map_err(|error| invalid(format!("descriptor {number} can't be taken over: {error}")))?;
-    Ok(Address::Sockets(vec![taken]))
+    Ok(Address::Sockets(vec![unsafe { take_over(number) }?]))
 }

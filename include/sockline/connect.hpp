@@ -49,9 +49,25 @@ struct RawOptions {
         raw.cookie_count = cookies.size();
         raw.reconnect = given.reconnect ? &*given.reconnect : nullptr;
         raw.keep_request = given.keep_request;
+        if (given.dial) {
+            on_dial = std::make_unique<OnDial>(given.dial);
+            dial = borrow(on_dial.get());
+            raw.dial = &dial;
+        }
+        if (given.lookup) {
+            on_lookup = std::make_unique<OnLookup>(given.lookup);
+            lookup = borrow(on_lookup.get());
+            raw.lookup = &lookup;
+        }
     }
     RawOptions(const RawOptions &) = delete;
     RawOptions &operator=(const RawOptions &) = delete;
+
+    /// The call that was given them has succeeded: on_freed frees what is called, and may have done so already.
+    void taken() noexcept {
+        on_dial.release();
+        on_lookup.release();
+    }
 
     sockline_options raw = SOCKLINE_OPTIONS_INIT;
 
@@ -59,6 +75,10 @@ private:
     std::vector<sockline_string> subprotocols;
     std::vector<sockline_header> headers, cookies;
     sockline_settings settings;
+    std::unique_ptr<const OnDial> on_dial;
+    std::unique_ptr<const OnLookup> on_lookup;
+    sockline_dial dial = SOCKLINE_DIAL_INIT;
+    sockline_lookup lookup = SOCKLINE_LOOKUP_INIT;
 };
 
 /// With handlers, or with a queue.
@@ -68,6 +88,7 @@ inline WebSocket connect(sockline_loop *loop, const std::string &url, const Opti
     raw.raw.queue = queue;
     sockline_ws ws = 0;
     check(sockline_connect(loop, url.c_str(), &raw.raw, handlers, user_data, &ws));
+    raw.taken();
     return WebSocket(ws);
 }
 

@@ -81,6 +81,13 @@ public:
     void set_reconnection(bool enabled) const { detail::check(sockline_io_manager_set_reconnection(raw_, enabled ? 1 : 0)); }
     /// One of enum sockline_io_transport, 0 without a connection.
     int transport() const noexcept { return sockline_io_manager_transport(raw_); }
+    /// Sends a message of Engine.IO as it is, which a server of Socket.IO takes for a packet of that. compress: by its length, if nothing is
+    /// said. False: it was accepted, but wait for on_drain before sending more.
+    bool send_message(std::string_view text) const { return send_message(SOCKLINE_TEXT, text); }
+    bool send_message(sockline_message_type type, std::string_view data, std::optional<bool> compress = {}) const {
+        return detail::check(sockline_io_manager_send_message(raw_, type, data.data(), data.size(),
+                                                              detail::position(compress))) == SOCKLINE_OK;
+    }
     std::uint64_t buffered_amount() const noexcept { return sockline_io_manager_buffered_amount(raw_); }
 
 protected:
@@ -178,6 +185,8 @@ struct ManagerHandlers {
     std::function<void(ManagerHandle, const Error &)> on_reconnect_error;
     std::function<void(ManagerHandle)> on_reconnect_failed;
     std::function<void(ManagerHandle)> on_drain;
+    /// Of Engine.IO; it costs a copy of each.
+    std::function<void(ManagerHandle, const sockline_io_engine_packet &)> on_packet;
 };
 
 namespace detail {
@@ -235,13 +244,14 @@ template <auto Member, typename... Given> struct Told {
 
 private:
     static Error converted(const sockline_error_event *error) { return Error(*error); }
+    static const sockline_io_engine_packet &converted(const sockline_io_engine_packet *packet) { return *packet; }
     static sockline_io_client_reason converted(std::int32_t reason) { return static_cast<sockline_io_client_reason>(reason); }
     static std::string_view converted(sockline_string text) { return view(text); }
     static std::uint32_t converted(std::uint32_t number) { return number; }
     static std::uint64_t converted(std::uint64_t number) { return number; }
 };
 
-inline sockline_io_manager_handlers manager_callbacks() noexcept {
+inline sockline_io_manager_handlers manager_callbacks(const ManagerHandlers &handlers) noexcept {
     using Failure = const sockline_error_event *;
     sockline_io_manager_handlers out = SOCKLINE_IO_MANAGER_HANDLERS_INIT;
     out.on_open = Told<&ManagerHandlers::on_open>::call;
@@ -256,6 +266,7 @@ inline sockline_io_manager_handlers manager_callbacks() noexcept {
     out.on_reconnect_error = Told<&ManagerHandlers::on_reconnect_error, Failure>::call;
     out.on_reconnect_failed = Told<&ManagerHandlers::on_reconnect_failed>::call;
     out.on_drain = Told<&ManagerHandlers::on_drain>::call;
+    if (handlers.on_packet) out.on_packet = Told<&ManagerHandlers::on_packet, const sockline_io_engine_packet *>::call;
     out.on_freed = [](sockline_io_manager, void *user_data) { delete static_cast<ManagerHandlers *>(user_data); };
     return out;
 }
@@ -368,16 +379,18 @@ inline Client::Client(sockline_loop *loop, const std::string &url, ClientHandler
     sockline_io_manager_options raw = detail::borrow(options, connection.raw, query);
     sockline_io_socket_options of_socket = detail::borrow(socket_options, *kept);
     detail::check(sockline_io_connect(loop, url.c_str(), &raw, &of_socket, &callbacks, kept.get(), &raw_));
+    connection.taken();
     kept.release(); // on_freed frees them
 }
 
 inline Manager::Manager(sockline_loop *loop, const std::string &url, const ManagerOptions &options, ManagerHandlers handlers) {
     auto kept = std::make_unique<ManagerHandlers>(std::move(handlers));
-    sockline_io_manager_handlers callbacks = detail::manager_callbacks();
+    sockline_io_manager_handlers callbacks = detail::manager_callbacks(*kept);
     sockline::detail::RawOptions connection(options.connection);
     std::vector<sockline_header> query = detail::borrow(options.query);
     sockline_io_manager_options raw = detail::borrow(options, connection.raw, query);
     detail::check(sockline_io_manager_new(loop, url.c_str(), &raw, &callbacks, kept.get(), &raw_));
+    connection.taken();
     kept.release(); // on_freed frees them
 }
 

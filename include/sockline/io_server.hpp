@@ -107,8 +107,17 @@ public:
     explicit RequestQuestion(sockline_io_question raw) noexcept : raw_(raw) {}
 
     void allow() const { detail::check(sockline_io_answer_request(raw_, 1, {})); }
+    /// With a session id of the application's, which nobody can guess, in place of a random one.
+    void allow_as(std::string_view session_id) const {
+        detail::check(sockline_io_allow_request_as(raw_, detail::borrow(session_id)));
+    }
     void deny(std::string_view message = {}) const {
         detail::check(sockline_io_answer_request(raw_, 0, detail::borrow(message)));
+    }
+    /// Answers in place of the engine.
+    void respond(int status, std::string_view body = {}, const Headers &headers = {}) const {
+        std::vector<sockline_header> raw = detail::borrow(headers);
+        detail::check(sockline_io_respond(raw_, status, raw.data(), raw.size(), body.data(), body.size()));
     }
 
 private:
@@ -140,6 +149,8 @@ struct ServerHandlers {
     std::function<void(Namespace, sockline_io_room_event, std::string_view room, std::string_view id)> on_room;
     /// Another server of the cluster, or an emitter, says something; event.ack takes one JSON value.
     std::function<void(Namespace, const Event &)> on_server_side_emit;
+    /// Of Engine.IO; it costs a copy of each that is sent.
+    std::function<void(std::string_view session_id, const sockline_io_engine_packet &)> on_packet;
     /// The last of them.
     std::function<void()> on_server_closed;
 };
@@ -246,6 +257,10 @@ inline void set_questions(sockline_io_handlers &out, const ServerHandlers &handl
                 for (const auto &[name, value] : server(user_data).on_headers(*request, is_initial != 0))
                     check(sockline_io_add_header(headers, borrow(std::string_view(name)), borrow(std::string_view(value))));
             });
+        };
+    if (handlers.on_packet)
+        out.on_packet = [](sockline_string session_id, const sockline_io_engine_packet *packet, void *user_data) {
+            contain("on_packet", [&] { server(user_data).on_packet(view(session_id), *packet); });
         };
     if (handlers.on_room)
         out.on_room = [](sockline_io_namespace raw, std::int32_t event, sockline_string room, sockline_string id,
@@ -357,6 +372,16 @@ public:
     /// Closes one client's session, by the id of Socket::session_id; its sockets are disconnected with "forced close".
     void close_session(std::string_view session_id, bool discard = false) const {
         detail::check(sockline_io_server_close_session(raw_, detail::borrow(session_id), discard ? 1 : 0));
+    }
+    /// Sends a message of Engine.IO as it is, which a client of Socket.IO takes for a packet of that; by the id of Socket::session_id.
+    /// compress: by its length, if nothing is said. False: it was accepted, but wait for on_drain before sending more; or it was dropped.
+    bool send_to_session(std::string_view session_id, std::string_view text) const {
+        return send_to_session(session_id, SOCKLINE_TEXT, text);
+    }
+    bool send_to_session(std::string_view session_id, sockline_message_type type, std::string_view data,
+                         std::optional<bool> compress = {}) const {
+        return detail::check(sockline_io_server_send_to_session(raw_, detail::borrow(session_id), type, data.data(), data.size(),
+                                                                detail::position(compress))) == SOCKLINE_OK;
     }
     /// Disconnects all sockets with "server shutting down"; on_server_closed follows.
     void close() const { detail::check(sockline_io_server_close(raw_)); }

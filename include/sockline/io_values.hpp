@@ -169,10 +169,13 @@ inline Event event(const sockline_io_event &event, Ack::Send send) noexcept {
             Ack(event.ack, send)};
 }
 
+/// A switch as C has them, with 0 where nothing is said.
+inline std::int32_t position(std::optional<bool> given) noexcept { return !given ? 0 : *given ? 1 : -1; }
+
 inline sockline_io_emit_options raw(const EmitOptions &options) noexcept {
     sockline_io_emit_options out = SOCKLINE_IO_EMIT_OPTIONS_INIT;
     out.is_volatile = options.is_volatile ? 1 : 0;
-    out.compress = !options.compress ? 0 : *options.compress ? 1 : -1;
+    out.compress = position(options.compress);
     out.timeout_ms = options.timeout_ms;
     return out;
 }

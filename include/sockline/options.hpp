@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "dialing.hpp"
 #include "routes.hpp"
 #include "tls.hpp"
 
@@ -37,6 +38,11 @@ struct Options {
     std::optional<sockline_reconnect> reconnect;
     /// For WebSocket::sent_header and sent_headers.
     bool keep_request = false;
+    /// Makes each connection in place of the library. What it holds is destroyed with a copy of it that the library has, on any thread,
+    /// and must not call the library then; that of lookup neither.
+    OnDial dial;
+    /// Looks names up in place of the system's resolver.
+    OnLookup lookup;
 };
 
 /// How to listen: the fields of sockline_server_options, with C++'s strings. 0 means the default.

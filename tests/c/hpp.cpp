@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -363,6 +365,86 @@ void requests_are_answered_by_routes() {
     CHECK(kept.expired()); // with the server
 }
 
+int connected_to(std::uint16_t port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(connect(descriptor, reinterpret_cast<const sockaddr *>(&address), sizeof address) == 0);
+    return descriptor;
+}
+
+void connections_are_made_by_the_application() {
+    auto counted = std::make_shared<int>(0);
+    {
+        sockline::Loop loop;
+        std::string failure;
+        std::optional<sockline::Dialing> owed;
+        bool is_open = false;
+        sockline::Server server = listen_here(loop, {});
+        sockline::Options options;
+        options.dial = [&, counted](const sockline::Dialing &dialing) {
+            CHECK(dialing.host() == "no.such.host.invalid" && dialing.is_secure());
+            if (dialing.port() == 1) throw std::runtime_error("an accident");
+            if (dialing.port() == 2) return dialing.failed("not today");
+            owed = dialing;
+        };
+        auto connect = [&](int port) {
+            sockline::Handlers handlers;
+            handlers.on_open = [&](sockline::WebSocket) { is_open = true; };
+            handlers.on_error = [&](sockline::WebSocket, const sockline::Error &error) { failure = error.what(); };
+            return sockline::connect(loop, "wss://no.such.host.invalid:" + std::to_string(port), std::move(handlers), options);
+        };
+        connect(1);
+        until(loop, [&] { return failure.find("an exception left dial") != std::string::npos; });
+        connect(2);
+        until(loop, [&] { return failure.find("not today") != std::string::npos; });
+        connect(3);
+        until(loop, [&] { return owed.has_value(); });
+        owed->secured(connected_to(server.port()));
+        until(loop, [&] { return is_open; });
+        try {
+            owed->connected(connected_to(server.port()));
+            CHECK(false);
+        } catch (const sockline::Error &error) {
+            CHECK(error.status() == SOCKLINE_ERR_ALREADY_ANSWERED);
+        }
+        options.lookup = [counted](const std::string &) { return std::vector<std::string>(); };
+        try {
+            connect(4);
+            CHECK(false);
+        } catch (const sockline::Error &error) {
+            CHECK(error.status() == SOCKLINE_ERR_INVALID_ARGUMENT);
+        }
+    }
+    CHECK(counted.use_count() == 1);
+}
+
+void names_are_looked_up_by_the_application() {
+    sockline::Loop loop;
+    std::string failure;
+    bool is_open = false;
+    sockline::Server server = listen_here(loop, {});
+    sockline::Options options;
+    options.lookup = [](const std::string &host) -> std::vector<std::string> {
+        if (host == "throws.test") throw std::runtime_error("never heard of it");
+        return {host == "wrong.test" ? "nowhere" : "127.0.0.1"};
+    };
+    auto connect = [&](const std::string &host) {
+        sockline::Handlers handlers;
+        handlers.on_open = [&](sockline::WebSocket) { is_open = true; };
+        handlers.on_error = [&](sockline::WebSocket, const sockline::Error &error) { failure = error.what(); };
+        sockline::connect(loop, "ws://" + host + ":" + std::to_string(server.port()), std::move(handlers), options);
+    };
+    connect("right.test");
+    until(loop, [&] { return is_open; });
+    connect("throws.test");
+    until(loop, [&] { return failure.find("never heard of it") != std::string::npos; });
+    connect("wrong.test");
+    until(loop, [&] { return failure.find("\"nowhere\" is not an IP address") != std::string::npos; });
+}
+
 void requests_of_another_server_are_answered() {
     auto counted = std::make_shared<int>(0);
     {
@@ -427,4 +509,6 @@ int main() {
     RUN(a_message_tells_what_has_become_of_it);
     RUN(requests_are_answered_by_routes);
     RUN(requests_of_another_server_are_answered);
+    RUN(connections_are_made_by_the_application);
+    RUN(names_are_looked_up_by_the_application);
 }

@@ -272,6 +272,56 @@ void an_exception_disconnects_its_socket_and_is_logged() {
     CHECK(log.find("an exception left an answer's callback: not a std::exception") != std::string::npos);
 }
 
+// Below Socket.IO: ids of the application's, an answer in place of the engine's, packets, and messages of one's own.
+void sessions_are_the_application_s() {
+    std::string packets, seen, said, heard, answer;
+    bool answers_itself = false;
+    sockline::Loop loop;
+    io::ServerHandlers serving;
+    serving.on_request = [&](io::RequestQuestion question, const io::Handshake &) {
+        if (answers_itself) return question.respond(503, "later", {{"Retry-After", "7"}});
+        question.allow_as("my-id");
+    };
+    serving.on_packet = [&](std::string_view id, const sockline_io_engine_packet &packet) {
+        CHECK(id == "my-id");
+        if (packet.is_outgoing && packet.packet_type == SOCKLINE_IO_ENGINE_MESSAGE)
+            packets += std::string(static_cast<const char *>(packet.data.data), packet.data.len) + ";";
+    };
+    serving.events["own"] = [&](io::Socket, const io::Event &event) { said = event.args; };
+    Site site(loop, std::move(serving));
+    io::ManagerHandlers managing;
+    managing.on_packet = [&](io::ManagerHandle, const sockline_io_engine_packet &packet) {
+        if (!packet.is_outgoing) seen += std::to_string(packet.packet_type) + " ";
+    };
+    io::ManagerOptions options;
+    options.transports = SOCKLINE_IO_WEBSOCKET;
+    io::Manager manager(loop, site.url(), options, std::move(managing));
+    io::ClientHandlers handlers;
+    handlers.on_event = [&](io::ClientSocket, const io::Event &event) { heard = event.name; };
+    io::Client client = manager.socket("/", std::move(handlers));
+    until(loop, [&] { return client.connected(); });
+    CHECK(site.server.send_to_session("my-id", "2[\"hello\"]") && site.server.send_to_session("my-id", SOCKLINE_TEXT, "2[\"bye\"]", false));
+    until(loop, [&] { return heard == "bye" && packets.find("2[\"hello\"];2[\"bye\"];") != std::string::npos; });
+    CHECK(seen == "4 4 4 ");
+    CHECK(manager.send_message("2[\"own\",7]"));
+    until(loop, [&] { return said == "7"; });
+    try {
+        site.server.send_to_session("nobody", "2[]");
+        CHECK(false);
+    } catch (const sockline::Error &error) {
+        CHECK(error.status() == SOCKLINE_ERR_CLOSED);
+    }
+    answers_itself = true;
+    io::ManagerHandlers refused;
+    refused.on_error = [&](io::ManagerHandle, const sockline::Error &error) {
+        answer = std::to_string(error.response().status) + error.response().body;
+    };
+    options.reconnection = false;
+    io::Manager other(loop, site.url(), options, std::move(refused));
+    other.open();
+    until(loop, [&] { return answer == "503later"; });
+}
+
 // What handlers and answers hold is let go, in whichever order their owners end.
 void callbacks_are_freed_with_what_they_belong_to() {
     for (int order = 0; order < 3; order++) {
@@ -290,7 +340,9 @@ void callbacks_are_freed_with_what_they_belong_to() {
             site = std::make_unique<Site>(loop, std::move(serving));
             io::ManagerHandlers managing;
             managing.on_open = [counted](io::ManagerHandle) { *counted += 10; };
-            io::Manager manager(loop, site->url(), {}, std::move(managing));
+            io::ManagerOptions options;
+            options.connection.lookup = [counted](const std::string &) { return std::vector<std::string>(); };
+            io::Manager manager(loop, site->url(), options, std::move(managing));
             io::ClientHandlers handlers;
             handlers.on_connect = [counted](io::ClientSocket) {};
             clients.push_back(manager.socket("/", std::move(handlers)));
@@ -320,5 +372,6 @@ int main() {
     RUN(a_session_is_closed);
     RUN(failed_calls_throw);
     RUN(an_exception_disconnects_its_socket_and_is_logged);
+    RUN(sessions_are_the_application_s);
     RUN(callbacks_are_freed_with_what_they_belong_to);
 }

@@ -13,6 +13,7 @@ use super::client_handlers::{
 use super::client_options::{
     read_manager_options, read_socket_options, sockline_io_manager_options, sockline_io_socket_options,
 };
+use super::packets::read_message;
 use super::socket::{read_emit_options, sockline_io_emit_options};
 use super::types::{
     sockline_io_ack, sockline_io_client, sockline_io_manager, sockline_io_question, transport_number,
@@ -21,6 +22,7 @@ use crate::abi::{copy_out, invalid, read_struct, string, write_out};
 use crate::client::read_url;
 use crate::event_loop::{share, sockline_loop};
 use crate::guard::{guard, guard_value};
+use crate::settings::optional_switch;
 use crate::status::{OK, sockline_status};
 use crate::types::{sockline_bytes, sockline_string};
 use crate::websocket::sent_status;
@@ -47,7 +49,7 @@ pub unsafe extern "C" fn sockline_io_manager_new(
         // with what they point to.
         unsafe {
             write_out(manager, 0);
-            let (options, written) = read_manager_options(options)?;
+            let (options, keeps) = read_manager_options(options)?;
             let handler = read_manager_handlers(handlers, user_data)?;
             let on_loop = share(r#loop);
             let on_loop = on_loop.as_ref().map(|on_loop| on_loop.inner());
@@ -56,7 +58,7 @@ pub unsafe extern "C" fn sockline_io_manager_new(
             if let Some(handler) = handler {
                 handler.belongs_to(&made);
             }
-            written.taken();
+            keeps.taken();
             made.keep();
             write_out(manager, made.raw());
         }
@@ -113,6 +115,29 @@ pub extern "C" fn sockline_io_manager_close(manager: sockline_io_manager) -> soc
     guard(|| {
         Manager::from_raw(manager)?.close();
         Ok(OK)
+    })
+}
+
+/// Sends a message of Engine.IO over the manager's present connection as it is (engine.send): between the packets of Socket.IO,
+/// and a server of that takes it for one. message_type: one of enum sockline_message_type. data: len bytes, copied. compress: 1,
+/// or -1 for not, or 0 for by its length.
+///
+/// Returns SOCKLINE_OK or SOCKLINE_OVER_MARK. Errors: SOCKLINE_ERR_NOT_OPEN without a connection, SOCKLINE_ERR_OUTBOX_FULL,
+/// SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_INVALID_UTF8, SOCKLINE_ERR_CLOSED, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_io_manager_send_message(
+    manager: sockline_io_manager,
+    message_type: i32,
+    data: *const c_void,
+    len: usize,
+    compress: i32,
+) -> sockline_status {
+    guard(|| {
+        // SAFETY: the header asks for readable data.
+        let message = unsafe { read_message(message_type, data, len) }?;
+        let compress = optional_switch("compress", compress.into())?;
+        let sent = Manager::from_raw(manager)?.send_message(message, compress)?;
+        Ok(sent_status(sent))
     })
 }
 
@@ -175,7 +200,7 @@ pub unsafe extern "C" fn sockline_io_connect(
         unsafe {
             write_out(socket, 0);
             let handlers = read_struct(handlers)?.ok_or_else(|| invalid("handlers is NULL".to_owned()))?;
-            let (options, written) = read_manager_options(options)?;
+            let (options, keeps) = read_manager_options(options)?;
             let socket_options = read_socket_options(socket_options, user_data as usize)?;
             let on_loop = share(r#loop);
             let on_loop = on_loop.as_ref().map(|on_loop| on_loop.inner());
@@ -183,7 +208,7 @@ pub unsafe extern "C" fn sockline_io_connect(
             let made =
                 sockline::io::connect(on_loop, read_url(url)?, options, socket_options, handler.clone())?;
             handler.belongs_to(&made);
-            written.taken();
+            keeps.taken();
             made.keep();
             write_out(socket, made.raw());
         }

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sockline::io::{
     AckResult, AuthQuestion, ClientAck, ClientEvent, ClientHandler, ClientReason, ClientSocket, ConnectError,
-    Manager, ManagerHandler,
+    EnginePacket, Manager, ManagerHandler,
 };
 use sockline::{Error, Result};
 
 use super::attachments;
 use super::handlers::{sockline_io_ack_event, sockline_io_event, with_ack};
+use super::packets::{sockline_io_engine_packet, with_packet};
 use super::types::{sockline_io_client, sockline_io_manager, sockline_io_question};
 use crate::abi::{Versioned, read_struct};
 use crate::handlers::{ErrorParts, sockline_error_event};
@@ -169,6 +170,15 @@ pub struct sockline_io_manager_handlers {
     /// The manager and all its sockets were freed, and their connection has ended: no other callback of this manager follows.
     /// It comes on any thread; user_data may be freed.
     pub on_freed: Option<unsafe extern "C" fn(manager: sockline_io_manager, user_data: *mut c_void)>,
+    /// An Engine.IO packet of the connection came (packet), or is on its way out (packetCreate): a message, a ping or a pong. For
+    /// watching; it costs a copy of each. Borrowed.
+    pub on_packet: Option<
+        unsafe extern "C" fn(
+            manager: sockline_io_manager,
+            packet: *const sockline_io_engine_packet,
+            user_data: *mut c_void,
+        ),
+    >,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are a number and no functions.
@@ -327,6 +337,7 @@ impl Managing {
     /// Says whose handler this is: of a manager that could not be made, there is nothing to be told.
     pub(super) fn belongs_to(&self, manager: &Manager) {
         self.manager.store(manager.raw(), Ordering::Relaxed);
+        manager.set_packet_events(self.handlers.on_packet.is_some());
     }
 
     fn tell(&self, call: Plain, manager: &Manager) {
@@ -379,6 +390,15 @@ impl ManagerHandler for Managing {
 
     fn on_ping(&self, manager: &Manager) {
         self.tell(self.handlers.on_ping, manager);
+    }
+
+    fn on_packet(&self, manager: &Manager, packet: &EnginePacket<'_>) {
+        if let Some(call) = self.handlers.on_packet {
+            // SAFETY: as said above.
+            with_packet(packet, |packet| unsafe {
+                call(manager.raw(), packet, self.user_data as *mut c_void)
+            });
+        }
     }
 
     fn on_upgrade(&self, manager: &Manager) {

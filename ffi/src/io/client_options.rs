@@ -5,10 +5,11 @@ use std::time::Duration;
 use sockline::Result;
 use sockline::io::{Auth, ManagerOptions, Reconnection, SocketOptions};
 
-use super::custom_parser::{Given, sockline_io_custom_parser};
+use super::custom_parser::{read_parser, sockline_io_custom_parser};
 use super::options::{millis, parser, transports};
 use crate::abi::{Versioned, headers, invalid, optional_string, read_struct, string};
 use crate::client::{client_options, sockline_options};
+use crate::kept::Given;
 use crate::settings::{SOCKLINE_UNLIMITED, limit, switch};
 use crate::types::{sockline_header, sockline_string};
 
@@ -19,8 +20,8 @@ use crate::types::{sockline_header, sockline_string};
 pub struct sockline_io_manager_options {
     /// sizeof(sockline_io_manager_options), as the INIT macro sets it.
     pub size: usize,
-    /// How its connections are made, polling's too: headers, cookies, TLS, proxy, this side's address, limits of messages (a
-    /// polling answer counts as one), compression of WebSocket messages, subprotocols. queue, reconnect and max_redirects of it
+    /// How its connections are made, polling's too: headers, cookies, TLS, proxy, this side's address, dial, lookup, limits of
+    /// messages (a polling answer counts as one), compression of WebSocket messages, subprotocols. queue, reconnect and max_redirects of it
     /// are not used. Default: NULL.
     pub options: *const sockline_options,
     /// The path that the server answers at. Default: /socket.io.
@@ -109,16 +110,16 @@ pub(super) unsafe fn read_manager_options(
     // SAFETY: the caller's promise covers the struct and all that it points to.
     unsafe {
         let Some(given) = read_struct(given)? else {
-            return Ok((defaults, Given::NONE));
+            return Ok((defaults, Given::default()));
         };
-        let written = Given::read(given.custom_parser)?;
+        let mut keeps = Given::default();
         let mut transports = transports(given.transports, defaults.transports)?;
         if given.websocket_first != 0 {
             transports.reverse();
         }
         let options = ManagerOptions {
             client: match read_struct(given.options)? {
-                Some(given) => client_options(&given)?,
+                Some(given) => client_options(&given, &mut keeps)?,
                 None => defaults.client,
             },
             path: optional_string(given.path)?.unwrap_or(defaults.path),
@@ -137,12 +138,12 @@ pub(super) unsafe fn read_manager_options(
                 millis => optional_millis(millis),
             },
             auto_connect: switch("auto_connect", given.auto_connect, true)?,
-            parser: written.kind(parser(given.parser)?),
+            parser: read_parser(given.custom_parser, parser(given.parser)?, &mut keeps)?,
             max_attachments: limit(given.max_attachments, defaults.max_attachments, usize::MAX),
             send_buffer: limit(given.send_buffer, defaults.send_buffer, 0),
             ..defaults
         };
-        Ok((options, written))
+        Ok((options, keeps))
     }
 }
 

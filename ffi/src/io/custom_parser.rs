@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use sockline::Result;
 use sockline::io::{Parser, ParserKind};
@@ -13,8 +12,10 @@ use sockline::socketio::{
 };
 
 use super::attachments;
-use crate::abi::{Versioned, bytes, invalid, read_struct, string, text};
+use super::packets::read_message;
+use crate::abi::{Versioned, invalid, read_struct, string};
 use crate::guard::guard;
+use crate::kept::{Given, UserData};
 use crate::status::{OK, sockline_status};
 use crate::types::{sockline_bytes, sockline_message_type, sockline_string};
 
@@ -139,70 +140,43 @@ pub unsafe extern "C" fn sockline_io_add_message(
     data: *const c_void,
     len: usize,
 ) -> sockline_status {
-    const TEXT: i32 = sockline_message_type::SOCKLINE_TEXT as i32;
-    const BINARY: i32 = sockline_message_type::SOCKLINE_BINARY as i32;
     guard(|| {
         // SAFETY: the header asks for what encode was given, which nobody else uses until it returns.
         let messages = unsafe { messages.as_mut() }.ok_or_else(|| invalid("messages is NULL".to_owned()))?;
-        match message_type {
-            // SAFETY: the header asks for readable data.
-            TEXT => messages.0.push_text(unsafe { text(data, len) }?),
-            // SAFETY: as above.
-            BINARY => messages.0.push_binary(unsafe { bytes(data, len) }?),
-            other => {
-                return Err(invalid(format!(
-                    "{other} is not one of enum sockline_message_type"
-                )));
-            }
+        // SAFETY: the header asks for readable data.
+        match unsafe { read_message(message_type, data, len) }? {
+            Data::Text(text) => messages.0.push_text(text),
+            Data::Binary(data) => messages.0.push_binary(data),
         }
         Ok(OK)
     })
 }
 
-/// The parser of a server or manager that is being made; nothing if C has none of its own.
-pub(super) struct Given(Option<Arc<Written>>);
-
-impl Given {
-    pub(super) const NONE: Given = Given(None);
-
-    /// # Safety
-    /// `given` is NULL or a struct as long as its size says.
-    pub(super) unsafe fn read(given: *const sockline_io_custom_parser) -> Result<Given> {
-        // SAFETY: the caller's promise is the same.
-        let Some(given) = (unsafe { read_struct(given) })? else {
-            return Ok(Given(None));
-        };
-        let (Some(encode), Some(decode)) = (given.encode, given.decode) else {
-            return Err(invalid("a custom parser needs encode and decode".to_owned()));
-        };
-        let functions = Functions {
-            encode,
-            decode,
-            new_decoder: given.new_decoder,
-            free_decoder: given.free_decoder,
-            user_data: given.user_data as usize,
-        };
-        Ok(Given(Some(Arc::new(Written {
-            functions,
-            on_freed: given.on_freed,
-            is_taken: AtomicBool::new(false),
-        }))))
-    }
-
-    /// It, or `otherwise`.
-    pub(super) fn kind(&self, otherwise: ParserKind) -> ParserKind {
-        match &self.0 {
-            Some(written) => ParserKind::Custom(Arc::new(Shared(written.clone()))),
-            None => otherwise,
-        }
-    }
-
-    /// The call that was given the parser succeeds: its end is told from now on.
-    pub(super) fn taken(self) {
-        if let Some(written) = &self.0 {
-            written.is_taken.store(true, Ordering::Relaxed);
-        }
-    }
+/// The parser of a server or manager, or `otherwise` if C has none of its own.
+///
+/// # Safety
+/// `given` is NULL or a struct as long as its size says.
+pub(super) unsafe fn read_parser(
+    given: *const sockline_io_custom_parser,
+    otherwise: ParserKind,
+    keeps: &mut Given,
+) -> Result<ParserKind> {
+    // SAFETY: the caller's promise is the same.
+    let Some(given) = (unsafe { read_struct(given) })? else {
+        return Ok(otherwise);
+    };
+    let (Some(encode), Some(decode)) = (given.encode, given.decode) else {
+        return Err(invalid("a custom parser needs encode and decode".to_owned()));
+    };
+    let user_data = UserData::new(given.user_data, given.on_freed);
+    keeps.add(&user_data);
+    Ok(ParserKind::Custom(Arc::new(Shared(Arc::new(Written {
+        encode,
+        decode,
+        new_decoder: given.new_decoder,
+        free_decoder: given.free_decoder,
+        user_data,
+    })))))
 }
 
 type Encode = unsafe extern "C" fn(*const sockline_io_packet, *mut sockline_io_messages, *mut c_void) -> i32;
@@ -216,35 +190,13 @@ type Decode = unsafe extern "C" fn(
     *mut c_void,
 ) -> i32;
 
-#[derive(Clone, Copy)]
-struct Functions {
+/// A parser, kept by its server or manager and by each decoder.
+struct Written {
     encode: Encode,
     decode: Decode,
     new_decoder: Option<unsafe extern "C" fn(*mut c_void) -> *mut c_void>,
     free_decoder: Option<unsafe extern "C" fn(*mut c_void, *mut c_void)>,
-    user_data: usize,
-}
-
-impl Functions {
-    fn user_data(&self) -> *mut c_void {
-        self.user_data as *mut c_void
-    }
-}
-
-/// A parser, kept by its server or manager and by each decoder.
-struct Written {
-    functions: Functions,
-    on_freed: Option<unsafe extern "C" fn(*mut c_void)>,
-    is_taken: AtomicBool,
-}
-
-impl Drop for Written {
-    fn drop(&mut self) {
-        if let (Some(call), true) = (self.on_freed, self.is_taken.load(Ordering::Relaxed)) {
-            // SAFETY: as said below.
-            unsafe { call(self.functions.user_data()) }
-        }
-    }
+    user_data: Arc<UserData>,
 }
 
 struct Shared(Arc<Written>);
@@ -253,7 +205,6 @@ struct Shared(Arc<Written>);
 // described; pointers that they get are good until they return.
 impl Parser for Shared {
     fn encode(&self, packet: &Outgoing<'_>, out: &mut Encoded) -> std::result::Result<(), ParseError> {
-        let Functions { encode, .. } = self.0.functions;
         let binary = attachments::borrow(packet.attachments);
         let payload = packet
             .payload
@@ -270,7 +221,7 @@ impl Parser for Shared {
         };
         let mut messages = sockline_io_messages(std::mem::take(out));
         // SAFETY: as said above.
-        let status = unsafe { encode(&raw const shown, &raw mut messages, self.0.functions.user_data()) };
+        let status = unsafe { (self.0.encode)(&raw const shown, &raw mut messages, self.0.user_data.get()) };
         *out = messages.0;
         match status {
             ..0 => Err(NOT_ENCODED),
@@ -280,9 +231,11 @@ impl Parser for Shared {
     }
 
     fn decoder(&self) -> Box<dyn ParserDecoder> {
-        let Functions { new_decoder, .. } = self.0.functions;
         // SAFETY: as said above.
-        let state = new_decoder.map(|make| unsafe { make(self.0.functions.user_data()) });
+        let state = self
+            .0
+            .new_decoder
+            .map(|make| unsafe { make(self.0.user_data.get()) });
         Box::new(Decoding {
             parser: self.0.clone(),
             state: state.unwrap_or(std::ptr::null_mut()) as usize,
@@ -298,10 +251,9 @@ struct Decoding {
 
 impl Drop for Decoding {
     fn drop(&mut self) {
-        let functions = &self.parser.functions;
-        if let (Some(free), Some(_)) = (functions.free_decoder, functions.new_decoder) {
+        if let (Some(free), Some(_)) = (self.parser.free_decoder, self.parser.new_decoder) {
             // SAFETY: as said above.
-            unsafe { free(self.state as *mut c_void, functions.user_data()) }
+            unsafe { free(self.state as *mut c_void, self.parser.user_data.get()) }
         }
     }
 }
@@ -322,17 +274,16 @@ impl ParserDecoder for Decoding {
             max_bytes: limits.max_bytes,
         };
         let mut packet = sockline_io_packet::EMPTY;
-        let Functions { decode, .. } = self.parser.functions;
         // SAFETY: as said above.
         let status = unsafe {
-            decode(
+            (self.parser.decode)(
                 self.state as *mut c_void,
                 message_type as i32,
                 data.as_ptr().cast(),
                 data.len(),
                 &raw const shown,
                 &raw mut packet,
-                self.parser.functions.user_data(),
+                self.parser.user_data.get(),
             )
         };
         match status {

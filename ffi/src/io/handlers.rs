@@ -3,15 +3,17 @@
 use std::ffi::c_void;
 
 use sockline::io::{
-    AckResult, BroadcastAcks, ConnectQuestion, ConnectionError, DisconnectReason, Event, Handler, Namespace,
-    NamespaceQuestion, Outgoing, RequestQuestion, RoomEvent, Server, ServerAck, ServerEvent, Socket,
+    AckResult, BroadcastAcks, ConnectQuestion, ConnectionError, DisconnectReason, EnginePacket, Event,
+    Handler, Namespace, NamespaceQuestion, Outgoing, RequestQuestion, RoomEvent, Server, ServerAck,
+    ServerEvent, Socket,
 };
 
 use sockline::http::Request;
 
 use super::attachments;
 use super::cluster::with_responses;
-use super::request::{RequestLists, sockline_io_request};
+use super::packets::{sockline_io_engine_packet, with_packet};
+use super::request::{RequestLists, sockline_io_connection_error, sockline_io_request, with_refused};
 use super::types::{
     outcome_number, sockline_io_ack, sockline_io_namespace, sockline_io_question, sockline_io_room_event,
     sockline_io_server, sockline_io_socket,
@@ -20,7 +22,7 @@ use crate::abi::{Versioned, string};
 use crate::guard::guard;
 use crate::routes::{RequestParts, sockline_http_request};
 use crate::status::{OK, sockline_status};
-use crate::types::{sockline_bytes, sockline_header, sockline_string};
+use crate::types::{sockline_bytes, sockline_string};
 
 /// An event that came; borrowed until the callback returns.
 #[repr(C)]
@@ -91,25 +93,6 @@ pub struct sockline_io_broadcast_ack_event {
     pub expected: usize,
     /// 1 if the time was up before all had answered.
     pub timed_out: i64,
-}
-
-/// A request that was refused; borrowed until the callback returns.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-pub struct sockline_io_connection_error {
-    /// The size of this struct in the library that is running.
-    pub size: usize,
-    /// The number of the error in the protocol of Engine.IO, 0 to 5.
-    pub code: i64,
-    /// Its message, such as "Session ID unknown".
-    pub message: sockline_string,
-    /// What exactly was wrong: names and values, with the official names, context_count of them. One called name, such as
-    /// TRANSPORT_MISMATCH, comes first if there is one.
-    pub context: *const sockline_header,
-    /// How many those are.
-    pub context_count: usize,
-    /// The request.
-    pub request: *const sockline_io_request,
 }
 
 /// Response headers that are about to be sent, for sockline_io_add_header; borrowed until on_headers returns.
@@ -210,8 +193,8 @@ pub struct sockline_io_handlers {
     >,
     /// A namespace was made, by sockline_io_of or for a client. Not told of "/".
     pub on_new_namespace: Option<unsafe extern "C" fn(nsp: sockline_io_namespace, user_data: *mut c_void)>,
-    /// A new session is asked for (allowRequest). Answer with sockline_io_answer_request, here or later from any thread. request
-    /// is borrowed. NULL allows.
+    /// A new session is asked for (allowRequest). Answer with sockline_io_answer_request, sockline_io_allow_request_as or
+    /// sockline_io_respond, here or later from any thread. request is borrowed. NULL allows.
     pub on_request: Option<
         unsafe extern "C" fn(
             question: sockline_io_question,
@@ -272,6 +255,16 @@ pub struct sockline_io_handlers {
         unsafe extern "C" fn(
             nsp: sockline_io_namespace,
             event: *const sockline_io_event,
+            user_data: *mut c_void,
+        ),
+    >,
+    /// An Engine.IO packet of a client's session: one that came (packet), or one that is on its way out (packetCreate), which is
+    /// a message, a ping or a pong. For watching, on the thread of the session's sockets; it costs a copy of each packet that is
+    /// sent. session_id: as sockline_io_socket_session_id writes it. Borrowed.
+    pub on_packet: Option<
+        unsafe extern "C" fn(
+            session_id: sockline_string,
+            packet: *const sockline_io_engine_packet,
             user_data: *mut c_void,
         ),
     >,
@@ -356,30 +349,19 @@ impl Handler for Hearing {
         *headers = lent.0;
     }
 
+    fn on_packet(&self, session_id: &str, packet: &EnginePacket<'_>) {
+        if let Some(call) = self.handlers.on_packet {
+            let id = sockline_string::borrow(session_id.as_bytes());
+            // SAFETY: as said above.
+            with_packet(packet, |packet| unsafe { call(id, packet, self.user_data()) });
+        }
+    }
+
     fn on_connection_error(&self, error: &ConnectionError) {
-        let Some(call) = self.handlers.on_connection_error else {
-            return;
-        };
-        let lists = RequestLists::of(&error.request);
-        let request = lists.request(&error.request);
-        let context: Vec<sockline_header> = error
-            .context
-            .iter()
-            .map(|(name, value)| sockline_header {
-                name: sockline_string::borrow(name.as_bytes()),
-                value: sockline_string::borrow(value.as_bytes()),
-            })
-            .collect();
-        let shown = sockline_io_connection_error {
-            size: size_of::<sockline_io_connection_error>(),
-            code: i64::from(error.code),
-            message: sockline_string::borrow(error.message.as_bytes()),
-            context: context.as_ptr(),
-            context_count: context.len(),
-            request: &raw const request,
-        };
-        // SAFETY: as said above.
-        unsafe { call(&raw const shown, self.user_data()) }
+        if let Some(call) = self.handlers.on_connection_error {
+            // SAFETY: as said above.
+            with_refused(error, |error| unsafe { call(error, self.user_data()) });
+        }
     }
 
     fn on_namespace(&self, question: NamespaceQuestion) {

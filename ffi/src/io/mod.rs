@@ -12,6 +12,7 @@ pub mod emitter;
 pub mod handlers;
 pub mod namespace;
 pub mod options;
+pub mod packets;
 pub mod questions;
 pub mod redis;
 pub mod request;

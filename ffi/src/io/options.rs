@@ -5,10 +5,11 @@ use std::time::Duration;
 use sockline::Result;
 use sockline::io::{Cookie, Cors, ParserKind, Recovery, SameSite, ServerOptions, Transport};
 
-use super::custom_parser::{Given, sockline_io_custom_parser};
+use super::custom_parser::{read_parser, sockline_io_custom_parser};
 use super::redis::{Clustered, sockline_redis};
 use super::types::{sockline_io_parser, sockline_io_transport};
 use crate::abi::{Versioned, invalid, optional_string, read_struct, strings};
+use crate::kept::Given;
 use crate::settings::{SOCKLINE_UNLIMITED, limit, read_settings, sockline_settings, switch, timeout};
 use crate::types::sockline_string;
 
@@ -175,9 +176,9 @@ pub(super) unsafe fn read_options<'a>(
     // SAFETY: the caller's promise covers the struct and all that it points to.
     unsafe {
         let Some(given) = read_struct(given)? else {
-            return Ok((defaults, Taken(Given::NONE, Clustered::NONE)));
+            return Ok((defaults, Taken(Given::default(), Clustered::NONE)));
         };
-        let written = Given::read(given.custom_parser)?;
+        let mut keeps = Given::default();
         let mut clustered = Clustered::read(given.adapter, given.redis)?;
         let options = ServerOptions {
             path: optional_string(given.path)?.unwrap_or(defaults.path),
@@ -207,11 +208,11 @@ pub(super) unsafe fn read_options<'a>(
             )?,
             adapter: clustered.redis.take(),
             forward_requests: switch("forward_requests", given.forward_requests, false)?,
-            parser: written.kind(parser(given.parser)?),
+            parser: read_parser(given.custom_parser, parser(given.parser)?, &mut keeps)?,
             max_attachments: limit(given.max_attachments, defaults.max_attachments, usize::MAX),
             ..defaults
         };
-        Ok((options, Taken(written, clustered)))
+        Ok((options, Taken(keeps, clustered)))
     }
 }
 

@@ -10,6 +10,7 @@ use sockline::{ErrorCode, Result};
 
 use crate::abi::{Versioned, invalid, optional_string, read_struct};
 use crate::guard::{guard, guard_value};
+use crate::kept::UserData;
 use crate::settings::{limit, switch};
 use crate::status::{OK, sockline_status};
 use crate::types::sockline_string;
@@ -166,14 +167,13 @@ pub unsafe extern "C" fn sockline_redis_new(
         let hearing = handlers.map(|handlers| {
             Arc::new(Hearing {
                 handlers,
-                user_data: user_data as usize,
-                is_taken: AtomicBool::new(false),
+                user_data: UserData::new(user_data, handlers.on_freed),
             })
         });
         let events = hearing.clone().map(|hearing| hearing as Arc<dyn RedisEvents>);
         let inner = Redis::new(options, events)?;
         if let Some(hearing) = hearing {
-            hearing.is_taken.store(true, Ordering::Relaxed);
+            hearing.user_data.taken();
         }
         let made = Box::new(sockline_redis {
             inner,
@@ -403,24 +403,7 @@ fn number(given: u64, default: u64) -> u64 {
 /// Tells C how a connection is, which keeps it as long as it has something to tell.
 struct Hearing {
     handlers: sockline_redis_handlers,
-    user_data: usize,
-    /// The call that was given the handlers has succeeded: their end is told.
-    is_taken: AtomicBool,
-}
-
-impl Hearing {
-    fn user_data(&self) -> *mut c_void {
-        self.user_data as *mut c_void
-    }
-}
-
-impl Drop for Hearing {
-    fn drop(&mut self) {
-        if let (Some(call), true) = (self.handlers.on_freed, self.is_taken.load(Ordering::Relaxed)) {
-            // SAFETY: as said below.
-            unsafe { call(self.user_data()) }
-        }
-    }
+    user_data: Arc<UserData>,
 }
 
 // The SAFETY of every call below: the header asks for functions of these types, which take their arguments as
@@ -429,28 +412,28 @@ impl RedisEvents for Hearing {
     fn on_error(&self, error: &AdapterError) {
         if let Some(call) = self.handlers.on_error {
             // SAFETY: as said above.
-            unsafe { call(sockline_string::borrow(error.0.as_bytes()), self.user_data()) }
+            unsafe { call(sockline_string::borrow(error.0.as_bytes()), self.user_data.get()) }
         }
     }
 
     fn on_connected(&self) {
         if let Some(call) = self.handlers.on_connected {
             // SAFETY: as said above.
-            unsafe { call(self.user_data()) }
+            unsafe { call(self.user_data.get()) }
         }
     }
 
     fn on_disconnected(&self, why: &AdapterError) {
         if let Some(call) = self.handlers.on_disconnected {
             // SAFETY: as said above.
-            unsafe { call(sockline_string::borrow(why.0.as_bytes()), self.user_data()) }
+            unsafe { call(sockline_string::borrow(why.0.as_bytes()), self.user_data.get()) }
         }
     }
 
     fn on_closed(&self) {
         if let Some(call) = self.handlers.on_closed {
             // SAFETY: as said above.
-            unsafe { call(self.user_data()) }
+            unsafe { call(self.user_data.get()) }
         }
     }
 }

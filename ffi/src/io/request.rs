@@ -1,8 +1,8 @@
-//! The request that begins a session.
+//! The request that begins a session, and one that was refused.
 
 use std::ffi::CString;
 
-use sockline::io::Handshake;
+use sockline::io::{ConnectionError, Handshake};
 
 use crate::guard::c_text;
 use crate::types::{sockline_header, sockline_string};
@@ -32,6 +32,25 @@ pub struct sockline_io_request {
     pub is_secure: i32,
     /// 1 if it comes from a page of another origin, as its headers say.
     pub is_cross_domain: i32,
+}
+
+/// A request that was refused; borrowed until the callback returns.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct sockline_io_connection_error {
+    /// The size of this struct in the library that is running.
+    pub size: usize,
+    /// The number of the error in the protocol of Engine.IO, 0 to 5.
+    pub code: i64,
+    /// Its message, such as "Session ID unknown".
+    pub message: sockline_string,
+    /// What exactly was wrong: names and values, with the official names, context_count of them. One called name, such as
+    /// TRANSPORT_MISMATCH, comes first if there is one.
+    pub context: *const sockline_header,
+    /// How many those are.
+    pub context_count: usize,
+    /// The request.
+    pub request: *const sockline_io_request,
 }
 
 /// What a request needs memory for while C looks at it.
@@ -73,6 +92,26 @@ impl RequestLists {
             is_cross_domain: i32::from(request.xdomain()),
         }
     }
+}
+
+/// Shows C what was refused.
+pub(super) fn with_refused(error: &ConnectionError, show: impl FnOnce(*const sockline_io_connection_error)) {
+    let lists = RequestLists::of(&error.request);
+    let request = lists.request(&error.request);
+    let context: Vec<_> = error
+        .context
+        .iter()
+        .map(|(name, value)| pair(name, value))
+        .collect();
+    let shown = sockline_io_connection_error {
+        size: size_of::<sockline_io_connection_error>(),
+        code: i64::from(error.code),
+        message: sockline_string::borrow(error.message.as_bytes()),
+        context: context.as_ptr(),
+        context_count: context.len(),
+        request: &raw const request,
+    };
+    show(&raw const shown);
 }
 
 fn pair(name: &str, value: &str) -> sockline_header {

@@ -8,12 +8,15 @@ use sockline::{ErrorCode, Result, Route};
 
 use super::handlers::{Hearing, sockline_io_handlers};
 use super::options::{read_options, sockline_io_server_options};
+use super::packets::read_message;
 use super::types::sockline_io_server;
 use crate::abi::{Versioned, fill_struct, optional_string, read_struct, string, write_out};
 use crate::event_loop::{share, sockline_loop};
 use crate::guard::guard;
+use crate::settings::optional_switch;
 use crate::status::{OK, sockline_status};
 use crate::types::sockline_string;
+use crate::websocket::sent_status;
 
 /// Makes a Socket.IO server, and writes its handle to *server. It hears of clients when it is among those of a listener:
 /// sockline_server_options.io of sockline_listen. So one port can have raw WebSockets, files and Socket.IO.
@@ -38,17 +41,19 @@ pub unsafe extern "C" fn sockline_io_server_new(
             write_out(server, 0);
             let handlers =
                 read_struct(handlers)?.ok_or_else(|| crate::abi::invalid("handlers is NULL".to_owned()))?;
-            let (options, written) = read_options(options)?;
+            let (options, taken) = read_options(options)?;
             let options = asking(options, &handlers);
             let asks_namespaces = handlers.on_namespace.is_some();
+            let hears_packets = handlers.on_packet.is_some();
             let on_loop = share(r#loop);
             let hearing = Arc::new(Hearing {
                 handlers,
                 user_data: user_data as usize,
             });
             let made = Server::new(on_loop.as_ref().map(|on_loop| on_loop.inner()), options, hearing)?;
-            written.taken();
+            taken.taken();
             made.set_dynamic_namespaces(asks_namespaces);
+            made.set_packet_events(hears_packets);
             write_out(server, made.raw());
             kept().push(made);
         }
@@ -111,6 +116,30 @@ pub unsafe extern "C" fn sockline_io_server_close_session(
             true => Ok(OK),
             false => Err(ErrorCode::Closed.into()),
         }
+    })
+}
+
+/// Sends a message of Engine.IO to a client as it is (conn.send), by the id that sockline_io_socket_session_id writes: between
+/// the packets of Socket.IO, and a client of that takes it for one. message_type: one of enum sockline_message_type. data: len
+/// bytes, copied. compress: 1, or -1 for not, or 0 for by its length.
+///
+/// Returns SOCKLINE_OK, SOCKLINE_OVER_MARK or SOCKLINE_DROPPED. Errors: SOCKLINE_ERR_CLOSED also if there is no such session,
+/// SOCKLINE_ERR_OUTBOX_FULL, SOCKLINE_ERR_INVALID_ARGUMENT, SOCKLINE_ERR_INVALID_UTF8, SOCKLINE_ERR_WRONG_HANDLE. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_io_server_send_to_session(
+    server: sockline_io_server,
+    session_id: sockline_string,
+    message_type: i32,
+    data: *const c_void,
+    len: usize,
+    compress: i32,
+) -> sockline_status {
+    guard(|| {
+        // SAFETY: the header asks for readable text and data.
+        let (id, message) = unsafe { (string(session_id)?, read_message(message_type, data, len)?) };
+        let compress = optional_switch("compress", compress.into())?;
+        let sent = Server::from_raw(server)?.send_to_session(id, message, compress)?;
+        Ok(sent_status(sent))
     })
 }
 
