@@ -202,4 +202,5 @@ def test_a_loop_that_is_just_closed_says_nothing_of_idle_tasks(caplog: pytest.Lo
     loop.close()
     del runners, loop
     gc.collect()
-    assert caplog.text == ""
+    said = [record for record in caplog.records if record.name == "asyncio"]  # others' threads may log meanwhile
+    assert said == []
