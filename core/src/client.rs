@@ -40,8 +40,8 @@ pub struct ClientOptions {
     /// reached then. Default: `None`, the system's choice.
     pub local_address: Option<SocketAddr>,
     /// Connect to this host and port in place of the URL's (curl's `--connect-to`): the Host header, the name in the
-    /// certificate and the choice of the proxy stay those of the URL. Redirects to another origin are not followed then.
-    /// Default: `None`.
+    /// certificate and the choice of the proxy stay those of the URL. An empty host, or port 0, is the URL's. Redirects to another
+    /// origin are not followed then. Default: `None`.
     pub connect_to: Option<(String, u16)>,
     /// A socket that is connected already, to be used in place of making one; the URL says then what to ask for, and `wss://`
     /// that TLS begins on it. There is no proxy then, redirects are refusals, and it goes neither with `reconnect` nor with what

@@ -64,10 +64,12 @@ impl Destination {
 
     /// The host, without an IPv6 address's brackets, and the port to connect to.
     pub(crate) fn endpoint(&self) -> (&str, u16) {
-        match &self.connect_to {
-            Some((host, port)) => (host, *port),
-            None => (&self.url.host, self.url.port),
-        }
+        let (host, port) = self
+            .connect_to
+            .as_ref()
+            .map_or(("", 0), |(host, port)| (host, *port));
+        let host = if host.is_empty() { &self.url.host } else { host };
+        (host, if port == 0 { self.url.port } else { port })
     }
 
     /// Where a response leads that is a redirect; `None` if it is none, or says not where to.

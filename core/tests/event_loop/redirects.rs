@@ -306,3 +306,23 @@ fn another_host_to_connect_to_is_for_one_origin() {
     assert_eq!(error.code(), ErrorCode::Redirect);
     assert!(error.text().contains("connect_to"), "{error}");
 }
+
+#[test]
+fn what_is_not_said_of_where_to_connect_to_is_the_url_s() {
+    let host = Host::new();
+    for (url, to) in [
+        ("ws://127.0.0.1:1/".to_owned(), ("", host.port())),
+        (
+            format!("ws://no.such.host.invalid:{}/", host.port()),
+            ("127.0.0.1", 0),
+        ),
+    ] {
+        let options = ClientOptions {
+            connect_to: Some((to.0.to_owned(), to.1)),
+            ..ClientOptions::default()
+        };
+        let (_loop, events) = attempt(&url, options);
+        let (_request, _peer) = upgraded(&host);
+        events.open();
+    }
+}

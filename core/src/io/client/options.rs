@@ -8,7 +8,7 @@ use crate::io::{ParserKind, Transport};
 /// How a [`Manager`](super::Manager) connects. The defaults are those of the official client.
 #[derive(Debug, Clone)]
 pub struct ManagerOptions {
-    /// How its connections are made, polling's too: headers, cookies, TLS, proxies, name lookup, this side's address,
+    /// How its connections are made, polling's too: headers, cookies, TLS, proxies, name lookup, this side's address, `connect_to`,
     /// limits of messages (a polling response counts as one), compression of WebSocket messages, subprotocols.
     /// `reconnect`, `max_redirects`, `socket` and `user_data` of it are not used, and pings of the WebSocket protocol are off: Engine.IO
     /// has its own. Default: [`ClientOptions::default`].
