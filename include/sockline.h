@@ -836,11 +836,29 @@ typedef struct sockline_options {
     int32_t keep_request;
     /**
      * Makes each connection in place of the library. There is no proxy then, and local_address, lookup and a Unix socket's URL
-     * are refused beside it. Default: NULL, the library does.
+     * are refused beside it, as are connect_to_host and connect_to_port. Default: NULL, the library does.
      */
     const sockline_dial *dial;
     /** Looks names up in place of the system's resolver. Default: NULL, the system's. */
     const sockline_lookup *lookup;
+    /**
+     * Connect to this host, a name or an address, IPv6 without brackets, in place of the URL's (curl's --connect-to): the Host
+     * header, the name in the certificate and the choice of the proxy stay the URL's. Redirects to another origin fail then
+     * with SOCKLINE_ERR_REDIRECT. Default: the URL's.
+     */
+    sockline_string connect_to_host;
+    /** The same of the port, with connect_to_host or alone. Default: the URL's. */
+    uint32_t connect_to_port;
+    /**
+     * The descriptor of a connected TCP or Unix socket, on Windows a SOCKET, that is to be used in place of making a connection:
+     * the URL says what to ask for, and wss:// that TLS begins on it. It is taken over if the call succeeds: the library
+     * closes it. After an error it is yours as before. One that is not connected is told of by on_error.
+     *
+     * There is no proxy then, redirects are refusals, and reconnect, dial, lookup, local_address, connect_to_host,
+     * connect_to_port and a Unix socket's URL are refused beside it, as it is by a Socket.IO manager. Default: 0, none;
+     * where 0 is the descriptor, give a dup(2) of it.
+     */
+    int64_t socket;
 } sockline_options;
 
 /**
@@ -1846,6 +1864,11 @@ typedef struct sockline_io_server_options {
      * asks another server for one goes on polling. Default: not.
      */
     int64_t forward_requests;
+    /**
+     * 1 has on_request asked about the WebSockets that sessions which have begun go over to, too; is_upgrade of the request is 1
+     * then. Default: not.
+     */
+    int64_t ask_upgrades;
 } sockline_io_server_options;
 
 /**
@@ -1945,6 +1968,11 @@ typedef struct sockline_io_request {
     int32_t is_secure;
     /** 1 if it comes from a page of another origin, as its headers say. */
     int32_t is_cross_domain;
+    /**
+     * 1 if its session has begun, and is to go over to the WebSocket that it asks for: on_request alone is asked about these, with
+     * sockline_io_server_options.ask_upgrades.
+     */
+    int32_t is_upgrade;
 } sockline_io_request;
 
 /** An event that came; borrowed until the callback returns. */
@@ -2124,8 +2152,9 @@ typedef struct sockline_io_handlers {
     /** A namespace was made, by sockline_io_of or for a client. Not told of "/". */
     void (*on_new_namespace)(sockline_io_namespace nsp, void *user_data);
     /**
-     * A new session is asked for (allowRequest). Answer with sockline_io_answer_request, sockline_io_allow_request_as or
-     * sockline_io_respond, here or later from any thread. request is borrowed. NULL allows.
+     * A new session is asked for (allowRequest), or, with ask_upgrades, the WebSocket that one goes over to. Answer with
+     * sockline_io_answer_request, sockline_io_allow_request_as, sockline_io_deny_bad_request or sockline_io_respond, here or later
+     * from any thread. request is borrowed. NULL allows.
      */
     void (*on_request)(sockline_io_question question,
                        const sockline_io_request *request,
@@ -2308,9 +2337,9 @@ typedef struct sockline_io_manager_options {
     /** sizeof(sockline_io_manager_options), as the INIT macro sets it. */
     size_t size;
     /**
-     * How its connections are made, polling's too: headers, cookies, TLS, proxy, this side's address, dial, lookup, limits of
-     * messages (a polling answer counts as one), compression of WebSocket messages, subprotocols. queue, reconnect and max_redirects of it
-     * are not used. Default: NULL.
+     * How its connections are made, polling's too: headers, cookies, TLS, proxy, this side's address, connect_to_host and
+     * connect_to_port, dial, lookup, limits of messages (a polling answer counts as one), compression of WebSocket messages,
+     * subprotocols. queue, reconnect and max_redirects of it are not used; socket is refused. Default: NULL.
      */
     const sockline_options *options;
     /** The path that the server answers at. Default: /socket.io. */
@@ -2881,7 +2910,8 @@ void sockline_tls_free(sockline_tls *tls);
  * loop: NULL for the default loop. url: "ws://host:port/path?query", ended by a NUL. options: NULL for the
  * defaults. handlers: NULL if options has a queue; otherwise NULL has events wait for sockline_set_handlers, and
  * messages beyond 1 MiB are dropped then. user_data: yours, given to every callback. ws: may be NULL; callbacks get
- * the handle too, and may run before this has returned. Everything is copied but what is called user_data and the queue.
+ * the handle too, and may run before this has returned. Everything is copied but what is called user_data, the queue,
+ * and options.socket, which is taken over if this succeeds.
  *
  * Errors: SOCKLINE_ERR_INVALID_URL, SOCKLINE_ERR_INVALID_ARGUMENT for a subprotocol, header or setting that can't be
  * and for handlers beside a queue, SOCKLINE_ERR_UNSUPPORTED for wss:// in a build without TLS,
@@ -3316,7 +3346,7 @@ sockline_status sockline_io_server_new(
 
 /**
  * Answers on_request: allow is 1 or 0. message: what a client that is refused reads, with status 403 and code 4; empty for
- * "Forbidden". Copied.
+ * "Forbidden". Copied. A WebSocket is refused with status 400 and this message.
  * Errors: SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_UTF8. Any thread.
  */
 sockline_status sockline_io_answer_request(sockline_io_question question, int32_t allow, sockline_string message);
@@ -3330,6 +3360,14 @@ sockline_status sockline_io_answer_request(sockline_io_question question, int32_
  * Errors: SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_UTF8. Any thread.
  */
 sockline_status sockline_io_allow_request_as(sockline_io_question question, sockline_string session_id);
+
+/**
+ * Answers on_request: refuses with status 400 and code 3, "Bad request", as what a middleware of the official server comes to that
+ * fails. name: what on_connection_error has in its context, such as MIDDLEWARE_FAILURE; the client does not see it. Copied.
+ * Errors: SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_WRONG_HANDLE; SOCKLINE_ERR_INVALID_UTF8, after which the answer is still
+ * owed. Any thread.
+ */
+sockline_status sockline_io_deny_bad_request(sockline_io_question question, sockline_string name);
 
 /**
  * Answers on_request with an HTTP answer in place of the engine's, as a middleware that shows a page of its own: no session

@@ -271,6 +271,9 @@ typedef struct sockline_options {
     int32_t keep_request;
     const sockline_dial *dial;
     const sockline_lookup *lookup;
+    sockline_string connect_to_host;
+    uint32_t connect_to_port;
+    int64_t socket;
 } sockline_options;
 typedef uint64_t sockline_exchange;
 typedef struct sockline_http_request {
@@ -662,6 +665,7 @@ typedef struct sockline_io_server_options {
     sockline_string adapter;
     sockline_redis *redis;
     int64_t forward_requests;
+    int64_t ask_upgrades;
 } sockline_io_server_options;
 typedef struct sockline_io_admin_options {
     size_t size;
@@ -705,6 +709,7 @@ typedef struct sockline_io_request {
     uint64_t issued_ms;
     int32_t is_secure;
     int32_t is_cross_domain;
+    int32_t is_upgrade;
 } sockline_io_request;
 typedef struct sockline_io_event {
     size_t size;
@@ -1257,6 +1262,7 @@ sockline_status sockline_io_server_new(
     sockline_io_server *server);
 sockline_status sockline_io_answer_request(sockline_io_question question, int32_t allow, sockline_string message);
 sockline_status sockline_io_allow_request_as(sockline_io_question question, sockline_string session_id);
+sockline_status sockline_io_deny_bad_request(sockline_io_question question, sockline_string name);
 sockline_status sockline_io_respond(
     sockline_io_question question,
     int32_t status,

@@ -5,10 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sockline::{ClientOptions, Compression, ErrorCode, Handler, Proxy, Result, Settings, Timings, WebSocket};
+use sockline::{
+    ClientOptions, Compression, ErrorCode, GivenSocket, Handler, Proxy, Result, Settings, Timings, WebSocket,
+};
 
 use crate::abi::{
-    Versioned, copy_out, fill_struct, headers, invalid, read_struct, string, strings, write_out,
+    Versioned, copy_out, fill_struct, headers, invalid, read_struct, string, strings, take_over, write_out,
 };
 use crate::dial::{read_dial, sockline_dial};
 use crate::event_loop::{share, sockline_loop};
@@ -67,10 +69,24 @@ pub struct sockline_options {
     /// hundred bytes.
     pub keep_request: i32,
     /// Makes each connection in place of the library. There is no proxy then, and local_address, lookup and a Unix socket's URL
-    /// are refused beside it. Default: NULL, the library does.
+    /// are refused beside it, as are connect_to_host and connect_to_port. Default: NULL, the library does.
     pub dial: *const sockline_dial,
     /// Looks names up in place of the system's resolver. Default: NULL, the system's.
     pub lookup: *const sockline_lookup,
+    /// Connect to this host, a name or an address, IPv6 without brackets, in place of the URL's (curl's --connect-to): the Host
+    /// header, the name in the certificate and the choice of the proxy stay the URL's. Redirects to another origin fail then
+    /// with SOCKLINE_ERR_REDIRECT. Default: the URL's.
+    pub connect_to_host: sockline_string,
+    /// The same of the port, with connect_to_host or alone. Default: the URL's.
+    pub connect_to_port: u32,
+    /// The descriptor of a connected TCP or Unix socket, on Windows a SOCKET, that is to be used in place of making a connection:
+    /// the URL says what to ask for, and wss:// that TLS begins on it. It is taken over if the call succeeds: the library
+    /// closes it. After an error it is yours as before. One that is not connected is told of by on_error.
+    ///
+    /// There is no proxy then, redirects are refusals, and reconnect, dial, lookup, local_address, connect_to_host,
+    /// connect_to_port and a Unix socket's URL are refused beside it, as it is by a Socket.IO manager. Default: 0, none;
+    /// where 0 is the descriptor, give a dup(2) of it.
+    pub socket: i64,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -83,7 +99,8 @@ unsafe impl Versioned for sockline_options {
 /// loop: NULL for the default loop. url: "ws://host:port/path?query", ended by a NUL. options: NULL for the
 /// defaults. handlers: NULL if options has a queue; otherwise NULL has events wait for sockline_set_handlers, and
 /// messages beyond 1 MiB are dropped then. user_data: yours, given to every callback. ws: may be NULL; callbacks get
-/// the handle too, and may run before this has returned. Everything is copied but what is called user_data and the queue.
+/// the handle too, and may run before this has returned. Everything is copied but what is called user_data, the queue,
+/// and options.socket, which is taken over if this succeeds.
 ///
 /// Errors: SOCKLINE_ERR_INVALID_URL, SOCKLINE_ERR_INVALID_ARGUMENT for a subprotocol, header or setting that can't be
 /// and for handlers beside a queue, SOCKLINE_ERR_UNSUPPORTED for wss:// in a build without TLS,
@@ -168,6 +185,8 @@ pub(crate) unsafe fn client_options(given: &sockline_options, keeps: &mut Given)
             keep_request: given.keep_request != 0,
             dial: read_dial(given.dial, keeps)?,
             lookup: read_lookup(given.lookup, keeps)?,
+            connect_to: read_endpoint(given.connect_to_host, given.connect_to_port)?,
+            socket: read_socket(given.socket, keeps)?,
             ..defaults
         })
     }
@@ -199,6 +218,28 @@ fn read_address(text: &str) -> Result<Option<SocketAddr>> {
         .or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 0)));
     let address = address.map_err(|_| invalid(format!("local_address {text:?} is not an IP address")))?;
     Ok(Some(address))
+}
+
+/// # Safety
+/// `host` is readable.
+unsafe fn read_endpoint(host: sockline_string, port: u32) -> Result<Option<(String, u16)>> {
+    // SAFETY: the caller's promise.
+    let host = unsafe { string(host) }?;
+    let number = u16::try_from(port);
+    let port = number.map_err(|_| invalid(format!("connect_to_port must be at most 65535, not {port}")))?;
+    Ok((!host.is_empty() || port != 0).then(|| (host.to_owned(), port)))
+}
+
+/// # Safety
+/// The descriptor is the library's from now on, unless the call that was given it fails.
+unsafe fn read_socket(descriptor: i64, keeps: &mut Given) -> Result<Option<GivenSocket>> {
+    if descriptor == 0 {
+        return Ok(None);
+    }
+    // SAFETY: the caller's promise.
+    let socket = unsafe { take_over(descriptor) }?;
+    keeps.add_socket(&socket);
+    Ok(Some(socket))
 }
 
 /// How long each step to an open connection took, in microseconds; -1 for a step that was not needed. Start from

@@ -1,8 +1,10 @@
-//! What C gives along with functions that are kept after the call that was given them.
+//! What C gives to a call that keeps it, if it succeeds: what belongs to functions, and a socket.
 
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use sockline::GivenSocket;
 
 /// C's word for its functions, shared by all that can call these. When nobody can any more, C is told.
 pub(crate) struct UserData {
@@ -45,15 +47,33 @@ impl Drop for UserData {
 
 /// All that one call was given, until it is known whether it succeeds.
 #[derive(Default)]
-pub(crate) struct Given(Vec<Arc<UserData>>);
+pub(crate) struct Given {
+    user_data: Vec<Arc<UserData>>,
+    socket: Option<GivenSocket>,
+}
 
 impl Given {
     pub(crate) fn add(&mut self, user_data: &Arc<UserData>) {
-        self.0.push(user_data.clone());
+        self.user_data.push(user_data.clone());
+    }
+
+    /// A socket that is C's again, and open, if the call fails.
+    pub(crate) fn add_socket(&mut self, socket: &GivenSocket) {
+        self.socket = Some(socket.clone());
     }
 
     /// The call succeeds. What nobody keeps even now is told of at once.
-    pub(crate) fn taken(self) {
-        self.0.iter().for_each(|user_data| user_data.taken());
+    pub(crate) fn taken(mut self) {
+        self.socket = None;
+        self.user_data.iter().for_each(|user_data| user_data.taken());
+    }
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        // By now nobody else has it: whoever else was given it has said no.
+        if let Some(Ok(socket)) = self.socket.take().map(GivenSocket::into_socket) {
+            std::mem::forget(socket);
+        }
     }
 }

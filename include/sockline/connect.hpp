@@ -49,6 +49,9 @@ struct RawOptions {
         raw.cookie_count = cookies.size();
         raw.reconnect = given.reconnect ? &*given.reconnect : nullptr;
         raw.keep_request = given.keep_request;
+        raw.connect_to_host = borrow(std::string_view(given.connect_to_host));
+        raw.connect_to_port = given.connect_to_port;
+        raw.socket = given.socket;
         if (given.dial) {
             on_dial = std::make_unique<OnDial>(given.dial);
             dial = borrow(on_dial.get());

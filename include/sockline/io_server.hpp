@@ -69,6 +69,8 @@ struct ServerOptions {
     const Redis *redis = nullptr;
     /// Clients that poll may reach any server of the cluster.
     bool forward_requests = false;
+    /// on_request is asked about the WebSockets that sessions go over to, too: Handshake::is_upgrade.
+    bool ask_upgrades = false;
 };
 
 /// A client that wants to be connected to a namespace (use): its socket is there, not connected yet. To be answered once, now or
@@ -101,7 +103,8 @@ private:
     sockline_io_question raw_;
 };
 
-/// A client that asks for a session (allowRequest). To be answered once, now or later, on any thread.
+/// A client that asks for a session (allowRequest), or for the WebSocket that its session goes over to. To be answered once, now or
+/// later, on any thread.
 class RequestQuestion {
 public:
     explicit RequestQuestion(sockline_io_question raw) noexcept : raw_(raw) {}
@@ -113,6 +116,10 @@ public:
     }
     void deny(std::string_view message = {}) const {
         detail::check(sockline_io_answer_request(raw_, 0, detail::borrow(message)));
+    }
+    /// With status 400 and "Bad request"; on_connection_error has the name in its context.
+    void deny_bad_request(std::string_view name) const {
+        detail::check(sockline_io_deny_bad_request(raw_, detail::borrow(name)));
     }
     /// Answers in place of the engine.
     void respond(int status, std::string_view body = {}, const Headers &headers = {}) const {
@@ -294,6 +301,7 @@ struct RawServerOptions {
         raw.adapter = borrow(std::string_view(given.adapter));
         raw.redis = given.redis ? given.redis->raw() : nullptr;
         raw.forward_requests = given.forward_requests ? 1 : 0;
+        raw.ask_upgrades = given.ask_upgrades ? 1 : 0;
         if (given.cors) set(*given.cors);
         if (given.cookie) set(*given.cookie);
     }

@@ -133,6 +133,8 @@ public:
     std::uint64_t issued_ms() const noexcept { return raw_->issued_ms; }
     bool is_secure() const noexcept { return raw_->is_secure != 0; }
     bool is_cross_domain() const noexcept { return raw_->is_cross_domain != 0; }
+    /// Whether its session has begun, and goes over to the WebSocket that it asks for.
+    bool is_upgrade() const noexcept { return raw_->is_upgrade != 0; }
     /// The first value of this name in the query.
     std::optional<std::string_view> query(std::string_view name) const noexcept {
         return find(raw_->query, raw_->query_count, name);

@@ -43,6 +43,12 @@ struct Options {
     OnDial dial;
     /// Looks names up in place of the system's resolver.
     OnLookup lookup;
+    /// Where to connect to in place of the URL's host, its port, or both.
+    std::string connect_to_host;
+    std::uint16_t connect_to_port = 0;
+    /// The descriptor of a connected socket to be used in place of making a connection. connect takes it over, unless it throws; managers of
+    /// Socket.IO refuse it. 0: none.
+    std::int64_t socket = 0;
 };
 
 /// How to listen: the fields of sockline_server_options, with C++'s strings. 0 means the default.

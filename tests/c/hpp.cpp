@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <memory>
@@ -421,6 +422,41 @@ void connections_are_made_by_the_application() {
     CHECK(counted.use_count() == 1);
 }
 
+void a_connection_may_go_elsewhere_or_over_a_socket_that_is_there() {
+    sockline::Loop loop;
+    int opened = 0;
+    sockline::Server server = listen_here(loop, {});
+    auto connect = [&](const std::string &url, const sockline::Options &options) {
+        sockline::Handlers handlers;
+        handlers.on_open = [&](sockline::WebSocket) { opened++; };
+        return sockline::connect(loop, url, std::move(handlers), options);
+    };
+    sockline::Options elsewhere;
+    elsewhere.connect_to_host = "127.0.0.1";
+    elsewhere.connect_to_port = server.port();
+    connect("ws://no.such.host.invalid:7/", elsewhere);
+    until(loop, [&] { return opened == 1; });
+
+    sockline::Options given;
+    int descriptor = connected_to(server.port());
+    struct stat before, after;
+    CHECK(fstat(descriptor, &before) == 0);
+    given.socket = descriptor;
+    given.connect_to_port = 7;
+    try {
+        connect("ws://no.such.host.invalid/", given);
+        CHECK(false);
+    } catch (const sockline::Error &error) {
+        CHECK(error.status() == SOCKLINE_ERR_INVALID_ARGUMENT);
+    }
+    given.connect_to_port = 0;
+    sockline::WebSocket ws = connect("ws://no.such.host.invalid/", given); // it is still ours to give
+    until(loop, [&] { return opened == 2; });
+    ws.terminate();
+    until(loop, [&] { return ws.ready_state() == SOCKLINE_CLOSED; });
+    CHECK(fstat(descriptor, &after) != 0 || after.st_ino != before.st_ino); // closed; the number may be another's by now
+}
+
 void names_are_looked_up_by_the_application() {
     sockline::Loop loop;
     std::string failure;
@@ -510,5 +546,6 @@ int main() {
     RUN(requests_are_answered_by_routes);
     RUN(requests_of_another_server_are_answered);
     RUN(connections_are_made_by_the_application);
+    RUN(a_connection_may_go_elsewhere_or_over_a_socket_that_is_there);
     RUN(names_are_looked_up_by_the_application);
 }

@@ -322,6 +322,27 @@ void sessions_are_the_application_s() {
     until(loop, [&] { return answer == "503later"; });
 }
 
+void upgrades_are_asked_about_and_refused() {
+    std::string asked, errors;
+    sockline::Loop loop;
+    io::ServerHandlers serving;
+    serving.on_request = [&](io::RequestQuestion question, const io::Handshake &request) {
+        asked += request.is_upgrade() ? "upgrade " : "session ";
+        if (request.is_upgrade()) return question.deny_bad_request("BECAUSE");
+        question.allow();
+    };
+    serving.on_connection_error = [&](const sockline_io_connection_error &error) {
+        const sockline_string &name = error.context[0].value;
+        errors += std::to_string(error.code) + " " + std::string(name.data, name.len);
+    };
+    io::ServerOptions options;
+    options.ask_upgrades = true;
+    Site site(loop, std::move(serving), options);
+    io::Client client(loop, site.url(), io::ClientHandlers{});
+    until(loop, [&] { return client.connected() && !errors.empty(); });
+    CHECK(asked == "session upgrade " && errors == "3 BECAUSE");
+}
+
 // What handlers and answers hold is let go, in whichever order their owners end.
 void callbacks_are_freed_with_what_they_belong_to() {
     for (int order = 0; order < 3; order++) {
@@ -373,5 +394,6 @@ int main() {
     RUN(failed_calls_throw);
     RUN(an_exception_disconnects_its_socket_and_is_logged);
     RUN(sessions_are_the_application_s);
+    RUN(upgrades_are_asked_about_and_refused);
     RUN(callbacks_are_freed_with_what_they_belong_to);
 }

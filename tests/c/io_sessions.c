@@ -1,5 +1,5 @@
-/* Sessions of Engine.IO below Socket.IO: ids of the application's, answers in place of the engine's, single packets, and messages of one's
- * own, both ways. */
+/* Sessions of Engine.IO below Socket.IO: ids of the application's, refusals and answers in place of the engine's, also to who goes over to
+ * a WebSocket, single packets, and messages of one's own, both ways. */
 
 #include "support.h"
 
@@ -23,6 +23,8 @@ struct site {
     sockline_io_server io;
     sockline_server server;
     sockline_io_question question; /* the latest one that nobody has answered */
+    bool is_upgrade; /* what it is about */
+    sockline_io_socket socket; /* the latest one */
     int questions, connections, errors;
     char error[LONGEST];
     char events[LONGEST]; /* those of sockets: name and arguments */
@@ -64,18 +66,21 @@ static void on_close(sockline_ws ws, const sockline_close_event *event, void *us
     ((struct client *)user_data)->is_closed = true;
 }
 
-static void enter(struct site *site, struct client *client) {
+/* more: of the query. */
+static void enter_by(struct site *site, struct client *client, const char *more) {
     memset(client, 0, sizeof *client);
     sockline_handlers handlers = SOCKLINE_HANDLERS_INIT;
     handlers.on_open = on_open;
     handlers.on_message = on_frame;
     handlers.on_error = on_error;
     handlers.on_close = on_close;
-    char url[96];
-    snprintf(url, sizeof url, "ws://127.0.0.1:%u/socket.io/?EIO=4&transport=websocket",
-             (unsigned)sockline_server_port(site->server));
+    char url[160];
+    snprintf(url, sizeof url, "ws://127.0.0.1:%u/socket.io/?EIO=4&transport=websocket%s",
+             (unsigned)sockline_server_port(site->server), more);
     CHECK_STATUS(SOCKLINE_OK, sockline_connect(site->loop, url, NULL, &handlers, client, NULL));
 }
+
+static void enter(struct site *site, struct client *client) { enter_by(site, client, ""); }
 
 static void say(const struct client *client, const char *text) { CHECK_STATUS(SOCKLINE_OK, send_text(client->ws, text)); }
 
@@ -89,8 +94,9 @@ static sockline_string id_in(const char *frame) {
 }
 
 static void on_connection(sockline_io_socket socket, void *user_data) {
-    (void)socket;
-    ((struct site *)user_data)->connections++;
+    struct site *site = user_data;
+    site->socket = socket;
+    site->connections++;
 }
 
 static void on_event(sockline_io_socket socket, const sockline_io_event *event, void *user_data) {
@@ -105,30 +111,36 @@ static void on_request(sockline_io_question question, const sockline_io_request 
     struct site *site = user_data;
     CHECK(request->size == sizeof *request);
     site->question = question;
+    site->is_upgrade = request->is_upgrade == 1;
     site->questions++;
 }
 
 static void on_connection_error(const sockline_io_connection_error *error, void *user_data) {
     struct site *site = user_data;
-    CHECK(error->context_count == 2);
-    snprintf(site->error, LONGEST, "%d %.*s %.*s", (int)error->code, STR(error->context[0].value), STR(error->context[1].value));
+    sockline_string more = error->context_count == 2 ? error->context[1].value : sockline_str("");
+    CHECK(error->context_count == 1 || error->context_count == 2);
+    snprintf(site->error, LONGEST, "%d %.*s %.*s", (int)error->code, STR(error->context[0].value), STR(more));
     site->errors++;
 }
 
-static void open_site(struct site *site, sockline_io_handlers handlers, uint64_t ping_interval) {
+static void open_site_with(struct site *site, sockline_io_handlers handlers, const sockline_io_server_options *options) {
     memset(site, 0, sizeof *site);
     site->loop = new_loop();
     handlers.on_connection = on_connection;
     handlers.on_event = on_event;
     handlers.on_connection_error = on_connection_error;
-    sockline_io_server_options options = SOCKLINE_IO_SERVER_OPTIONS_INIT;
-    options.ping_interval_ms = ping_interval;
-    CHECK_STATUS(SOCKLINE_OK, sockline_io_server_new(site->loop, &options, &handlers, site, &site->io));
+    CHECK_STATUS(SOCKLINE_OK, sockline_io_server_new(site->loop, options, &handlers, site, &site->io));
     sockline_server_options listener = SOCKLINE_SERVER_OPTIONS_INIT;
     listener.host = sockline_str("127.0.0.1");
     listener.io = &site->io;
     listener.io_count = 1;
     CHECK_STATUS(SOCKLINE_OK, sockline_listen(site->loop, &listener, NULL, NULL, &site->server));
+}
+
+static void open_site(struct site *site, sockline_io_handlers handlers, uint64_t ping_interval) {
+    sockline_io_server_options options = SOCKLINE_IO_SERVER_OPTIONS_INIT;
+    options.ping_interval_ms = ping_interval;
+    open_site_with(site, handlers, &options);
 }
 
 static uint64_t sessions_of(const struct site *site) {
@@ -222,6 +234,90 @@ static void the_application_answers_in_place_of_the_engine(void) {
     CHECK(site.errors == 0 && sessions_of(&site) == 0);
     CHECK_STATUS(SOCKLINE_OK, sockline_io_manager_free(manager));
     sockline_loop_free(site.loop);
+}
+
+/* ── who goes over to a WebSocket ───────────────────────────────────────────────────────────────────────────── */
+
+/* A client whose session begins with polling, and is let in. */
+static sockline_io_manager begin_by_polling(struct site *site, sockline_io_client *socket) {
+    sockline_io_client_handlers handlers = SOCKLINE_IO_CLIENT_HANDLERS_INIT;
+    sockline_io_manager manager = manage(site, 0, NULL, NULL);
+    CHECK_STATUS(SOCKLINE_OK, sockline_io_manager_socket(manager, sockline_str("/"), NULL, &handlers, NULL, socket));
+    UNTIL(site->loop, site->questions == 1);
+    CHECK(!site->is_upgrade);
+    CHECK_STATUS(SOCKLINE_OK, sockline_io_answer_request(site->question, 1, sockline_str("")));
+    return manager;
+}
+
+static void end_site(struct site *site, sockline_io_manager manager, sockline_io_client socket) {
+    CHECK_STATUS(SOCKLINE_OK, sockline_io_client_free(socket));
+    CHECK_STATUS(SOCKLINE_OK, sockline_io_manager_free(manager));
+    sockline_loop_free(site->loop);
+}
+
+static void *deny_bad_request(void *question) {
+    sockline_io_question *asked = question;
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_UTF8, sockline_io_deny_bad_request(*asked, sockline_str("\xff")));
+    CHECK_STATUS(SOCKLINE_OK, sockline_io_deny_bad_request(*asked, sockline_str("BECAUSE"))); /* still owed */
+    CHECK_STATUS(SOCKLINE_ERR_ALREADY_ANSWERED, sockline_io_deny_bad_request(*asked, sockline_str("BECAUSE")));
+    return NULL;
+}
+
+static void who_goes_over_to_a_websocket_is_asked_about(void) {
+    struct site site;
+    struct client other, last;
+    sockline_io_client socket = 0;
+    sockline_io_handlers handlers = SOCKLINE_IO_HANDLERS_INIT;
+    handlers.on_request = on_request;
+    sockline_io_server_options options = SOCKLINE_IO_SERVER_OPTIONS_INIT;
+    options.ask_upgrades = 1;
+    open_site_with(&site, handlers, &options);
+    sockline_io_manager manager = begin_by_polling(&site, &socket);
+    UNTIL(site.loop, site.questions == 2 && site.connections == 1);
+    CHECK(site.is_upgrade);
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, deny_bad_request, &site.question) == 0);
+    UNTIL(site.loop, site.errors == 1);
+    pthread_join(thread, NULL);
+    CHECK(strcmp(site.error, "3 BECAUSE ") == 0 && sockline_io_manager_transport(manager) == SOCKLINE_IO_POLLING);
+
+    /* Another try at the same session, which is let through. */
+    char more[64] = "&sid=";
+    CHECK(sockline_io_socket_session_id(site.socket, more + 5, sizeof more - 5) == 20);
+    enter_by(&site, &other, more);
+    UNTIL(site.loop, site.questions == 3);
+    CHECK(site.is_upgrade && !other.is_open);
+    CHECK_STATUS(SOCKLINE_OK, sockline_io_answer_request(site.question, 1, sockline_str("")));
+    UNTIL(site.loop, other.is_open);
+    say(&other, "2probe");
+    UNTIL(site.loop, got(&other, "3probe"));
+    CHECK(sessions_of(&site) == 1 && site.errors == 1);
+
+    /* And one who wants a session of its own. */
+    enter(&site, &last);
+    UNTIL(site.loop, site.questions == 4);
+    CHECK(!site.is_upgrade);
+    CHECK_STATUS(SOCKLINE_OK, sockline_io_deny_bad_request(site.question, sockline_str("NO")));
+    UNTIL(site.loop, last.is_closed);
+    CHECK(!last.is_open && last.http_status == 400 && strcmp(site.error, "3 NO ") == 0);
+    end_site(&site, manager, socket);
+}
+
+static void nobody_is_asked_about_them_otherwise(void) {
+    struct site site;
+    sockline_io_client socket = 0;
+    sockline_io_handlers handlers = SOCKLINE_IO_HANDLERS_INIT;
+    handlers.on_request = on_request;
+    open_site(&site, handlers, 0);
+    sockline_io_manager manager = begin_by_polling(&site, &socket);
+    UNTIL(site.loop, sockline_io_manager_transport(manager) == SOCKLINE_IO_WEBSOCKET);
+    CHECK(site.questions == 1 && site.errors == 0);
+    sockline_io_server_options options = SOCKLINE_IO_SERVER_OPTIONS_INIT;
+    options.ask_upgrades = 7;
+    sockline_io_server none = 7;
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_io_server_new(site.loop, &options, &handlers, NULL, &none));
+    CHECK(none == 0 && strstr(sockline_last_error_text(), "ask_upgrades"));
+    end_site(&site, manager, socket);
 }
 
 /* ── packets and messages ───────────────────────────────────────────────────────────────────────────────────── */
@@ -322,6 +418,8 @@ static void a_client_sends_messages_of_its_own(void) {
 int main(void) {
     RUN(a_session_has_the_application_s_id);
     RUN(the_application_answers_in_place_of_the_engine);
+    RUN(who_goes_over_to_a_websocket_is_asked_about);
+    RUN(nobody_is_asked_about_them_otherwise);
     RUN(a_server_s_packets_are_told);
     RUN(a_server_sends_messages_of_its_own);
     RUN(a_client_sends_messages_of_its_own);

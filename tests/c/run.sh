@@ -65,7 +65,7 @@ compile() {
     certificates
     folder=$build/$1; shift
     mkdir -p "$folder"
-    for test in contract calls dialing elsewhere io_client io_parser io_redis io_server io_sessions options queue reconnect redis_places routes secure server threads topics_redis upgrade; do
+    for test in contract calls connecting dialing elsewhere io_client io_parser io_redis io_server io_sessions options queue reconnect redis_places routes secure server threads topics_redis upgrade; do
         gcc -g -std=c11 $strict "$@" $test.c -o "$folder/$test" $(link)
     done
     gcc -g -std=c11 $strict -I"$root/examples/c" "$@" embedded.c "$root/examples/c/mhd_requests.c" -o "$folder/embedded" $(link) -lmicrohttpd
@@ -78,7 +78,7 @@ compile() {
 # Runs the tests of a folder; the rest is put before each command.
 run() {
     folder=$build/$1; messages=$2; shift 2
-    for test in contract calls dialing elsewhere io_client io_parser io_redis io_server io_sessions options queue reconnect redis_places routes server topics_redis upgrade hpp hpp_io hpp_redis embedded; do "$@" "$folder/$test"; done
+    for test in contract calls connecting dialing elsewhere io_client io_parser io_redis io_server io_sessions options queue reconnect redis_places routes server topics_redis upgrade hpp hpp_io hpp_redis embedded; do "$@" "$folder/$test"; done
     "$@" "$folder/secure" "$build/certificates"
     "$@" "$folder/threads" "$messages"
     "$@" "$folder/unload" "$target/libsockline.so.0"

@@ -20,9 +20,9 @@ use crate::types::{sockline_header, sockline_string};
 pub struct sockline_io_manager_options {
     /// sizeof(sockline_io_manager_options), as the INIT macro sets it.
     pub size: usize,
-    /// How its connections are made, polling's too: headers, cookies, TLS, proxy, this side's address, dial, lookup, limits of
-    /// messages (a polling answer counts as one), compression of WebSocket messages, subprotocols. queue, reconnect and max_redirects of it
-    /// are not used. Default: NULL.
+    /// How its connections are made, polling's too: headers, cookies, TLS, proxy, this side's address, connect_to_host and
+    /// connect_to_port, dial, lookup, limits of messages (a polling answer counts as one), compression of WebSocket messages,
+    /// subprotocols. queue, reconnect and max_redirects of it are not used; socket is refused. Default: NULL.
     pub options: *const sockline_options,
     /// The path that the server answers at. Default: /socket.io.
     pub path: sockline_string,
@@ -78,6 +78,9 @@ unsafe impl Versioned for sockline_io_manager_options {
     const NAME: &'static str = "sockline_io_manager_options";
 }
 
+const NO_SOCKET: &str =
+    "a manager makes several connections: it can't have a socket that is connected already, but dial";
+
 /// How one socket connects and sends. Start from SOCKLINE_IO_SOCKET_OPTIONS_INIT; a field of 0 means its default.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -119,6 +122,7 @@ pub(super) unsafe fn read_manager_options(
         }
         let options = ManagerOptions {
             client: match read_struct(given.options)? {
+                Some(given) if given.socket != 0 => return Err(invalid(NO_SOCKET.to_owned())),
                 Some(given) => client_options(&given, &mut keeps)?,
                 None => defaults.client,
             },

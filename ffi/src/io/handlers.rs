@@ -193,8 +193,9 @@ pub struct sockline_io_handlers {
     >,
     /// A namespace was made, by sockline_io_of or for a client. Not told of "/".
     pub on_new_namespace: Option<unsafe extern "C" fn(nsp: sockline_io_namespace, user_data: *mut c_void)>,
-    /// A new session is asked for (allowRequest). Answer with sockline_io_answer_request, sockline_io_allow_request_as or
-    /// sockline_io_respond, here or later from any thread. request is borrowed. NULL allows.
+    /// A new session is asked for (allowRequest), or, with ask_upgrades, the WebSocket that one goes over to. Answer with
+    /// sockline_io_answer_request, sockline_io_allow_request_as, sockline_io_deny_bad_request or sockline_io_respond, here or later
+    /// from any thread. request is borrowed. NULL allows.
     pub on_request: Option<
         unsafe extern "C" fn(
             question: sockline_io_question,
@@ -325,7 +326,10 @@ impl Handler for Hearing {
         };
         let request = question.request().clone();
         let lists = RequestLists::of(&request);
-        let shown = lists.request(&request);
+        let shown = sockline_io_request {
+            is_upgrade: question.is_upgrade().into(),
+            ..lists.request(&request)
+        };
         // SAFETY: as said above.
         unsafe { call(question.into_raw(), &raw const shown, self.user_data()) }
     }

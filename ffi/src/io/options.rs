@@ -149,6 +149,9 @@ pub struct sockline_io_server_options {
     /// with 6 characters that name their server, then; the other 14 are 84 random bits. A WebSocket can't be forwarded: a client that
     /// asks another server for one goes on polling. Default: not.
     pub forward_requests: i64,
+    /// 1 has on_request asked about the WebSockets that sessions which have begun go over to, too; is_upgrade of the request is 1
+    /// then. Default: not.
+    pub ask_upgrades: i64,
 }
 
 // SAFETY: `repr(C)`, `size` first; zeroes are numbers and NULL.
@@ -210,6 +213,7 @@ pub(super) unsafe fn read_options<'a>(
             forward_requests: switch("forward_requests", given.forward_requests, false)?,
             parser: read_parser(given.custom_parser, parser(given.parser)?, &mut keeps)?,
             max_attachments: limit(given.max_attachments, defaults.max_attachments, usize::MAX),
+            ask_upgrades: switch("ask_upgrades", given.ask_upgrades, false)?,
             ..defaults
         };
         Ok((options, Taken(keeps, clustered)))

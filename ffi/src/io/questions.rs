@@ -12,7 +12,7 @@ use crate::status::{OK, sockline_status};
 use crate::types::{sockline_header, sockline_string};
 
 /// Answers on_request: allow is 1 or 0. message: what a client that is refused reads, with status 403 and code 4; empty for
-/// "Forbidden". Copied.
+/// "Forbidden". Copied. A WebSocket is refused with status 400 and this message.
 /// Errors: SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_WRONG_HANDLE, SOCKLINE_ERR_INVALID_UTF8. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sockline_io_answer_request(
@@ -47,6 +47,23 @@ pub unsafe extern "C" fn sockline_io_allow_request_as(
         // SAFETY: the header asks for readable text.
         let id = unsafe { string(session_id) }?;
         RequestQuestion::from_raw(question)?.allow_as(id);
+        Ok(OK)
+    })
+}
+
+/// Answers on_request: refuses with status 400 and code 3, "Bad request", as what a middleware of the official server comes to that
+/// fails. name: what on_connection_error has in its context, such as MIDDLEWARE_FAILURE; the client does not see it. Copied.
+/// Errors: SOCKLINE_ERR_ALREADY_ANSWERED, SOCKLINE_ERR_WRONG_HANDLE; SOCKLINE_ERR_INVALID_UTF8, after which the answer is still
+/// owed. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_io_deny_bad_request(
+    question: sockline_io_question,
+    name: sockline_string,
+) -> sockline_status {
+    guard(|| {
+        // SAFETY: the header asks for readable text.
+        let name = unsafe { string(name) }?;
+        RequestQuestion::from_raw(question)?.deny_bad_request(name);
         Ok(OK)
     })
 }

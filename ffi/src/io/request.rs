@@ -32,6 +32,9 @@ pub struct sockline_io_request {
     pub is_secure: i32,
     /// 1 if it comes from a page of another origin, as its headers say.
     pub is_cross_domain: i32,
+    /// 1 if its session has begun, and is to go over to the WebSocket that it asks for: on_request alone is asked about these, with
+    /// sockline_io_server_options.ask_upgrades.
+    pub is_upgrade: i32,
 }
 
 /// A request that was refused; borrowed until the callback returns.
@@ -90,6 +93,7 @@ impl RequestLists {
             issued_ms: request.issued(),
             is_secure: i32::from(request.secure()),
             is_cross_domain: i32::from(request.xdomain()),
+            is_upgrade: 0,
         }
     }
 }

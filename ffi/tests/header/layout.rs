@@ -254,6 +254,7 @@ pub const LAYOUT: &[Section] = &[
             "sockline_io_server_new",
             "sockline_io_answer_request",
             "sockline_io_allow_request_as",
+            "sockline_io_deny_bad_request",
             "sockline_io_respond",
             "sockline_io_add_header",
             "sockline_io_add_message",
