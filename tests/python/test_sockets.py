@@ -150,6 +150,49 @@ def test_connects_over_a_socket(run: Run) -> None:
     run(main())
 
 
+def test_a_client_with_callbacks_connects_over_a_socket(run: Run) -> None:
+    async def main() -> None:
+        async with websockets.serve(echo, "127.0.0.1", 0) as server:
+            address = server.sockets[0].getsockname()
+            sock = socket.create_connection(address)
+            mine = sock.getsockname()
+            for name, wrong in (
+                ("connect_to", ("h", 1)),
+                ("local_address", ("127.0.0.1", 0)),
+                ("lookup", lambda host: []),
+                ("reconnect", True),
+                ("dial", lambda host, port: None),
+            ):
+                with pytest.raises(ValueError, match="can not be specified at the same time"):
+                    sockline.WebSocket("ws://localhost/", sock=sock, **{name: wrong})
+            assert sock.fileno() >= 0
+            heard = asyncio.get_running_loop().create_future()
+            ws = sockline.WebSocket(
+                "ws://no.such.host.invalid/",
+                sock=sock,
+                proxy="http://127.0.0.1:1",
+                onopen=lambda ws: ws.send("hello"),
+                onmessage=lambda ws, message: heard.set_result((message, ws.local_address)),
+            )
+            assert await heard == ("hello", mine)
+            assert sock.fileno() == -1
+            ws.close()
+            with pytest.raises(ValueError, match="used for a connection before"):
+                sockline.WebSocket("ws://localhost/", sock=sock)
+
+    run(main())
+
+
+@pytest.mark.parametrize("url, open_timeout", [("ws://localhost/", -1), ("nonsense", 10)])
+def test_a_socket_of_which_nothing_comes_is_closed(url: str, open_timeout: float) -> None:
+    theirs, ours = socket.socketpair()
+    with theirs:
+        theirs.settimeout(10)
+        with pytest.raises((ValueError, sockline.SocklineError)):
+            sockline.WebSocket(url, sock=ours, open_timeout=open_timeout)
+        assert theirs.recv(1) == b""
+
+
 def test_one_end_of_a_pair_will_do(run: Run) -> None:
     async def main() -> None:
         theirs, ours = socket.socketpair()

@@ -74,6 +74,8 @@ pub(crate) struct Opening {
 impl Opening {
     /// `hub`: where the application hears what it is asked.
     pub(crate) fn options(self, py: Python<'_>, hub: &Arc<Hub>) -> PyResult<ClientOptions> {
+        // First, so that it is closed also where something else is wrong.
+        let socket = self.socket.map(|socket| given_one(&socket)).transpose()?;
         let mut options = ClientOptions {
             handshake_timeout: duration("open_timeout", self.open_timeout)?,
             local_address: self.local_address.map(local_address).transpose()?,
@@ -81,7 +83,7 @@ impl Opening {
             tls: self.tls.map(|tls| tls.get().0.clone()),
             proxy_tls: self.proxy_tls.map(|tls| tls.get().0.clone()),
             connect_to: self.connect_to,
-            socket: self.socket.map(|socket| given_one(&socket)).transpose()?,
+            socket,
             cookies: self.cookies,
             max_redirects: self.max_redirects,
             reconnect: self.reconnect.map(ComeBack::reconnect).transpose()?,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -22,6 +23,7 @@ from ._options import (
     header_list,
     refuse_threads,
 )
+from ._sockets import check_alone, connected_descriptor
 from .datastructures import Headers, HeadersLike
 from .exceptions import SocklineError
 from .options import (
@@ -101,7 +103,9 @@ class WebSocket(_native.Socket):
     With ``message_parts`` messages come to ``onpart`` as they arrive, and ``max_size`` may be ``None``. ``local_address`` is this side's IP
     address and port, 0 for any; ``proxy`` the URL of an ``http://``, ``https://`` (see ``proxy_tls``),
     ``socks5://`` or ``socks5h://`` proxy, ``True`` for the environment's as curl reads it, ``None`` for none;
-    ``connect_to`` a host and port to connect to in place of the URL's, which the server still hears; ``tls`` a :class:`ClientTLS` for ``wss://``, one with the
+    ``connect_to`` a host and port to connect to in place of the URL's, which the server still hears (``""`` and 0 are the URL's own);
+    ``sock`` a :class:`socket.socket` that is connected already, which is taken over, so that it is detached: there is no proxy then, and
+    redirects are refusals; ``tls`` a :class:`ClientTLS` for ``wss://``, one with the
     defaults if there is none; ``max_redirects`` how many to follow; ``cookies`` go along; ``reconnect`` a :class:`Reconnect`, ``True`` for
     one with its defaults: this object stays, ``onopen`` comes once and ``onclose`` when it is given up; ``compression`` a :class:`Compression`, ``True`` for one that
     suits a client; ``tcp`` are further options of the socket; ``keep_request`` is for :attr:`request_headers`; ``dial`` and ``lookup``
@@ -187,22 +191,15 @@ class WebSocket(_native.Socket):
         keep_request: bool = False,
         dial: Dial | None = None,
         lookup: Lookup | None = None,
+        sock: socket.socket | None = None,
     ) -> None:
-        check_asking(dial, lookup, proxy, local_address=local_address, connect_to=connect_to)
+        check_asking(dial, lookup, proxy, local_address=local_address, connect_to=connect_to, sock=sock)
+        check_alone(sock, local_address=local_address, connect_to=connect_to, lookup=lookup, reconnect=reconnect or None)
         common = (onopen, onmessage, onclose, onerror, ondrain, onping, onpong)
         self._begin(url, (*common, onreconnecting, onattempt, onreconnected, onpart), check_views_from(views_from))
         chosen = _deflate(compression, Compression())
         limits = Limits(
-            max_size,
-            ping_interval,
-            ping_timeout,
-            close_timeout,
-            high_water_mark,
-            hard_limit,
-            slow_consumer,
-            tcp,
-            chosen,
-            message_parts,
+            max_size, ping_interval, ping_timeout, close_timeout, high_water_mark, hard_limit, slow_consumer, tcp, chosen, message_parts
         )
         wanted = [protocols] if isinstance(protocols, str) else list(protocols)
         opening = Opening(wanted, header_list(headers), open_timeout, limits, local_address, proxy or False, tls)
@@ -210,6 +207,8 @@ class WebSocket(_native.Socket):
         opening = opening._replace(reconnect=Reconnect() if reconnect is True else reconnect or None)
         opening = opening._replace(proxy_tls=proxy_tls, connect_to=connect_to, keep_request=keep_request)
         self._asking = asking(dial, lookup, self._loop)
+        if sock is not None:
+            opening = opening._replace(socket=connected_descriptor(sock))
         current_driver().connect(self, url, opening._replace(asking=self._asking))
 
     def _begin(self, url: str, callbacks: Sequence[Callback | None], views_from: int | None) -> None:
@@ -497,16 +496,7 @@ class WebSocketServer(_native.Server):
         self._manager = manager_of(adapter)
         chosen = _deflate(compression, Compression.server())
         limits = Limits(
-            max_size,
-            ping_interval,
-            ping_timeout,
-            close_timeout,
-            high_water_mark,
-            hard_limit,
-            slow_consumer,
-            tcp,
-            chosen,
-            message_parts,
+            max_size, ping_interval, ping_timeout, close_timeout, high_water_mark, hard_limit, slow_consumer, tcp, chosen, message_parts
         )
         refuse_threads(threads, socketio, busy_poll)
         listening = Listening(

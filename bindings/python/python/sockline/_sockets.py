@@ -12,7 +12,7 @@ from typing import Any
 from ._options import Listening
 from .typing import PathLike
 
-__all__ = ["ListeningSocket", "check_stream", "connected_descriptor", "hand_over", "listening_sockets", "unix_sockets"]
+__all__ = ["ListeningSocket", "check_alone", "check_stream", "connected_descriptor", "hand_over", "listening_sockets", "unix_sockets"]
 
 
 class ListeningSocket:
@@ -39,6 +39,16 @@ def check_stream(sock: socket.socket) -> None:
         raise TypeError(f"Socket cannot be of type SSLSocket: {sock!r}")
     if sock.type != socket.SOCK_STREAM:
         raise ValueError(f"A Stream Socket was expected, got {sock!r}")
+
+
+def check_alone(sock: socket.socket | None, **others: object) -> None:
+    """Raises what :func:`check_stream` does, and :exc:`ValueError` for ``others`` beside a socket: they say how to make one."""
+    if sock is None:
+        return
+    check_stream(sock)
+    for name, value in others.items():
+        if value is not None:
+            raise ValueError(f"{name} and sock can not be specified at the same time")
 
 
 def connected_descriptor(sock: socket.socket) -> int:
