@@ -79,7 +79,7 @@ impl QueuedEvent {
     pub fn hand_over(self, ws: WebSocket, handler: &dyn Handler) {
         match self {
             QueuedEvent::Message(kind, payload) => {
-                Kept::show(payload.into_vec(), |payload, kept| {
+                Kept::show(payload.into_vec().into(), |payload, kept| {
                     handler.on_message(ws, message(kind, payload).or_kept(kept));
                 });
             }

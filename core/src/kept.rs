@@ -4,18 +4,20 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::ws::Gathered;
+
 /// From this length on a payload is handed over: shorter ones are copied as fast.
 const WORTHWHILE: usize = 16 << 10;
 
 /// The whole payload of a message in memory of its own, from [`Message::keep`](crate::Message::keep). It does not change any
 /// more, and any thread may have it, for as long as it likes. Clones share it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Kept(Arc<Vec<u8>>);
+pub struct Kept(Arc<Gathered>);
 
 impl Kept {
     /// Shows a payload together with what can be kept of it, if it is long and its memory not much longer. Gives the
     /// memory back unless it is kept.
-    pub(crate) fn show(payload: Vec<u8>, show: impl FnOnce(&[u8], Option<&Kept>)) -> Option<Vec<u8>> {
+    pub(crate) fn show(payload: Gathered, show: impl FnOnce(&[u8], Option<&Kept>)) -> Option<Gathered> {
         if payload.len() < WORTHWHILE || payload.len() < payload.capacity() / 2 {
             show(&payload, None);
             return Some(payload);
@@ -45,9 +47,9 @@ mod tests {
     use super::*;
 
     /// Keeps the payload if it can; returns that, and what is left.
-    fn keep(payload: Vec<u8>) -> (Option<Kept>, Option<Vec<u8>>) {
+    fn keep(payload: impl Into<Gathered>) -> (Option<Kept>, Option<Gathered>) {
         let mut kept = None;
-        let left = Kept::show(payload, |_, offered| kept = offered.cloned());
+        let left = Kept::show(payload.into(), |_, offered| kept = offered.cloned());
         (kept, left)
     }
 
@@ -68,7 +70,7 @@ mod tests {
         let payload = vec![7; WORTHWHILE];
         let address = payload.as_ptr();
         let mut seen = 0;
-        let left = Kept::show(payload, |payload, kept| {
+        let left = Kept::show(payload.into(), |payload, kept| {
             drop(kept.cloned()); // only for a while
             seen = payload.len();
         });

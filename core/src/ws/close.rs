@@ -79,7 +79,7 @@ fn without_code(payload: Payload<'_>) -> Payload<'_> {
     match payload {
         Payload::Borrowed(bytes) => Payload::Borrowed(bytes.get(2..).unwrap_or_default()),
         Payload::Owned(mut bytes) => {
-            bytes.drain(..2.min(bytes.len()));
+            bytes.advance(2);
             Payload::Owned(bytes)
         }
     }

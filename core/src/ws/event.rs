@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use super::{MessageType, ProtocolError};
+use super::{Gathered, MessageType, ProtocolError};
 
 /// The bytes of a message or control frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum Payload<'a> {
     Borrowed(&'a [u8]),
     /// It spanned reads or fragments and was put together; the caller may keep the buffer or
     /// [recycle](super::Scratch::recycle) it.
-    Owned(Vec<u8>),
+    Owned(Gathered),
 }
 
 impl Deref for Payload<'_> {

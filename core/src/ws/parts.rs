@@ -6,7 +6,7 @@ use std::mem;
 
 use super::frame::Opcode;
 use super::receiver::{Body, Receiver, Rules, Unit, take_whole};
-use super::{MessageType, ProtocolError, Scratch, mask, utf8};
+use super::{Gathered, MessageType, ProtocolError, Scratch, mask, utf8};
 
 impl Receiver {
     /// Reads `input` up to and including the next part of a message or control frame, and says how far that is. A part
@@ -125,14 +125,14 @@ impl Receiver {
         input: &mut [u8],
         rules: &mut Rules<'_>,
         scratch: &mut Scratch,
-    ) -> Result<(usize, Vec<u8>), ProtocolError> {
+    ) -> Result<(usize, Gathered), ProtocolError> {
         let (part_len, mask) = self.unmask(input);
         let part = input.get_mut(..part_len).unwrap_or_default();
         let Some(deflate) = rules.deflate.as_mut().filter(|_| part_len > 0) else {
-            return Ok((part_len, Vec::new())); // the beginning of a character waits on
+            return Ok((part_len, Gathered::default())); // the beginning of a character waits on
         };
-        let mut data = scratch.spares.take();
-        data.append(&mut self.buffer);
+        let mut data = Gathered::from(scratch.spares.take());
+        data.extend_from_slice(&mem::take(&mut self.buffer));
         let before = self.passed.saturating_add(data.len());
         let (limit, codecs) = (rules.max_message, &mut scratch.codecs);
         let (taken, block) = deflate.inflate_block(&mut self.inflater, part, before, limit, codecs)?;
@@ -173,7 +173,7 @@ impl Receiver {
     }
 
     /// Keeps the beginning of a character at the end of `text` for the next part.
-    fn cut(&mut self, text: &mut Vec<u8>) -> Result<(), ProtocolError> {
+    fn cut(&mut self, text: &mut Gathered) -> Result<(), ProtocolError> {
         let whole = text.len() - usize::from(self.check_cut(text)?);
         self.buffer
             .extend_from_slice(text.get(whole..).unwrap_or_default());

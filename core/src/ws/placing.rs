@@ -3,7 +3,7 @@
 use super::connection::Connection;
 use super::ending::Step;
 use super::frame::{Header, Opcode};
-use super::receiver::{MAX_AHEAD, Receiver, check_text, reserve};
+use super::receiver::{LONG, MAX_AHEAD, Receiver, check_text, reserve};
 use super::{Config, Millis, mask};
 
 /// How much is read at once: what stays in a processor's cache until its mask is off.
@@ -44,13 +44,14 @@ impl Receiver {
     fn place(&mut self) -> Option<Place<'_>> {
         let Header { len, opcode, fin, .. } = *self.frame.as_ref()?;
         let missing = usize::try_from(len).unwrap_or(usize::MAX);
-        if missing < 2 * TAIL || opcode.is_control() || self.is_compressed || self.flaw.is_some() {
+        if missing < LONG || opcode.is_control() || self.is_compressed || self.flaw.is_some() {
             return None;
         }
         reserve(&mut self.buffer, MAX_AHEAD, missing, fin);
-        let room = self.buffer.capacity() - self.buffer.len();
+        let buffer = self.buffer.memory();
+        let room = buffer.capacity() - buffer.len();
         Some(Place {
-            buffer: &mut self.buffer,
+            buffer,
             at_most: room.min(missing - TAIL).min(BLOCK),
         })
     }
@@ -126,7 +127,7 @@ mod tests {
                                     MessageType::Binary
                                 }
                     );
-                    return (Some(payload), None, placed);
+                    return (Some(payload.to_vec()), None, placed);
                 }
                 Some(Event::Failed(error)) => return (None, Some(error), placed),
                 None => rest = then,

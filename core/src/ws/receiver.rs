@@ -6,10 +6,13 @@ use std::ops::Range;
 use super::deflate::{Deflate, Inflater};
 use super::frame::{Header, MAX_CONTROL, MAX_HEADER, Opcode};
 use super::spares::Loan;
-use super::{MessageType, ProtocolError, Role, Scratch, mask, utf8};
+use super::{Gathered, MessageType, ProtocolError, Role, Scratch, mask, utf8};
 
 /// The most memory that a declared length gets before its data is there.
 pub(super) const MAX_AHEAD: usize = 64 << 10;
+
+/// From this length on a payload that is not compressed is read to its place.
+pub(super) const LONG: usize = 2 * MAX_AHEAD;
 
 /// However low the limit of a message is, this much of fragments' headers is always free.
 const FREE_HEADERS: usize = 1 << 10;
@@ -37,7 +40,7 @@ pub(super) enum Body {
     /// In the input, there.
     Input(Range<usize>),
     /// It spanned inputs or frames.
-    Owned(Vec<u8>),
+    Owned(Gathered),
 }
 
 impl Body {
@@ -107,7 +110,7 @@ pub(super) fn whole_message(
 pub(super) struct Receiver {
     /// What has come, inflated, of a message that spans inputs or frames or is compressed; behind it, what has come of a
     /// control frame that spans inputs.
-    pub(super) buffer: Vec<u8>,
+    pub(super) buffer: Gathered,
     /// That the loop has lent it.
     loan: Option<Loan>,
     /// The frame whose payload is arriving: `len` counts what is missing, `mask` is turned to the next byte.
@@ -170,7 +173,8 @@ impl Receiver {
                     return Ok((at, Some(unit)));
                 }
                 if self.buffer.capacity() == 0 && !header.opcode.is_control() && header.len > 0 {
-                    (self.buffer, self.loan) = scratch.spares.take_for(header.len);
+                    let (memory, loan) = scratch.spares.take_for(header.len);
+                    (self.buffer, self.loan) = (memory.into(), loan);
                 }
                 self.begin(header);
             }
@@ -394,7 +398,7 @@ impl Receiver {
     }
 
     /// Takes the control frame off the end of the buffer, and the whole buffer if there is nothing before it.
-    fn take_control(&mut self) -> Vec<u8> {
+    fn take_control(&mut self) -> Gathered {
         let message = self.buffer.len() - usize::from(mem::take(&mut self.control));
         if message == 0 {
             mem::take(&mut self.buffer)
@@ -479,7 +483,11 @@ fn unit(opcode: Opcode, body: Body) -> Option<Unit> {
 /// Makes room for `part` bytes of the `missing` ones. Nobody gets memory by declaring a length: at most 64 KiB, or as
 /// much again as has really come, is reserved ahead of the data. The last frame's need is known, so that no more than
 /// that is reserved; before other frames the buffer grows as a `Vec` does, or tiny fragments would copy it each time.
-pub(super) fn reserve(buffer: &mut Vec<u8>, part: usize, missing: usize, is_last: bool) {
+pub(super) fn reserve(buffer: &mut Gathered, part: usize, missing: usize, is_last: bool) {
+    if buffer.memory().is_empty() && missing >= LONG && part > 0 {
+        buffer.begin_within_a_page();
+    }
+    let buffer = buffer.memory();
     if buffer.capacity() - buffer.len() >= part {
         return;
     }
@@ -496,6 +504,8 @@ mod tests {
     use super::*;
 
     const MIB: usize = 1 << 20;
+    /// Of a long message in new memory, where a page begins.
+    const IN_FRONT: usize = 2 << 10;
 
     fn rules(max_message: usize) -> Rules<'static> {
         Rules {
@@ -521,8 +531,8 @@ mod tests {
         for first in [0x02, 0x82] {
             for len in [MIB as u64, 1 << 40, i64::MAX as u64] {
                 assert_eq!(capacity(first, len, 0), 0);
-                assert_eq!(capacity(first, len, 1), MAX_AHEAD);
-                assert!(capacity(first, len, MIB - 1) < MIB + MAX_AHEAD);
+                assert_eq!(capacity(first, len, 1), MAX_AHEAD + IN_FRONT);
+                assert!(capacity(first, len, MIB - 1) < MIB + MAX_AHEAD + IN_FRONT);
             }
         }
         assert_eq!(capacity(0x82, 1000, 1), 1000, "nor more than it needs");
@@ -538,15 +548,15 @@ mod tests {
             let (start, end) = frame.split_at(100);
             let read = receiver.receive(&mut start.to_vec(), rules(MIB), &mut scratch);
             assert!(matches!(read, Ok((100, None))));
-            let begun = receiver.buffer.as_ptr();
+            let begun = receiver.buffer.memory().as_ptr();
             assert_eq!(*address.get_or_insert(begun), begun);
-            let Ok((_, Some(Unit::Message(_, Body::Owned(payload))))) =
+            let Ok((_, Some(Unit::Message(_, Body::Owned(mut payload))))) =
                 receiver.receive(&mut end.to_vec(), rules(MIB), &mut scratch)
             else {
                 panic!("a message")
             };
             assert_eq!(payload.len(), MIB);
-            address = Some(payload.as_ptr());
+            address = Some(payload.memory().as_ptr());
             scratch.recycle(payload);
         }
     }

@@ -1,5 +1,6 @@
 //! What the connections of one loop share.
 
+use super::Gathered;
 use super::deflate::{Codecs, Ratio};
 use super::mask_pool::MaskPool;
 use super::spares::Spares;
@@ -23,8 +24,8 @@ impl Scratch {
 
     /// Gives back the buffer of a delivered [`Payload::Owned`](super::Payload::Owned), for the next message that
     /// spans reads. Optional: a caller that keeps the payload does not call this.
-    pub fn recycle(&mut self, buffer: Vec<u8>) {
-        self.spares.put(buffer);
+    pub fn recycle(&mut self, buffer: Gathered) {
+        self.spares.put(buffer.into_memory());
     }
 
     /// How many frames have begun in the input of [`Connection::receive`](super::Connection::receive) since the last

@@ -1,6 +1,6 @@
 //! What a peer may make us hold.
 
-use sockline::ws::{Event, Payload, ProtocolError, Role};
+use sockline::ws::{Event, Gathered, Payload, ProtocolError, Role};
 
 use crate::machine::{Machine, Seen, frames};
 
@@ -143,12 +143,18 @@ fn capacity(total: usize, first: usize) -> usize {
 #[test]
 fn a_last_frame_gets_no_more_memory_than_it_needs() {
     for total in [70_000, 200_000, 1 << 20, 5_000_001] {
-        assert_eq!(capacity(total, 1), total);
+        // One that is read to its place begins within a page.
+        let in_front = if total < 128 * KIB { 0 } else { 4095 };
+        let capacity = capacity(total, 1);
+        assert!(
+            (total..=total + in_front).contains(&capacity),
+            "{capacity} for {total}"
+        );
     }
 }
 
 /// Reads a message in two pieces.
-fn owned(machine: &mut Machine) -> Vec<u8> {
+fn owned(machine: &mut Machine) -> Gathered {
     machine.feed(&frames(Role::Client, "82 04 | 6162"));
     let m = machine;
     let mut rest = *b"cd";
@@ -162,7 +168,7 @@ fn owned(machine: &mut Machine) -> Vec<u8> {
     else {
         panic!("{got:?}")
     };
-    assert_eq!(bytes, b"abcd");
+    assert_eq!(*bytes, *b"abcd");
     bytes
 }
 

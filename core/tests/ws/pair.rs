@@ -160,7 +160,7 @@ fn what_lies_whole_in_the_input_is_borrowed_and_what_spans_is_owned() {
     let got = m
         .connection
         .receive(&mut second, 0, &m.config, &mut m.scratch, &mut m.out);
-    assert!(matches!(got.event, Some(Event::Message { payload: Payload::Owned(p), .. }) if p == b"whole"));
+    assert!(matches!(got.event, Some(Event::Message { payload: Payload::Owned(p), .. }) if *p == *b"whole"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub(super) use negotiation::{choose, display, judge, offer};
 
 use std::num::NonZero;
 
-use super::{Compression, ProtocolError, Role, SendError};
+use super::{Compression, Gathered, ProtocolError, Role, SendError};
 pub(super) use codecs::Codecs;
 use codecs::Context;
 use deflater::{Deflater, Shape};
@@ -180,7 +180,7 @@ impl Deflate {
         &mut self,
         begun: &mut Option<Box<Inflater>>,
         mut input: &[u8],
-        message: &mut Vec<u8>,
+        message: &mut Gathered,
         limit: usize,
         codecs: &mut Codecs,
         mut check: impl FnMut(&[u8], usize) -> Result<(), ProtocolError>,
