@@ -3,7 +3,7 @@
 //! An event is a record of four words in a table that both sides see, [key, kind, offset, length], and its payload
 //! lies in the slab: memory that JavaScript has allocated, that is filled once from its beginning to its end and never
 //! written again, so that what a handler keeps of it stays as it is. A fresh slab follows when one is full.
-//! A large payload gets memory of its own. Where JavaScript can't be called (between turns), events wait in a spill.
+//! A large payload gets memory of its own. What comes between turns, or while JavaScript reads the table, waits in a spill.
 
 use std::cell::{Cell, RefCell};
 
@@ -139,8 +139,8 @@ pub(crate) struct Batch {
     count: Cell<usize>,
     slab: Cell<*mut u8>,
     used: Cell<usize>,
-    /// Whether this is inside of a function that JavaScript has called, so that it can be called.
-    in_javascript: Cell<bool>,
+    /// Whether a turn collects: JavaScript doesn't run, and can be called.
+    is_collecting: Cell<bool>,
     spill: RefCell<Vec<Spilled>>,
 }
 
@@ -165,14 +165,15 @@ impl Batch {
             count: Cell::new(0),
             slab: Cell::new(std::ptr::null_mut()),
             used: Cell::new(SLAB), // full, so that the first payload asks for a slab
-            in_javascript: Cell::new(false),
+            is_collecting: Cell::new(false),
             spill: RefCell::default(),
         })
     }
 
-    /// Does `collect` with JavaScript within reach, and hands over all events there are then; none, too, if `always`.
+    /// Does `collect`, and hands over all events there are then; none, too, if `always`. Each time that JavaScript is called
+    /// its ticks and microtasks follow.
     pub(crate) fn collect_and_deliver(&self, always: bool, collect: impl FnOnce()) {
-        self.in_javascript.set(true);
+        self.is_collecting.set(true);
         self.take_spilled();
         collect();
         if self.count.get() > 0 || always {
@@ -181,7 +182,7 @@ impl Batch {
         while self.count.get() > 0 {
             self.deliver(); // what the handlers have brought about
         }
-        self.in_javascript.set(false);
+        self.is_collecting.set(false);
     }
 
     fn take_spilled(&self) {
@@ -202,7 +203,7 @@ impl Batch {
 
     /// Takes an event over whose payload is made up of parts.
     pub(crate) fn push_parts<const N: usize>(&self, key: u32, kind: Kind, extra: u16, parts: [&[u8]; N]) {
-        if !self.in_javascript.get() {
+        if !self.is_collecting.get() {
             let payload = parts.concat().into();
             return self.spill.borrow_mut().push(Spilled {
                 key,
@@ -232,10 +233,10 @@ impl Batch {
     /// Hands over what there is in the middle of a turn, so that it can be answered before something else happens; false
     /// if JavaScript is out of reach.
     pub(crate) fn deliver_early(&self) -> bool {
-        if self.in_javascript.get() && self.count.get() > 0 {
+        if self.is_collecting.get() && self.count.get() > 0 {
             self.deliver();
         }
-        self.in_javascript.get()
+        self.is_collecting.get()
     }
 
     fn record(&self, words: [u32; WORDS]) {
@@ -249,20 +250,20 @@ impl Batch {
     }
 
     fn deliver(&self) {
+        let count = self.count.replace(0);
         let Some(_scope) = Scope::open(self.env) else {
             return;
         };
-        let count = self.count.replace(0);
         // What is pushed while JavaScript reads the table has to wait until it is done with that.
-        self.in_javascript.set(false);
+        self.is_collecting.set(false);
         let delivered = self
             .deliver
             .get(self.env)
-            .and_then(|deliver| js::call(self.env, deliver, count as u32));
+            .and_then(|deliver| js::make_callback(self.env, deliver, count as u32));
         if delivered.is_none() {
             js::report_exception(self.env);
         }
-        self.in_javascript.set(true);
+        self.is_collecting.set(true);
         self.take_spilled();
     }
 

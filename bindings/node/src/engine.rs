@@ -40,7 +40,7 @@ impl Engine {
     ) -> Result<Engine> {
         let batch = Batch::new(env.raw(), table.raw(), deliver.raw(), allocate.raw());
         let host = batch
-            .and_then(|batch| Host::create(env.raw(), has_libuv, batch))
+            .map(|batch| Host::create(env.raw(), has_libuv, batch))
             .ok_or_else(|| internal("no engine"))?;
         Ok(Engine { host })
     }

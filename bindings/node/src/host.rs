@@ -1,9 +1,9 @@
 //! One loop of the core in one JavaScript environment: its beginning, its turns, its end.
 //!
-//! A turn: the watcher says that the loop's descriptor is readable; one call of a *native* function through
-//! `napi_make_callback`, which polls the core, collects the events and hands them to JavaScript; when that has
-//! returned, with all next ticks and microtasks done, what the handlers have sent leaves in one write per socket.
-//! What is sent between turns is flushed once, before the runtime waits again.
+//! A turn: the watcher says that the loop's descriptor is readable; the core is polled, its events are collected, and
+//! one `napi_make_callback` hands them to JavaScript; when that has returned, with all next ticks and microtasks done,
+//! what the handlers have sent leaves in one write per socket. What is sent between turns is flushed once, before the
+//! runtime waits again.
 //!
 //! Everything here happens on the environment's thread. All state is in cells, none borrowed while JavaScript runs.
 
@@ -36,8 +36,6 @@ pub(crate) struct Host {
     env: sys::napi_env,
     has_libuv: bool,
     pub(crate) batch: Batch,
-    /// The native function that polls and delivers.
-    collect: OnceCell<Kept>,
     /// `answer(key, kind, text)`: what JavaScript says at once to a question.
     asker: OnceCell<Kept>,
     running: OnceCell<Running>,
@@ -115,12 +113,11 @@ impl HostPointer {
 
 impl Host {
     /// A host for the environment, which frees it when it ends.
-    pub(crate) fn create(env: sys::napi_env, has_libuv: bool, batch: Batch) -> Option<HostPointer> {
+    pub(crate) fn create(env: sys::napi_env, has_libuv: bool, batch: Batch) -> HostPointer {
         let host = Box::new(Host {
             env,
             has_libuv,
             batch,
-            collect: OnceCell::new(),
             asker: OnceCell::new(),
             running: OnceCell::new(),
             alive: Cell::new(0),
@@ -140,8 +137,6 @@ impl Host {
         });
         let host = Box::into_raw(host);
         let pointer = HostPointer(host);
-        let collect = js::function(env, Some(collect), host.cast())?;
-        let _ = pointer.get().collect.set(Kept::new(env, collect)?);
         // SAFETY: the hook gets the host, which lives until the hook frees it. Nobody removes it before it has run, so it
         // runs exactly once. Without libuv there is nothing to wait for at the end.
         unsafe {
@@ -151,7 +146,7 @@ impl Host {
                 sys::napi_add_env_cleanup_hook(env, Some(end_at_once), host.cast());
             }
         }
-        Some(pointer)
+        pointer
     }
 
     /// The loop and its handler, started if this is the first time.
@@ -228,12 +223,10 @@ impl Host {
         };
         self.in_turn.set(true);
         for round in 0..ROUNDS {
-            if !self.call_collect() {
-                break;
-            }
+            self.collect(running);
             self.flush(running);
             let told = round > 0 || !self.watching.get();
-            if told && !self.batch.has_spilled() {
+            if self.ending.get() || (told && !self.batch.has_spilled()) {
                 break;
             }
         }
@@ -306,26 +299,8 @@ impl Host {
         }
     }
 
-    /// Calls `collect` the way that libuv's callbacks call JavaScript; false if JavaScript can't be called.
-    fn call_collect(&self) -> bool {
-        let Some(_scope) = Scope::open(self.env) else {
-            return false;
-        };
-        let called = self
-            .collect
-            .get()
-            .and_then(|collect| js::make_callback(self.env, collect.get(self.env)?));
-        if called.is_none() {
-            js::report_exception(self.env);
-        }
-        called.is_some()
-    }
-
-    /// Polls the core and delivers; JavaScript is within reach.
-    fn collect(&self) {
-        let Some(running) = self.running.get().filter(|_| !self.ending.get()) else {
-            return;
-        };
+    /// Polls the core and delivers.
+    fn collect(&self, running: &Running) {
         self.batch.collect_and_deliver(self.watching.get(), || {
             if let Err(error) = running.on_loop.poll(Some(Duration::ZERO)) {
                 eprintln!("sockline: polling failed: {error}");
@@ -370,13 +345,6 @@ impl Host {
             running.watcher.call_in(wait.as_millis() as u64 + 1);
         }
     }
-}
-
-unsafe extern "C" fn collect(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    if let Some(([], host)) = js::arguments::<0>(env, info) {
-        HostPointer::from_raw(host).get().collect();
-    }
-    null_mut()
 }
 
 /// The environment goes down: libuv has to let go of its handles before it may end. No JavaScript from here on.

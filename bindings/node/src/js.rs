@@ -53,13 +53,14 @@ impl Kept {
     }
 }
 
-/// Calls a function from a callback of libuv; then come the next ticks and the microtasks.
-pub(crate) fn make_callback(env: sys::napi_env, function: sys::napi_value) -> Value {
-    let (mut global, mut result) = (null_mut(), null_mut());
-    // SAFETY: a handle scope is open; without arguments the list may be null.
+/// Calls a function with one number from a callback of libuv; then come the next ticks and the microtasks.
+pub(crate) fn make_callback(env: sys::napi_env, function: sys::napi_value, number: u32) -> Value {
+    let (mut global, mut argument, mut result) = (null_mut(), null_mut(), null_mut());
+    // SAFETY: a handle scope is open, and the list has the one element that its length says.
     let status = unsafe {
         sys::napi_get_global(env, &mut global);
-        sys::napi_make_callback(env, null_mut(), global, function, 0, null(), &mut result)
+        sys::napi_create_uint32(env, number, &mut argument);
+        sys::napi_make_callback(env, null_mut(), global, function, 1, &argument, &mut result)
     };
     (status == sys::Status::napi_ok).then_some(result)
 }
@@ -99,7 +100,7 @@ pub(crate) fn ask(
     String::from_utf8(bytes).ok()
 }
 
-/// Calls a function with one number, from a function that JavaScript has called.
+/// Calls a function with one number; what it leaves for later waits for the next callback.
 pub(crate) fn call(env: sys::napi_env, function: sys::napi_value, number: u32) -> Value {
     let (mut global, mut argument, mut result) = (null_mut(), null_mut(), null_mut());
     // SAFETY: a handle scope is open, and the list has the one element that its length says.
