@@ -139,7 +139,7 @@ pub(crate) struct Batch {
     count: Cell<usize>,
     slab: Cell<*mut u8>,
     used: Cell<usize>,
-    /// Whether a turn collects: JavaScript doesn't run, and can be called.
+    /// Whether a turn collects: events go to the table, which JavaScript doesn't read now but can be called with.
     is_collecting: Cell<bool>,
     spill: RefCell<Vec<Spilled>>,
 }
@@ -171,7 +171,7 @@ impl Batch {
     }
 
     /// Does `collect`, and hands over all events there are then; none, too, if `always`. Each time that JavaScript is called
-    /// its ticks and microtasks follow.
+    /// with events its next ticks and microtasks follow at once, as after a callback of Node's own.
     pub(crate) fn collect_and_deliver(&self, always: bool, collect: impl FnOnce()) {
         self.is_collecting.set(true);
         self.take_spilled();
@@ -230,8 +230,8 @@ impl Batch {
         self.record([key, word, offset as u32, length as u32]);
     }
 
-    /// Hands over what there is in the middle of a turn, so that it can be answered before something else happens; false
-    /// if JavaScript is out of reach.
+    /// Hands over what there is in the middle of a turn, so that it can be answered before something else happens, also by
+    /// next ticks and microtasks; false if JavaScript is out of reach.
     pub(crate) fn deliver_early(&self) -> bool {
         if self.is_collecting.get() && self.count.get() > 0 {
             self.deliver();
@@ -241,7 +241,7 @@ impl Batch {
 
     fn record(&self, words: [u32; WORDS]) {
         let at = self.count.get();
-        // SAFETY: `at` is below RECORDS, since `deliver` sets it to 0 when it gets there. JavaScript doesn't run now.
+        // SAFETY: `at` is below RECORDS, since `deliver` sets it to 0 when it gets there. JavaScript doesn't read it now.
         unsafe { self.table.add(at * WORDS).cast::<[u32; WORDS]>().write(words) };
         self.count.set(at + 1);
         if at + 1 == RECORDS {

@@ -2,8 +2,9 @@
 //!
 //! A turn: the watcher says that the loop's descriptor is readable; the core is polled, its events are collected, and
 //! one `napi_make_callback` hands them to JavaScript; when that has returned, with all next ticks and microtasks done,
-//! what the handlers have sent leaves in one write per socket. What is sent between turns is flushed once, before the
-//! runtime waits again.
+//! what the handlers have sent leaves in one write per socket. Where nothing came JavaScript is not entered; where a
+//! connection's end is next, what came before is handed over by a call of its own. What is sent between turns is flushed
+//! once, before the runtime waits again.
 //!
 //! Everything here happens on the environment's thread. All state is in cells, none borrowed while JavaScript runs.
 

@@ -43,6 +43,23 @@ test('an exception in a handler does not stop the batch', async () => {
   assert.deepStrictEqual(got, ['one', 'two', 'three']);
 });
 
+test('an exception in a next tick does not keep what was sent before it from leaving', async () => {
+  const script = `
+    const WebSocket = require('sockline');
+    const caught = [];
+    process.on('uncaughtException', (error) => caught.push(error.message));
+    const server = new WebSocket.Server({ port: 0, host: '127.0.0.1' });
+    server.on('connection', (socket) => socket.on('message', (data) => {
+      socket.send(data);
+      process.nextTick(() => { throw new Error('of a tick'); });
+    }));
+    const socket = new WebSocket('ws://127.0.0.1:' + server.address().port);
+    socket.on('open', () => socket.send('one'));
+    socket.on('message', () => { socket.close(); server.close(); });
+    socket.on('close', () => console.log(caught.join()));`;
+  assert.strictEqual(await program('-e', script), 'of a tick');
+});
+
 test('the types are those of the package', async () => {
   const tsc = path.join(PACKAGE, 'node_modules/typescript/bin/tsc');
   for (const project of ['test/types', 'test/types/swapped.json']) {
