@@ -8,7 +8,7 @@ import sys
 import pytest
 
 PRELUDE = """
-import asyncio, sys, threading
+import asyncio, socket, sys, threading
 import sockline
 from sockline.sync.client import connect
 from sockline.sync.server import serve
@@ -56,9 +56,10 @@ begun.wait()
 """,
     "an attempt to connect": """
 begun = threading.Event()
+never_answers = socket.create_server(("127.0.0.1", 0))
 def attempt():
     begun.set()
-    connect("ws://192.0.2.1", legacy=True)
+    connect("ws://127.0.0.1:%d" % never_answers.getsockname()[1], legacy=True)
 threading.Thread(target=attempt, daemon=True).start()
 begun.wait()
 """,

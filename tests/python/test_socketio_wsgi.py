@@ -123,7 +123,8 @@ def test_it_is_a_part_of_flask_with_files(tmp_path: Path) -> None:
         assert requests.get(f"{url}/none").text == "Not Found"
         with socketio.SimpleClient() as client:
             client.connect(url, socketio_path="sio")
-            assert client.call("where") == ["websocket", "/sio/", "werkzeug"]
+            # It is connected before it goes over.
+            wait_for(lambda: client.call("where") == ["websocket", "/sio/", "werkzeug"])
 
 
 def test_what_can_not_be_is_refused() -> None:
