@@ -309,20 +309,17 @@ fn another_host_to_connect_to_is_for_one_origin() {
 
 #[test]
 fn what_is_not_said_of_where_to_connect_to_is_the_url_s() {
-    let host = Host::new();
-    for (url, to) in [
-        ("ws://127.0.0.1:1/".to_owned(), ("", host.port())),
-        (
-            format!("ws://no.such.host.invalid:{}/", host.port()),
-            ("127.0.0.1", 0),
-        ),
-    ] {
+    let check = |to: fn(u16) -> (String, &'static str, u16)| {
+        let host = Host::new();
+        let (url, name, port) = to(host.port());
+        let _peer = std::thread::spawn(move || upgraded(&host));
         let options = ClientOptions {
-            connect_to: Some((to.0.to_owned(), to.1)),
+            connect_to: Some((name.to_owned(), port)),
             ..ClientOptions::default()
         };
         let (_loop, events) = attempt(&url, options);
-        let (_request, _peer) = upgraded(&host);
         events.open();
-    }
+    };
+    check(|port| ("ws://127.0.0.1:1/".to_owned(), "", port));
+    check(|port| (format!("ws://no.such.host.invalid:{port}/"), "127.0.0.1", 0));
 }
