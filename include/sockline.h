@@ -808,7 +808,8 @@ typedef struct sockline_options {
      */
     const char *proxy;
     /**
-     * This side's address, such as "192.0.2.1", "192.0.2.1:5000" or "[2001:db8::1]:0". Default: the system's choice.
+     * This side's address, such as "192.0.2.1", "192.0.2.1:5000" or "[2001:db8::1]:0". Refused beside a Unix socket's URL.
+     * Default: the system's choice.
      */
     sockline_string local_address;
     /**
@@ -844,7 +845,7 @@ typedef struct sockline_options {
     /**
      * Connect to this host, a name or an address, IPv6 without brackets, in place of the URL's (curl's --connect-to): the Host
      * header, the name in the certificate and the choice of the proxy stay the URL's. Redirects to another origin fail then
-     * with SOCKLINE_ERR_REDIRECT. Default: the URL's.
+     * with SOCKLINE_ERR_REDIRECT. Refused beside a Unix socket's URL. Default: the URL's.
      */
     sockline_string connect_to_host;
     /** The same of the port, with connect_to_host or alone. Default: the URL's. */

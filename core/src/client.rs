@@ -37,11 +37,11 @@ pub struct ClientOptions {
     /// What this connection may take and keep, and its timeouts. Default: [`Settings::client`].
     pub settings: Settings,
     /// This side's address; port 0 lets the system choose one. Addresses of the host of the other family can't be
-    /// reached then. Default: `None`, the system's choice.
+    /// reached then. Refused beside a Unix socket's URL. Default: `None`, the system's choice.
     pub local_address: Option<SocketAddr>,
     /// Connect to this host and port in place of the URL's (curl's `--connect-to`): the Host header, the name in the
     /// certificate and the choice of the proxy stay those of the URL. An empty host, or port 0, is the URL's. Redirects to another
-    /// origin are not followed then. Default: `None`.
+    /// origin are not followed then. Refused beside a Unix socket's URL. Default: `None`.
     pub connect_to: Option<(String, u16)>,
     /// A socket that is connected already, to be used in place of making one; the URL says then what to ask for, and `wss://`
     /// that TLS begins on it. There is no proxy then, redirects are refusals, and it goes neither with `reconnect` nor with what
@@ -149,7 +149,7 @@ pub fn connect(
     let url = parse(url)?;
     options.settings.check()?;
     let options = with_given_socket(options, &url)?;
-    check_dial(&options, &url)?;
+    check_connecting(&options, &url)?;
     options.reconnect.as_ref().map_or(Ok(()), Reconnect::check)?;
     let destination = Destination::first(url, &options)?;
     let plan = event_loop::ConnectPlan {
@@ -175,15 +175,22 @@ fn with_given_socket(options: ClientOptions, url: &Url) -> Result<ClientOptions>
     })
 }
 
-/// What an application that makes the connections itself can't ask for.
+/// What can't be asked for together of how a connection is made.
 ///
 /// # Errors
 /// `InvalidArgument`.
-pub(crate) fn check_dial(options: &ClientOptions, url: &Url) -> Result<()> {
-    if options.dial.is_none() {
-        return Ok(());
+pub(crate) fn check_connecting(options: &ClientOptions, url: &Url) -> Result<()> {
+    if options.dial.is_some() {
+        return check_alone("dial", options, url, ("socket", options.socket.is_some()));
     }
-    check_alone("dial", options, url, ("socket", options.socket.is_some()))
+    let (address, place) = (options.local_address.is_some(), options.connect_to.is_some());
+    match url.unix_path {
+        Some(_) => check_none(
+            "a Unix socket's URL",
+            &[("local_address", address), ("connect_to", place)],
+        ),
+        None => Ok(()),
+    }
 }
 
 /// Where the engine makes no connection, nothing can be said of how it makes it, nor what is in `besides`.
@@ -195,6 +202,10 @@ fn check_alone(what: &str, options: &ClientOptions, url: &Url, besides: (&str, b
         ("lookup", options.lookup.is_some()),
         ("a Unix socket's URL", url.unix_path.is_some()),
     ];
+    check_none(what, &others)
+}
+
+fn check_none(what: &str, others: &[(&str, bool)]) -> Result<()> {
     match others.iter().find(|(_, is_given)| *is_given) {
         Some((name, _)) => Err(Error::new(
             ErrorCode::InvalidArgument,

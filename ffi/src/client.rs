@@ -49,7 +49,8 @@ pub struct sockline_options {
     /// and password where it asks for them; "" for none. Default: what the environment says, as curl reads it:
     /// http_proxy, https_proxy, all_proxy, no_proxy; never for loopback addresses and Unix sockets.
     pub proxy: *const c_char,
-    /// This side's address, such as "192.0.2.1", "192.0.2.1:5000" or "[2001:db8::1]:0". Default: the system's choice.
+    /// This side's address, such as "192.0.2.1", "192.0.2.1:5000" or "[2001:db8::1]:0". Refused beside a Unix socket's URL.
+    /// Default: the system's choice.
     pub local_address: sockline_string,
     /// How to secure a wss:// connection; NULL for the defaults of SOCKLINE_TLS_CLIENT_OPTIONS_INIT, shared by the whole
     /// process.
@@ -75,7 +76,7 @@ pub struct sockline_options {
     pub lookup: *const sockline_lookup,
     /// Connect to this host, a name or an address, IPv6 without brackets, in place of the URL's (curl's --connect-to): the Host
     /// header, the name in the certificate and the choice of the proxy stay the URL's. Redirects to another origin fail then
-    /// with SOCKLINE_ERR_REDIRECT. Default: the URL's.
+    /// with SOCKLINE_ERR_REDIRECT. Refused beside a Unix socket's URL. Default: the URL's.
     pub connect_to_host: sockline_string,
     /// The same of the port, with connect_to_host or alone. Default: the URL's.
     pub connect_to_port: u32,

@@ -131,7 +131,7 @@ impl HttpClient {
     pub fn new(on_loop: Option<&Loop>, url: &str, options: HttpClientOptions) -> Result<HttpClient> {
         let url = client::parse(url)?;
         options.connection.settings.check()?;
-        client::check_dial(&options.connection, &url)?;
+        client::check_connecting(&options.connection, &url)?;
         if options.max_connections == 0 {
             let text = "max_connections must be at least 1";
             return Err(Error::new(ErrorCode::InvalidArgument, text));

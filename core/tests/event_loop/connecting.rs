@@ -349,6 +349,27 @@ fn the_local_address_is_the_one_that_was_asked_for() {
     assert_eq!(from.ip().to_string(), "127.0.0.2");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_has_no_address_and_is_nowhere_else() {
+    let refused = |options| {
+        let error = sockline::connect(None, "ws+unix:///tmp/none:/", options, None).unwrap_err();
+        (error.code(), error.text().to_owned())
+    };
+    let with_address = ClientOptions {
+        local_address: Some("127.0.0.2:0".parse().unwrap()),
+        ..ClientOptions::default()
+    };
+    let elsewhere = ClientOptions {
+        connect_to: Some((String::new(), 80)),
+        ..ClientOptions::default()
+    };
+    for (options, name) in [(with_address, "local_address"), (elsewhere, "connect_to")] {
+        let why = format!("a Unix socket's URL can't be combined with {name}");
+        assert_eq!(refused(options), (ErrorCode::InvalidArgument, why));
+    }
+}
+
 #[test]
 fn a_local_address_that_is_not_ours_is_an_error_with_its_name() {
     let options = ClientOptions {

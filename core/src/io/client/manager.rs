@@ -251,7 +251,7 @@ pub(super) fn forget(raw: u64) {
 fn check(url: &Url, options: &ManagerOptions) -> Result<()> {
     let fail = |text: &str| Err(Error::new(ErrorCode::InvalidArgument, text.to_owned()));
     options.client.settings.check()?;
-    client::check_dial(&options.client, url)?;
+    client::check_connecting(&options.client, url)?;
     if options.transports.is_empty() {
         return fail("transports is empty");
     }
