@@ -4,6 +4,7 @@
 
 mod arrays;
 mod check;
+mod cursor;
 mod error;
 mod scan;
 mod text;
@@ -14,6 +15,7 @@ use std::fmt::Write;
 
 pub(crate) use arrays::{args_behind, within_brackets};
 pub(crate) use check::check_event;
+pub use cursor::Cursor;
 pub use error::Error;
 pub use text::Text;
 pub use tokens::{MAX_DEPTH, Token, Tokens};

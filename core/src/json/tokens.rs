@@ -5,7 +5,7 @@
 //! `JSON.parse` takes, to a depth of [`MAX_DEPTH`].
 
 use super::Error;
-use super::scan::{escape_end, number_end, plain_until};
+use super::cursor::Cursor;
 use super::text::Text;
 
 /// How deep arrays and objects may be in one another. Parsers of the hosts recurse; some give up at about 1,000.
@@ -50,8 +50,7 @@ enum Expected {
 /// The tokens of one JSON text. Copies go on independently, from where they are.
 #[derive(Debug, Clone, Copy)]
 pub struct Tokens<'a> {
-    text: &'a str,
-    at: usize,
+    cursor: Cursor<'a>,
     expected: Expected,
     depth: usize,
     /// A bit for each level: set where it is an object.
@@ -62,8 +61,7 @@ impl<'a> Tokens<'a> {
     /// The tokens of a text that is to be one JSON value.
     pub fn new(text: &'a str) -> Tokens<'a> {
         Tokens {
-            text,
-            at: 0,
+            cursor: Cursor::new(text),
             expected: Expected::Value,
             depth: 0,
             objects: [0; WORDS],
@@ -74,22 +72,21 @@ impl<'a> Tokens<'a> {
     #[inline]
     #[allow(clippy::should_implement_trait)] // an Iterator of Results would go on after an error
     pub fn next(&mut self) -> Result<Option<Token<'a>>, Error> {
-        let mut byte = self.skip_space();
-        if self.expected == Expected::CommaOrEnd && byte == Some(b',') {
-            self.at += 1;
-            byte = self.skip_space();
+        if self.expected == Expected::CommaOrEnd && self.cursor.take(b',') {
             self.expected = if self.in_object() {
                 Expected::Key
             } else {
                 Expected::Value
             };
         }
-        let Some(byte) = byte else {
+        let byte = self.cursor.peek();
+        if byte == 0 {
+            // The end, or a byte that is nowhere in JSON.
             return match self.expected {
-                Expected::Nothing => Ok(None),
+                Expected::Nothing if self.cursor.is_at_end() => Ok(None),
                 _ => Err(Error::Malformed),
             };
-        };
+        }
         match self.expected {
             Expected::Value | Expected::ValueOrEnd => self.value(byte).map(Some),
             Expected::Key | Expected::KeyOrEnd if byte == b'"' => self.key().map(Some),
@@ -119,7 +116,7 @@ impl<'a> Tokens<'a> {
 
     /// Where the next token is looked for: behind the last one.
     pub fn position(&self) -> usize {
-        self.at
+        self.cursor.position()
     }
 
     /// How many arrays and objects are open.
@@ -127,23 +124,11 @@ impl<'a> Tokens<'a> {
         self.depth
     }
 
-    /// The byte that the next token begins with, a comma or colon before it included.
-    #[inline]
-    fn skip_space(&mut self) -> Option<u8> {
-        let bytes = self.text.as_bytes();
-        loop {
-            match bytes.get(self.at) {
-                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
-                other => return other.copied(),
-            }
-        }
-    }
-
     #[inline]
     fn value(&mut self, byte: u8) -> Result<Token<'a>, Error> {
         match byte {
             b'"' => {
-                let text = self.string()?;
+                let text = self.cursor.string()?;
                 self.value_done();
                 Ok(Token::String(text))
             }
@@ -159,11 +144,10 @@ impl<'a> Tokens<'a> {
     }
 
     fn key(&mut self) -> Result<Token<'a>, Error> {
-        let text = self.string()?;
-        if self.skip_space() != Some(b':') {
+        let text = self.cursor.string()?;
+        if !self.cursor.take(b':') {
             return Err(Error::Malformed);
         }
-        self.at += 1;
         self.expected = Expected::Value;
         Ok(Token::Key(text))
     }
@@ -174,7 +158,7 @@ impl<'a> Tokens<'a> {
         let Some(word) = self.objects.get_mut(word) else {
             return Err(Error::TooDeep);
         };
-        self.at += 1;
+        self.cursor.skip_byte();
         self.depth += 1;
         if object {
             *word |= bit;
@@ -194,7 +178,7 @@ impl<'a> Tokens<'a> {
             (b']', true, false) => Token::ArrayEnd,
             _ => return Err(Error::Malformed),
         };
-        self.at += 1;
+        self.cursor.skip_byte();
         self.depth -= 1;
         self.value_done();
         Ok(token)
@@ -219,44 +203,15 @@ impl<'a> Tokens<'a> {
     }
 
     fn word(&mut self, word: &str, token: Token<'a>) -> Result<Token<'a>, Error> {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        if !rest.starts_with(word.as_bytes()) {
-            return Err(Error::Malformed);
-        }
-        self.at += word.len();
+        self.cursor.word(word)?;
         self.value_done();
         Ok(token)
     }
 
     fn number(&mut self) -> Result<Token<'a>, Error> {
-        let start = self.at;
-        self.at = number_end(self.text.as_bytes(), start)?;
+        let digits = self.cursor.number()?;
         self.value_done();
-        let digits = self.text.get(start..self.at).ok_or(Error::Malformed)?;
         Ok(Token::Number(digits))
-    }
-
-    /// RFC 8259 §7: what is between the quotes, the first of which comes next.
-    #[inline]
-    fn string(&mut self) -> Result<Text<'a>, Error> {
-        let bytes = self.text.as_bytes();
-        let start = self.at + 1;
-        let mut at = start;
-        let mut escaped = false;
-        loop {
-            at = plain_until(bytes, at);
-            match bytes.get(at) {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    escaped = true;
-                    at = escape_end(bytes, at)?;
-                }
-                _ => return Err(Error::Malformed), // a control character, or the end
-            }
-        }
-        self.at = at + 1;
-        let raw = self.text.get(start..at).ok_or(Error::Malformed)?;
-        Ok(Text::new(raw, escaped))
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyList, PyString};
-use sockline::json::{Text, Token, Tokens};
+use sockline::json::{Cursor, Text};
 
 use super::names::Names;
 
@@ -20,7 +20,9 @@ const MAX_DIGITS: usize = 18;
 /// The objects of one text.
 pub(super) struct Decoder<'a, 'py> {
     py: Python<'py>,
-    tokens: Tokens<'a>,
+    cursor: Cursor<'a>,
+    /// How many arrays and objects are open.
+    depth: usize,
     names: &'a Names,
 }
 
@@ -29,92 +31,93 @@ impl<'a, 'py> Decoder<'a, 'py> {
     pub(super) fn new(py: Python<'py>, text: &'a str, names: &'a Names) -> Option<Decoder<'a, 'py>> {
         (text.len() <= MAX_LEN).then(|| Decoder {
             py,
-            tokens: Tokens::new(text),
+            cursor: Cursor::new(text),
+            depth: 0,
             names,
         })
     }
 
     /// The whole text as one object. `None` for what is left to the parser.
     pub(super) fn whole(mut self) -> Option<Bound<'py, PyAny>> {
-        let token = self.next()?;
-        let value = self.value(token)?;
-        matches!(self.tokens.next(), Ok(None)).then_some(value)
+        let value = self.value()?;
+        self.cursor.is_at_end().then_some(value)
     }
 
-    /// The name that the text, an array, begins with; `None` if it is no plain string.
-    pub(super) fn event(&mut self) -> Option<&'a str> {
-        match (self.next()?, self.next()?) {
-            (Token::ArrayStart, Token::String(name)) => plain(&name),
-            _ => None,
+    /// The objects of values with commas between them, or of none. `None` for what is left to the parser.
+    pub(super) fn several(mut self, mut take: impl FnMut(Bound<'py, PyAny>)) -> Option<()> {
+        if self.cursor.is_at_end() {
+            return Some(());
         }
-    }
-
-    /// What is left of the array. `None` for what is left to the parser.
-    pub(super) fn rest(mut self, mut take: impl FnMut(Bound<'py, PyAny>)) -> Option<()> {
         loop {
-            match self.next()? {
-                Token::ArrayEnd => return matches!(self.tokens.next(), Ok(None)).then_some(()),
-                token => take(self.value(token)?),
+            take(self.value()?);
+            if !self.cursor.take(b',') {
+                return self.cursor.is_at_end().then_some(());
             }
         }
     }
 
-    fn next(&mut self) -> Option<Token<'a>> {
-        self.tokens.next().ok().flatten()
-    }
-
-    #[inline]
-    fn value(&mut self, token: Token<'a>) -> Option<Bound<'py, PyAny>> {
+    fn value(&mut self) -> Option<Bound<'py, PyAny>> {
         let py = self.py;
-        Some(match token {
-            Token::String(text) => PyString::new(py, &said(&text)?).into_any(),
-            Token::Number(digits) => number(py, digits)?,
-            Token::Bool(value) => PyBool::new(py, value).to_owned().into_any(),
-            Token::Null => py.None().into_bound(py),
-            Token::ArrayStart => self.list()?.into_any(),
-            Token::ObjectStart => self.dict()?.into_any(),
-            Token::Key(_) | Token::ArrayEnd | Token::ObjectEnd => return None,
+        Some(match self.cursor.peek() {
+            b'"' => {
+                let text = self.cursor.string().ok()?;
+                PyString::new(py, &said(&text)?).into_any()
+            }
+            b'-' | b'0'..=b'9' => number(py, self.cursor.number().ok()?)?,
+            b'[' => self.list()?.into_any(),
+            b'{' => self.dict()?.into_any(),
+            b't' => self.word("true", PyBool::new(py, true).to_owned().into_any())?,
+            b'f' => self.word("false", PyBool::new(py, false).to_owned().into_any())?,
+            b'n' => self.word("null", py.None().into_bound(py))?,
+            _ => return None,
         })
     }
 
+    fn word(&mut self, word: &str, value: Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        self.cursor.word(word).ok().map(|()| value)
+    }
+
     fn list(&mut self) -> Option<Bound<'py, PyList>> {
-        if self.tokens.depth() > MAX_DEPTH {
-            return None;
-        }
         let list = PyList::empty(self.py);
+        if self.open(b'[')? == b']' {
+            return self.close(b']').map(|()| list);
+        }
         loop {
-            match self.next()? {
-                Token::ArrayEnd => return Some(list),
-                token => list.append(self.value(token)?).ok()?,
+            list.append(self.value()?).ok()?;
+            if !self.cursor.take(b',') {
+                return self.close(b']').map(|()| list);
             }
         }
     }
 
     /// Of several members of one name the last one counts.
     fn dict(&mut self) -> Option<Bound<'py, PyDict>> {
-        if self.tokens.depth() > MAX_DEPTH {
-            return None;
-        }
         let dict = PyDict::new(self.py);
+        if self.open(b'{')? == b'}' {
+            return self.close(b'}').map(|()| dict);
+        }
         loop {
-            match self.next()? {
-                Token::ObjectEnd => return Some(dict),
-                Token::Key(key) => {
-                    let key = self.names.get(self.py, &said(&key)?);
-                    let token = self.next()?;
-                    dict.set_item(key, self.value(token)?).ok()?;
-                }
-                _ => return None,
+            let key = self.cursor.string().ok()?;
+            let key = self.names.get(self.py, &said(&key)?);
+            if !self.cursor.take(b':') {
+                return None;
+            }
+            dict.set_item(key, self.value()?).ok()?;
+            if !self.cursor.take(b',') {
+                return self.close(b'}').map(|()| dict);
             }
         }
     }
-}
 
-/// What is written without escapes.
-fn plain<'a>(text: &Text<'a>) -> Option<&'a str> {
-    match text.decode() {
-        Cow::Borrowed(plain) => Some(plain),
-        Cow::Owned(_) => None,
+    /// The byte that follows. `None` where it is too deep.
+    fn open(&mut self, bracket: u8) -> Option<u8> {
+        self.depth += 1;
+        (self.depth <= MAX_DEPTH && self.cursor.take(bracket)).then(|| self.cursor.peek())
+    }
+
+    fn close(&mut self, bracket: u8) -> Option<()> {
+        self.depth -= 1;
+        self.cursor.take(bracket).then_some(())
     }
 }
 

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use sockline::ErrorCode;
 use sockline::io::{Ack, Event, Socket};
+use sockline::json::Cursor;
 
 use super::ack::{IoAck, Owed};
 use super::decode::Decoder;
@@ -53,12 +54,11 @@ impl ServerEvents {
         None
     }
 
-    /// What is to be called, if an event is usual. Here, and nowhere else, is decided what that is: nothing is to be logged, there are
-    /// no attachments, its text is what [`Decoder`] reads, and there is a handler for just this event in its namespace.
+    /// What is to be called, if an event is usual. Here, and nowhere else, is decided what that is: nothing is to be logged, its
+    /// name is a string, handlers need not wait for each other, and there is one for just this event in its namespace.
     fn usual<'py>(&self, py: Python<'py>, socket: &Socket, event: &Event<'_>) -> Option<Call<'py>> {
-        let direct = self.direct.as_ref().filter(|_| event.attachments.is_empty())?;
-        let mut decoder = Decoder::new(py, event.array, &self.reader.names)?;
-        let name = decoder.event()?;
+        let direct = self.direct.as_ref()?;
+        let name = name(event)?;
         if direct.reserved_events.iter().any(|reserved| reserved == name) || !direct.logs_nothing(py) {
             return None;
         }
@@ -77,12 +77,33 @@ impl ServerEvents {
         let handler = self.member(&of_namespace, name)?;
         let mut arguments = Vec::with_capacity(4);
         arguments.push(self.sids.get(py, socket.id()).into_any());
-        decoder.rest(|value| arguments.push(value))?;
+        self.arguments(py, event, &mut arguments)?;
         Some(Call {
             target,
             handler,
             arguments,
         })
+    }
+
+    /// Adds an event's arguments. `None` if they can't be read.
+    fn arguments<'py>(
+        &self,
+        py: Python<'py>,
+        event: &Event<'_>,
+        arguments: &mut Vec<Bound<'py, PyAny>>,
+    ) -> Option<()> {
+        if event.attachments.is_empty()
+            && let Some(decoder) = Decoder::new(py, event.args, &self.reader.names)
+        {
+            let before = arguments.len();
+            if decoder.several(|value| arguments.push(value)).is_some() {
+                return Some(());
+            }
+            arguments.truncate(before); // some may have been read before one that is the parser's
+        }
+        let array = self.reader.array(py, event.array, event.attachments).ok()?;
+        arguments.extend(array.iter().skip(1));
+        Some(())
     }
 
     fn member<'py>(&self, dict: &Bound<'py, PyAny>, name: &str) -> Option<Bound<'py, PyAny>> {
@@ -127,6 +148,14 @@ impl ServerEvents {
         }
         left
     }
+}
+
+/// An event's name, if it is a string that Rust can hold.
+fn name<'a>(event: &'a Event<'_>) -> Option<&'a str> {
+    let mut array = Cursor::new(event.array);
+    let is_string = array.take(b'[') && array.peek() == b'"';
+    // This may have been half a surrogate pair.
+    (is_string && !event.name.contains('\u{fffd}')).then_some(&event.name)
 }
 
 impl Direct {
