@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 import pytest
 import websockets
 from conftest import Run
@@ -453,5 +454,50 @@ def test_coroutines_have_a_task_and_a_context_of_their_own(run: Run) -> None:
             assert asyncio.current_task() is not None
             assert not sio.left
             assert variable.get() == 0
+
+    run(main())
+
+
+def test_a_coroutine_gets_another_task_where_one_is_the_current_task(run: Run) -> None:
+    sio = Watched()
+    tasks: list[Any] = []
+
+    @sio.event
+    async def e(sid: str, value: int) -> int:
+        tasks.append(asyncio.current_task())
+        return value
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        reported: list[Any] = []
+        loop.set_exception_handler(lambda _, context: reported.append(context))
+        current = asyncio.create_task(asyncio.sleep(WAIT))
+        sio.on("enter", lambda sid: asyncio._enter_task(loop, current))
+        sio.on("leave", lambda sid: asyncio._leave_task(loop, current))
+        async with our_io(sio) as url, aiohttp.ClientSession() as http:
+            target = f"{url}/socket.io/?EIO=4&transport=polling"
+
+            async def get() -> str:
+                async with http.get(target) as answer:
+                    return await answer.text()
+
+            async def post(*packets: str) -> None:
+                async with http.post(target, data="\x1e".join(packets)) as answer:
+                    assert answer.status == 200
+
+            target += f"&sid={json.loads((await get())[1:])['sid']}"
+            await post("40")
+            assert (await get()).startswith("40{")
+            # The engine hands on what is in one request without a turn of asyncio's in between.
+            await post('420["e",0]', '42["enter"]', '421["e",1]', '42["leave"]', '422["e",2]')
+            answers = ""
+            async with asyncio.timeout(WAIT):
+                while "431" not in answers:
+                    answers += await get() + "\x1e"
+            assert answers.split("\x1e")[:-1] == ["430[0]", "432[2]", "431[1]"]
+        first, last, second = tasks
+        assert first is last and len({first, second, current}) == 3 and None not in tasks
+        assert not sio.left and not reported
+        current.cancel()
 
     run(main())
