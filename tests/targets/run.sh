@@ -16,10 +16,10 @@ machines="--test ws --test engineio --test engineio_client --test socketio --tes
        --test http_head --test http_body"
 # The engine with its sockets, and what is tested from inside, which has not been seen to end where it is emulated.
 engine="--test event_loop" secured="--test tls" inside="--lib"
-# What qemu-user can't do: it refuses seccomp, and has threads of its own among the process's. Three more are left to chance
-# there: a foreign peer's patience with 16 MB, whether a loop hears of a peer's end or of a pause first, and handshakes in 50 ms.
+# What qemu-user can't do: it refuses seccomp, and has threads of its own among the process's. Two more are left to chance there:
+# a foreign peer's patience with 16 MB, and handshakes in 50 ms.
 emulated="--skip where_io_uring_is_forbidden --skip what_is_forbidden_later --skip many_loops_leave_no_descriptor_behind
-          --skip a_foreign_server_gets_ours_and_closes --skip who_has_paused_stays_paused --skip an_attempt_s_lookup"
+          --skip a_foreign_server_gets_ours_and_closes --skip an_attempt_s_lookup"
 
 need() { tests/tools/need "$@"; }
 

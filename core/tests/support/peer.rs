@@ -173,9 +173,10 @@ pub struct Host {
 
 impl Host {
     pub fn new() -> Host {
-        Host {
-            listener: TcpListener::bind("127.0.0.1:0").unwrap(),
-        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // On Linux also for how long it waits for a connection, so that a test fails to which nobody comes.
+        SockRef::from(&listener).set_read_timeout(Some(PATIENCE)).unwrap();
+        Host { listener }
     }
 
     pub fn port(&self) -> u16 {
