@@ -15,6 +15,7 @@ PYTHON_SOURCES := $(shell find bindings/command bindings/python -name '*.rs' -o 
 NODE_SOURCES := $(shell find bindings/command bindings/node -path '*/node_modules' -prune -o \( -name '*.rs' -o -name '*.js' -o -name '*.mjs' -o -name '*.ts' -o -name '*.toml' -o -name 'package*.json' \) -print)
 WHEELS := target/pip
 ADDON := bindings/node/sockline.node
+NODE_TESTS := bindings/node/node_modules
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
@@ -118,7 +119,7 @@ cluster: build
 # ── tests ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 # Two by two from where nothing is compiled any more: by themselves they would take half as long again.
-test: lint test-rust build $(VENV)/.test
+test: lint test-rust build $(VENV)/.test $(NODE_TESTS)/.test
 	+@tests/tools/lanes 'test-c test-counts test-interop' 'test-python test-node test-install test-docs'
 	@echo 'all tests passed'
 
@@ -161,9 +162,14 @@ test-python: python $(VENV)/.test
 	tests/tools/need openssl redis-server
 	$(VENV)/bin/python -m pytest -q tests/python
 
-test-node: node
+# Once, as other tests run meanwhile that find modules there.
+$(NODE_TESTS)/.test: bindings/node/package.json bindings/node/package-lock.json
+	cd bindings/node && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+test-node: node $(NODE_TESTS)/.test
 	tests/tools/need openssl redis-server
-	cd bindings/node && npm ci --ignore-scripts --no-audit --no-fund && npm test
+	cd bindings/node && npm test
 
 test-interop: build
 	tests/tools/need chromium openssl tinyproxy dante-server libwebsockets-dev libmicrohttpd-dev pkg-config redis-server nginx
@@ -181,10 +187,9 @@ test-install-c: lib
 test-packages: python npm
 	cd tests/install && $(PYTHON) -m unittest test_contents test_rooms test_version
 
-test-docs: python $(VENV)/.test node c
+test-docs: python $(VENV)/.test node $(NODE_TESTS)/.test c
 	@command -v g++ >/dev/null || tests/tools/need g++
 	tests/tools/need pkg-config openssl redis-server
-	cd bindings/node && npm ci --no-audit --no-fund --ignore-scripts
 	$(VENV)/bin/actionlint
 	$(PYTHON) tests/docs.py
 	$(PYTHON) tests/docs_programs.py
@@ -224,9 +229,9 @@ header:
 	SOCKLINE_WRITE_HEADER=1 $(CARGO) test --locked -p sockline-ffi --test header
 
 # What the lists in tests/compat/ say that is not so is told, and makes it fail.
-compat: python $(VENV)/.test node
+compat: python $(VENV)/.test node $(NODE_TESTS)/.test
 	$(VENV)/bin/python -W ignore tests/compat/write.py
-	cd bindings/node && npm ci --ignore-scripts --no-audit --no-fund && node test/compat/write.js
+	cd bindings/node && node test/compat/write.js
 
 deb: lib
 	tests/tools/need debhelper

@@ -4,6 +4,7 @@ const { AsyncResource } = require('async_hooks');
 
 const { KIND, engine } = require('../../engine');
 const { calling, fromRecord } = require('../../errors');
+const { resolveOfficial } = require('../official');
 const { Emitter } = require('./emitter');
 const { EngineSocket } = require('./engine-socket');
 const { managerOptions } = require('./manager-options');
@@ -319,7 +320,7 @@ class Manager extends Emitter {
 
 /** socket.io-parser, as npm's socket.io-client has it. */
 function officialParser() {
-  return require(require.resolve('socket.io-parser', { paths: [require.resolve('socket.io-client/package.json')] }));
+  return require(require.resolve('socket.io-parser', { paths: [resolveOfficial('socket.io-client/package.json')] }));
 }
 
 /** Where the server is, if options say it as engine.io-client's do. */
