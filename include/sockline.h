@@ -2832,6 +2832,17 @@ int64_t sockline_loop_next_timeout(sockline_loop *loop);
 sockline_status sockline_loop_poll(sockline_loop *loop, int64_t timeout_ms);
 
 /**
+ * Waits at most timeout_ms (-1: without end) until there is something to do, for as long as a timer lets it, and keeps what
+ * the system has said: the next sockline_loop_poll does not ask again. It runs no callbacks, so a host's thread can wait
+ * without a lock that its callbacks need, such as an interpreter's, and take it for the turn. It looks for the loop's
+ * busy_poll_us before.
+ *
+ * Errors: SOCKLINE_ERR_LOOP_BUSY if another thread turns it, or if one of its callbacks calls this. Loop thread: this
+ * makes the caller's thread the one.
+ */
+sockline_status sockline_loop_wait(sockline_loop *loop, int64_t timeout_ms);
+
+/**
  * Looks again and again whether the descriptor is readable, for the loop's busy_poll_us and at most for timeout_ms (-1: no
  * other limit); for hosts that would wait for the descriptor otherwise. Returns 1 if it is readable: then poll, else 0: then
  * wait. It runs no callbacks, and returns at once without busy_poll_us or without connections. Loop thread.

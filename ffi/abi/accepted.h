@@ -1164,6 +1164,7 @@ sockline_status sockline_loop_start(sockline_loop *loop);
 int sockline_loop_fd(sockline_loop *loop);
 int64_t sockline_loop_next_timeout(sockline_loop *loop);
 sockline_status sockline_loop_poll(sockline_loop *loop, int64_t timeout_ms);
+sockline_status sockline_loop_wait(sockline_loop *loop, int64_t timeout_ms);
 sockline_status sockline_loop_spin(sockline_loop *loop, int64_t timeout_ms);
 sockline_status sockline_loop_flush(sockline_loop *loop);
 sockline_status sockline_loop_wake(sockline_loop *loop);

@@ -133,6 +133,19 @@ pub unsafe extern "C" fn sockline_loop_poll(r#loop: *mut sockline_loop, timeout_
     })
 }
 
+/// Waits at most timeout_ms (-1: without end) until there is something to do, for as long as a timer lets it, and keeps what
+/// the system has said: the next sockline_loop_poll does not ask again. It runs no callbacks, so a host's thread can wait
+/// without a lock that its callbacks need, such as an interpreter's, and take it for the turn. It looks for the loop's
+/// busy_poll_us before.
+///
+/// Errors: SOCKLINE_ERR_LOOP_BUSY if another thread turns it, or if one of its callbacks calls this. Loop thread: this
+/// makes the caller's thread the one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockline_loop_wait(r#loop: *mut sockline_loop, timeout_ms: i64) -> sockline_status {
+    let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
+    with_loop(r#loop, |on_loop| on_loop.wait(timeout).map(|()| OK))
+}
+
 /// Looks again and again whether the descriptor is readable, for the loop's busy_poll_us and at most for timeout_ms (-1: no
 /// other limit); for hosts that would wait for the descriptor otherwise. Returns 1 if it is readable: then poll, else 0: then
 /// wait. It runs no callbacks, and returns at once without busy_poll_us or without connections. Loop thread.

@@ -33,6 +33,8 @@ public:
     std::int64_t next_timeout() const noexcept { return sockline_loop_next_timeout(raw_); }
     /// False once the loop was stopped.
     bool poll(std::int64_t timeout_ms) { return detail::check(sockline_loop_poll(raw_, timeout_ms)) != SOCKLINE_STOPPED; }
+    /// Until there is something to do, for as long as a timer lets it; the next poll() knows what. No callback runs meanwhile.
+    void wait(std::int64_t timeout_ms) { detail::check(sockline_loop_wait(raw_, timeout_ms)); }
     /// Looks for input again and again, for options.busy_poll_us; true if there is some: then poll, else wait.
     bool spin(std::int64_t timeout_ms) { return detail::check(sockline_loop_spin(raw_, timeout_ms)) == 1; }
     void flush() { detail::check(sockline_loop_flush(raw_)); }

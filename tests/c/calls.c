@@ -279,6 +279,29 @@ static void a_loop_spins_before_it_waits(void) {
     CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_loop_spin(NULL, 0));
 }
 
+/* As a host does it whose callbacks need a lock that others want while it waits. */
+static void a_loop_waits_and_calls_back_in_the_turn(void) {
+    sockline_loop *loop = NULL;
+    CHECK_STATUS(SOCKLINE_OK, sockline_loop_new(NULL, &loop));
+    struct record record = {0}, serving_side = {0};
+    sockline_handlers handlers = recording();
+    sockline_ws ws = connect_to(loop, listen_here(loop, &handlers, &serving_side), &handlers, &record);
+    while (!has(&record, 'o') || !has(&serving_side, 'o')) {
+        size_t before = record.count + serving_side.count;
+        CHECK_STATUS(SOCKLINE_OK, sockline_loop_wait(loop, -1));
+        CHECK(record.count + serving_side.count == before);
+        CHECK_STATUS(SOCKLINE_OK, sockline_loop_poll(loop, 0));
+    }
+    CHECK_STATUS(SOCKLINE_OK, send_text(ws, "x"));
+    while (serving_side.messages == 0) {
+        CHECK_STATUS(SOCKLINE_OK, sockline_loop_wait(loop, -1));
+        CHECK_STATUS(SOCKLINE_OK, sockline_loop_poll(loop, -1)); /* it has waited already */
+    }
+    CHECK_STATUS(SOCKLINE_OK, sockline_loop_wait(loop, 1)); /* there is nothing, or what the echo has left */
+    sockline_loop_free(loop);
+    CHECK_STATUS(SOCKLINE_ERR_INVALID_ARGUMENT, sockline_loop_wait(NULL, 0));
+}
+
 /* As another event loop does it: nothing but the descriptor and the timeout says when to poll. */
 static void a_host_turns_the_loop(void) {
     sockline_loop *loop = new_loop();
@@ -363,6 +386,7 @@ int main(void) {
     RUN(statuses_have_names_and_texts);
     RUN(a_flush_hook_is_called_once_until_the_flush);
     RUN(a_loop_spins_before_it_waits);
+    RUN(a_loop_waits_and_calls_back_in_the_turn);
     RUN(a_host_turns_the_loop);
     RUN(a_loop_is_turned_once_at_a_time);
     RUN(the_log_goes_where_it_is_sent);

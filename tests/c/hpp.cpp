@@ -123,6 +123,7 @@ void callbacks_are_freed_with_what_they_belong_to() {
         sockline::connect(loop, url_of(listen_here(loop, std::move(serving))), std::move(handlers), options);
         until(loop, [&] { return *counted == 2; });
         sockline::Loop moved = std::move(loop);
+        moved.wait(0);
         CHECK(loop.raw() == nullptr && moved.poll(0) && !moved.spin(0));
     }
     CHECK(*counted == 12 && counted.use_count() == 1);

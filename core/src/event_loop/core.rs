@@ -84,11 +84,20 @@ pub(crate) struct LoopCore {
     pub(crate) alive: Cell<usize>,
     pub(crate) in_turn: Cell<bool>,
     flush_asked: Cell<bool>,
+    /// The system has been asked already what the next turn is about, by [`LoopCore::wait`].
+    has_waited: Cell<bool>,
     /// How much the system had to announce in the latest turn.
     announced: Cell<usize>,
     pub(crate) stopping: Cell<bool>,
     pub(crate) cut_at: Cell<Millis>,
     pub(crate) closed: Cell<bool>,
+}
+
+fn busy_in_turn() -> Error {
+    Error::new(
+        ErrorCode::LoopBusy,
+        "the loop can't be turned from one of its own callbacks",
+    )
 }
 
 impl LoopCore {
@@ -125,6 +134,7 @@ impl LoopCore {
             alive: Cell::new(0),
             in_turn: Cell::new(false),
             flush_asked: Cell::new(false),
+            has_waited: Cell::new(false),
             announced: Cell::new(0),
             stopping: Cell::new(false),
             cut_at: Cell::new(NEVER),
@@ -152,6 +162,7 @@ impl LoopCore {
         *self.registry.borrow_mut() = Some(registry);
         *self.poll.borrow_mut() = Some(poll);
         self.stopping.set(false);
+        self.has_waited.set(false);
         self.cut_at.set(NEVER);
         self.closed.set(false);
         Ok(fd)
@@ -266,10 +277,7 @@ impl LoopCore {
     /// Says also whether there is work left.
     fn turn_here(&self, timeout: Option<Duration>) -> Result<(Turn, bool)> {
         if self.in_turn.replace(true) {
-            return Err(Error::new(
-                ErrorCode::LoopBusy,
-                "the loop can't be turned from one of its own callbacks",
-            ));
+            return Err(busy_in_turn());
         }
         self.flush_asked.set(false);
         let _at_home = AtHome::enter(self.shared());
@@ -287,8 +295,9 @@ impl LoopCore {
             self.run_commands();
             has_work = self.settle();
         }
-        self.wait(timeout, has_work)
-            .map_err(|error| Error::new(ErrorCode::Io, format!("waiting for events failed: {error}")))?;
+        if !self.has_waited.replace(false) {
+            self.await_events(timeout, has_work)?;
+        }
         self.read_clock();
         self.handle_events();
         if self.shared().listen_to_bell() {
@@ -306,7 +315,24 @@ impl LoopCore {
         Ok((turn, has_work))
     }
 
-    fn wait(&self, timeout: Option<Duration>, has_work: bool) -> io::Result<()> {
+    /// Waits for what the next turn is about.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<()> {
+        if self.in_turn.get() {
+            return Err(busy_in_turn());
+        }
+        if !self.has_waited.get() {
+            self.await_events(timeout, self.has_work())?;
+            self.has_waited.set(true);
+        }
+        Ok(())
+    }
+
+    fn await_events(&self, timeout: Option<Duration>, has_work: bool) -> Result<()> {
+        self.look_or_wait(timeout, has_work)
+            .map_err(|error| Error::new(ErrorCode::Io, format!("waiting for events failed: {error}")))
+    }
+
+    fn look_or_wait(&self, timeout: Option<Duration>, has_work: bool) -> io::Result<()> {
         let timeout = match timeout {
             _ if has_work || self.stopping.get() => Some(Duration::ZERO),
             Some(Duration::ZERO) => timeout, // then no clock has to be asked

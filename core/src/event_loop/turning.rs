@@ -191,6 +191,20 @@ impl Loop {
         turned
     }
 
+    /// Waits at most `timeout` (`None`: without end) until there is something to do, for as long as a timer lets it, and keeps
+    /// what the system has said: the next [`Loop::poll`] does not ask again. It calls no handlers, so a host's thread can wait
+    /// without a lock that its handlers need, and take it for the turn; that is one call of the system's less than to wait for
+    /// [`Loop::fd`]. It looks for the time of [`LoopOptions::busy_poll`] before.
+    ///
+    /// # Errors
+    /// [`ErrorCode::LoopBusy`] if another thread turns it, or if a handler calls this.
+    pub fn wait(&self, timeout: Option<Duration>) -> Result<()> {
+        fork::check()?;
+        let waited = self.shared.try_core().ok_or_else(busy)?.wait(timeout);
+        free_if_wanted(self.shared);
+        waited
+    }
+
     /// Looks again and again whether [`Loop::fd`] is readable, for the time of [`LoopOptions::busy_poll`] and at most for
     /// `timeout`; for hosts' threads that would wait for the descriptor otherwise. Returns whether it is readable: then
     /// poll, else wait. It calls no handlers, holds no lock while it looks, and returns at once without `busy_poll` or

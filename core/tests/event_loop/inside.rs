@@ -254,16 +254,17 @@ fn dropping_the_loop_is_deferred_to_the_end_of_the_turn() {
 }
 
 #[test]
-fn poll_and_run_and_start_are_refused() {
+fn poll_and_wait_and_run_and_start_are_refused() {
     let (codes, _session) = with_own_loop(|on_loop| {
         let codes = [
             on_loop.poll(Some(Duration::ZERO)).map(drop),
+            on_loop.wait(Some(Duration::ZERO)),
             on_loop.run(),
             on_loop.start(),
         ];
         (codes.map(|result| result.unwrap_err().code()), on_loop)
     });
-    assert_eq!(codes.recv_timeout(PATIENCE).unwrap().0, [ErrorCode::LoopBusy; 3]);
+    assert_eq!(codes.recv_timeout(PATIENCE).unwrap().0, [ErrorCode::LoopBusy; 4]);
 }
 
 #[test]

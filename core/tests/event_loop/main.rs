@@ -53,3 +53,4 @@ mod topics;
 #[cfg(feature = "redis")]
 mod topics_of_clusters;
 mod turning;
+mod waiting;

@@ -243,10 +243,11 @@ fn a_loop_that_is_turned_elsewhere_is_busy() {
         served.on_loop.run(),
         served.on_loop.start(),
         served.on_loop.poll(None).map(drop),
+        served.on_loop.wait(None),
     ];
     assert_eq!(
         busy.map(|result| result.unwrap_err().code()),
-        [ErrorCode::LoopBusy; 3]
+        [ErrorCode::LoopBusy; 4]
     );
     served.on_loop.flush().unwrap();
     assert_eq!(served.on_loop.next_timeout(), None);

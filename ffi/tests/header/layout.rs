@@ -168,6 +168,7 @@ pub const LAYOUT: &[Section] = &[
             "sockline_loop_fd",
             "sockline_loop_next_timeout",
             "sockline_loop_poll",
+            "sockline_loop_wait",
             "sockline_loop_spin",
             "sockline_loop_flush",
             "sockline_loop_wake",
