@@ -43,7 +43,7 @@ struct Timer {
 #[pymethods]
 impl Driver {
     /// `embedded`: asyncio will turn it, and is to be told when there is something to flush. `busy_poll`: for how many
-    /// seconds `spin` looks.
+    /// seconds a thread looks before it sleeps.
     #[new]
     #[pyo3(signature = (embedded, busy_poll = None))]
     fn new(py: Python<'_>, embedded: bool, busy_poll: Option<f64>) -> PyResult<Driver> {
@@ -99,19 +99,26 @@ impl Driver {
         this.hub.take_fatal(py)
     }
 
-    /// One turn without waiting, for a thread: returns how many milliseconds it may wait, `None` without end.
-    fn turn_once(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+    /// One turn without waiting, for a thread.
+    fn turn_once(&self, py: Python<'_>) -> PyResult<()> {
         let core = self.core(py)?;
-        self.turn(py, &core)?;
-        let wait = core.next_timeout();
-        Ok(wait.map(|wait| u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)))
+        self.turn(py, &core)
     }
 
-    /// Looks again and again, without the interpreter's lock, whether there is something to do, for at most so many
-    /// milliseconds; returns whether there is.
-    fn spin(&self, py: Python<'_>, wait: Option<u64>) -> PyResult<bool> {
+    /// Turns for a thread, which waits without the interpreter's lock, until something is posted, whose poster wakes the
+    /// driver. Returns how many calls had been posted before the latest turn: what was sent before them has gone.
+    fn turn_until_posted(&self, py: Python<'_>, posted: &Bound<'_, PyAny>) -> PyResult<usize> {
         let core = self.core(py)?;
-        Ok(py.detach(|| core.spin(wait.map(Duration::from_millis))))
+        loop {
+            let due = posted.len()?;
+            self.turn(py, &core)?;
+            if due > 0 {
+                return Ok(due);
+            }
+            if posted.len()? == 0 {
+                py.detach(|| core.wait(None)).map_err(|error| raise(py, &error))?;
+            }
+        }
     }
 
     /// Sends what calls between turns have left.

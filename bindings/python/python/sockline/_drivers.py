@@ -9,7 +9,6 @@ import contextlib
 import functools
 import os
 import queue
-import select
 import threading
 import time
 import weakref
@@ -102,7 +101,6 @@ class DriverThread(threading.Thread):
 
     def __init__(self, name: str, last_turn: bool) -> None:
         super().__init__(name=name, daemon=True)
-        self.spins = _busy_poll is not None
         self.driver = Driver(embedded=False, busy_poll=_busy_poll)
         self.last_turn = last_turn
         """What was sent last leaves at the interpreter's end: nothing of the application's can be called by that."""
@@ -111,15 +109,9 @@ class DriverThread(threading.Thread):
         self.posted: collections.deque[Callable[[], None]] = collections.deque()
 
     def run(self) -> None:
-        poller = select.poll()
-        poller.register(self.driver.fileno(), select.POLLIN)
         while not self.ending:
-            due = len(self.posted)
-            wait = self.driver.turn_once()  # what was sent before something was posted goes before it
-            for _ in range(due):
+            for _ in range(self.driver.turn_until_posted(self.posted)):
                 self.posted.popleft()()
-            if not due and not self.posted and not (self.spins and self.driver.spin(wait)):
-                poller.poll(wait)
         if self.last_turn:
             self.driver.turn_once()
 
@@ -162,7 +154,7 @@ class DriverThread(threading.Thread):
         if self.pid != os.getpid():
             return  # the thread is our parent's
         self.ending = True
-        self.driver.wake()
+        self.post(lambda: None)
         self.join(timeout=1)
         if not self.is_alive():
             self.driver.close()
