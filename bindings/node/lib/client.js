@@ -2,6 +2,7 @@
 // From the arguments of `new WebSocket(address, protocols, options)` to what the engine takes.
 
 const net = require('net');
+const { unescape } = require('querystring'); // takes any text
 
 const { withCode } = require('./errors');
 const { flatten } = require('./headers');
@@ -64,12 +65,24 @@ function checkProtocols(protocols) {
   return protocols;
 }
 
+/** Of names that differ only in their case the last one counts, as in Node's http module. */
 function headerLines({ headers, origin, auth }) {
-  const given = Object.entries(headers ?? {}).filter(([name]) => !OWN_HEADERS.has(name.toLowerCase()));
-  const lines = Object.fromEntries(given);
-  if (origin) lines.Origin = origin;
-  if (auth) lines.Authorization ??= `Basic ${Buffer.from(auth).toString('base64')}`;
-  return flatten(lines);
+  const lines = new Map();
+  const set = (name, value) => lines.set(name.toLowerCase(), [name, value]);
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    if (value === undefined) {
+      throw withCode(new TypeError(`Invalid value "undefined" for header "${name}"`), 'ERR_HTTP_INVALID_HEADER_VALUE');
+    }
+    if (!OWN_HEADERS.has(name.toLowerCase())) set(name, value);
+  }
+  if (origin) set('Origin', origin);
+  if (auth && !lines.has('authorization')) set('Authorization', `Basic ${Buffer.from(auth).toString('base64')}`);
+  return [...lines.values()].flatMap(([name, value]) => flatten({ [name]: value }));
+}
+
+/** The options with the URL's userinfo as `auth`, before which it counts, also at redirects, as in ws. */
+function withUserinfo(options, { username, password }) {
+  return username || password ? { ...options, auth: `${unescape(username)}:${unescape(password)}` } : options;
 }
 
 /** Empty for what the environment says; undefined for none. */
@@ -96,4 +109,4 @@ function localAddress(options) {
   return { localAddress: address || ANY[family], localPort };
 }
 
-module.exports = { describeClient, parseUrl, MAX_REDIRECTS, TOKEN };
+module.exports = { describeClient, parseUrl, withUserinfo, MAX_REDIRECTS, TOKEN };

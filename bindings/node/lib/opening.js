@@ -1,7 +1,7 @@
 'use strict';
 // A client's way to an open connection: its request, those that redirects ask for, and what is told of the answers.
 
-const { MAX_REDIRECTS, describeClient, parseUrl } = require('./client');
+const { MAX_REDIRECTS, describeClient, parseUrl, withUserinfo } = require('./client');
 const { checkSignal, watchSignal } = require('./aborting');
 const { addTarget, engine, removeTarget } = require('./engine');
 const { calling, withCode } = require('./errors');
@@ -47,6 +47,7 @@ class Opening {
     this.#protocols = [protocols === undefined ? (this.#options.protocols ?? []) : protocols].flat();
     checkSignal(this.#options.signal);
     this.#origin = parseUrl(address);
+    this.#options = withUserinfo(this.#options, this.#origin);
     this.#begin(this.#describe(this.#origin, this.#options));
     socket._spaceEvents(this.#options);
     if (!this.#options.signal) return;

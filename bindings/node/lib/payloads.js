@@ -33,12 +33,16 @@ function publication(data, options) {
   return { binary: options?.binary ?? !isString, view: bytes };
 }
 
-/** The payload of a ping or pong. */
+/** The payload of a ping or pong, as bytes. */
 function controlPayload(data) {
   if (typeof data === 'number') data = data.toString();
   const view = typeof data === 'string' ? Buffer.from(data) : toView(data);
-  if (view.byteLength > MAX_CONTROL) throw new RangeError('The data size must not be greater than 125 bytes');
   return Buffer.from(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** RFC 6455 §5.5 */
+function checkControlSize(bytes) {
+  if (bytes > MAX_CONTROL) throw new RangeError('The data size must not be greater than 125 bytes');
 }
 
 /** The reason of a close, as a string; checks the code, too. */
@@ -61,4 +65,4 @@ function isSendable(code) {
   return (code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) || (code >= 3000 && code <= 4999);
 }
 
-module.exports = { BINARY, STRING, COMPRESSED, PLAIN, PART, LAST, toView, controlPayload, closeReason, publication };
+module.exports = { BINARY, STRING, COMPRESSED, PLAIN, PART, LAST, toView, checkControlSize, controlPayload, closeReason, publication };

@@ -6,7 +6,7 @@ const { calling, fromStatus, withCode } = require('./errors');
 const { Fragments } = require('./fragments');
 const { InTurn, isBlob } = require('./in-turn');
 const { Outgoing } = require('./outgoing');
-const { BINARY, COMPRESSED, PLAIN, STRING, controlPayload, toView } = require('./payloads');
+const { BINARY, COMPRESSED, PLAIN, STRING, checkControlSize, controlPayload, toView } = require('./payloads');
 
 const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'];
 const [CONNECTING, OPEN, , CLOSED] = STATES.keys();
@@ -102,17 +102,21 @@ class Sending {
   /** A Blob, or what is sent while one is being read. */
   _sendInTurn(data, options, callback) {
     if (this._inTurn === null && this._readyState === OPEN) {
-      this._inTurn = new InTurn(this);
-      const fail = (error, isOver) => {
-        callback?.(error);
-        if (!isOver) this._blobFailed(error);
-      };
-      this._inTurn.read(data, (bytes) => this.send(bytes, options, callback), fail);
+      this._readBlob(data, (bytes) => this.send(bytes, options, callback), callback);
       return true;
     }
     if (this._inTurn === null || this._inTurn.isClosing) this._sendAfterClose(data, callback);
     else this._inTurn.add(() => this.send(data, options, callback), sizeOf(data));
     return true;
+  }
+
+  /** What is sent from here on waits until `send(bytes)` was called, or `callback(error)`. */
+  _readBlob(blob, send, callback) {
+    this._inTurn = new InTurn(this);
+    this._inTurn.read(blob, send, (error, isOver) => {
+      callback?.(error);
+      if (!isOver) this._blobFailed(error);
+    });
   }
 
   _blobFailed(error) {
@@ -165,18 +169,26 @@ class Sending {
     if (this._readyState === CONNECTING) throw notOpen(CONNECTING);
     if (typeof data === 'function') [data, callback] = [undefined, data];
     else if (typeof mask === 'function') callback = mask;
-    const payload = controlPayload(data);
+    const isFromBlob = isBlob(data);
+    const payload = isFromBlob ? data : controlPayload(data);
     if (this.readyState !== OPEN) {
       this._sendAfterClose(payload, callback);
       return;
     }
+    const size = sizeOf(payload);
+    checkControlSize(size);
     const act = () => {
       if (this.readyState !== OPEN) return this._sendAfterClose(payload, callback);
+      if (isFromBlob) return this._readForControl(isPong, payload, callback);
       calling(() => engine.sendControl(this._handle, isPong, payload));
       if (callback) this._awaitSent(callback);
     };
     if (this._inTurn === null) act();
-    else this._inTurn.add(act, payload.length);
+    else this._inTurn.add(act, size);
+  }
+
+  _readForControl(isPong, blob, callback) {
+    this._readBlob(blob, (bytes) => this._sendControl(isPong, bytes, undefined, callback), callback);
   }
 }
 

@@ -100,3 +100,26 @@ async function freePort(host) {
   await once(server.close(), 'close');
   return port;
 }
+
+test('of headers whose names differ only in their case the last one is sent, as by ws; and none that has no value', async () => {
+  const server = await listen(theirs, (socket, { rawHeaders }) => {
+    socket.send(JSON.stringify(rawHeaders.filter((_, at) => /^(origin|x-test)$/i.test(rawHeaders[at - (at % 2)]))));
+  });
+  for (const options of [
+    { origin: 'http://option', headers: { origin: 'http://header', 'x-test': '1', 'X-Test': '2' } },
+    { headers: { 'X-Test': ['1', '2'], ORIGIN: 'http://header' } },
+  ]) {
+    const told = [];
+    for (const Client of [theirs, ours]) {
+      const socket = new Client(server.url, options);
+      told.push(JSON.parse((await next(socket, 'message'))[0].toString()));
+      socket.terminate();
+    }
+    assert.deepStrictEqual(told[1], told[0]);
+  }
+  for (const Client of [theirs, ours]) {
+    const nothing = { code: 'ERR_HTTP_INVALID_HEADER_VALUE', name: 'TypeError', message: 'Invalid value "undefined" for header "X-Test"' };
+    assert.throws(() => new Client(server.url, { headers: { 'X-Test': undefined } }), nothing);
+  }
+  await finish(server);
+});

@@ -62,6 +62,32 @@ for (const { name, Client, Server } of PAIRS) {
     await finish(server);
   });
 
+  test(`${name}: pings and pongs may be Blobs, and have any size when it is too late`, async () => {
+    const seen = [];
+    const server = await listen(Server, (socket) => {
+      for (const event of ['ping', 'pong', 'message']) socket.on(event, (data) => seen.push(`${event} ${data}`));
+    });
+    const socket = await connect(Client, server.url);
+    const tooLong = 'x'.repeat(126);
+    const sent = new Promise((resolve) => socket.ping(new Blob(['a ping']), true, resolve));
+    socket.pong(new Blob(['a pong']));
+    socket.ping('behind');
+    const all = new Promise((resolve) => socket.send('last', resolve));
+    assert.strictEqual(socket.bufferedAmount, 22);
+    for (const data of [tooLong, new Blob([tooLong])]) assert.throws(() => socket.ping(data), RangeError);
+    assert.ok(!(await sent));
+    await all;
+    const closed = next(socket, 'close');
+    socket.close();
+    for (const data of [tooLong, new Blob([tooLong])]) {
+      const late = new Promise((resolve) => socket.pong(data, true, resolve));
+      assert.match((await late).message, /^WebSocket is not open: readyState [23]/);
+    }
+    await closed;
+    assert.deepStrictEqual(seen, ['ping a ping', 'pong a pong', 'ping behind', 'message last']);
+    await finish(server);
+  });
+
   test(`${name}: a WebSocket as a Duplex carries what is piped through it`, async () => {
     const server = await listen(Server, (socket) => {
       const duplex = Server.createWebSocketStream(socket);

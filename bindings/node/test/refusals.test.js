@@ -149,6 +149,35 @@ test('credentials stay with their host, unless a listener takes care of them', a
   await finish(server);
 });
 
+test("the first URL's userinfo counts before the option auth and redirects' own; a header Authorization before both", async () => {
+  const seen = [];
+  const server = await listen(theirs, (socket, request) => seen.push(request.headers.authorization) && socket.close());
+  const second = await answering(({ headers }) => {
+    seen.push(headers.authorization);
+    return [302, { Location: server.url }];
+  });
+  const first = await answering(({ url, headers }) => {
+    seen.push(headers.authorization);
+    return [302, { Location: url === '/own' ? first.replace('://', '://other:word@') : second }];
+  });
+  const me = (url) => url.replace('://', '://me%40home:%C3%A4%zz@');
+  for (const [url, options] of [
+    [me(server.url), { auth: 'option:word' }],
+    [me(server.url), { auth: 'option:word', headers: { authorization: 'given' } }],
+    [server.url, { auth: 'option:word', headers: { authorization: 'given' } }],
+    [me(`${first}/own`), { followRedirects: true }],
+  ]) {
+    const told = [];
+    for (const Client of [theirs, ours]) {
+      await story(new Client(url, options));
+      told.push(seen.splice(0));
+    }
+    assert.deepStrictEqual(told[1], told[0]);
+    assert.notStrictEqual(told[1][0], undefined);
+  }
+  await finish(server);
+});
+
 test("a listener of 'redirect' may close", async () => {
   const url = await answering(() => [302, { Location: '/' }]);
   for (const Client of [theirs, ours]) {
