@@ -6,6 +6,7 @@ import asyncio
 import base64
 import logging
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -135,6 +136,32 @@ def test_unix_sockets_work_both_ways(run: Run, tmp_path: Path) -> None:
                 assert await ours.recv() == "to theirs"
                 assert ours.request is not None and ours.request.path == "/target?query"
                 assert ours.request.headers["Host"] == "host.example"
+
+    run(main())
+
+
+@pytest.mark.parametrize("package", [websockets, sockline], ids=["websockets", "sockline"])
+def test_redirects_over_unix_sockets_stay_there(run: Run, tmp_path: Path, package: Any) -> None:
+    path = tmp_path / "a socket"
+    targets = {
+        "/relative": "/there?x",
+        "/absolute": "ws://localhost/there?x",
+        "/loop": "/loop",
+        "/other": "ws://other/",
+        "/port": "ws://localhost:81/",
+    }
+
+    async def main() -> None:
+        async with websockets.unix_serve(echo, path, process_request=redirect_to(targets)):
+            for start in "/relative", "/absolute":
+                async with package.unix_connect(path, f"ws://localhost{start}") as connection:
+                    assert connection.request.path == "/there?x"
+            for start in "/other", "/port":
+                text = f"cannot follow cross-origin redirect to {targets[start]} with a Unix socket"
+                with pytest.raises(ValueError, match=re.escape(text)):
+                    await package.unix_connect(path, f"ws://localhost{start}")
+            with pytest.raises(package.SecurityError, match="more than 10 redirects"):
+                await package.unix_connect(path, "ws://localhost/loop")
 
     run(main())
 

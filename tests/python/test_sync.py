@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http
 import http.client
+import logging
 import os
 import signal
 import socket
@@ -106,7 +108,7 @@ def test_tls() -> None:
     certificate = authority.issue_cert("127.0.0.1")
     context = sockline.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with certificate.private_key_and_cert_chain_pem.tempfile() as path:
-        context.load_cert_chain(path)
+        context.load_cert_chain(os.fsencode(path))
     trusting = ssl.create_default_context(cafile=None)
     authority.configure_trust(trusting)
     with served(serve, ssl=context) as url:
@@ -475,6 +477,53 @@ def test_unix_paths_can_be_bytes(tmp_path: Path) -> None:
     with serving(unix_serve(echo, path)), unix_connect(path) as connection:
         connection.send("x")
         assert connection.recv() == "x"
+
+
+def test_redirects_over_unix_sockets_stay_there(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    targets = {"/": "ws://localhost/there?x", "/other": "ws://other/", "/loop": "/loop"}
+
+    def redirect(connection: Any, request: Any) -> Any:
+        if request.path not in targets:
+            return None
+        response = connection.respond(http.HTTPStatus.FOUND, "")
+        response.headers["Location"] = targets[request.path]
+        return response
+
+    with serving(unix_serve(echo, path, process_request=redirect)):
+        with unix_connect(path) as connection:
+            assert connection.request is not None and connection.request.path == "/there?x"
+        with pytest.raises(ValueError, match="cross-origin redirect to ws://other/ with a Unix socket"):
+            unix_connect(path, "ws://localhost/other")
+        with pytest.raises(sockline.SecurityError, match="more than 10 redirects"):
+            unix_connect(path, "ws://localhost/loop")
+
+
+def test_records_of_a_connection_have_it(caplog: pytest.LogCaptureFixture) -> None:
+    """As in websockets, whose documentation has formatters and adapters that use it."""
+    reached: list[Any] = []
+
+    class Adapter(logging.LoggerAdapter[Any]):
+        def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
+            return f"{kwargs['extra']['websocket'].id} {msg}", kwargs
+
+    def handler(connection: ServerConnection) -> None:
+        reached.append(connection)
+        connection.logger.warning("from the handler")
+
+    adapter = Adapter(logging.getLogger("sockline.test"), None)
+    with serving(serve(handler, "127.0.0.1", 0)) as server, connect(url_of(server)) as connection:
+        connection.logger.warning("from the client")
+        connection.logger = logging.getLogger("sockline.own")
+        assert connection.logger.name == "sockline.own"
+        with pytest.raises(sockline.ConnectionClosedOK):
+            connection.recv()
+    records = {record.getMessage(): getattr(record, "websocket", None) for record in caplog.records}
+    assert records["from the client"] is connection
+    assert records["from the handler"] is reached[0]
+    with serving(serve(echo, "127.0.0.1", 0)) as server, connect(url_of(server), logger=adapter) as connection:
+        connection.logger.warning("adapted")
+        assert f"{connection.id} adapted" in caplog.messages
 
 
 def test_the_example_runs() -> None:

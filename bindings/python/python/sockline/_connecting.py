@@ -40,6 +40,7 @@ __all__ = [
     "override",
     "raise_if_fatal",
     "redirect_error",
+    "redirected_to",
     "request_headers",
     "sent_headers",
     "target",
@@ -165,6 +166,23 @@ def redirect_error(uri: str, error: Exception) -> Exception:
             where = urllib.parse.urljoin(uri, location)
             return ValueError(f"cannot follow redirect to {where} with a preexisting socket")
     return error
+
+
+def redirected_to(uri: str, error: InvalidStatus, hops: int, limit: int) -> str:
+    """Where a redirect leads to that came over a Unix socket. It has to stay at the URI's origin, which the socket is for;
+    raises what comes of others, and of what is no redirect.
+    """
+    location = error.response.headers.get("Location")
+    if error.response.status_code not in _REDIRECTS or location is None or limit == 0:
+        raise error
+    where = urllib.parse.urljoin(uri, location)
+    if is_secure(uri) and not is_secure(where):
+        raise SecurityError(f"cannot follow redirect to non-secure URI {where}") from error
+    if is_secure(where) or host(uri) != host(where):
+        raise ValueError(f"cannot follow cross-origin redirect to {where} with a Unix socket") from error
+    if hops > limit:
+        raise SecurityError(f"more than {limit} redirects") from error
+    return where
 
 
 def _phrase(status: int) -> str:

@@ -34,9 +34,10 @@ MESSAGE_PARTS = True
 class BaseConnection(_native.Connection):
     """Attributes, and what the engine tells."""
 
+    _own_logger: LoggerLike | None = None
+
     def __init__(self, owner: _native.Driver | _native.Server, high: int, low: int) -> None:
-        self.logger: LoggerLike = logging.getLogger("sockline")
-        """Where this connection logs."""
+        self._logs_to: LoggerLike = logging.getLogger("sockline")
         self.request: Request | None = None
         """The opening handshake's request."""
         self.response: Response | None = None
@@ -56,6 +57,15 @@ class BaseConnection(_native.Connection):
         self._max_size: int | None = None
 
     # Attributes
+
+    @property
+    def logger(self) -> LoggerLike:
+        """Where this connection logs. Its records have the connection as their ``websocket``, for formatters and filters."""
+        return self._own_logger or logging.LoggerAdapter(self._logs_to, {"websocket": self})
+
+    @logger.setter
+    def logger(self, logger: LoggerLike) -> None:
+        self._own_logger = logger
 
     @property
     def id(self) -> uuid.UUID:

@@ -42,7 +42,9 @@ class SSLContext(ssl.SSLContext):
         super().load_cert_chain(certfile, keyfile, _no_password if password is None else password)
         if password is not None:
             _no_password()
-        self._identities.append((Path(certfile).read_bytes(), Path(keyfile or certfile).read_bytes()))
+        files = (certfile, keyfile or certfile)
+        certificates, key = (Path(os.fsdecode(file)).read_bytes() for file in files)
+        self._identities.append((certificates, key))
 
     def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
         """As in :class:`ssl.SSLContext`."""

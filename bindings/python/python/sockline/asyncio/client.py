@@ -26,6 +26,7 @@ from .._connecting import (
     override,
     raise_if_fatal,
     redirect_error,
+    redirected_to,
     request_headers,
     sent_headers,
     target,
@@ -240,10 +241,21 @@ class connect:
         self._connection: ClientConnection | None = None
 
     async def _connect(self) -> ClientConnection:
+        hops = 0
+        while True:
+            try:
+                return await self._attempt()
+            except InvalidStatus as error:
+                if self._unix_path is None:
+                    raise
+                hops += 1
+                self.uri = redirected_to(self.uri, error, hops, self._max_redirects)
+
+    async def _attempt(self) -> ClientConnection:
         driver = running_driver()
         connection = self._factory(driver, *self._queue)
         if self._logger is not None:
-            connection.logger = self._logger
+            connection._logs_to = self._logger
         connection._max_size = self._limits.max_size
         connection.request = Request(target(self.uri), self._headers.copy())
         connection._asking = asking(self._dial, self._lookup, connection.loop)
@@ -255,7 +267,7 @@ class connect:
             self._local_address,
             self._chosen_proxy(),
             self._tls,
-            max_redirects=self._max_redirects,
+            max_redirects=self._max_redirects if self._unix_path is None else 0,
             connect_to=self._connect_to,
             socket=None if self._sock is None else connected_descriptor(self._sock),
             proxy_tls=self._proxy_tls,

@@ -26,6 +26,7 @@ from .._connecting import (
     override,
     raise_if_fatal,
     redirect_error,
+    redirected_to,
     request_headers,
     sent_headers,
     target,
@@ -47,7 +48,7 @@ from .._ssl import client_tls
 from .._version import USER_AGENT
 from ..client import backoff, process_exception
 from ..datastructures import Headers, HeadersLike, received
-from ..exceptions import InvalidHandshake, SocklineError
+from ..exceptions import InvalidHandshake, InvalidStatus, SocklineError
 from ..extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from ..http11 import Request, Response
 from ..options import Compression, Timings
@@ -175,6 +176,7 @@ class reconnect:
         self.logger: LoggerLike = logger or logging.getLogger("sockline")
         self._headers = request_headers(origin, additional_headers, user_agent_header)
         self._unix_path = os.fsdecode(path) if unix and path is not None else None
+        self._max_redirects: int = kwargs.pop("max_redirects", MAX_REDIRECTS)
         self._opening = Opening(
             check_subprotocols(subprotocols),
             sent_headers(uri, self._headers, self._unix_path),
@@ -182,7 +184,7 @@ class reconnect:
             limits,
             kwargs.pop("source_address", None),
             tls=client_tls(ssl, server_hostname),
-            max_redirects=kwargs.pop("max_redirects", MAX_REDIRECTS),
+            max_redirects=self._max_redirects if self._unix_path is None else 0,
             connect_to=None if address is None else override(uri, *address),
             proxy_tls=client_tls(proxy_ssl, proxy_server_hostname),
             keep_request=True,
@@ -202,9 +204,20 @@ class reconnect:
 
     def connect(self) -> ClientConnection:
         """Connects, following redirects."""
+        hops = 0
+        while True:
+            try:
+                return self._attempt()
+            except InvalidStatus as error:
+                if self._unix_path is None:
+                    raise
+                hops += 1
+                self.uri = redirected_to(self.uri, error, hops, self._max_redirects)
+
+    def _attempt(self) -> ClientConnection:
         driver = blocking_thread().driver
         connection = self._factory(driver, *self._queue)
-        connection.logger = self.logger
+        connection._logs_to = self.logger
         connection.request = Request(target(self.uri), self._headers.copy())
         connection._high_water_mark = self._opening.limits.high_water_mark
         connection._max_size = self._opening.limits.max_size

@@ -70,7 +70,7 @@ class ServerConnection(AcceptedConnection, Connection):
         super().__init__(server, high, low)
         self.server = server
         """The server that it came to."""
-        self.logger = server.logger
+        self._logs_to = server.logger
 
 
 class Server(AnsweringServer):
