@@ -95,7 +95,7 @@ async def _commands_ping_and_close() -> None:
     async with foreign_server(note) as url:
         done = await run("connect", url, "-x", "/ping abc", "-x", "//slash", "-x", "/nonsense", "-x", "/close 1005")
         assert await closed.get() == (1000, "")
-        assert (done.code, done.out) == (0, "/slash\n")
+        assert (done.code, done.out) == (2, "/slash\n")
         assert "pong abc after" in done.err
         assert "1005" in done.err and "there is no command /nonsense" in done.err
         done = await run("connect", url, "-x", "/close 4001 good bye", "-x", "too late")
@@ -122,7 +122,7 @@ async def _binary_messages_are_hex_or_base64() -> None:
         done = await run("connect", url, "--binary", typed="00 01ff\nzz\n")
         assert await heard.get() == b"\x00\x01\xff"
         assert done.out == "0001ff\n"
-        assert "not hex" in done.err
+        assert "not hex" in done.err and done.code == 2
         done = await run("connect", url, "--binary=base64", typed="AAH/\n")
         assert await heard.get() == b"\x00\x01\xff"
         assert done.out == "AAH/\n"

@@ -227,6 +227,9 @@ async def _socket_io_for_programs() -> None:
         flags = ["--namespace", "admin", "--auth", '{"token":"abc"}', "--event", "greeting", "--no-ack", "--wait", "0.5"]
         only = await run("io", url, *flags, typed='emit hello "a"\n')
         assert only.out == '["greeting","good day","a"]\n'
+        wrong = await run("io", url, "-n", "/other", "-x", "emitt a", "-x", "emit 1 one", "--no-ack")
+        assert wrong.code == 2
+        assert "there is no command emitt" in wrong.err and "not JSON: one" in wrong.err
         refused = await run("io", f"{url}/admin")
         assert refused.code == 1
         assert 'refused the connection: who are you? {"code":7}' in refused.err

@@ -53,7 +53,8 @@ pub(crate) fn run(arguments: &Connect) -> Result<i32, Failure> {
         patience: Patience::new(arguments.wait),
         pings: VecDeque::new(),
     };
-    session.run()
+    let done = session.run();
+    done.map(|code| session.desk.exit_code(code))
 }
 
 /// Why we close.
@@ -269,21 +270,23 @@ impl Session<'_> {
         let order = self.desk.order(line, self.arguments.slash);
         let done = order.and_then(|order| self.obey(order));
         if let Err(text) = done {
-            self.desk.screen.complaint(&text);
+            self.desk.not_obeyed(&text);
         }
     }
 
     fn obey(&mut self, order: Order<'_>) -> Result<(), String> {
-        let failed = |error: Error| error.text().to_owned();
         match order {
             Order::Send(text) => return self.send(text),
             Order::Ping(text) => {
-                self.websocket.ping(text.as_bytes()).map_err(failed)?;
-                self.pings.push_back((text.as_bytes().to_vec(), Instant::now()));
+                if unless_ended(self.websocket.ping(text.as_bytes()))?.is_some() {
+                    self.pings.push_back((text.as_bytes().to_vec(), Instant::now()));
+                }
             }
-            Order::Pong(text) => self.websocket.pong(text.as_bytes()).map_err(failed)?,
+            Order::Pong(text) => {
+                unless_ended(self.websocket.pong(text.as_bytes()))?;
+            }
             Order::Close(code, reason) => {
-                self.websocket.close(code, reason).map_err(failed)?;
+                unless_ended(self.websocket.close(code, reason))?;
                 self.leaving = Some(Leaving::Done);
             }
             Order::Help | Order::List => self.desk.screen.notice(HELP),
@@ -297,12 +300,8 @@ impl Session<'_> {
             Some(coding) => self.websocket.send_binary(&show::bytes(text, coding)?),
             None => self.websocket.send_text(text),
         };
-        match sent {
-            Ok(Sent::OverMark) => self.is_over_mark = true,
-            Ok(_) => {}
-            // What comes next says why.
-            Err(error) if matches!(error.code(), ErrorCode::NotOpen | ErrorCode::Closed) => {}
-            Err(error) => return Err(error.text().to_owned()),
+        if unless_ended(sent)? == Some(Sent::OverMark) {
+            self.is_over_mark = true;
         }
         Ok(())
     }
@@ -318,6 +317,15 @@ impl Session<'_> {
         self.desk.wait_for(&self.queue, end, |queued| {
             matches!(queued, Queued::Connection(_, QueuedEvent::Close(_)))
         });
+    }
+}
+
+/// That the connection has ended meanwhile is no fault of a line's: what comes next says why.
+fn unless_ended<T>(done: Result<T, Error>) -> Result<Option<T>, String> {
+    match done {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if matches!(error.code(), ErrorCode::NotOpen | ErrorCode::Closed) => Ok(None),
+        Err(error) => Err(error.text().to_owned()),
     }
 }
 

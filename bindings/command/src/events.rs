@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sockline::{EventQueue, Queued};
 
 use crate::arguments::Wait;
-use crate::failure::Failure;
+use crate::failure::{Failure, exit};
 use crate::input::Input;
 use crate::screen::Screen;
 use crate::signals::Signals;
@@ -76,6 +76,8 @@ impl Patience {
 pub(crate) struct Desk {
     pub(crate) screen: Screen,
     pub(crate) input: Input,
+    /// A line that nobody typed could not be obeyed.
+    has_failed: bool,
     sender: Sender<Event>,
     events: Receiver<Event>,
     _signals: Signals,
@@ -88,6 +90,7 @@ impl Desk {
         Ok(Desk {
             screen: Screen::new(is_quiet),
             input: Input::none(),
+            has_failed: false,
             sender,
             events,
             _signals: signals,
@@ -106,7 +109,21 @@ impl Desk {
     /// Complains of a line of the input that was no text.
     pub(crate) fn not_sent(&mut self, number: usize) {
         let text = format!("line {number} of the input is not UTF-8 and was not sent");
-        self.screen.complaint(&text);
+        self.not_obeyed(&text);
+    }
+
+    /// Complains of a line, and remembers it where only the exit code will tell.
+    pub(crate) fn not_obeyed(&mut self, why: &str) {
+        self.screen.complaint(why);
+        self.has_failed |= self.input.is_script();
+    }
+
+    /// What to exit with, if all else went so.
+    pub(crate) fn exit_code(&self, code: i32) -> i32 {
+        match code {
+            exit::DONE if self.has_failed => exit::USAGE,
+            code => code,
+        }
     }
 
     /// What tells the command to look at its connections.

@@ -39,6 +39,8 @@ pub(crate) struct Input {
     lines: Receiver<Typed>,
     /// Lines that are typed at a prompt may be commands.
     is_prompt: bool,
+    /// Nobody types: lines were written before.
+    is_script: bool,
     editor: Option<RunningEditor>,
 }
 
@@ -54,6 +56,7 @@ impl Input {
         Input {
             lines: mpsc::channel().1,
             is_prompt: false,
+            is_script: false,
             editor: None,
         }
     }
@@ -69,6 +72,7 @@ impl Input {
         Input {
             lines: receiver,
             is_prompt: true,
+            is_script: true,
             editor: None,
         }
     }
@@ -77,7 +81,8 @@ impl Input {
     pub(crate) fn standard(screen: &mut Screen, events: Sender<Event>) -> Input {
         let (sender, lines) = mpsc::sync_channel(AHEAD);
         let port = Port { sender, events };
-        let is_prompt = std::io::stdin().is_terminal() && screen.is_terminal();
+        let is_typed = std::io::stdin().is_terminal();
+        let is_prompt = is_typed && screen.is_terminal();
         let editor = if is_prompt { edit(screen, &port) } else { None };
         if editor.is_none() {
             let reader = Builder::new().name("sockline-input".to_owned());
@@ -86,7 +91,8 @@ impl Input {
         }
         Input {
             lines,
-            is_prompt: is_prompt || std::io::stdin().is_terminal(),
+            is_prompt: is_typed,
+            is_script: !is_typed,
             editor,
         }
     }
@@ -110,6 +116,11 @@ impl Input {
     /// Whether somebody types, or has written the lines for this command.
     pub(crate) fn is_prompt(&self) -> bool {
         self.is_prompt
+    }
+
+    /// Whether the lines come from a pipe, a file, or the command line, so that nobody sees what is wrong with one and types another.
+    pub(crate) fn is_script(&self) -> bool {
+        self.is_script
     }
 
     /// Gives the terminal back. What else reads is left behind: nothing ends a read of a pipe.

@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Io) -> Result<i32, Failure> {
         patience: Patience::new(arguments.wait),
         leaving: None,
     };
-    let done = session.run();
+    let done = session.run().map(|code| session.desk.exit_code(code));
     drop(session);
     // What the server is told at last is on its way.
     on_loop.shutdown(options::CLOSE_TIMEOUT);
@@ -274,13 +274,10 @@ impl Session<'_> {
             match typed {
                 Typed::Line(line) => {
                     if let Err(text) = self.obey(&line) {
-                        self.desk.screen.complaint(&text);
+                        self.desk.not_obeyed(&text);
                     }
                 }
-                Typed::NoText(number) => {
-                    let text = format!("line {number} of the input is not UTF-8");
-                    self.desk.screen.complaint(&text);
-                }
+                Typed::NoText(number) => self.desk.not_sent(number),
                 Typed::Leave => self.leaving = Some(exit::DONE),
                 Typed::End => self.is_over = true,
             }

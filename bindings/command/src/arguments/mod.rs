@@ -248,8 +248,8 @@ Colours are off where NO_COLOR is set or the output is not a terminal.";
 const CONNECT_EXAMPLES: &str = "\
 While it is connected:
   text           is sent            /ping [text]            sends a ping, shows the round trip
-  //text         sends /text        /close [code] [reason]  closes
-  /help          lists these        Ctrl-C, Ctrl-D          close, too
+  //text         sends /text        /pong [text]            sends a pong
+  /help          lists these        /close [code] [reason]  closes, as Ctrl-C and Ctrl-D do
 
 Examples:
   sockline connect localhost:8080
@@ -258,8 +258,8 @@ Examples:
   sockline connect localhost:8080 -x '{\"op\":\"hello\"}' --wait 2 --json
   seq 10 | sockline connect localhost:8080 > answers.txt
 
-Exit codes: 0 closed in good order, 1 no connection, 2 wrong usage, 3 lost or closed with an error,
-130 and 143 ended by SIGINT and SIGTERM.";
+Exit codes: 0 closed in good order, 1 no connection, 2 wrong usage, also in a line of -x or a pipe,
+3 lost or closed with an error, 130 and 143 ended by SIGINT and SIGTERM.";
 
 const LISTEN_EXAMPLES: &str = "\
 While it listens:
@@ -287,8 +287,8 @@ Examples:
   sockline io localhost:3000 -x 'emit add 1 2'
   sockline io localhost:3000 --transports websocket --wait forever < /dev/null
 
-Exit codes: 0 left in good order, 1 no connection, 2 wrong usage, 3 lost, or an answer did not come,
-130 and 143 ended by SIGINT and SIGTERM.";
+Exit codes: 0 left in good order, 1 no connection, 2 wrong usage, also in a line of -x or a pipe,
+3 lost, or an answer did not come, 130 and 143 ended by SIGINT and SIGTERM.";
 
 const BENCH_EXAMPLES: &str = "\
 Latency is from sending a message until its echo is here. Sizes may be 64, 4K, 1M.
