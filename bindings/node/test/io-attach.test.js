@@ -127,6 +127,22 @@ test('allowRequest and headers, of requests that Node has read', async () => {
   assert.strictEqual((await fetch(url, { headers: { 'X-Bad': '1' } })).status, 403);
 });
 
+for (const [name, Server] of [['ours', ours.Server], ['socket.io', theirs.Server]]) {
+  test(`${name}: preflights are answered before middlewares are asked, which may refuse what has no credentials`, async () => {
+    const options = { headers: { Origin: 'http://a.example', 'Access-Control-Request-Method': 'GET' }, method: 'OPTIONS' };
+    for (const [cors, status] of [[{ origin: '*' }, 204], [{ origin: '*', preflightContinue: true }, 401]]) {
+      const web = http.createServer();
+      const server = new Server(web, { cors });
+      opened.servers.add(server);
+      server.engine.use((request, response) => response.writeHead(401).end());
+      await new Promise((resolve) => web.listen(0, resolve));
+      const url = `http://localhost:${web.address().port}/socket.io/?EIO=4&transport=polling`;
+      assert.strictEqual((await fetch(url, options)).status, status);
+      assert.strictEqual((await fetch(url)).status, 401);
+    }
+  });
+}
+
 test('a client that cancels its request has gone; a body that is too long is refused', async () => {
   const server = await attached(http.createServer(), { maxHttpBufferSize: 1000 });
   const path = `${server.url}/socket.io/?EIO=4&transport=polling`;

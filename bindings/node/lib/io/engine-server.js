@@ -222,9 +222,11 @@ class EngineServer extends EventEmitter {
     return flatten(headers).join('\0');
   }
 
-  /** Has the middlewares look at a request of Node's; `done(error)`. */
+  /** Has the middlewares look at a request of Node's; `done(error)`. In engine.io, CORS comes before them, and ends a preflight. */
   _applyMiddlewares(request, response, done) {
-    if (this.middlewares.length === 0) return done();
+    const { cors } = this.opts;
+    const isAnswered = request.method === 'OPTIONS' && cors && !cors.preflightContinue;
+    if (this.middlewares.length === 0 || isAnswered) return done();
     const functions = this.middlewares.map((middleware) => (_, next) => middleware(request, response, next));
     runMiddlewares(functions, request, done);
   }
