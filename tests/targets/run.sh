@@ -92,7 +92,9 @@ for target in "$@"; do
     choose "$target"
     # shellcheck disable=SC2086 # words
     case $mode in
-        check) $cargo check --quiet --locked $library --target "$target" --target-dir $folder $packages $features ;;
+        check)
+            RUSTFLAGS='-D warnings' $cargo check --quiet --locked $library --target "$target" --target-dir $folder $packages $features
+            ;;
         test) $cargo test --locked $library --target "$target" --target-dir $folder -p sockline $tests -- $left_out ;;
         *) echo "check or test, not $mode" >&2; exit 2 ;;
     esac

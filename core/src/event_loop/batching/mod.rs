@@ -35,12 +35,26 @@ const NOBODY: u32 = u32::MAX;
 const VARIABLE: &str = "SOCKLINE_SEND_BATCH";
 
 /// What one socket has to send, as a range of the slices that all have.
+#[cfg_attr(
+    not(all(
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")
+    )),
+    expect(dead_code, reason = "for io_uring")
+)]
 struct Offer {
     socket: RawSocket,
     slices: Range<usize>,
 }
 
 /// What became of an offer.
+#[cfg_attr(
+    not(all(
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")
+    )),
+    expect(dead_code, reason = "for io_uring")
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Untried,
