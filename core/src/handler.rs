@@ -61,7 +61,7 @@ impl<'a> Message<'a> {
     }
 
     /// The payload for longer than the callback, without a copy, if it is to be had so: from 16 KiB on, where it has memory
-    /// of its own. That has all that did not lie whole in what was read at once, so all that is longer than 64 KiB, what was
+    /// of its own. That has all that did not lie whole in what was read at once, so all that is longer than 72 KiB, what was
     /// inflated, and what [`QueuedEvent::hand_over`](crate::QueuedEvent::hand_over) brings. What is read at once
     /// is the loop's: copy it.
     pub fn keep(&self) -> Option<Kept> {

@@ -34,7 +34,7 @@ pub struct Settings {
     /// nor accepted. What suits either role: [`Compression::client`], [`Compression::server`].
     pub compression: Option<Compression>,
     /// Messages come in parts as they arrive, through [`Handler::on_message_part`](crate::Handler::on_message_part)
-    /// instead of `on_message`; at most about 64 KiB of one are held then, so `max_message` may be `usize::MAX`.
+    /// instead of `on_message`; at most about 72 KiB of one are held then, so `max_message` may be `usize::MAX`.
     pub message_parts: bool,
 }
 

@@ -192,7 +192,7 @@ fn a_huge_message_comes_in_small_parts() {
         let _ = ws.send_text(&text).unwrap();
         let (message, largest) = whole(&received);
         assert!(message == text.as_bytes());
-        assert!(largest <= (64 << 10) + 4, "a part of {largest} bytes");
+        assert!(largest <= (72 << 10) + 4, "a part of {largest} bytes");
         let _ = ws.send_text("short").unwrap();
         assert_eq!(
             received.recv_timeout(PATIENCE),
