@@ -57,6 +57,14 @@ def test_modules_have_the_same_names(module: str) -> None:
     assert sorted(theirs.__all__) == sorted(ours.__all__)
 
 
+def test_the_former_name_of_the_server_is_known() -> None:
+    for module in both("server"):
+        with pytest.warns(DeprecationWarning, match="WebSocketServer was renamed to Server"):
+            assert module.WebSocketServer is module.Server
+        with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+            getattr(module, "Nothing")
+
+
 @pytest.mark.parametrize(
     ("module", "name"),
     [

@@ -11,6 +11,7 @@ import re
 import socket
 import ssl as ssl_module
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -324,6 +325,13 @@ class Server(AnsweringServer):
                 self.handler(connection)
         except Exception:
             connection.logger.error("connection handler failed", exc_info=True)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "WebSocketServer":
+        warnings.warn("WebSocketServer was renamed to Server", DeprecationWarning, stacklevel=2)
+        return Server
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def serve(
