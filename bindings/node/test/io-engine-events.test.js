@@ -124,6 +124,24 @@ for (const { Server, connect, name } of [{ ...ours, name: 'ours' }, { ...theirs,
   });
 
   for (const { carrier, transports } of CARRIERS) {
+    test(`${name}, ${carrier}: a client hears more of why it was disconnected`, async () => {
+      const server = await serve(Server);
+      const { socket, peer } = await pair(connect, server, { transports });
+      await settled(socket, peer, transports);
+      const heard = [next(socket, 'disconnect'), next(socket.io, 'close'), next(socket.io.engine, 'close')];
+      await server.close();
+      opened.servers.delete(server);
+      for (const [reason, { message, type, description }] of await Promise.all(heard)) {
+        if (transports.includes('websocket')) {
+          assert.deepStrictEqual([reason, description], ['transport close', 'websocket connection closed']);
+        } else {
+          assert.deepStrictEqual([reason, message, type], ['transport error', 'xhr poll error', 'TransportError']);
+        }
+      }
+    });
+  }
+
+  for (const { carrier, transports } of CARRIERS) {
     test(`${name}, ${carrier}: a client gives up at once with a timeout of 0`, async () => {
       const server = await serve(Server);
       const socket = client(connect, server.url, { transports, timeout: 0 });

@@ -292,7 +292,7 @@ class Manager extends Emitter {
     }
     this.#hold(false);
     this._wasLeft = reason === 'forced close' && this.#isWanted;
-    this.#ended(reason, detail ? new Error(detail) : undefined);
+    this.#ended(reason, detail ? this.#description(reason, detail) : undefined);
     this._wasLeft = false;
   }
 
@@ -308,7 +308,17 @@ class Manager extends Emitter {
   _error(record) {
     const told = fromRecord(record);
     if (told.code === 'SOCKLINE_ERR_HANDSHAKE_TIMEOUT' || told.message === 'timeout') return new Error('timeout');
-    const cause = this.#dialer?.error ?? told;
+    return this.#transportError(this.#dialer?.error ?? told);
+  }
+
+  /** What an end of a connection says of itself (DisconnectDescription). */
+  #description(reason, detail) {
+    if (reason === 'transport close') return { description: detail };
+    const error = new Error(detail);
+    return reason === 'transport error' ? this.#transportError(error) : error;
+  }
+
+  #transportError(cause) {
     const isPolling = this.engine?.transport.name !== 'websocket';
     const error = new Error(isPolling ? 'xhr poll error' : 'websocket error', { cause });
     error.type = 'TransportError';
