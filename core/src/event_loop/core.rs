@@ -300,10 +300,10 @@ impl LoopCore {
             self.await_events(timeout, has_work)?;
         }
         self.read_clock();
+        // Who has paused a connection before its peer sent something gets nothing of that: both may wake the loop.
+        self.run_commands_if_any();
         self.handle_events();
-        if self.shared().listen_to_bell() {
-            self.run_commands();
-        }
+        self.run_commands_if_any();
         self.read_unread();
         self.fire_timers();
         let has_work = self.settle();
@@ -314,6 +314,13 @@ impl LoopCore {
             Turn::Continue
         };
         Ok((turn, has_work))
+    }
+
+    #[inline]
+    fn run_commands_if_any(&self) {
+        if self.shared().listen_to_bell() {
+            self.run_commands();
+        }
     }
 
     /// Waits for what the next turn is about.
