@@ -266,14 +266,14 @@ impl SessionHandler for Connection {
     }
 
     fn on_packet(&self, created: bool, kind: PacketType, data: Data<'_>, compress: bool) {
-        if let Some(session) = self.session.upgrade() {
+        if let (Some(session), Some(handler)) = (self.session.upgrade(), self.core.hearer()) {
             let packet = EnginePacket {
                 outgoing: created,
                 kind,
                 data,
                 compress,
             };
-            self.core.handler.on_packet(session.sid(), &packet);
+            handler.on_packet(session.sid(), &packet);
         }
     }
 
@@ -287,8 +287,8 @@ impl SessionHandler for Connection {
 
     fn on_upgrade(&self) {
         self.stopped_polling();
-        if let Some(session) = self.session.upgrade() {
-            self.core.handler.on_session_upgraded(session.sid());
+        if let (Some(session), Some(handler)) = (self.session.upgrade(), self.core.hearer()) {
+            handler.on_session_upgraded(session.sid());
         }
         for socket in self.sockets() {
             if socket.connected() {
@@ -305,8 +305,8 @@ impl SessionHandler for Connection {
         };
         self.end(why, detail);
         self.stopped_polling();
-        if let Some(session) = self.session.upgrade() {
-            self.core.handler.on_session_closed(session.sid(), why, detail);
+        if let (Some(session), Some(handler)) = (self.session.upgrade(), self.core.hearer()) {
+            handler.on_session_closed(session.sid(), why, detail);
         }
         self.core.session_closed(self, reason);
     }

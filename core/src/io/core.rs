@@ -362,6 +362,11 @@ impl Core {
         self.has_taken_leave.load(Ordering::Acquire)
     }
 
+    /// Who hears of sessions and requests, unless it has heard the farewell, after which it may be gone: the listeners go on.
+    pub(super) fn hearer(&self) -> Option<&dyn Handler> {
+        (!self.has_taken_leave()).then_some(&*self.handler)
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.is_closing.load(Ordering::Acquire)
     }
@@ -437,12 +442,17 @@ impl Drop for Core {
 }
 
 impl EngineHandler for Core {
+    /// A question that nobody answers is denied.
     fn on_request(&self, question: Question) {
-        self.handler.on_request(RequestQuestion::new(question));
+        if let Some(handler) = self.hearer() {
+            handler.on_request(RequestQuestion::new(question));
+        }
     }
 
     fn on_headers(&self, initial: bool, request: &Request, headers: &mut Vec<(String, String)>) {
-        self.handler.on_headers(initial, request, headers);
+        if let Some(handler) = self.hearer() {
+            handler.on_headers(initial, request, headers);
+        }
     }
 
     fn on_session(&self, session: &Arc<Session>) -> Arc<dyn SessionHandler> {
@@ -452,12 +462,14 @@ impl EngineHandler for Core {
             self.gauges.polling.fetch_add(1, Ordering::Relaxed);
         }
         self.admin(Admin::session_began);
-        self.handler.on_session(&SessionInfo {
-            id: session.sid(),
-            request: session.request(),
-            transport: session.transport(),
-            protocol: session.version(),
-        });
+        if let Some(handler) = self.hearer() {
+            handler.on_session(&SessionInfo {
+                id: session.sid(),
+                request: session.request(),
+                transport: session.transport(),
+                protocol: session.version(),
+            });
+        }
         let connection = match self.me.upgrade() {
             Some(core) => Connection::new(&core, session),
             None => unreachable!("the engine that calls keeps this"),
@@ -471,7 +483,9 @@ impl EngineHandler for Core {
     }
 
     fn on_connection_error(&self, error: &ConnectionError) {
-        self.handler.on_connection_error(error);
+        if let Some(handler) = self.hearer() {
+            handler.on_connection_error(error);
+        }
     }
 }
 
