@@ -19,7 +19,6 @@ use super::conns::Conns;
 use super::home::{AtHome, Resident};
 use super::listener::Listener;
 use super::shared::Shared;
-use super::spinning::{Spun, look};
 use super::sys;
 use super::timers::{Entry, Wheel};
 use super::tracking::{Mark, Report};
@@ -44,9 +43,9 @@ const SETTLING_ROUNDS: usize = 2;
 
 pub(crate) struct LoopCore {
     shared: OnceCell<&'static Shared>,
-    poll: RefCell<Option<Poll>>,
+    pub(super) poll: RefCell<Option<Poll>>,
     registry: RefCell<Option<Registry>>,
-    events: RefCell<Option<Events>>,
+    pub(super) events: RefCell<Option<Events>>,
     options: RefCell<LoopOptions>,
     pub(crate) conns: RefCell<Conns>,
     pub(crate) servers: RefCell<HashMap<u32, Listener>>,
@@ -77,7 +76,7 @@ pub(crate) struct LoopCore {
     pub(crate) ended: RefCell<Vec<u32>>,
     /// Servers whose `on_server_closed` is to be called.
     pub(crate) ended_servers: RefCell<Vec<Listener>>,
-    epoch: Instant,
+    pub(super) epoch: Instant,
     now: Cell<Millis>,
     /// Connections that a server had no room for and that are still on their way out.
     pub(crate) refused: Cell<usize>,
@@ -86,7 +85,7 @@ pub(crate) struct LoopCore {
     pub(crate) in_turn: Cell<bool>,
     flush_asked: Cell<bool>,
     /// The system has been asked already what the next turn is about, by [`LoopCore::wait`].
-    has_waited: Cell<bool>,
+    pub(super) has_waited: Cell<bool>,
     /// How much the system had to announce in the latest turn.
     announced: Cell<usize>,
     pub(crate) stopping: Cell<bool>,
@@ -94,7 +93,7 @@ pub(crate) struct LoopCore {
     pub(crate) closed: Cell<bool>,
 }
 
-fn busy_in_turn() -> Error {
+pub(super) fn busy_in_turn() -> Error {
     Error::new(
         ErrorCode::LoopBusy,
         "the loop can't be turned from one of its own callbacks",
@@ -323,54 +322,13 @@ impl LoopCore {
         }
     }
 
-    /// Waits for what the next turn is about.
-    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<()> {
-        if self.in_turn.get() {
-            return Err(busy_in_turn());
-        }
-        if !self.has_waited.get() {
-            self.await_events(timeout, self.has_work())?;
-            self.has_waited.set(true);
-        }
-        Ok(())
-    }
-
-    fn await_events(&self, timeout: Option<Duration>, has_work: bool) -> Result<()> {
-        self.look_or_wait(timeout, has_work)
-            .map_err(|error| Error::new(ErrorCode::Io, format!("waiting for events failed: {error}")))
-    }
-
-    fn look_or_wait(&self, timeout: Option<Duration>, has_work: bool) -> io::Result<()> {
-        let timeout = match timeout {
-            _ if has_work || self.stopping.get() => Some(Duration::ZERO),
-            Some(Duration::ZERO) => timeout, // then no clock has to be asked
-            Some(first) => Some(self.next_timeout().map_or(first, |second| first.min(second))),
-            None => self.next_timeout(),
-        };
-        let (mut poll, mut events) = (self.poll.borrow_mut(), self.events.borrow_mut());
-        let (Some(poll), Some(events)) = (poll.as_mut(), events.as_mut()) else {
-            return Err(io::Error::other("the loop was freed"));
-        };
-        let timeout = match self.spin(poll, events, timeout)? {
-            Spun::Done => return Ok(()),
-            Spun::Wait(timeout) => timeout,
-        };
-        look(poll, events, timeout)
-    }
-
-    /// How long until a timer is due.
-    pub(crate) fn next_timeout(&self) -> Option<Duration> {
-        let next = self.wheel.borrow().next()?;
-        Some(Duration::from_millis(next).saturating_sub(self.epoch.elapsed()))
-    }
-
     /// How many sockets had something for the latest turn.
     pub(crate) fn announced(&self) -> usize {
         self.announced.get()
     }
 
     /// Whether something waits that no descriptor announces.
-    fn has_work(&self) -> bool {
+    pub(super) fn has_work(&self) -> bool {
         !(self.dirty.borrow().is_empty()
             && self.unread.borrow().is_empty()
             && self.opened.borrow().is_empty()

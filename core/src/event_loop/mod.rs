@@ -24,12 +24,13 @@
 //! | `home`, `waiting` | jobs and timers for objects that belong to a loop |
 //! | `site`, `publishing` | what a server's loops share, broadcasts and topics |
 //! | `sharing` | one message to connections that are named |
-//! | `spinning` | looking again and again before the thread waits |
+//! | `asking`, `spinning` | what the system announces: waiting for it, or looking again and again before the thread waits |
 //! | `timers`, `stream`, `tcp`, `thread`, `fork` | deadlines and what the system offers |
 //! | `sys` | what Unix and Windows call differently, or do not both have |
 
 mod admission;
 mod adopting;
+mod asking;
 mod batching;
 mod binding;
 #[cfg(feature = "redis")]
