@@ -336,12 +336,12 @@ impl Host {
 
     /// Sets the timer for what is due next, if it doesn't ring before that anyway.
     fn arm(&self, running: &Running) {
-        let Some(wait) = running.on_loop.next_timeout() else {
+        let Some(next) = running.on_loop.next_deadline() else {
             return;
         };
-        let next = Instant::now() + wait;
         if self.due.get().is_none_or(|due| next < due) {
             self.due.set(Some(next));
+            let wait = next.saturating_duration_since(Instant::now());
             // One more, since libuv counts from the beginning of its own turn, and in whole milliseconds.
             running.watcher.call_in(wait.as_millis() as u64 + 1);
         }

@@ -95,7 +95,7 @@ impl Driver {
         let this = slf.get();
         let Ok(core) = this.core(py) else { return Ok(()) };
         this.turn(py, &core)?;
-        Driver::set_timer(slf, core.next_timeout())?;
+        Driver::set_timer(slf, core.next_deadline())?;
         this.hub.take_fatal(py)
     }
 
@@ -247,20 +247,20 @@ impl Driver {
         core.wake();
     }
 
-    fn set_timer(slf: &Bound<'_, Driver>, wait: Option<Duration>) -> PyResult<()> {
-        let Some(wait) = wait else { return Ok(()) };
+    fn set_timer(slf: &Bound<'_, Driver>, at: Option<Instant>) -> PyResult<()> {
+        let Some(at) = at else { return Ok(()) };
         let py = slf.py();
-        let at = Instant::now() + wait;
         let is_set = slf
             .get()
             .timer
             .with(py, |timer| timer.as_ref().is_some_and(|timer| timer.at <= at));
-        let Some(asyncio) = slf.get().hub.asyncio_loop(py) else {
-            return Ok(());
-        };
         if is_set {
             return Ok(()); // if it comes too early, it is set again
         }
+        let Some(asyncio) = slf.get().hub.asyncio_loop(py) else {
+            return Ok(());
+        };
+        let wait = at.saturating_duration_since(Instant::now());
         let due = slf.getattr(intern!(py, "_timer_due"))?;
         let handle = asyncio.call_method1(py, intern!(py, "call_later"), (wait.as_secs_f64(), due))?;
         let before = slf.get().timer.replace(py, Some(Timer { at, handle }));

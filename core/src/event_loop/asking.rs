@@ -1,7 +1,7 @@
 //! Asking the system what the next turn is about, and waiting until there is something.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::core::{LoopCore, busy_in_turn};
 use super::spinning::{Spun, look};
@@ -51,6 +51,12 @@ impl LoopCore {
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
         let next = self.wheel.borrow().next()?;
         Some(Duration::from_millis(next).saturating_sub(self.epoch.elapsed()))
+    }
+
+    /// When a timer is due.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let next = self.wheel.borrow().next()?;
+        self.epoch.checked_add(Duration::from_millis(next))
     }
 }
 

@@ -153,6 +153,8 @@ pub(crate) enum Flag {
     Dirty,
     /// The system has not taken all that it was last given of what waits.
     Blocked,
+    /// The system announces what is to be read, and not that there is room to write: nothing waits.
+    ReadingOnly,
     /// What waits was given to the system together with others' output: its turn among those to flush is not to try again.
     Offered,
     /// Writing failed: what is left to read, maybe the peer's close frame, comes first.

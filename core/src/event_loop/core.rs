@@ -18,6 +18,8 @@ use super::connection::{Conn, NEVER};
 use super::conns::Conns;
 use super::home::{AtHome, Resident};
 use super::listener::Listener;
+use super::lone::Lone;
+use super::outbox::Spare;
 use super::shared::Shared;
 use super::sys;
 use super::timers::{Entry, Wheel};
@@ -35,7 +37,7 @@ pub(crate) const RECEIVE_BUFFER: usize = 72 << 10;
 /// No socket has its turn.
 pub(crate) const NOBODY: u32 = u32::MAX;
 /// No handle has this number.
-const BELL: Token = Token(0);
+pub(super) const BELL: Token = Token(0);
 const DEFAULT_EVENTS: usize = 1024;
 const MAX_EVENTS: usize = 65_536;
 /// How often the lists of a turn are worked through before the sockets get their next turn.
@@ -68,6 +70,7 @@ pub(crate) struct LoopCore {
     /// What `on_sent` is still to say.
     pub(crate) reports: RefCell<Vec<Report>>,
     pub(crate) receive_buffer: RefCell<Vec<u8>>,
+    pub(crate) spare_outbox: RefCell<Spare>,
     pub(crate) batching: RefCell<Batching>,
     /// Sockets to flush, to read on, to announce as open, and to take leave of.
     pub(crate) dirty: RefCell<Vec<u32>>,
@@ -86,8 +89,9 @@ pub(crate) struct LoopCore {
     flush_asked: Cell<bool>,
     /// The system has been asked already what the next turn is about, by [`LoopCore::wait`].
     pub(super) has_waited: Cell<bool>,
+    pub(super) lone: Cell<Lone>,
     /// How much the system had to announce in the latest turn.
-    announced: Cell<usize>,
+    pub(super) announced: Cell<usize>,
     pub(crate) stopping: Cell<bool>,
     pub(crate) cut_at: Cell<Millis>,
     pub(crate) closed: Cell<bool>,
@@ -122,6 +126,7 @@ impl LoopCore {
             marks: RefCell::default(),
             reports: RefCell::default(),
             receive_buffer: RefCell::default(),
+            spare_outbox: RefCell::default(),
             batching: RefCell::default(),
             dirty: RefCell::default(),
             unread: RefCell::default(),
@@ -135,6 +140,7 @@ impl LoopCore {
             in_turn: Cell::new(false),
             flush_asked: Cell::new(false),
             has_waited: Cell::new(false),
+            lone: Cell::default(),
             announced: Cell::new(0),
             stopping: Cell::new(false),
             cut_at: Cell::new(NEVER),
@@ -163,6 +169,7 @@ impl LoopCore {
         *self.poll.borrow_mut() = Some(poll);
         self.stopping.set(false);
         self.has_waited.set(false);
+        self.lone.set(Lone::default());
         self.cut_at.set(NEVER);
         self.closed.set(false);
         Ok(fd)
@@ -192,6 +199,7 @@ impl LoopCore {
         *self.marks.borrow_mut() = Vec::new();
         *self.reports.borrow_mut() = Vec::new();
         *self.receive_buffer.borrow_mut() = Vec::new();
+        *self.spare_outbox.borrow_mut() = Spare::default();
         *self.scratch.borrow_mut() = Scratch::new();
         *self.batching.borrow_mut() = Batching::default();
         *self.conns.borrow_mut() = Conns::default();
@@ -295,13 +303,20 @@ impl LoopCore {
             self.run_commands();
             has_work = self.settle();
         }
-        if !self.has_waited.replace(false) {
-            self.await_events(timeout, has_work)?;
+        let has_waited = self.has_waited.replace(false);
+        let is_hosted = timeout == Some(Duration::ZERO) && !has_work && !has_waited && !is_asked;
+        if !(is_hosted && self.read_lone()) {
+            if !has_waited {
+                self.await_events(timeout, has_work)?;
+            }
+            self.read_clock();
+            // Who has paused a connection before its peer sent something gets nothing of that: both may wake the loop.
+            self.run_commands_if_any();
+            self.handle_events();
+            if is_hosted {
+                self.note_lone();
+            }
         }
-        self.read_clock();
-        // Who has paused a connection before its peer sent something gets nothing of that: both may wake the loop.
-        self.run_commands_if_any();
-        self.handle_events();
         self.run_commands_if_any();
         self.read_unread();
         self.fire_timers();
@@ -316,7 +331,7 @@ impl LoopCore {
     }
 
     #[inline]
-    fn run_commands_if_any(&self) {
+    pub(super) fn run_commands_if_any(&self) {
         if self.shared().listen_to_bell() {
             self.run_commands();
         }

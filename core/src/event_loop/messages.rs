@@ -261,6 +261,7 @@ impl LoopCore {
             return Err(SendError::NotOpen);
         };
         let before = conn.outbox.len();
+        conn.outbox.take_from(&mut self.spare_outbox.borrow_mut());
         let mut scratch = self.scratch.borrow_mut();
         let sent = conn
             .outbox
@@ -338,6 +339,7 @@ impl LoopCore {
             self.report(conn.id, tracking.token, SendOutcome::Taken);
         }
         conn.slot.add_buffered(rest_of_head.len() + rest_of_payload.len());
+        self.watch_writing(conn);
     }
 
     /// Masks a big payload straight into the outbox, behind what the cork holds from `before` on, and sends at once.

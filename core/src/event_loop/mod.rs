@@ -24,7 +24,7 @@
 //! | `home`, `waiting` | jobs and timers for objects that belong to a loop |
 //! | `site`, `publishing` | what a server's loops share, broadcasts and topics |
 //! | `sharing` | one message to connections that are named |
-//! | `asking`, `spinning` | what the system announces: waiting for it, or looking again and again before the thread waits |
+//! | `asking`, `spinning`, `lone` | what the system announces: waiting for it, looking again and again before, or not asking |
 //! | `timers`, `stream`, `tcp`, `thread`, `fork` | deadlines and what the system offers |
 //! | `sys` | what Unix and Windows call differently, or do not both have |
 
@@ -51,6 +51,7 @@ mod fork;
 mod home;
 mod keeping;
 mod listener;
+mod lone;
 mod memory;
 mod messages;
 mod outbox;

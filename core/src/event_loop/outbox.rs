@@ -16,6 +16,8 @@ const CHUNK: usize = 64 << 10;
 const FIRST: usize = 4 << 10;
 /// The most chunks handed to the system at once.
 const BATCH: usize = 32;
+/// A chunk's memory is kept for the next one if it is no more: one message may have made it as large as it was.
+const KEPT: usize = 2 * CHUNK;
 
 #[derive(Debug)]
 enum Content {
@@ -100,6 +102,11 @@ pub(crate) enum Outbox {
     Shared(Frame),
 }
 
+/// The memory of an outbox that was sent, for the next that fills: where messages are sent between turns, as hosts do, each
+/// turn would ask for it anew.
+#[derive(Debug, Default)]
+pub(crate) struct Spare(Option<Box<Queue>>);
+
 impl Default for Outbox {
     fn default() -> Outbox {
         Outbox::Queue(None)
@@ -145,6 +152,13 @@ impl Outbox {
         write: impl FnOnce(&mut Vec<u8>) -> T,
     ) -> T {
         self.with(|queue| queue.append_message(tracking, write))
+    }
+
+    /// Takes the memory that was kept, if it has none; something has to be appended next.
+    pub(crate) fn take_from(&mut self, spare: &mut Spare) {
+        if let Outbox::Queue(queue @ None) = self {
+            *queue = spare.0.take();
+        }
     }
 
     /// Appends a message that others hold too.
@@ -198,14 +212,26 @@ impl Outbox {
     }
 
     /// Hands as much to the system as it takes; returns how much that was. `left` hears the tokens of the messages
-    /// that have left in whole.
+    /// that have left in whole. What has emptied keeps its memory in `spare`.
     ///
     /// # Errors
     /// The socket's; that the system takes no more now is not one.
-    pub(crate) fn flush(&mut self, stream: &mut Stream, left: impl FnMut(u64)) -> io::Result<usize> {
+    pub(crate) fn flush(
+        &mut self,
+        stream: &mut Stream,
+        spare: &mut Spare,
+        left: impl FnMut(u64),
+    ) -> io::Result<usize> {
         match self {
-            Outbox::Queue(None) => Ok(0),
-            Outbox::Queue(Some(_)) => self.with(|queue| queue.flush(stream, left)),
+            Outbox::Queue(waiting) => {
+                let Some(queue) = waiting else { return Ok(0) };
+                let taken = queue.flush(stream, left);
+                if queue.length == 0 {
+                    queue.earliest = NEVER;
+                    spare.0 = waiting.take();
+                }
+                taken
+            }
             Outbox::Shared(bytes) => {
                 let taken = match stream.send(bytes) {
                     Ok(taken) => taken,
@@ -266,6 +292,8 @@ pub(crate) struct Queue {
     length: usize,
     /// No deadline of a message that waits is earlier.
     earliest: Millis,
+    /// Memory for the next chunk that is the first.
+    spare: Vec<u8>,
 }
 
 impl Default for Queue {
@@ -275,6 +303,7 @@ impl Default for Queue {
             offset: 0,
             length: 0,
             earliest: NEVER,
+            spare: Vec::new(),
         }
     }
 }
@@ -282,10 +311,8 @@ impl Default for Queue {
 impl Queue {
     fn append<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         if self.chunks.back_mut().is_none_or(|last| last.open().is_none()) {
-            // Between messages that have chunks of their own there are only control frames.
-            let room = if self.chunks.is_empty() { FIRST } else { 0 };
-            self.chunks
-                .push_back(Chunk::new(Content::Own(Vec::with_capacity(room))));
+            let memory = self.memory();
+            self.chunks.push_back(Chunk::new(Content::Own(memory)));
         }
         let Some(bytes) = self.chunks.back_mut().and_then(Chunk::open) else {
             unreachable!("the last chunk is an open one: it was found or just pushed")
@@ -294,6 +321,26 @@ impl Queue {
         let result = write(bytes);
         self.length += bytes.len() - before;
         result
+    }
+
+    /// For a chunk that takes several messages.
+    fn memory(&mut self) -> Vec<u8> {
+        if !self.chunks.is_empty() {
+            return Vec::new(); // between messages that have chunks of their own there are only control frames
+        }
+        let mut memory = std::mem::take(&mut self.spare);
+        memory.reserve(FIRST);
+        memory
+    }
+
+    /// A chunk has left: its memory is for the next.
+    fn keep(&mut self, chunk: Chunk) {
+        if let Content::Own(mut memory) = chunk.content
+            && (self.spare.capacity()..=KEPT).contains(&memory.capacity())
+        {
+            memory.clear();
+            self.spare = memory;
+        }
     }
 
     fn append_message<T>(&mut self, tracking: Tracking, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
@@ -450,7 +497,9 @@ impl Queue {
             }
             taken -= rest;
             self.offset = 0;
-            self.chunks.pop_front();
+            if let Some(chunk) = self.chunks.pop_front() {
+                self.keep(chunk);
+            }
         }
     }
 }

@@ -24,7 +24,10 @@ impl LoopCore {
     ///
     /// After a short read the socket is empty, and asking again would cost a system call, unless the peer has
     /// closed: data and end can share one edge-triggered event, and no other follows.
-    pub(crate) fn read(&self, id: Id, to_the_end: bool) {
+    ///
+    /// Says whether there was something: data, the end, or an error.
+    pub(crate) fn read(&self, id: Id, to_the_end: bool) -> bool {
+        let mut is_any = true;
         let mut buffer = self.receive_buffer.take();
         buffer.resize(RECEIVE_BUFFER, 0);
         self.set_turn(id.slot());
@@ -52,16 +55,23 @@ impl LoopCore {
                     }
                 }
                 Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    is_any = round > 1;
+                    break;
+                }
                 Some(Err(error)) => {
                     self.transport_failed(id, &error);
                     break;
                 }
-                None => break,
+                None => {
+                    is_any = round > 1;
+                    break;
+                }
             }
         }
         self.uncork(id);
         self.receive_buffer.replace(buffer);
+        is_any
     }
 
     /// Says whose turn it is. A memory budget has each message judged, so there is no short way then.

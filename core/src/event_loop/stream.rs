@@ -48,6 +48,20 @@ impl Stream {
         }
     }
 
+    /// Has other things announced than those that [`Stream::register`] has; and what holds now, again.
+    pub(crate) fn reregister(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => registry.reregister(stream, token, interest),
+            Stream::Unix(stream) => registry.reregister(stream, token, interest),
+            Stream::Tls(stream) => stream.transport_mut().reregister(registry, token, interest),
+        }
+    }
+
     pub(crate) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         match self {
             Stream::Tcp(stream) => registry.deregister(stream),

@@ -151,6 +151,7 @@ impl LoopCore {
         }
         outbox.push(part(at, cork.len()));
         conn.slot.add_buffered(cork.len() - taken);
+        self.watch_writing(conn);
     }
 
     /// What the application has sent and the system has not taken.

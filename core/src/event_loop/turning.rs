@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -168,6 +168,11 @@ impl Loop {
     /// long as it likes. To be asked again after each poll. Only on the thread that polls.
     pub fn next_timeout(&self) -> Option<Duration> {
         self.shared.try_core()?.next_timeout()
+    }
+
+    /// The same as a time, which may have passed: for hosts that have set a timer already, and compare. It asks no clock.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.shared.try_core()?.next_deadline()
     }
 
     /// How many sockets had something for the latest turn. A host whose own turn costs much can poll again, without waiting,

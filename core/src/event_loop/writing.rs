@@ -150,9 +150,11 @@ impl LoopCore {
             return Ok(0);
         };
         stream.flush()?;
-        let taken = conn
-            .outbox
-            .flush(stream, |token| self.report(id, [token], SendOutcome::Taken));
+        let mut spare = self.spare_outbox.borrow_mut();
+        let taken = conn.outbox.flush(stream, &mut spare, |token| {
+            self.report(id, [token], SendOutcome::Taken);
+        });
+        drop(spare);
         self.note_flush(conn, taken.as_ref().map_or(0, |count| *count));
         taken
     }
@@ -160,6 +162,7 @@ impl LoopCore {
     /// The system was given what waits, and has taken so much.
     pub(super) fn note_flush(&self, conn: &mut Conn, count: usize) {
         conn.flags.set(Flag::Blocked, !conn.outbox.is_empty());
+        self.watch_writing(conn);
         conn.slot.counters.bytes_out.add(count as u64);
         if conn.has_answer_due() {
             self.mark_dirty(conn);

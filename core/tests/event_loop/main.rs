@@ -31,6 +31,7 @@ mod inside;
 mod keeping;
 mod limits;
 mod liveness;
+mod lone;
 mod metrics;
 mod parts;
 mod passing;

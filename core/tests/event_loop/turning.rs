@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 /// What a foreign loop does: poll(2) on the descriptor.
-fn is_readable(fd: RawFd, timeout: Duration) -> bool {
+pub(crate) fn is_readable(fd: RawFd, timeout: Duration) -> bool {
     let mut poll = libc::pollfd {
         fd,
         events: libc::POLLIN,
@@ -28,12 +28,12 @@ fn is_readable(fd: RawFd, timeout: Duration) -> bool {
     count == 1
 }
 
-fn is_ringing(on_loop: &Loop) -> bool {
+pub(crate) fn is_ringing(on_loop: &Loop) -> bool {
     is_readable(on_loop.fd(), Duration::ZERO)
 }
 
 /// A host's loop that does nothing but wait for the descriptor and the next timeout.
-fn host_until(on_loop: &Loop, done: impl Fn() -> bool) {
+pub(crate) fn host_until(on_loop: &Loop, done: impl Fn() -> bool) {
     let give_up = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < give_up, "the loop has missed something");
@@ -44,7 +44,7 @@ fn host_until(on_loop: &Loop, done: impl Fn() -> bool) {
 }
 
 /// Turns until there is nothing left to do.
-fn quiet(on_loop: &Loop) {
+pub(crate) fn quiet(on_loop: &Loop) {
     while is_ringing(on_loop) {
         on_loop.poll(Some(Duration::ZERO)).unwrap();
     }
@@ -176,7 +176,7 @@ fn a_timer_that_is_set_between_turns_is_heard_of() {
     let on_loop = Loop::new(LoopOptions::default()).unwrap();
     on_loop.poll(Some(Duration::ZERO)).unwrap();
     quiet(&on_loop);
-    assert_eq!(on_loop.next_timeout(), None);
+    assert_eq!((on_loop.next_timeout(), on_loop.next_deadline()), (None, None));
     let host = Host::new();
     let (handler, events) = recorder();
     let handshake_timeout = Duration::from_millis(80);
@@ -191,6 +191,8 @@ fn a_timer_that_is_set_between_turns_is_heard_of() {
             .next_timeout()
             .is_some_and(|next| next <= handshake_timeout)
     );
+    let deadline = on_loop.next_deadline().unwrap();
+    assert!(deadline <= Instant::now() + handshake_timeout);
     host_until(&on_loop, || {
         matches!(events.so_far().last(), Some(What::Close(_)))
     });

@@ -408,6 +408,7 @@ impl LoopCore {
                 .clear(|token| self.report(id, [token], SendOutcome::Failed));
             conn.flags.set(Flag::Broken, false);
             conn.flags.set(Flag::Blocked, false);
+            conn.flags.set(Flag::ReadingOnly, false);
             conn.flags.set(Flag::Unread, false);
             conn.take_stash();
             conn.take_ending();

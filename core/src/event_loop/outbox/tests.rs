@@ -147,3 +147,49 @@ fn tokens_come_in_order_when_the_last_byte_has_left() {
     assert_eq!(left, [vec![], vec![1], vec![2], vec![], vec![3, 4]]);
     assert!(outbox.is_empty());
 }
+
+/// Sends all that waits, to a peer that has room for it.
+#[cfg(unix)]
+fn sent(outbox: &mut Outbox, spare: &mut Spare) {
+    let (near, _far) = mio::net::UnixStream::pair().unwrap();
+    let count = outbox.len();
+    let mut stream = Stream::Unix(near);
+    assert_eq!(outbox.flush(&mut stream, spare, |_| ()).unwrap(), count);
+    assert!(outbox.is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn the_memory_of_what_was_sent_is_the_next_ones() {
+    let place = |outbox: &Outbox| match outbox {
+        Outbox::Queue(Some(queue)) => queue.chunks[0].bytes().as_ptr(),
+        _ => panic!("nothing waits"),
+    };
+    let (mut one, mut other, mut spare) = (Outbox::default(), Outbox::default(), Spare::default());
+    let (tracking, bytes) = message("message", 1, 50);
+    one.append(|out| out.extend_from_slice(b"one"));
+    let before = place(&one);
+    one.append_message(tracking, |out| out.extend_from_slice(&bytes));
+    sent(&mut one, &mut spare);
+    other.take_from(&mut spare);
+    other.append(|out| out.extend_from_slice(b"other"));
+    assert_eq!(place(&other), before);
+    assert_eq!(
+        (pending(&other), other.earliest_deadline()),
+        (b"other".to_vec(), NEVER)
+    );
+    other.take_from(&mut spare);
+    assert_eq!(pending(&other), b"other");
+}
+
+#[cfg(unix)]
+#[test]
+fn memory_that_one_message_has_made_large_is_given_back() {
+    let (mut outbox, mut spare) = (Outbox::default(), Spare::default());
+    outbox.append(|out| {
+        out.reserve_exact(KEPT + 1);
+        out.push(0);
+    });
+    sent(&mut outbox, &mut spare);
+    assert_eq!(spare.0.map(|queue| queue.spare.capacity()), Some(0));
+}

@@ -24,6 +24,8 @@ pub(crate) const HAS_UNIX_SOCKETS: bool = true;
 pub(crate) const HAS_SHARED_PORTS: bool = true;
 /// Whether the poll goes on watching a socket that it has announced, though mio has seen no call that would have blocked.
 pub(crate) const WATCHES_ON: bool = true;
+/// Whether the poll's own descriptor is readable no more when what it has to announce was read without asking it.
+pub(crate) const LOOKS_AGAIN: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// A program that closes the reading end must not kill ours with SIGPIPE, whatever the host made of that signal.
 #[cfg(not(target_vendor = "apple"))]

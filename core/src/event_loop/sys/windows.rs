@@ -19,6 +19,7 @@ pub(crate) const NO_SOCKET: RawSocket = RawSocket::MAX;
 pub(crate) const HAS_UNIX_SOCKETS: bool = false;
 pub(crate) const HAS_SHARED_PORTS: bool = false;
 pub(crate) const WATCHES_ON: bool = false;
+pub(crate) const LOOKS_AGAIN: bool = false;
 
 /// There is no SIGPIPE.
 pub(crate) const NO_SIGNAL: i32 = 0;
