@@ -15,7 +15,7 @@ const officialStreams = require('@socket.io/redis-streams-adapter');
 const { createClient } = require('redis');
 const own = require('sockline/redis-adapter');
 
-const { next, opened, ours, serve, theirs } = require('./io-support');
+const { next, opened, ours, pair, serve, theirs } = require('./io-support');
 
 const LIMIT = 20_000; // ms
 
@@ -146,15 +146,21 @@ async function cluster(redis, mode) {
   return { a, b, key };
 }
 
-/** Until one hears what the other emits. */
+/** Until one hears what the other emits, to servers and to clients: the official adapter of streams sends the former by other
+ * ways, and forgets of the latter what was emitted before it has read anything. */
 async function hears(to, from, namespace = '/') {
-  let heard = false;
-  to.of(namespace).once('are you there', () => (heard = true));
-  for (const begin = Date.now(); !heard; ) {
+  const { socket, peer } = await pair(ours.connect, to, undefined, namespace);
+  const missing = new Set([to.of(namespace), socket]);
+  for (const one of missing) one.once('are you there', () => missing.delete(one));
+  for (const begin = Date.now(); missing.size > 0; ) {
     if (Date.now() - begin > LIMIT) throw new Error('servers do not hear each other');
     from.of(namespace).serverSideEmit('are you there');
+    from.of(namespace).emit('are you there');
     await sleep(20);
   }
+  const gone = next(peer, 'disconnect');
+  socket.disconnect();
+  await gone;
 }
 
 /** Until that is so. */
