@@ -161,8 +161,11 @@ impl LoopCore {
 
     /// The system was given what waits, and has taken so much.
     pub(super) fn note_flush(&self, conn: &mut Conn, count: usize) {
-        conn.flags.set(Flag::Blocked, !conn.outbox.is_empty());
-        self.watch_writing(conn);
+        let is_blocked = !conn.outbox.is_empty();
+        conn.flags.set(Flag::Blocked, is_blocked);
+        if is_blocked {
+            self.watch_writing(conn);
+        }
         conn.slot.counters.bytes_out.add(count as u64);
         if conn.has_answer_due() {
             self.mark_dirty(conn);
