@@ -100,6 +100,13 @@ const sockets = [];
 let memories = [];
 let taken = 0;
 let slab = null;
+/** How many deliveries in a row have to be one target's alone for it to be favoured. */
+const STREAK = 64;
+/** The key of the target in whose async context the addon calls `deliver` where all records are its own. */
+let favourite = NOBODY;
+/** Whose the latest deliveries were, and how many. */
+let latest = NOBODY;
+let streak = 0;
 /** Those who want to know when what they sent has left. */
 const waiting = new Set();
 
@@ -145,7 +152,8 @@ function deliver(count) {
     const target = targets[key];
     if (key === NOBODY) slab = memories[taken++];
     else if (target === null) skip(first, end);
-    else target._resource.runInAsyncScope(run, null, target, first, end);
+    else if (end - first < count) target._resource.runInAsyncScope(run, null, target, first, end);
+    else deliverAlone(key, target, count);
     first = end;
   }
   if (taken === memories.length) {
@@ -153,6 +161,25 @@ function deliver(count) {
     taken = 0;
   }
   if (waiting.size > 0) tellFlushed();
+}
+
+/** All records are one target's: it may have its async context already. */
+function deliverAlone(key, target, count) {
+  if (key === favourite) {
+    latest = key; // or two that alternate would take its place from each other
+    return run(target, 0, count);
+  }
+  target._resource.runInAsyncScope(run, null, target, 0, count);
+  if (key !== latest) {
+    latest = key;
+    streak = 0;
+  } else if (++streak === STREAK && hasLibuv && targets[key] === target) {
+    favourite = target._resource.runInAsyncScope(favour, null, key, target._resource);
+  }
+}
+
+function favour(key, resource) {
+  return engine.favour(key, resource) ? key : NOBODY;
 }
 
 /** Leaves out what was on its way to a target that has gone meanwhile. */
@@ -216,6 +243,11 @@ function addTarget(target) {
 
 /** Takes the key back, after the target's last event. */
 function removeTarget(key) {
+  if (key === latest) latest = NOBODY;
+  if (key === favourite) {
+    favourite = NOBODY;
+    engine.favourNobody();
+  }
   targets[key] = null;
   freeKeys.push(key);
 }

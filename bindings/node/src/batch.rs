@@ -6,9 +6,12 @@
 //! A large payload gets memory of its own. What comes between turns, or while JavaScript reads the table, waits in a spill.
 
 use std::cell::{Cell, RefCell};
+use std::ptr::null_mut;
+use std::rc::Rc;
 
 use napi::sys;
 
+use crate::favourite::Favourite;
 use crate::js::{self, Kept, Scope};
 
 /// How many records the table holds; JavaScript is called when it is full, and at the end of the turn.
@@ -137,6 +140,9 @@ pub(crate) struct Batch {
     /// Keeps the table's memory.
     _table: Kept,
     count: Cell<usize>,
+    /// Whose all records in the table are; [`NOBODY`] if they are not one target's.
+    only: Cell<u32>,
+    favourite: RefCell<Option<Rc<Favourite>>>,
     slab: Cell<*mut u8>,
     used: Cell<usize>,
     /// Whether a turn collects: events go to the table, which JavaScript doesn't read now but can be called with.
@@ -163,6 +169,8 @@ impl Batch {
             table: memory.cast(),
             _table: Kept::new(env, table)?,
             count: Cell::new(0),
+            only: Cell::new(NOBODY),
+            favourite: RefCell::default(),
             slab: Cell::new(std::ptr::null_mut()),
             used: Cell::new(SLAB), // full, so that the first payload asks for a slab
             is_collecting: Cell::new(false),
@@ -241,6 +249,12 @@ impl Batch {
 
     fn record(&self, words: [u32; WORDS]) {
         let at = self.count.get();
+        let [key, ..] = words;
+        if at == 0 {
+            self.only.set(key);
+        } else if self.only.get() != key {
+            self.only.set(NOBODY);
+        }
         // SAFETY: `at` is below RECORDS, since `deliver` sets it to 0 when it gets there. JavaScript doesn't read it now.
         unsafe { self.table.add(at * WORDS).cast::<[u32; WORDS]>().write(words) };
         self.count.set(at + 1);
@@ -251,20 +265,32 @@ impl Batch {
 
     fn deliver(&self) {
         let count = self.count.replace(0);
+        let only = self.only.replace(NOBODY);
         let Some(_scope) = Scope::open(self.env) else {
             return;
         };
         // What is pushed while JavaScript reads the table has to wait until it is done with that.
         self.is_collecting.set(false);
+        let favourite = self.favourite.borrow().clone(); // it may be given up meanwhile
+        let context = match &favourite {
+            Some(favourite) if favourite.key() == only => favourite.context(),
+            _ => null_mut(),
+        };
         let delivered = self
             .deliver
             .get(self.env)
-            .and_then(|deliver| js::make_callback(self.env, deliver, count as u32));
+            .and_then(|deliver| js::make_callback(self.env, context, deliver, count as u32));
+        drop(favourite);
         if delivered.is_none() {
             js::report_exception(self.env);
         }
         self.is_collecting.set(true);
         self.take_spilled();
+    }
+
+    /// What is delivered to this target alone is delivered in this context from now on.
+    pub(crate) fn favour(&self, favourite: Option<Favourite>) {
+        self.favourite.replace(favourite.map(Rc::new));
     }
 
     fn next_slab(&self) -> bool {

@@ -11,6 +11,7 @@ use sockline::{Accept, ErrorCode, LogLevel, Refusal, Server, WebSocket};
 
 use crate::batch::Batch;
 use crate::errors::{Result, failure, internal, unsupported};
+use crate::favourite::Favourite;
 use crate::host::{Host, HostPointer};
 use crate::js;
 use crate::listener::Listener;
@@ -197,6 +198,22 @@ impl Engine {
     #[napi]
     pub fn report_exception(&self, env: Env, error: Unknown<'_>) {
         js::report(env.raw(), error.raw());
+    }
+
+    /// Has `deliver` called in the async context of a target where all records are the target's; `resource` is what its events
+    /// run in, and runs this. It takes the place of another target. Returns whether it does.
+    #[napi]
+    pub fn favour(&self, env: Env, key: u32, resource: Unknown<'_>) -> bool {
+        let favourite = Favourite::new(env.raw(), key, resource.raw());
+        let is_favoured = favourite.is_some();
+        self.host.get().batch.favour(favourite);
+        is_favoured
+    }
+
+    /// Takes that back.
+    #[napi]
+    pub fn favour_nobody(&self) {
+        self.host.get().batch.favour(None);
     }
 
     /// Has log lines up to a level, 1 for errors to 5 for all, delivered under this key; 0 for none.

@@ -53,14 +53,20 @@ impl Kept {
     }
 }
 
-/// Calls a function with one number from a callback of libuv; then come the next ticks and the microtasks.
-pub(crate) fn make_callback(env: sys::napi_env, function: sys::napi_value, number: u32) -> Value {
-    let (mut global, mut argument, mut result) = (null_mut(), null_mut(), null_mut());
-    // SAFETY: a handle scope is open, and the list has the one element that its length says.
+/// Calls a function with one number from a callback of libuv, in an async context or, if that is null, in none; then come
+/// the next ticks and the microtasks.
+pub(crate) fn make_callback(
+    env: sys::napi_env,
+    context: sys::napi_async_context,
+    function: sys::napi_value,
+    number: u32,
+) -> Value {
+    let (mut argument, mut result) = (null_mut(), null_mut());
+    // SAFETY: a handle scope is open, the context is none or alive, and the list has the one element that its length says.
     let status = unsafe {
-        sys::napi_get_global(env, &mut global);
         sys::napi_create_uint32(env, number, &mut argument);
-        sys::napi_make_callback(env, null_mut(), global, function, 1, &argument, &mut result)
+        // Its `this` is nothing that it looks at; to ask for the global object would cost more than that.
+        sys::napi_make_callback(env, context, function, function, 1, &argument, &mut result)
     };
     (status == sys::Status::napi_ok).then_some(result)
 }

@@ -32,6 +32,7 @@ mod command;
 mod dialing;
 mod engine;
 mod errors;
+mod favourite;
 mod host;
 mod info;
 mod io;

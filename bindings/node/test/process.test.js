@@ -2,7 +2,7 @@
 // What concerns the process: its end, workers, exceptions, contexts, memory, modules and types.
 
 const assert = require('node:assert');
-const { AsyncLocalStorage } = require('node:async_hooks');
+const { AsyncLocalStorage, executionAsyncResource } = require('node:async_hooks');
 const { execFile } = require('node:child_process');
 const path = require('node:path');
 const { test } = require('node:test');
@@ -95,6 +95,50 @@ test('handlers see the AsyncLocalStorage of the constructor', async () => {
   });
   await done;
   for (const [sent, store] of seen) assert.ok(sent === 'close' || sent === store, `${sent} in ${store}`);
+  await finish(server);
+});
+
+/** What handlers see of contexts in a client's messages, each in a turn of its own: there are more than it takes to be favoured. */
+async function contexts(WebSocket, url, storage) {
+  const seen = new Set();
+  const resources = new Set();
+  const echoes = (socket, count, act = () => {}) =>
+    new Promise((resolve) => {
+      socket.on('message', (data) => {
+        const left = Number(data);
+        act(left);
+        const store = storage.getStore();
+        seen.add(store);
+        resources.add(executionAsyncResource());
+        process.nextTick(() => seen.add(`${storage.getStore()} in a tick`));
+        Promise.resolve().then(() => seen.add(`${storage.getStore()} in a promise`));
+        if (left > 0) socket.send(String(left - 1));
+        else setImmediate(resolve);
+      });
+      socket.once('open', () => socket.send(String(count)));
+      if (socket.readyState === WebSocket.OPEN) socket.send(String(count));
+    });
+  const open = (name) => storage.run(name, () => new WebSocket(url));
+  const [first, second] = [open('first'), open('second')];
+  await next(second, 'open');
+  await echoes(first, 200);
+  first.removeAllListeners('message');
+  await Promise.all([echoes(first, 200, (left) => left === 100 && storage.enterWith('entered')), echoes(second, 200)]);
+  const told = [[...seen].sort(), resources.size];
+  seen.clear();
+  first.close();
+  await next(first, 'close');
+  const third = open('third'); // it has the key that the first one had
+  await echoes(third, 200);
+  third.close();
+  second.close();
+  return [...told, [...seen].sort()];
+}
+
+test('contexts are as with ws, however many messages a client has alone', async () => {
+  const server = await listen(theirs, (socket) => socket.on('message', (data) => socket.send(String(data))));
+  const [ourOnes, theirOnes] = [new AsyncLocalStorage(), new AsyncLocalStorage()];
+  assert.deepStrictEqual(await contexts(ours, server.url, ourOnes), await contexts(theirs, server.url, theirOnes));
   await finish(server);
 });
 

@@ -129,7 +129,8 @@ impl LoopCore {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::io::{Read, Write};
     use std::net::TcpStream;
