@@ -16,6 +16,7 @@
 //! | `bell` | the same for runtimes without libuv (Bun, Deno): a thread that rings a thread-safe function |
 //! | `watcher` | which of these two a host has |
 //! | `batch` | the events of a turn on their way to JavaScript: a table, and payloads in a slab |
+//! | `favourite` | the async context of the target that turn after turn is about |
 //! | `adopting` | connections that Node's http module has accepted |
 //! | `dialing` | connections that JavaScript makes for the engine |
 //! | `listener` | what the core calls: turns events into records of the batch |
