@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::command::Outgoing;
 use super::connection::{Conn, Flag, NEVER};
 use super::core::LoopCore;
 use super::memory;
@@ -64,6 +65,21 @@ impl Conn {
         tracking: Tracking,
         is_accepted: bool,
     ) -> Option<Result<Sent>> {
+        let kept = self.keep_counted(form, payload, tracking, is_accepted);
+        if let Some(Ok(_)) = &kept {
+            self.slot.add_buffered(payload.len());
+        }
+        kept
+    }
+
+    /// The same with what is counted as buffered already.
+    fn keep_counted(
+        &mut self,
+        form: Form,
+        payload: &[u8],
+        tracking: Tracking,
+        is_accepted: bool,
+    ) -> Option<Result<Sent>> {
         let is_between = self.slot.ready_state() == ReadyState::Connecting && !self.flags.has(Flag::Ended);
         // The next connection knows nothing of a message's earlier parts.
         let high_water_mark = self.profile.high_water_mark;
@@ -87,7 +103,6 @@ impl Conn {
             payload: payload.into(),
             tracking,
         });
-        slot.add_buffered(payload.len());
         Some(Ok(if returning.kept.bytes > high_water_mark {
             slot.set_over_mark();
             Sent::OverMark
@@ -97,16 +112,35 @@ impl Conn {
     }
 
     fn take_kept(&mut self) -> Kept {
+        let kept = self.take_counted();
+        self.slot.sub_buffered(kept.bytes);
+        kept
+    }
+
+    /// The same, and it is counted as buffered still.
+    fn take_counted(&mut self) -> Kept {
         let kept = self
             .returning_mut()
             .map(|returning| std::mem::take(&mut returning.kept));
-        let kept = kept.unwrap_or_default();
-        self.slot.sub_buffered(kept.bytes);
-        kept
+        kept.unwrap_or_default()
     }
 }
 
 impl LoopCore {
+    /// Keeps what another thread has queued, if it is to be kept. It stays counted all the time: who sends on yet another
+    /// thread must not find room that there isn't.
+    pub(super) fn keep_queued(&self, id: Id, outgoing: &Outgoing) -> bool {
+        let tracking = self.tracking_of(outgoing);
+        let kept = self.with_conn(id, |conn| {
+            conn.keep_counted(outgoing.form, &outgoing.payload, tracking, true)
+        });
+        let is_kept = matches!(kept, Some(Some(_)));
+        if is_kept {
+            self.arm(id);
+        }
+        is_kept
+    }
+
     /// There is a connection: sends what was kept for it, before the application hears of that and sends more.
     pub(super) fn send_kept(&self, id: Id) {
         let kept = self.with_conn(id, Conn::take_kept).unwrap_or_default();
@@ -145,7 +179,7 @@ impl LoopCore {
             if conn.kept_deadline() > now {
                 return;
             }
-            let kept = conn.take_kept();
+            let kept = conn.take_counted();
             for message in kept.messages {
                 let Message {
                     form,
@@ -153,8 +187,9 @@ impl LoopCore {
                     tracking,
                 } = message;
                 if tracking.deadline > now {
-                    let _ = conn.keep(form, &payload, tracking, true);
+                    let _ = conn.keep_counted(form, &payload, tracking, true);
                 } else {
+                    conn.slot.sub_buffered(payload.len());
                     conn.slot.count_dropped();
                     self.report(id, tracking.token, SendOutcome::Expired);
                 }

@@ -68,7 +68,7 @@ fn has_room(slot: &Slot, limits: OutboxLimits, length: usize) -> Result<bool> {
         return Ok(true);
     }
     match limits.slow_consumer {
-        SlowConsumer::Error => Err(why_full(slot, limits)),
+        SlowConsumer::Error => Err(tracking::why_full(waiting as usize, limit as usize)),
         // Older messages give way once the loop takes this one; what it hasn't taken is bounded, too.
         SlowConsumer::DropOldest if is_over_budget => {
             Ok(waiting.saturating_sub(slot.queued()) >= length as u64 && slot.queued() <= limit)
@@ -146,19 +146,17 @@ impl LoopCore {
         if outgoing.form.part.is_none() && self.is_unfinished(id) {
             return self.defer(id, Deferred::Queued(outgoing));
         }
-        slot.sub_buffered(length);
-        self.send_queued(id, slot, &outgoing);
+        if !self.keep_queued(id, &outgoing) {
+            slot.sub_buffered(length);
+            self.send_queued(id, slot, &outgoing);
+        }
         if outgoing.form.ends_parts() {
             self.send_deferred(id);
         }
     }
 
     pub(super) fn send_queued(&self, id: Id, slot: &Slot, outgoing: &Outgoing) {
-        let tracking = Tracking {
-            token: outgoing.token,
-            deadline: self.millis_at(outgoing.deadline),
-            ..Tracking::NONE
-        };
+        let tracking = self.tracking_of(outgoing);
         if let Err(error) = self.send_accepted(id, outgoing.form, &outgoing.payload, tracking) {
             log::debug!("a message from another thread was dropped: {error}");
             self.report(id, outgoing.token, SendOutcome::Failed);
@@ -166,6 +164,14 @@ impl LoopCore {
         // Its sender may have been told to wait for what the system has taken at once: the next flush looks.
         if slot.is_over_mark() {
             self.with_conn(id, |conn| self.mark_dirty(conn));
+        }
+    }
+
+    pub(super) fn tracking_of(&self, outgoing: &Outgoing) -> Tracking {
+        Tracking {
+            token: outgoing.token,
+            deadline: self.millis_at(outgoing.deadline),
+            ..Tracking::NONE
         }
     }
 

@@ -241,9 +241,9 @@ impl LoopCore {
     }
 }
 
-/// Why no message more may wait.
+/// Why no message more may wait. Other threads count meanwhile: what was too much may be less by now.
 pub(super) fn why_full(waiting: usize, limit: usize) -> Error {
-    if waiting > limit {
+    if waiting > limit || !memory::has_budget() {
         outbox_full(waiting, limit)
     } else {
         memory::over_budget()
@@ -254,5 +254,18 @@ impl Conn {
     /// How much of what waits can't be taken back.
     fn pledged(&self) -> usize {
         self.stream.as_ref().map_or(0, |stream| stream.pledged())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::why_full;
+    use crate::error::ErrorCode;
+
+    #[test]
+    fn without_a_budget_nothing_is_said_of_one() {
+        for waiting in [0, 10, 11] {
+            assert_eq!(why_full(waiting, 10).code(), ErrorCode::OutboxFull);
+        }
     }
 }

@@ -121,6 +121,17 @@ fn no_more_is_kept_than_was_asked_for() {
 }
 
 #[test]
+fn threads_together_have_no_more_kept_than_was_asked_for() {
+    const LIMIT: usize = 2000;
+    let host = Host::new();
+    let (_loop, ws, _events) = lost(&host, slow(LIMIT));
+    let fill = move || (0..).find(|_| ws.send_text("x").is_err()).unwrap();
+    let senders: Vec<_> = (0..4).map(|_| std::thread::spawn(fill)).collect();
+    let taken: usize = senders.into_iter().map(|sender| sender.join().unwrap()).sum();
+    assert_eq!((taken, ws.buffered_amount()), (LIMIT, LIMIT as u64));
+}
+
+#[test]
 fn each_is_reported_once_when_it_leaves_or_the_handle_ends() {
     let host = Host::new();
     let (_loop, ws, events) = lost(&host, quick(1000));
