@@ -9,7 +9,7 @@ if (process.argv.length !== 3 || !Number.isInteger(port)) {
   process.exit(2);
 }
 
-const server = new WebSocketServer({ port, maxPayload: 64 << 20, backlog: 1024, perMessageDeflate: true });
+const server = new WebSocketServer({ port, maxPayload: 64 << 20, maxFragments: 0, backlog: 1024, perMessageDeflate: true });
 
 server.on('listening', () => console.log(`echoing at ws://localhost:${server.address().port}`));
 server.on('error', (error) => {

@@ -11,7 +11,7 @@ const url = process.argv[2].replace(/\/$/, '');
 function run(path, echo) {
   return new Promise((resolve) => {
     let answer = '';
-    const socket = new WebSocket(url + path, { maxPayload: 64 << 20 });
+    const socket = new WebSocket(url + path, { maxPayload: 64 << 20, maxFragments: 0 });
     socket.on('message', (data, isBinary) => {
       if (echo) socket.send(data, { binary: isBinary });
       else answer = data.toString();
